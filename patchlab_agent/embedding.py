@@ -1,0 +1,172 @@
+"""Embedders, as registered Chroma embedding functions.
+
+Importing this module registers them with Chroma, so that `collection.query(query_texts=…)` works
+on a store that was opened with nothing but `chromadb.PersistentClient`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from chromadb.api.types import Documents, EmbeddingFunction, Embeddings, Space
+from chromadb.utils.embedding_functions import register_embedding_function
+from numpy.typing import NDArray
+
+from patchlab_agent.errors import MissingExtra, UsageError
+from patchlab_agent.text import words
+
+Vector = NDArray[np.float32]
+
+
+class _Embedder(EmbeddingFunction[Documents]):
+    """What all embedders have in common: unit vectors, compared by cosine."""
+
+    def default_space(self) -> Space:
+        """Cosine: a long request and a one-word trigger are to be comparable."""
+        return "cosine"
+
+    def supported_spaces(self) -> list[Space]:
+        """Cosine only."""
+        return ["cosine"]
+
+
+@register_embedding_function
+class HashingEmbedder(_Embedder):
+    """Words and character trigrams, hashed to signed buckets; no model, no download.
+
+    Trigrams make a misspelt word land near the right one, and they keep retrieval exact in
+    large stores, where words alone collide.
+
+    Args:
+        dimensions: length of the vectors.
+    """
+
+    def __init__(self, dimensions: int = 512) -> None:
+        self.dimensions = dimensions
+
+    def __call__(self, input: Documents) -> Embeddings:  # noqa: A002 - Chroma's name
+        """Texts → unit vectors, (n, dimensions); a text without any word gets a fixed vector."""
+        return [self._vector(text) for text in input]
+
+    def _vector(self, text: str) -> Vector:
+        vector = np.zeros(self.dimensions, dtype=np.float32)
+        for word in words(text):
+            for feature in _features(word):
+                # Bit 0 is the sign, the rest the bucket, so both come from one hash.
+                vector[(feature >> 1) % self.dimensions] += 1.0 if feature & 1 else -1.0
+        length = float(np.linalg.norm(vector))
+        if length == 0:
+            vector[0] = length = 1.0
+        return vector / np.float32(length)
+
+    @staticmethod
+    def name() -> str:
+        """The name under which Chroma finds it."""
+        return "patchlab_hashing"
+
+    def get_config(self) -> dict[str, Any]:
+        """What Chroma stores to build it again."""
+        return {"dimensions": self.dimensions}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> HashingEmbedder:
+        """The embedder that a stored config describes."""
+        return HashingEmbedder(**config)
+
+
+@lru_cache(maxsize=65536)
+def _features(word: str) -> tuple[int, ...]:
+    return tuple(zlib.crc32(feature.encode()) for feature in _feature_names(word))
+
+
+def _feature_names(word: str) -> Iterator[str]:
+    yield f"={word}"
+    framed = f"<{word}>"
+    for start in range(len(framed) - 2):
+        yield framed[start : start + 3]
+
+
+@register_embedding_function
+class WordLlamaEmbedder(_Embedder):
+    """Static token embeddings of a real model (WordLlama, 256 d), which ship in its package.
+
+    Raises:
+        MissingExtra: the package is not installed.
+    """
+
+    def __init__(self) -> None:
+        spec = find_spec("wordllama")
+        if spec is None or spec.origin is None:
+            raise MissingExtra(
+                "The embedder 'wordllama' needs a package that is not installed; "
+                "run: pip install 'patchlab-agent[wordllama]'."
+            )
+        from wordllama import WordLlama
+
+        folder = Path(spec.origin).parent
+        self._model = WordLlama.load(cache_dir=folder, disable_download=True)
+
+    def __call__(self, input: Documents) -> Embeddings:  # noqa: A002 - Chroma's name
+        """Texts → unit vectors, (n, 256)."""
+        # The model turns a text without tokens into nan; a space of its own keeps it apart.
+        texts = [text if words(text) else "[empty]" for text in input]
+        return list(np.asarray(self._model.embed(texts, norm=True), dtype=np.float32))
+
+    @staticmethod
+    def name() -> str:
+        """The name under which Chroma finds it."""
+        return "patchlab_wordllama"
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing to configure."""
+        return {}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> WordLlamaEmbedder:
+        """The embedder that a stored config describes."""
+        return WordLlamaEmbedder(**config)
+
+
+EMBEDDERS: dict[str, type[HashingEmbedder] | type[WordLlamaEmbedder]] = {
+    "hashing": HashingEmbedder,
+    "wordllama": WordLlamaEmbedder,
+}
+
+
+def embedder(name: str) -> EmbeddingFunction[Documents]:
+    """Build an embedder by its short name.
+
+    Raises:
+        UsageError: there is none of that name.
+        MissingExtra: its package is not installed.
+    """
+    if name not in EMBEDDERS:
+        known = ", ".join(EMBEDDERS)
+        raise UsageError(f"There is no embedder {name!r}; choose one of: {known}.")
+    return EMBEDDERS[name]()
+
+
+class Distances:
+    """Cosine distances between texts, computed in one place so that equal texts compare equal.
+
+    Chroma's own figures may differ in the last bit between builds of its index; what is ranked
+    is ranked by these.
+    """
+
+    def __init__(self, function: EmbeddingFunction[Documents], remember: int = 8192) -> None:
+        self._function = function
+        self.vector = lru_cache(maxsize=remember)(self._embed)
+
+    def _embed(self, text: str) -> Vector:
+        return np.asarray(self._function([text])[0], dtype=np.float32)
+
+    def __call__(self, one: str, other: str) -> float:
+        """1 - cosine, 0 (same direction) to 2, rounded to nine decimals."""
+        dot = np.dot(self.vector(one).astype(np.float64), self.vector(other).astype(np.float64))
+        return round(float(1 - dot), 9)

@@ -1,0 +1,77 @@
+"""Everything that PatchLab raises on purpose, and the exit code each kind ends the CLI with.
+
+    PatchLabError               1   the base: catch this one to catch them all
+    ├── UsageError              2   an option or argument that cannot be used
+    ├── InputError              3   a request, file or feedback whose content cannot be used
+    ├── StoreError              4   a store that cannot be opened, read or written
+    ├── BackendError            5   the model's side failed; never counted as a wrong answer
+    │   └── BackendUnavailable  5   it could not be reached: an outage
+    ├── MissingExtra            6   an optional package that is not installed
+    ├── PromptError             7   a prompt template that cannot be loaded or rendered
+    └── SkillError              8   a skill that cannot be found or used
+    InvalidAnswer               -   a completion that is no quote: scored, never fatal
+
+Any other exception is a bug: it keeps its traceback (exit code 1).
+Every message is one sentence, or two, of which the last one says what to do.
+"""
+
+from typing import ClassVar
+
+
+class PatchLabError(Exception):
+    """Base of every error that is the user's or the environment's, not a bug."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(PatchLabError):
+    """An option or argument is unknown, out of range or contradicts another one."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InputError(PatchLabError):
+    """The content of a request, a file or a feedback cannot be used."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoreError(PatchLabError):
+    """The store is missing, busy, foreign, of another version or not writable."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class BackendError(PatchLabError):
+    """The backend failed in a way that says nothing about the answer's quality."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class BackendUnavailable(BackendError):
+    """The backend could not be reached: an outage, recorded as such."""
+
+
+class MissingExtra(PatchLabError):
+    """A feature needs a package that an extra of this distribution installs."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class PromptError(PatchLabError):
+    """A prompt template is missing, broken, or uses names that do not exist."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class SkillError(PatchLabError):
+    """No skill goes by that name, or what goes by it is no skill."""
+
+    exit_code: ClassVar[int] = 8
+
+
+class InvalidAnswer(Exception):
+    """A completion could not be read as a quote.
+
+    Raised by a skill and always caught by the agent: it becomes the label `invalid_response`.
+    """

@@ -1,0 +1,229 @@
+"""May this patch become active?
+
+The gate replays a patch's own tests and the cases of the regression suite that its trigger
+touches, each without and with the patch. Both answers of a pair come from the same draw, hence
+under the same noise, so a difference between them is the patch's doing.
+
+Examples from traces are left out of its prompts: they change with every run, and a decision
+should rest on the patch alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from patchlab_agent.agent import Agent
+from patchlab_agent.models.base import digest
+from patchlab_agent.models.patch import (
+    GateCase,
+    GateReport,
+    PairedResult,
+    Patch,
+    Reason,
+    Role,
+    Status,
+)
+from patchlab_agent.models.trace import Attempt, Context
+from patchlab_agent.text import occurs, words
+
+DRAWS = 5
+"""Pairs per test where answers vary: a majority of five is wrong by chance about 1 time in 300
+at 5 % noise, where a single pair would be 1 time in 20."""
+
+MAX_TRIGGER_SHARE = 0.2
+"""A trigger that stands in more of the suite than this says too little about a request."""
+
+
+class Gate:
+    """Decides from tests.
+
+    Args:
+        agent: answers the tests; its store is only read.
+        suite: the regression suite.
+        draws: pairs per test where the backend's answers vary; one is enough where they do not.
+        max_trigger_share: of the suite, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        suite: Sequence[GateCase],
+        *,
+        draws: int = DRAWS,
+        max_trigger_share: float = MAX_TRIGGER_SHARE,
+    ) -> None:
+        self._agent = agent
+        self._suite = tuple(suite)
+        self._suite_digest = digest([case.model_dump(mode="json") for case in self._suite])
+        self._draws = draws if agent.backend.varies else 1
+        self._max_trigger_share = max_trigger_share
+
+    def conditions(self, patch: Patch) -> str:
+        """Digest of all that a decision on this patch depends on, without asking the model.
+
+        While it stays the same, so would the decision: the tests, the suite, the prompts, the
+        model, and the active patches that the failing request brings up.
+        """
+        applied = [
+            [known.id for known in self._agent.context(case.request, examples=False).applied]
+            for case in patch.tests
+            if case.role is Role.FAILING
+        ]
+        return digest(
+            [
+                patch.id,
+                [case.model_dump(mode="json") for case in patch.tests],
+                applied,
+                self._suite_digest,
+                self._agent.prompts.digest,
+                self._agent.system_digest,
+                self._agent.backend.name,
+            ]
+        )
+
+    def examine(self, patch: Patch) -> GateReport:
+        """Run the tests and decide; stops as soon as the decision is certain.
+
+        Raises:
+            BackendError: the model's side failed; nothing is decided then.
+        """
+        trial = _Trial(self._agent, patch, self._draws)
+        touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
+        reasons = self._too_broad(patch, len(touched)) or self._tried(trial, patch, touched)
+        return GateReport(
+            decision=Status.QUARANTINED if reasons else Status.ACTIVE,
+            reasons=tuple(reasons) or (_fixes(trial.results),),
+            results=tuple(trial.results),
+            suite_size=len(self._suite),
+            suite_touched=len(touched),
+            calls=trial.calls,
+            false_accept_rate=_false_accept_rate(trial.results, self._draws),
+            conditions=self.conditions(patch),
+        )
+
+    def _too_broad(self, patch: Patch, touched: int) -> list[Reason]:
+        share = touched / len(self._suite) if self._suite else 0.0
+        if share <= self._max_trigger_share and words(patch.trigger):
+            return []
+        text = f"{patch.trigger!r} stands in {share:.0%} of the regression suite"
+        return [Reason(code="trigger_too_broad", text=text)]
+
+    def _tried(self, trial: _Trial, patch: Patch, touched: list[GateCase]) -> list[Reason]:
+        failing = [case for case in patch.tests if case.role is Role.FAILING]
+        if reason := trial.not_reproduced(failing):
+            return [reason]
+        others = [case for case in patch.tests if case.role is not Role.FAILING]
+        for case in (*failing, *others, *touched):
+            trial.run(case)
+        return list(_objections(trial.results))
+
+
+class _Trial:
+    """One patch's tests as they are run, with a count of the calls."""
+
+    def __init__(self, agent: Agent, patch: Patch, draws: int) -> None:
+        self._agent = agent
+        self._patch = patch
+        self._draws = draws
+        self._before: dict[str, list[Attempt]] = {}
+        self.results: list[PairedResult] = []
+        self.calls = 0
+
+    def not_reproduced(self, failing: Iterable[GateCase]) -> Reason | None:
+        """The reason to stop at once if the failures do not come again on fresh draws."""
+        for case in failing:
+            passed = sum(case.passes(attempt.quote) for attempt in self._without(case))
+            if 2 * passed >= self._draws:
+                text = (
+                    f"the failure did not come again: without the patch {passed} of "
+                    f"{self._draws} fresh draws are right"
+                )
+                return Reason(code="not_reproduced", text=text)
+        return None
+
+    def run(self, case: GateCase) -> None:
+        """Add a test's pairs; where the patch changes no prompt, the pairs are equal unasked."""
+        before = self._without(case)
+        context = self._context(case)
+        changed = self._agent.with_candidate(context, case.request, self._patch)
+        if changed.applied == context.applied:
+            after = before
+        else:
+            after = self._ask(case.request, changed)
+        self.results.append(_paired(case, before, after))
+
+    def _without(self, case: GateCase) -> list[Attempt]:
+        if case.request not in self._before:
+            self._before[case.request] = self._ask(case.request, self._context(case))
+        return self._before[case.request]
+
+    def _context(self, case: GateCase) -> Context:
+        return self._agent.context(case.request, examples=False)
+
+    def _ask(self, request: str, context: Context) -> list[Attempt]:
+        self.calls += self._draws
+        return [self._agent.attempt(request, context, f"gate:{i}") for i in range(self._draws)]
+
+
+def _paired(case: GateCase, before: list[Attempt], after: list[Attempt]) -> PairedResult:
+    pairs = [
+        (case.passes(old.quote), case.passes(new.quote), old.quote != new.quote)
+        for old, new in zip(before, after, strict=True)
+    ]
+    return PairedResult(
+        role=case.role,
+        request=case.request,
+        draws=len(pairs),
+        passed_before=sum(old for old, _, _ in pairs),
+        passed_after=sum(new for _, new, _ in pairs),
+        broken=sum(old and not new for old, new, _ in pairs),
+        changed=sum(changed for _, _, changed in pairs),
+    )
+
+
+def _objections(results: Iterable[PairedResult]) -> Iterable[Reason]:
+    for result in results:
+        if result.broken:
+            text = f"{result.broken} of {result.draws} draws turn wrong on {result.request!r}"
+            yield Reason(code="regression", text=text)
+        if result.role is Role.NEGATIVE and result.changed:
+            text = f"the answer to {result.request!r} changes, which the patch does not concern"
+            yield Reason(code="changes_unconcerned", text=text)
+        wanted = result.role in (Role.FAILING, Role.POSITIVE)
+        if wanted and 2 * result.passed_after <= result.draws:
+            text = (
+                f"{result.request!r} is right in {result.passed_after} of {result.draws} draws "
+                "with the patch"
+            )
+            yield Reason(code="does_not_fix", text=text)
+
+
+def _fixes(results: Sequence[PairedResult]) -> Reason:
+    failing = [result for result in results if result.role is Role.FAILING]
+    before, after = (
+        sum(getattr(result, name) for result in failing)
+        for name in ("passed_before", "passed_after")
+    )
+    draws = sum(result.draws for result in failing)
+    text = f"the failing request is right in {after} of {draws} draws, {before} without the patch"
+    return Reason(code="fixes", text=f"{text}; nothing else turns wrong")
+
+
+def _false_accept_rate(results: Sequence[PairedResult], draws: int) -> float:
+    """Chance that noise alone fails the failing request in most draws, as a new lesson would.
+
+    The noise is estimated from the tests' draws with the patch, which should all be right
+    (Laplace's rule of succession); the chance is the binomial tail from the majority up.
+    """
+    if draws == 1:
+        return 0.0
+    tested = [r for r in results if r.role in (Role.FAILING, Role.POSITIVE)]
+    run = sum(result.draws for result in tested)
+    wrong = run - sum(result.passed_after for result in tested)
+    rate = (wrong + 1) / (run + 2)
+    tail = (
+        math.comb(draws, n) * rate**n * (1 - rate) ** (draws - n)
+        for n in range(draws // 2 + 1, draws + 1)
+    )
+    return round(sum(tail), 6)

@@ -1,0 +1,243 @@
+"""Pure functions from traces to figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.report import (
+    Comparison,
+    CurvePoint,
+    FailureCluster,
+    GoldenReport,
+    Highlight,
+    LabelScore,
+    PatchUse,
+    Score,
+)
+from patchlab_agent.models.trace import Trace
+from patchlab_agent.skill import Confusion
+from patchlab_agent.statistics import paired_difference, proportion
+
+RECENT = 200
+CURVE_POINTS = 10
+MOST_USEFUL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the figures need of one trace."""
+
+    number: int
+    request: str
+    baseline: str | None
+    patched: str | None
+    ceiling: str | None
+    applied: tuple[str, ...]
+    triggers: tuple[str, ...]
+    events: tuple[PatchEvent, ...]
+
+    @classmethod
+    def of(cls, trace: Trace, number: int) -> Outcome:
+        """Boil a judged trace down; labels are None where the carrier said OK.
+
+        Raises:
+            ValueError: nobody judged the trace, or it lacks its baseline or ceiling.
+        """
+        if trace.feedback is None or trace.baseline is None or trace.ceiling is None:
+            raise ValueError(f"trace {trace.id} was not compared")
+        applied = [ref for ref in trace.retrieved if ref.applied]
+        return cls(
+            number=number,
+            request=trace.request,
+            baseline=trace.baseline.feedback.label,
+            patched=trace.feedback.label,
+            ceiling=trace.ceiling.feedback.label,
+            applied=tuple(ref.patch_id for ref in applied),
+            triggers=tuple(ref.trigger for ref in applied),
+            events=trace.events,
+        )
+
+    @property
+    def saved(self) -> bool:
+        """Wrong without patches and right with them."""
+        return self.baseline is not None and self.patched is None
+
+    @property
+    def harmed(self) -> bool:
+        """Right without patches and wrong with them."""
+        return self.baseline is None and self.patched is not None
+
+
+def compare(outcomes: Sequence[Outcome]) -> Comparison:
+    """Success of baseline, patched and ceiling with the paired difference."""
+    baseline = [outcome.baseline is None for outcome in outcomes]
+    patched = [outcome.patched is None for outcome in outcomes]
+    ceiling = [outcome.ceiling is None for outcome in outcomes]
+    gap = sum(ceiling) - sum(baseline)
+    return Comparison(
+        cases=len(outcomes),
+        baseline=proportion(baseline),
+        patched=proportion(patched),
+        ceiling=proportion(ceiling),
+        difference=paired_difference(baseline, patched),
+        gap_closed=(sum(patched) - sum(baseline)) / gap if gap > 0 else None,
+    )
+
+
+def curve(outcomes: Sequence[Outcome], active_at_start: int) -> tuple[CurvePoint, ...]:
+    """Rates over up to `CURVE_POINTS` stretches of equal length, the last maybe shorter."""
+    size = max(1, -(-len(outcomes) // CURVE_POINTS))
+    active, points = active_at_start, []
+    for start in range(0, len(outcomes), size):
+        part = outcomes[start : start + size]
+        active += sum(_active_change(event) for outcome in part for event in outcome.events)
+        points.append(
+            CurvePoint(
+                first=part[0].number,
+                last=part[-1].number,
+                baseline=sum(o.baseline is None for o in part) / len(part),
+                patched=sum(o.patched is None for o in part) / len(part),
+                ceiling=sum(o.ceiling is None for o in part) / len(part),
+                active=active,
+            )
+        )
+    return tuple(points)
+
+
+def _active_change(event: PatchEvent) -> int:
+    return {"activated": 1, "superseded": -1}.get(event.kind, 0)
+
+
+def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:
+    """Failures by label, the most frequent with patches first; labels that never came left out."""
+    failures = sum(outcome.patched is not None for outcome in outcomes)
+    found = []
+    for label in labels:
+        baseline = [o for o in outcomes if o.baseline == label]
+        patched = [o for o in outcomes if o.patched == label]
+        either = sorted({o.number: o for o in (*baseline, *patched)}.values(), key=_number)
+        if not either:
+            continue
+        first = either[0]
+        seen = patched or either
+        fixed = next((o.number for o in patched if _activates(o)), None)
+        found.append(
+            FailureCluster(
+                label=label,
+                baseline=len(baseline),
+                patched=len(patched),
+                share=len(patched) / failures if failures else 0.0,
+                example=first.request,
+                first_seen=first.number,
+                last_seen=seen[-1].number,
+                runs_to_patch=None if fixed is None else fixed - first.number,
+                runs_to_last=max(0, seen[-1].number - first.number),
+            )
+        )
+    return tuple(sorted(found, key=lambda c: (-c.patched, -c.baseline, c.label)))
+
+
+def _number(outcome: Outcome) -> int:
+    return outcome.number
+
+
+def _activates(outcome: Outcome) -> bool:
+    return any(event.kind == "activated" for event in outcome.events)
+
+
+def patch_uses(outcomes: Iterable[Outcome], teaches: Mapping[str, str]) -> tuple[PatchUse, ...]:
+    """Uses, saves and harms of each applied patch, the most saving first.
+
+    A save or harm counts for every patch that was applied; which of several did it, only leaving
+    one out at a time could tell.
+
+    Args:
+        outcomes: of the run.
+        teaches: what each patch teaches, in words, by id.
+    """
+    uses: Counter[str] = Counter()
+    saves: Counter[str] = Counter()
+    harms: Counter[str] = Counter()
+    triggers: dict[str, str] = {}
+    for outcome in outcomes:
+        triggers.update(zip(outcome.applied, outcome.triggers, strict=True))
+        uses.update(outcome.applied)
+        saves.update(outcome.applied if outcome.saved else ())
+        harms.update(outcome.applied if outcome.harmed else ())
+    return tuple(
+        PatchUse(
+            id=patch_id,
+            trigger=triggers[patch_id],
+            teaches=teaches.get(patch_id, ""),
+            uses=uses[patch_id],
+            saves=saves[patch_id],
+            harms=harms[patch_id],
+        )
+        for patch_id in sorted(uses, key=lambda i: (-saves[i], harms[i], -uses[i], i))
+    )
+
+
+def highlights(outcomes: Iterable[Outcome], n: int) -> tuple[Highlight, ...]:
+    """The last `n` requests to which patches made a difference, the latest last."""
+    turned = [outcome for outcome in outcomes if outcome.saved or outcome.harmed]
+    return tuple(
+        Highlight(
+            run=outcome.number,
+            request=outcome.request,
+            baseline=outcome.baseline or "OK",
+            patched=outcome.patched or "OK",
+            applied=outcome.triggers,
+        )
+        for outcome in (turned[-n:] if n else ())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenOutcome:
+    """One golden case's outcome, and what the scores per label need."""
+
+    outcome: Outcome
+    needs_lesson: bool
+    baseline: Mapping[str, Confusion]
+    patched: Mapping[str, Confusion]
+
+
+def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> GoldenReport:
+    """Accuracy in all, by what was taught, and each label's scores."""
+    covered = [g.outcome for g in outcomes if g.outcome.applied]
+    rest = [g for g in outcomes if not g.outcome.applied]
+    return GoldenReport(
+        all=compare([g.outcome for g in outcomes]),
+        covered=compare(covered),
+        known=compare([g.outcome for g in rest if not g.needs_lesson]),
+        untaught=compare([g.outcome for g in rest if g.needs_lesson]),
+        labels=tuple(_label_score(label, outcomes) for label in labels),
+    )
+
+
+def _label_score(label: str, outcomes: Sequence[GoldenOutcome]) -> LabelScore:
+    none = Confusion()
+    baseline = [g.baseline.get(label, none) for g in outcomes]
+    patched = [g.patched.get(label, none) for g in outcomes]
+    return LabelScore(
+        label=label,
+        support=sum(c.true_positive + c.false_negative for c in patched),
+        baseline=score(baseline),
+        patched=score(patched),
+    )
+
+
+def score(counts: Sequence[Confusion]) -> Score:
+    """Precision, recall and F1 of summed counts; None where the denominator is 0."""
+    true = sum(c.true_positive for c in counts)
+    claimed = true + sum(c.false_positive for c in counts)
+    there = true + sum(c.false_negative for c in counts)
+    return Score(
+        precision=true / claimed if claimed else None,
+        recall=true / there if there else None,
+        f1=2 * true / (claimed + there) if claimed + there else None,
+    )
+

@@ -1,0 +1,26 @@
+"""What every shared value has in common: frozen, closed, and JSON all the way down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+Quote: TypeAlias = JsonObject
+"""A skill's structured answer as JSON; which fields it has is the skill's business."""
+
+
+class Frozen(BaseModel):
+    """An immutable value that refuses unknown fields, so that a misspelt one is never lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def digest(value: Any, length: int = 16) -> str:
+    """Hex digest of a JSON-able value: equal content, equal digest, on every machine."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

@@ -1,0 +1,201 @@
+"""A patch and what decides about it: fix, tests, gate report, history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue, SerializeAsAny
+
+from patchlab_agent.models.base import Frozen, JsonObject, Quote, digest
+
+
+class Fix(Frozen):
+    """Base of a skill's closed union of typed context changes.
+
+    A subclass narrows `kind` to a literal and says in `subject_fields` which of its fields name
+    what it speaks about; the other fields are what it says.
+    """
+
+    subject_fields: ClassVar[tuple[str, ...]] = ()
+
+    kind: str
+
+    @property
+    def slot(self) -> tuple[str, ...]:
+        """Kind and subject: two fixes in one slot contradict or repeat each other."""
+        return (self.kind, *(str(getattr(self, name)).casefold() for name in self.subject_fields))
+
+
+class Status(StrEnum):
+    """Where a patch stands; only active patches are ever retrieved."""
+
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    RETIRED = "retired"
+
+
+class Role(StrEnum):
+    """What a gate test is there to show."""
+
+    FAILING = "failing"
+    """The request that failed: wrong without the patch, right with it."""
+    POSITIVE = "positive"
+    """A new request with the trigger, which the patch must get right."""
+    NEGATIVE = "negative"
+    """A request that the patch does not concern: its answer must not change at all."""
+    REGRESSION = "regression"
+    """A labeled case of the regression suite: what was right must stay right."""
+
+
+class GateCase(Frozen):
+    """A request and the part of its right quote that is known, as far as a test needs it."""
+
+    role: Role
+    request: str
+    expected: Quote = Field(description="fields the quote must have; lists: entries it must have")
+
+    def passes(self, quote: Quote | None) -> bool:
+        """Whether every expected field is there; numbers to 1 %, lists as sets to include."""
+        return quote is not None and all(
+            _agrees(value, quote.get(name)) for name, value in self.expected.items()
+        )
+
+
+RELATIVE_TOLERANCE = 0.01
+"""How far a number may be off: carriers weigh to about 1 %."""
+
+
+def _agrees(expected: JsonValue, actual: JsonValue) -> bool:
+    if isinstance(expected, list):
+        return isinstance(actual, list) and all(entry in actual for entry in expected)
+    if _is_number(expected) and _is_number(actual):
+        return close(expected, actual)  # type: ignore[arg-type]
+    if isinstance(expected, str) and isinstance(actual, str):
+        return expected.casefold() == actual.casefold()
+    return expected == actual
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def close(expected: float, actual: float) -> bool:
+    """Whether two numbers agree to `RELATIVE_TOLERANCE` of the expected one."""
+    return abs(expected - actual) <= RELATIVE_TOLERANCE * abs(expected)
+
+
+class Provenance(Frozen):
+    """The failure that a patch was born from."""
+
+    trace_id: str
+    request: str
+    label: str
+    field: str | None = None
+    value: JsonValue = None
+    detail: str = ""
+
+
+class PairedResult(Frozen):
+    """One test's answers without and with the patch, draw by draw under the same noise."""
+
+    role: Role
+    request: str
+    draws: int = Field(description="paired draws that were run")
+    passed_before: int = Field(description="draws right without the patch")
+    passed_after: int = Field(description="draws right with the patch")
+    broken: int = Field(description="draws right without and wrong with the patch")
+    changed: int = Field(description="draws whose quote differs at all")
+
+
+class Reason(Frozen):
+    """Why the gate decided as it did: a stable code and a sentence."""
+
+    code: Literal[
+        "fixes",
+        "not_reproduced",
+        "does_not_fix",
+        "regression",
+        "changes_unconcerned",
+        "trigger_too_broad",
+    ]
+    text: str
+
+
+class GateReport(Frozen):
+    """A gate's decision and all that it rests on."""
+
+    decision: Literal[Status.ACTIVE, Status.QUARANTINED]
+    reasons: tuple[Reason, ...]
+    results: tuple[PairedResult, ...] = ()
+    suite_size: int = Field(description="cases in the regression suite")
+    suite_touched: int = Field(description="suite cases in which the trigger occurs")
+    calls: int = Field(description="model calls the decision cost")
+    false_accept_rate: float = Field(
+        description="upper bound of the chance that a failure born of noise alone passes"
+    )
+    conditions: str = Field(
+        description="digest of what the decision depends on; while it stands, so does the decision"
+    )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reasons' codes, each once."""
+        return tuple(dict.fromkeys(reason.code for reason in self.reasons))
+
+    @property
+    def flips(self) -> int:
+        """Draws that were right without the patch and wrong with it, over all tests."""
+        return sum(result.broken for result in self.results)
+
+
+class StatusChange(Frozen):
+    """One event in a patch's life."""
+
+    status: Status
+    cause: str
+    trace_id: str = Field(description="the trace whose feedback caused it")
+    at: str = Field(description="ISO 8601 time")
+
+
+class Patch(Frozen):
+    """A lesson: when its trigger occurs in a request, its fix goes into the prompt."""
+
+    skill: str
+    trigger: str = Field(description="word or phrase, normalised, at most four words")
+    fix: SerializeAsAny[Fix]
+    tests: tuple[GateCase, ...] = ()
+    provenance: Provenance
+    status: Status = Status.QUARANTINED
+    gate: GateReport | None = None
+    history: tuple[StatusChange, ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash of skill, trigger and fix: the same lesson twice is one patch."""
+        return digest([self.skill, self.trigger, self.fix.model_dump(mode="json")])
+
+    def moved(self, status: Status, cause: str, trace_id: str, at: str) -> Patch:
+        """A copy in another status, with the event added to its history."""
+        change = StatusChange(status=status, cause=cause, trace_id=trace_id, at=at)
+        return self.model_copy(update={"status": status, "history": (*self.history, change)})
+
+
+class Proposal(Frozen):
+    """What a proposer makes of a failure: a patch, or the reason why there is none."""
+
+    patch: Patch | None = None
+    reason: str = ""
+
+
+class PatchEvent(Frozen):
+    """What one failure did to the patches."""
+
+    kind: Literal[
+        "activated", "quarantined", "regated", "known", "active_already", "superseded", "none"
+    ]
+    patch_id: str | None = None
+    trigger: str | None = None
+    fix: JsonObject | None = None
+    text: str = ""

@@ -1,0 +1,176 @@
+"""What a run shows: every figure with what it rests on. Rates are shares from 0 to 1."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from patchlab_agent.models.base import Frozen, JsonObject
+
+SCHEMA_VERSION = 1
+
+
+class Proportion(Frozen):
+    """A share of successes with its Wilson 95 % interval; higher is better."""
+
+    successes: int
+    total: int
+    rate: float | None = Field(description="None of nothing")
+    low: float | None
+    high: float | None
+
+
+class PairedDifference(Frozen):
+    """Patched minus baseline over the same cases; positive is better for patched."""
+
+    mean: float | None
+    low: float | None = Field(description="95 % interval, Newcombe's hybrid score for pairs")
+    high: float | None
+    gained: int = Field(description="cases that baseline got wrong and patched right")
+    lost: int = Field(description="cases that baseline got right and patched wrong")
+    p_value: float = Field(description="exact McNemar test, two-sided")
+
+
+class Comparison(Frozen):
+    """Baseline, patched and ceiling over the same cases under the same noise."""
+
+    cases: int
+    baseline: Proportion
+    patched: Proportion
+    ceiling: Proportion
+    difference: PairedDifference
+    gap_closed: float | None = Field(
+        description="(patched - baseline) / (ceiling - baseline); None where there is no gap"
+    )
+
+
+class CurvePoint(Frozen):
+    """One stretch of the run."""
+
+    first: int = Field(description="first run of the stretch, from 1")
+    last: int
+    baseline: float
+    patched: float
+    ceiling: float
+    active: int = Field(description="active patches at its end")
+
+
+class FailureCluster(Frozen):
+    """All failures of one label."""
+
+    label: str
+    baseline: int = Field(description="the baseline's failures")
+    patched: int = Field(description="failures with patches")
+    share: float = Field(description="of all failures with patches")
+    example: str = Field(description="the first such request")
+    first_seen: int = Field(description="run, from 1")
+    last_seen: int
+    runs_to_patch: int | None = Field(
+        description="runs from the first failure to the first active patch for the label"
+    )
+    runs_to_last: int = Field(description="runs from the first failure to the last")
+
+
+class PatchUse(Frozen):
+    """What one patch did in a run."""
+
+    id: str
+    trigger: str
+    teaches: str
+    uses: int = Field(description="requests it was applied to")
+    saves: int = Field(description="of those, wrong without patches and right with them")
+    harms: int = Field(description="of those, right without patches and wrong with them")
+
+
+class PatchSummary(Frozen):
+    """Patches of a run, and of the store after it."""
+
+    proposed: int = Field(description="failures that gave a patch to decide on")
+    created: int = Field(description="patches that were new")
+    activated: int
+    quarantined: int
+    retired: int
+    without_lesson: int = Field(description="failures that taught nothing")
+    known: int = Field(description="failures whose patch was there already, nothing changed")
+    quarantine_reasons: dict[str, int] = Field(description="by the gate's reason code")
+    active_in_store: int
+    total_in_store: int
+    kinds: dict[str, int] = Field(description="activated patches by kind of fix")
+    most_useful: tuple[PatchUse, ...]
+
+
+class Score(Frozen):
+    """A detector's figures; higher is better, None of nothing."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class LabelScore(Frozen):
+    """One label on the golden set."""
+
+    label: str
+    support: int = Field(description="cases in which there was something to do for the label")
+    baseline: Score
+    patched: Score
+
+
+class GoldenReport(Frozen):
+    """Accuracy on held-out cases, none of which the stream or the gate has seen."""
+
+    all: Comparison
+    covered: Comparison = Field(description="cases to which some active patch applies")
+    known: Comparison = Field(description="no patch applies, and the starting rules suffice")
+    untaught: Comparison = Field(description="no patch applies, though a rule is wanting")
+    labels: tuple[LabelScore, ...]
+
+
+class Cost(Frozen):
+    """Model calls for one purpose."""
+
+    purpose: str
+    calls: int
+    cache_hits: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None = Field(description="None where the backend names no price")
+
+
+class Highlight(Frozen):
+    """A request that patches turned from wrong to right, or the other way."""
+
+    run: int
+    request: str
+    baseline: str
+    patched: str
+    applied: tuple[str, ...] = Field(description="what was applied, by trigger")
+
+
+class Timing(Frozen):
+    """The only part of a report, paths aside, that two equal runs do not share."""
+
+    started_at: str
+    seconds: float
+    seconds_per_call: dict[str, float] = Field(description="mean latency by purpose")
+
+
+class RunReport(Frozen):
+    """One run's report."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    backend: str
+    settings: JsonObject
+    continued_from: int = Field(description="active patches at the start")
+    runs: int = Field(description="runs done")
+    stopped: str | None = Field(description="why the run ended before its time, or None")
+    overall: Comparison
+    recent: Comparison = Field(description="the last runs")
+    curve: tuple[CurvePoint, ...]
+    clusters: tuple[FailureCluster, ...]
+    patches: PatchSummary
+    highlights: tuple[Highlight, ...]
+    golden: GoldenReport | None
+    cost: tuple[Cost, ...]
+    store: str
+    timing: Timing

@@ -1,0 +1,175 @@
+"""What passes between agent, backend and carrier, and the record of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue, SerializeAsAny
+
+from patchlab_agent.models.base import Frozen, JsonObject, Quote
+from patchlab_agent.models.patch import Fix, Patch, PatchEvent
+
+INVALID_RESPONSE = "invalid_response"
+"""The label of an answer that could not be used at all; the same for every skill."""
+
+
+class Message(Frozen):
+    """One turn of a chat prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Prompt(Frozen):
+    """What a backend gets: messages, the answer's JSON schema, and which draw this is."""
+
+    messages: tuple[Message, ...]
+    answer_schema: JsonObject = Field(description="JSON schema of the wanted answer")
+    draw: str = Field(
+        description="names the sample: a backend that varies answers alike for the same draw"
+    )
+
+    @property
+    def system(self) -> str:
+        """The stable part."""
+        return self.messages[0].content
+
+    @property
+    def user(self) -> str:
+        """The part that changes with the request."""
+        return self.messages[-1].content
+
+
+class Usage(Frozen):
+    """What a completion cost; None where the backend does not know."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    cached: bool = False
+
+
+class Completion(Frozen):
+    """A backend's answer."""
+
+    text: str
+    usage: Usage = Usage()
+
+
+class Feedback(Frozen):
+    """A carrier's answer to a quote: OK, or one error label with what a real API tells."""
+
+    label: str | None = Field(default=None, description="None means OK")
+    field: str | None = Field(default=None, description="the quote's field that is wrong")
+    value: JsonValue = Field(default=None, description="the offending value, as the quote has it")
+    detail: str = Field(default="", description="what the carrier knows of the matter, in short")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the carrier took the answer."""
+        return self.label is None
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "OK"
+        where = f" {self.field}={self.value!r}" if self.field else ""
+        return f"{self.label}{where}" + (f" ({self.detail})" if self.detail else "")
+
+
+OK = Feedback()
+
+
+class Example(Frozen):
+    """A request with an answer that was right, to be shown in a prompt."""
+
+    id: str
+    request: str
+    answer: JsonObject
+
+
+class Retrieved(Frozen):
+    """A patch that retrieval brought up for a request."""
+
+    patch: Patch
+    distance: float = Field(description="cosine distance of request and trigger, 0 is nearest")
+    occurs: bool = Field(description="the trigger stands in the request, so the patch is applied")
+
+
+class Context(Frozen):
+    """What was learned and concerns a request; empty for the baseline."""
+
+    retrieved: tuple[Retrieved, ...] = ()
+    examples: tuple[Example, ...] = ()
+    given: tuple[SerializeAsAny[Fix], ...] = Field(
+        default=(), description="rules from outside the store: the ceiling's"
+    )
+
+    @property
+    def applied(self) -> tuple[Patch, ...]:
+        """The retrieved patches whose trigger occurs, the nearest first."""
+        return tuple(hit.patch for hit in self.retrieved if hit.occurs)
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """What goes into the prompt, in its order."""
+        return (*(patch.fix for patch in self.applied), *self.given)
+
+
+class Attempt(Frozen):
+    """One prompt, its raw answer, and what the skill made of it."""
+
+    user_prompt: str
+    system_digest: str = Field(description="names the stable part of the prompt")
+    raw: str
+    answer: JsonObject | None = Field(default=None, description="the answer as the model gave it")
+    quote: Quote | None = Field(default=None, description="the answer, computed and validated")
+    problem: str = Field(default="", description="why there is no quote")
+    usage: Usage = Usage()
+
+
+class Judged(Frozen):
+    """An attempt and what the carrier said to it."""
+
+    attempt: Attempt
+    feedback: Feedback
+
+
+class RetrievedRef(Frozen):
+    """A retrieved patch as a trace remembers it."""
+
+    patch_id: str
+    trigger: str
+    distance: float
+    applied: bool
+
+
+class Trace(Frozen):
+    """The record of one run."""
+
+    id: str
+    run: str = Field(description="which run of the program: run-0001, or 'quote'")
+    index: int = Field(description="position in the store's stream of requests, from 0")
+    request: str
+    retrieved: tuple[RetrievedRef, ...] = ()
+    examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown")
+    attempt: Attempt
+    feedback: Feedback | None = Field(default=None, description="None until somebody judged it")
+    events: tuple[PatchEvent, ...] = ()
+    baseline: Judged | None = None
+    ceiling: Judged | None = None
+    at: str = Field(description="ISO 8601 time")
+
+    @property
+    def applied(self) -> tuple[str, ...]:
+        """Ids of the patches that went into the prompt."""
+        return tuple(ref.patch_id for ref in self.retrieved if ref.applied)
+
+    @property
+    def quote(self) -> Quote | None:
+        """The patched answer's quote."""
+        return self.attempt.quote
+
+    @property
+    def ok(self) -> bool:
+        """Whether the carrier took the patched answer; False while nobody judged it."""
+        return self.feedback is not None and self.feedback.ok

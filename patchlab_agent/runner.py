@@ -1,0 +1,201 @@
+"""A whole run: stream, golden set, report."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.evaluation import stratified
+from patchlab_agent.loop import Loop
+from patchlab_agent.metrics import (
+    MOST_USEFUL,
+    RECENT,
+    GoldenOutcome,
+    Outcome,
+    clusters,
+    compare,
+    curve,
+    golden_report,
+    highlights,
+    patch_uses,
+)
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Status
+from patchlab_agent.models.report import Cost, GoldenReport, PatchSummary, RunReport, Timing
+from patchlab_agent.models.trace import Trace
+from patchlab_agent.settings import DEFAULT_RUNS, RunSettings
+from patchlab_agent.store.patches import describe
+from patchlab_agent.wiring import Lab
+
+def no_trace(trace: Trace, number: int) -> None:
+    """The default listener: nobody looks on."""
+
+
+@dataclass
+class Runner:
+    """Runs a lab through its requests and reports.
+
+    Args:
+        lab: open for writing.
+        settings: what was asked for.
+        cases: the user's labeled requests; None takes generated ones.
+        on_trace: is called with every trace and its number, from 1, as soon as it is there.
+        on_golden: is called with the number of golden cases done.
+    """
+
+    lab: Lab
+    settings: RunSettings
+    cases: Sequence[Case] | None = None
+    on_trace: Callable[[Trace, int], None] = no_trace
+    on_golden: Callable[[int], None] = field(default=lambda done: None)
+
+    @property
+    def total(self) -> int:
+        """How many requests the run will make."""
+        if self.cases is None:
+            return self.settings.runs or DEFAULT_RUNS
+        return min(self.settings.runs or len(self.cases), len(self.cases))
+
+    @property
+    def golden_total(self) -> int:
+        """How many golden cases it will measure on."""
+        return min(self.settings.golden, len(self.lab.skill.world.golden()))
+
+    def run(self, show: int = 0) -> RunReport:
+        """Do the run; the store keeps the report, too.
+
+        Args:
+            show: how many requests to name to which patches made a difference.
+        """
+        started_at, start = self.lab.agent.clock(), time.perf_counter()
+        continued_from = self.lab.store.patches.active_count
+        name = self.lab.store.start_run()
+        loop = Loop(
+            self.lab.evaluator, self.lab.learner, self.lab.store.traces, self.lab.meter
+        )
+        outcomes = []
+        for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
+            outcomes.append(Outcome.of(trace, number))
+            self.on_trace(trace, number)
+        golden, outage = self._golden(name) if loop.outage is None else (None, loop.outage)
+        timing = Timing(
+            started_at=started_at,
+            seconds=round(time.perf_counter() - start, 3),
+            seconds_per_call=self._latency(),
+        )
+        report = RunReport(
+            run=name,
+            backend=self.lab.agent.backend.name,
+            settings=self._settings(),
+            continued_from=continued_from,
+            runs=len(outcomes),
+            stopped=outage,
+            overall=compare(outcomes),
+            recent=compare(outcomes[-RECENT:]),
+            curve=curve(outcomes, continued_from),
+            clusters=clusters(outcomes, self.lab.skill.world.labels),
+            patches=self._patches(outcomes),
+            highlights=highlights(outcomes, show),
+            golden=golden,
+            cost=tuple(self._cost()),
+            store=str(self.lab.store.path),
+            timing=timing,
+        )
+        self.lab.store.keep_report(name, report.model_dump_json(indent=2))
+        return report
+
+    def _stream(self, name: str) -> Iterator[Case]:
+        if self.cases is not None:
+            return islice(iter(self.cases), self.total)
+        # The run's name makes a second run ask for other shipments than the first one did.
+        rng = random.Random(f"{self.settings.seed}:{name}")
+        return islice(self.lab.skill.world.requests(rng), self.total)
+
+    def _golden(self, name: str) -> tuple[GoldenReport | None, str | None]:
+        if self.settings.golden == 0:
+            return None, None
+        world, outcomes = self.lab.skill.world, []
+        for number, case in enumerate(stratified(world.golden(), self.settings.golden), start=1):
+            try:
+                trace = self.lab.evaluator.compare(
+                    case, draw="golden", trace_id="golden", run=name, index=number
+                )
+            except BackendUnavailable as error:
+                return None, str(error)
+            baseline = trace.baseline.attempt.quote if trace.baseline else None
+            outcomes.append(
+                GoldenOutcome(
+                    outcome=Outcome.of(trace, number),
+                    needs_lesson=bool(world.untaught(case)),
+                    baseline=world.confusion(case, baseline),
+                    patched=world.confusion(case, trace.quote),
+                )
+            )
+            self.on_golden(number)
+        return golden_report(outcomes, world.labels), None
+
+    def _settings(self) -> dict[str, Any]:
+        shown = self.settings.model_dump(mode="json", exclude={"store", "requests"})
+        embedder = self.lab.store.info.embedder
+        return {**shown, "runs": self.total, "embedder": embedder}
+
+    def _patches(self, outcomes: Sequence[Outcome]) -> PatchSummary:
+        events = [event for outcome in outcomes for event in outcome.events]
+        kinds = Counter(event.kind for event in events)
+        store = self.lab.store.patches
+        uses = patch_uses(outcomes, {})[:MOST_USEFUL]
+        named = [
+            use.model_copy(update={"teaches": describe(patch)})
+            for use in uses
+            if (patch := store.get(use.id)) is not None
+        ]
+        active = [event for event in events if event.kind == "activated"]
+        return PatchSummary(
+            proposed=sum(event.patch_id is not None for event in events)
+            - kinds["superseded"],
+            created=len({e.patch_id for e in events if e.kind in ("activated", "quarantined")}),
+            activated=len(active),
+            quarantined=kinds["quarantined"],
+            retired=kinds["superseded"],
+            without_lesson=kinds["none"],
+            known=kinds["known"] + kinds["active_already"],
+            quarantine_reasons=self._quarantine_reasons(),
+            active_in_store=store.active_count,
+            total_in_store=store.count(),
+            kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
+            most_useful=tuple(named),
+        )
+
+    def _quarantine_reasons(self) -> dict[str, int]:
+        reports = (patch.gate for patch in self.lab.store.patches.list(Status.QUARANTINED))
+        return _counted(code for gate in reports if gate for code in gate.codes)
+
+    def _cost(self) -> Iterator[Cost]:
+        for purpose, spent in sorted(self.lab.meter.spent.items()):
+            yield Cost(
+                purpose=purpose,
+                calls=spent.calls,
+                cache_hits=spent.cache_hits,
+                prompt_tokens=spent.prompt_tokens,
+                completion_tokens=spent.completion_tokens,
+                cost_usd=spent.cost_usd,
+            )
+
+    def _latency(self) -> dict[str, float]:
+        return {
+            purpose: round(spent.seconds / spent.calls, 6)
+            for purpose, spent in sorted(self.lab.meter.spent.items())
+            if spent.calls
+        }
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """Counts by name, the most frequent first."""
+    counts = Counter(names)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,1 @@
+"""The first skill: quotes for shipping requests."""

@@ -1,0 +1,23 @@
+"""The English around a shipping request: what everybody who reads one knows from the start."""
+
+from __future__ import annotations
+
+from patchlab_agent.shipping.schema import Declaration
+
+SERVICES = {
+    "fragile": Declaration.FRAGILE,
+    "insured": Declaration.INSURANCE,
+    "refrigerated": Declaration.TEMPERATURE,
+    "hazmat": Declaration.HAZMAT,
+}
+"""Words by which a sender asks for a declaration."""
+
+DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
+"""Words and signs that a destination follows, the surest first."""
+
+FILLERS = frozenset(
+    "a an the of in to for from it its is i me my we our you your please ship send shipping quote "
+    "price how much what would cost by can could need want hi hello thanks thank total weighing "
+    "weighs destination deliver one with at and also as this that not no but".split()
+)
+"""Words that name neither a thing nor a place."""

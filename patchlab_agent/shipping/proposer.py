@@ -1,0 +1,251 @@
+"""From a carrier's feedback to a patch.
+
+The proposer sees what production would see: the request, the quote and the feedback. The
+feedback's detail is read leniently: the carrier's own sentences (`tube: up to 5 kg`) serve as
+well as the bare fact that a person would type (`5 kg`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from pydantic import ValidationError
+
+from patchlab_agent.models.patch import Fix, Patch, Proposal, Provenance
+from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.gate_cases import gate_cases
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    EmbargoFix,
+    ExampleFix,
+    ItemFix,
+    LiquidsFix,
+    ParcelFix,
+    RestrictionFix,
+    RevokedFix,
+    UnitFix,
+)
+from patchlab_agent.shipping.schema import LIQUID, Answer, Refusal, ShippingQuote
+from patchlab_agent.text import as_trigger, normalise, occurs, words
+
+_NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_SCALE = re.compile(_NUMBER + r" kg on the scale")
+_FACTOR = re.compile(r"\bis " + _NUMBER + r" kg")
+_LIMIT = re.compile(r"up to " + _NUMBER + r" kg")
+_BARE = re.compile(_NUMBER + r"(?: kg)?")
+_COUNTRY = re.compile(r"\b([A-Z]{2})\b")
+
+
+class NoLesson(Exception):
+    """Nothing can be learned from this failure; says why."""
+
+
+class ShippingProposer:
+    """Turns each label into the fix kind that mends it."""
+
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        """Make a patch with its tests, or say why there is nothing to learn.
+
+        Raises nothing for odd feedback: what it cannot use becomes the proposal's reason.
+        """
+        if trace.quote is None:
+            return Proposal(reason="the answer held no quote to compare with")
+        lesson = _LESSONS.get(feedback.label or "")
+        if lesson is None:
+            return Proposal(reason=f"no fix is known for {feedback.label}")
+        quote = ShippingQuote.model_validate(trace.quote)
+        try:
+            fix, trigger = lesson(_Failure(trace.request, quote, feedback))
+        except NoLesson as reason:
+            return Proposal(reason=str(reason))
+        except ValidationError as error:
+            return Proposal(reason=f"the feedback makes no fix: {error.errors()[0]['msg']}")
+        return Proposal(patch=_patch(trace, feedback, fix, trigger))
+
+
+def _patch(trace: Trace, feedback: Feedback, fix: Fix, trigger: str) -> Patch:
+    return Patch(
+        skill="shipping",
+        trigger=trigger,
+        fix=fix,
+        tests=tuple(gate_cases(fix, trigger, trace.request)),
+        provenance=Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump()),
+    )
+
+
+class _Failure:
+    """One failure, with the questions that lessons ask of it."""
+
+    def __init__(self, request: str, quote: ShippingQuote, feedback: Feedback) -> None:
+        self.request = request
+        self.quote = quote
+        self.feedback = feedback
+
+    def trigger(self, *candidates: str | None) -> str:
+        """The first candidate that stands in the request.
+
+        Raises:
+            NoLesson: none does, so no later request could be recognised by it.
+        """
+        for candidate in candidates:
+            trigger = as_trigger(candidate or "")
+            if trigger is not None and occurs(trigger, self.request):
+                return trigger
+        raise NoLesson("no word of the request names what went wrong")
+
+    def number(self, pattern: re.Pattern[str]) -> float | None:
+        """The number that a pattern finds in the detail, or the bare number that it is."""
+        detail = self.feedback.detail
+        found = pattern.search(detail) or _BARE.fullmatch(detail.strip())
+        return float(found.group(1)) if found else None
+
+    def named(self) -> str | None:
+        """What the carrier calls the thing: the detail's part before its colon."""
+        name, colon, _ = self.feedback.detail.partition(":")
+        return name.strip() if colon else None
+
+    def told(self) -> str:
+        """What the carrier says of the thing: the detail's part after its colon, or all of it.
+
+        Raises:
+            NoLesson: the detail is empty.
+        """
+        told = self.feedback.detail.partition(":")[2] or self.feedback.detail
+        if not told.strip():
+            raise NoLesson("the feedback's detail says nothing to learn")
+        return told.strip()
+
+
+def _required(value: float | None) -> float:
+    if value is None:
+        raise NoLesson("the feedback's detail gives no number to learn")
+    return value
+
+
+Lesson = Callable[[_Failure], tuple[Fix, str]]
+
+
+def _unit(failure: _Failure) -> tuple[Fix, str]:
+    trigger = failure.trigger(failure.quote.unit)
+    measured = _SCALE.search(failure.feedback.detail)
+    if measured is None:
+        factor = _required(failure.number(_FACTOR))
+    elif failure.quote.weight:
+        factor = float(measured.group(1)) / failure.quote.weight
+    else:
+        raise NoLesson("the answer names no weight to reckon the unit from")
+    return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.8g}")), trigger
+
+
+def _mismatch(failure: _Failure) -> tuple[Fix, str]:
+    kg = _required(failure.number(_SCALE))
+    if not failure.quote.weight:
+        raise NoLesson("the answer names no weight to reckon the unit from")
+    trigger = failure.trigger(failure.quote.unit)
+    return UnitFix(unit=trigger, kg_per_unit=float(f"{kg / failure.quote.weight:.6g}")), trigger
+
+
+def _missing_weight(failure: _Failure) -> tuple[Fix, str]:
+    kg, quote = _required(failure.number(_SCALE)), failure.quote
+    if quote.unit is None or quote.kg_per_unit is None:
+        raise NoLesson("the answer names no unit to reckon the weight in")
+    value = float(f"{kg / quote.kg_per_unit:.6g}")
+    known = Answer.model_fields.keys() & ShippingQuote.model_fields.keys() - {"refusal"}
+    facts = {**quote.model_dump(include=known), "weight": value, "refusal": None}
+    fix = ExampleFix(request=failure.request, answer=Answer.model_validate(facts))
+    return fix, failure.trigger(*_unexplained(failure), quote.item)
+
+
+def _unexplained(failure: _Failure) -> Iterable[str]:
+    """Words of the request that the quote does not account for."""
+    quote = failure.quote
+    named = (quote.unit, quote.item, quote.parcel, quote.destination)
+    explained = {word for name in named for word in words(name or "")}
+    for word in words(failure.request):
+        if word.isalpha() and not {word} & (explained | FILLERS | SERVICES.keys()):
+            yield word
+
+
+def _item(failure: _Failure) -> tuple[Fix, str]:
+    trigger = failure.trigger(failure.named(), failure.quote.item)
+    return ItemFix(item=trigger, category=failure.told()), trigger
+
+
+def _parcel(failure: _Failure) -> tuple[Fix, str]:
+    trigger = failure.trigger(failure.named(), failure.quote.parcel)
+    return ParcelFix(parcel=trigger, limit_kg=_required(failure.number(_LIMIT))), trigger
+
+
+def _destination(failure: _Failure) -> tuple[Fix, str]:
+    country = _COUNTRY.search(failure.feedback.detail)
+    if country is None:
+        raise NoLesson("the feedback's detail gives no country code to learn")
+    trigger = failure.trigger(failure.quote.destination)
+    return DestinationFix(alias=trigger, country=country.group(1)), trigger
+
+
+def _embargo(failure: _Failure) -> tuple[Fix, str]:
+    trigger = failure.trigger(failure.quote.destination)
+    return EmbargoFix(destination=trigger), trigger
+
+
+def _liquid(failure: _Failure) -> tuple[Fix, str]:
+    if failure.quote.category != LIQUID:
+        trigger = failure.trigger(failure.quote.item)
+        return ItemFix(item=trigger, category=LIQUID), trigger
+    trigger = failure.trigger(failure.quote.parcel)
+    return RevokedFix(rule="liquids", subject=trigger), trigger
+
+
+def _restricted(demand: str) -> Lesson:
+    def lesson(failure: _Failure) -> tuple[Fix, str]:
+        trigger = failure.trigger(failure.named(), failure.quote.item)
+        return RestrictionFix.model_validate({"item": trigger, "demand": demand}), trigger
+
+    return lesson
+
+
+def _wrong_refusal(failure: _Failure) -> tuple[Fix, str]:
+    quote = failure.quote
+    match quote.refusal:
+        case Refusal.PROHIBITED:
+            trigger = failure.trigger(quote.item)
+            return RevokedFix(rule="prohibited", subject=trigger), trigger
+        case Refusal.EMBARGO:
+            trigger = failure.trigger(quote.destination)
+            return RevokedFix(rule="embargo", subject=trigger), trigger
+        case Refusal.LIQUID:
+            trigger = failure.trigger(quote.parcel)
+            return LiquidsFix(parcel=trigger), trigger
+        case Refusal.OVERWEIGHT:
+            return _wrong_overweight(failure)
+    raise NoLesson("the quote refuses nothing")
+
+
+def _wrong_overweight(failure: _Failure) -> tuple[Fix, str]:
+    limit = _required(failure.number(_LIMIT))
+    if limit != failure.quote.parcel_limit_kg:
+        return _parcel(failure)
+    return _mismatch(failure)
+
+
+_LESSONS: dict[str, Lesson] = {
+    "weight_missing": _missing_weight,
+    "weight_mismatch": _mismatch,
+    "unit_unknown": _unit,
+    "destination_unknown": _destination,
+    "item_unknown": _item,
+    "parcel_unknown": _parcel,
+    "prohibited_item": _restricted("prohibited"),
+    "embargo_destination": _embargo,
+    "liquid_restricted": _liquid,
+    "overweight_parcel": _parcel,
+    "hazmat_undeclared": _restricted("hazmat"),
+    "fragile_undeclared": _restricted("fragile"),
+    "temperature_uncontrolled": _restricted("temperature"),
+    "insurance_required": _restricted("insurance"),
+    "wrong_refusal": _wrong_refusal,
+}
+"""What mends each label; of an unusable answer (`invalid_response`) nothing can be learned."""

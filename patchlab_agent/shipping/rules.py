@@ -1,0 +1,206 @@
+"""The closed union of fixes, and a rule book made of them.
+
+The carrier's whole rule book, the part of it that a model knows from the start, and every lesson
+are written in these same kinds, so one template renders them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter
+
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.shipping.schema import Answer, Declaration
+from patchlab_agent.text import as_trigger, normalise
+
+
+def _phrase(text: str) -> str:
+    if as_trigger(text) is None:
+        raise ValueError("must be one to four words of at most 40 characters")
+    return normalise(text)
+
+
+Phrase = Annotated[str, AfterValidator(_phrase)]
+Kilograms = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class UnitFix(Fix):
+    """A unit with its factor."""
+
+    subject_fields: ClassVar = ("unit",)
+    kind: Literal["unit"] = "unit"
+    unit: Phrase
+    kg_per_unit: Kilograms
+
+
+class ParcelFix(Fix):
+    """A parcel type with its limit in kg."""
+
+    subject_fields: ClassVar = ("parcel",)
+    kind: Literal["parcel"] = "parcel"
+    parcel: Phrase
+    limit_kg: Kilograms
+
+
+class DestinationFix(Fix):
+    """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
+
+    subject_fields: ClassVar = ("alias",)
+    kind: Literal["destination"] = "destination"
+    alias: Phrase
+    country: CountryCode
+
+
+class ItemFix(Fix):
+    """An item with its category."""
+
+    subject_fields: ClassVar = ("item",)
+    kind: Literal["item"] = "item"
+    item: Phrase
+    category: Phrase
+
+
+Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
+
+
+class RestrictionFix(Fix):
+    """An item that is prohibited or must be declared."""
+
+    subject_fields: ClassVar = ("item", "demand")
+    kind: Literal["restriction"] = "restriction"
+    item: Phrase
+    demand: Demand
+
+
+class EmbargoFix(Fix):
+    """A destination, as people write it, that is under embargo."""
+
+    subject_fields: ClassVar = ("destination",)
+    kind: Literal["embargo"] = "embargo"
+    destination: Phrase
+
+
+class LiquidsFix(Fix):
+    """A parcel type that may carry liquids."""
+
+    subject_fields: ClassVar = ("parcel",)
+    kind: Literal["liquids"] = "liquids"
+    parcel: Phrase
+
+
+class RevokedFix(Fix):
+    """A rule that no longer holds for its subject: an item, a destination or a parcel."""
+
+    subject_fields: ClassVar = ("rule", "subject")
+    kind: Literal["revoked"] = "revoked"
+    rule: Literal["prohibited", "embargo", "liquids"]
+    subject: Phrase
+
+
+class ExampleFix(Fix):
+    """A request with the right answer, for what no rule can say."""
+
+    subject_fields: ClassVar = ("request",)
+    kind: Literal["example"] = "example"
+    request: str = Field(min_length=1, max_length=200)
+    answer: Answer
+
+
+ShippingFix = Annotated[
+    UnitFix
+    | ParcelFix
+    | DestinationFix
+    | ItemFix
+    | RestrictionFix
+    | EmbargoFix
+    | LiquidsFix
+    | RevokedFix
+    | ExampleFix,
+    Field(discriminator="kind"),
+]
+FIX: TypeAdapter[ShippingFix] = TypeAdapter(ShippingFix)
+
+
+def parse_fix(data: JsonObject) -> Fix:
+    """Build a fix from its JSON.
+
+    Raises:
+        ValueError: the data is no fix of the union.
+    """
+    return FIX.validate_python(data)
+
+
+@dataclass
+class RuleBook:
+    """Rules made ready to look up; keys are normalised, later rules override earlier ones."""
+
+    units: dict[str, float] = field(default_factory=dict)
+    parcels: dict[str, float] = field(default_factory=dict)
+    destinations: dict[str, str] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)
+    demands: dict[str, set[str]] = field(default_factory=dict)
+    embargoes: set[str] = field(default_factory=set)
+    liquids: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, fixes: Iterable[Fix]) -> RuleBook:
+        """A book of these rules; examples are no rules and are passed over."""
+        book = cls()
+        for fix in fixes:
+            book.add(fix)
+        return book
+
+    def copy(self) -> RuleBook:
+        """A book of the same rules that can be added to on its own."""
+        demands = {item: set(found) for item, found in self.demands.items()}
+        return RuleBook(
+            dict(self.units),
+            dict(self.parcels),
+            dict(self.destinations),
+            dict(self.items),
+            demands,
+            set(self.embargoes),
+            set(self.liquids),
+        )
+
+    def add(self, fix: Fix) -> None:
+        """Put a rule in."""
+        match fix:
+            case UnitFix():
+                self.units[fix.unit] = fix.kg_per_unit
+            case ParcelFix():
+                self.parcels[fix.parcel] = fix.limit_kg
+            case DestinationFix():
+                self.destinations[fix.alias] = fix.country
+            case ItemFix():
+                self.items[fix.item] = fix.category
+            case RestrictionFix():
+                self.demands.setdefault(fix.item, set()).add(fix.demand)
+            case EmbargoFix():
+                self.embargoes.add(fix.destination)
+            case LiquidsFix():
+                self.liquids.add(fix.parcel)
+            case RevokedFix():
+                self._revoke(fix)
+
+    def _revoke(self, fix: RevokedFix) -> None:
+        match fix.rule:
+            case "prohibited":
+                self.demands.get(fix.subject, set()).discard("prohibited")
+            case "embargo":
+                self.embargoes.discard(fix.subject)
+            case "liquids":
+                self.liquids.discard(fix.subject)
+
+    def declarations(self, item: str) -> tuple[Declaration, ...]:
+        """What an item must be declared as, in the order of `Declaration`."""
+        return tuple(d for d in Declaration if d.value in self.demands.get(item, ()))
+
+    def prohibits(self, item: str) -> bool:
+        """Whether an item may not be shipped at all."""
+        return "prohibited" in self.demands.get(item, ())

@@ -1,0 +1,128 @@
+"""What a model answers, and the quote that code computes from it.
+
+The model extracts and looks up; it never calculates. It names each thing as the request writes it
+and beside it what the rules it was shown say of that thing, or null where they say nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from patchlab_agent.errors import InvalidAnswer
+from patchlab_agent.models.base import Frozen
+
+
+class Declaration(StrEnum):
+    """What a parcel can be declared as."""
+
+    HAZMAT = "hazmat"
+    FRAGILE = "fragile"
+    TEMPERATURE = "temperature"
+    INSURANCE = "insurance"
+
+
+class Refusal(StrEnum):
+    """Why a shipment is not quoted."""
+
+    PROHIBITED = "prohibited_item"
+    EMBARGO = "embargo_destination"
+    LIQUID = "liquid_restricted"
+    OVERWEIGHT = "overweight_parcel"
+
+
+LIQUID = "liquid"
+"""The category that only certain parcels take."""
+
+MAX_TEXT = 80
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class Answer(Frozen):
+    """What the model is asked for."""
+
+    model_config = ConfigDict(title="shipping answer")
+
+    weight: float | None = Field(
+        gt=0, le=1e9, allow_inf_nan=False, description="number in front of the unit, as written"
+    )
+    unit: Text | None = Field(description="unit of the weight, as written")
+    kg_per_unit: float | None = Field(
+        gt=0, le=1e6, allow_inf_nan=False, description="kilograms in one unit, from the rules"
+    )
+    item: Text | None = Field(description="what is shipped, as written")
+    category: Text | None = Field(description="the item's category, from the rules")
+    parcel: Text | None = Field(description="the parcel, as written")
+    parcel_limit_kg: float | None = Field(
+        gt=0, le=1e6, allow_inf_nan=False, description="what the parcel holds, from the rules"
+    )
+    parcel_takes_liquids: bool = Field(description="whether the rules say it may carry liquids")
+    destination: Text | None = Field(description="where to, as written")
+    country: Text | None = Field(description="the destination's country code, from the rules")
+    declarations: tuple[Declaration, ...] = Field(
+        max_length=len(Declaration),
+        description="what the rules say the item must be declared as, and what the sender asks for",
+    )
+    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = Field(
+        description="set when a rule prohibits the item or puts the destination under embargo"
+    )
+
+
+class ShippingQuote(Frozen):
+    """The structured answer: the model's reading, computed and decided by code."""
+
+    weight: float | None
+    unit: str | None
+    kg_per_unit: float | None
+    weight_kg: float | None = Field(description="kilograms")
+    item: str | None
+    category: str | None
+    parcel: str | None
+    parcel_limit_kg: float | None
+    parcel_takes_liquids: bool
+    destination: str | None
+    country: str | None
+    declarations: tuple[Declaration, ...]
+    refusal: Refusal | None = Field(description="why there is no quote, or null")
+    price_eur: float | None = Field(description="euros; null when refused or not computable")
+
+
+def parse_answer(text: str) -> Answer:
+    """Read the one JSON object in a completion, which may stand in a fenced block.
+
+    Raises:
+        InvalidAnswer: there is none, or it has not the form of `Answer`.
+    """
+    found = re.search(r"\{.*\}", text, re.DOTALL)
+    if found is None:
+        raise InvalidAnswer("the answer holds no JSON object")
+    try:
+        return Answer.model_validate(json.loads(found.group()))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "answer"
+        raise InvalidAnswer(f"{where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswer(f"the answer is no valid JSON: {error}") from error
+
+
+def weight_kg(answer: Answer) -> float | None:
+    """Weight in kg, or None when the model left out a factor."""
+    if answer.weight is None or answer.kg_per_unit is None:
+        return None
+    return answer.weight * answer.kg_per_unit
+
+
+def refusal(answer: Answer, kg: float | None) -> Refusal | None:
+    """The refusal that the answer's own facts call for, the model's word first."""
+    if answer.refusal is not None:
+        return Refusal(answer.refusal)
+    if answer.category == LIQUID and answer.parcel is not None and not answer.parcel_takes_liquids:
+        return Refusal.LIQUID
+    if kg is not None and answer.parcel_limit_kg is not None and kg > answer.parcel_limit_kg:
+        return Refusal.OVERWEIGHT
+    return None

@@ -1,0 +1,21 @@
+"""The shipping skill, put together."""
+
+from __future__ import annotations
+
+from patchlab_agent.shipping.proposer import ShippingProposer
+from patchlab_agent.shipping.tables import known_rules
+from patchlab_agent.shipping.task import ShippingTask
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.shipping.world import ShippingWorld
+from patchlab_agent.skill import Skill
+
+
+def shipping() -> Skill:
+    """What the entry point `shipping` gives."""
+    return Skill(
+        name="shipping",
+        task=ShippingTask(known_rules()),
+        proposer=ShippingProposer(),
+        world=ShippingWorld(),
+        backends={"toy": ToyBackend},
+    )

@@ -1,0 +1,16 @@
+"""What a shipment costs: a made-up tariff of three zones, in `fixtures/shipping/tariff.csv`."""
+
+from __future__ import annotations
+
+from patchlab_agent.shipping.tables import rows
+
+_ELSEWHERE = "*"
+
+
+def price_eur(kg: float | None, country: str | None) -> float | None:
+    """Price in euros, to the cent: a base fee and a rate per kg; None if a fact is missing."""
+    if kg is None or country is None:
+        return None
+    zones = {code: row for row in rows("tariff") for code in row["countries"].split()}
+    zone = zones.get(country, zones[_ELSEWHERE])
+    return round(float(zone["base_eur"]) + float(zone["eur_per_kg"]) * kg, 2)

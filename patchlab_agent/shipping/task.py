@@ -1,0 +1,69 @@
+"""What an agent knows of shipping: the rules it starts with, the answer's form, the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import Example
+from patchlab_agent.resources import resource
+from patchlab_agent.shipping.rules import ExampleFix, parse_fix
+from patchlab_agent.shipping.schema import (
+    Answer,
+    Refusal,
+    ShippingQuote,
+    parse_answer,
+    refusal,
+    weight_kg,
+)
+from patchlab_agent.shipping.tariff import price_eur
+from patchlab_agent.skill import Reading
+
+
+class ShippingTask:
+    """The agent's side of the skill.
+
+    Args:
+        known_rules: what stands in every prompt from the start.
+    """
+
+    def __init__(self, known_rules: Sequence[Fix]) -> None:
+        self.known_rules = tuple(known_rules)
+        self.prompts: Path = resource("prompts", "shipping")
+        self.answer_schema: JsonObject = Answer.model_json_schema()
+
+    def read(self, text: str) -> Reading:
+        """Validate an answer, multiply, compare, decide and price.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
+        answer = parse_answer(text)
+        quote = settle(answer)
+        return Reading(answer.model_dump(mode="json"), quote.model_dump(mode="json"))
+
+    def parse_fix(self, data: JsonObject) -> Fix:
+        """Build a fix from its JSON.
+
+        Raises:
+            ValueError: the data is no fix of the union.
+        """
+        return parse_fix(data)
+
+    def example_of(self, fix: Fix) -> Example | None:
+        """The example in an example fix; rules have none."""
+        if not isinstance(fix, ExampleFix):
+            return None
+        answer = fix.answer.model_dump(mode="json")
+        return Example(id="", request=fix.request, answer=answer)
+
+
+def settle(answer: Answer) -> ShippingQuote:
+    """The quote that an answer's facts amount to."""
+    kg = weight_kg(answer)
+    refused: Refusal | None = refusal(answer, kg)
+    facts = answer.model_dump(exclude={"refusal"})
+    price = None if refused else price_eur(kg, answer.country)
+    return ShippingQuote(**facts, weight_kg=kg, refusal=refused, price_eur=price)

@@ -1,0 +1,1 @@
+"""The default model: a deterministic noisy parser that knows only what its prompt says."""

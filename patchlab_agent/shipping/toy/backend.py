@@ -1,0 +1,127 @@
+"""The toy as a backend: reads the prompt, understands the request, makes its mistakes."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.shipping.english import FILLERS
+from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Refusal
+from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
+from patchlab_agent.shipping.toy.noise import Noise
+from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_user
+from patchlab_agent.shipping.toy.reader import Understood, understand
+from patchlab_agent.text import words
+
+BROKEN_ANSWER_SHARE = 0.2
+"""How often an answer breaks off, as a share of the noise per field."""
+
+_MARK = re.compile(r"\w+|[^\w\s]")
+
+
+class ToyBackend:
+    """A deterministic noisy parser with the ways of a small model.
+
+    It drops a field, takes a wrong word, misreads a unit, forgets a declaration or breaks off in
+    mid-answer. Its `Usage` counts words and punctuation marks in place of tokens.
+
+    Args:
+        seed: of its mistakes.
+        noise: chance of a mistake per field, 0 to 1.
+    """
+
+    def __init__(self, seed: int = 7, noise: float = 0.03) -> None:
+        self.seed = seed
+        self.noise = noise
+
+    @property
+    def name(self) -> str:
+        """`toy`, with its parameters."""
+        return f"toy(seed={self.seed}, noise={self.noise:g})"
+
+    @property
+    def varies(self) -> bool:
+        """Without noise every draw is the same."""
+        return self.noise > 0
+
+    def complete(self, prompt: Prompt) -> Completion:
+        """Answer with the JSON object that the prompt asks for."""
+        stable = lexicon(read_rules(prompt.system))
+        reading = read_user(prompt.user)
+        known = stable.extended(reading.rules)
+        understood = understand(reading.request, known, _numbers(reading.examples, known))
+        noise = Noise(self.seed, self.noise, reading.request, prompt.draw)
+        _disturb(understood, noise, known)
+        forgetful = noise.slip("declarations") is not None
+        text = _answer(understood, known, forgetful).model_dump_json()
+        if (slip := noise.slip("answer", BROKEN_ANSWER_SHARE)) is not None:
+            text = text[: slip.pick(range(len(text)))]
+        usage = Usage(
+            prompt_tokens=_count(prompt.system) + len(_MARK.findall(prompt.user)),
+            completion_tokens=len(_MARK.findall(text)),
+        )
+        return Completion(text=text, usage=usage)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@lru_cache(maxsize=16)
+def _count(stable: str) -> int:
+    return len(_MARK.findall(stable))
+
+
+def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:
+    """Number words, induced from examples: the unexplained word in front of the unit."""
+    found = {}
+    for example in examples:
+        answer, tokens = example.answer, words(example.request)
+        if answer.weight is None or answer.unit is None or answer.unit not in tokens:
+            continue
+        word = tokens[tokens.index(answer.unit) - 1]
+        if word.isalpha() and (word,) not in known.names and word not in FILLERS:
+            found[word] = answer.weight
+    return found
+
+
+def _disturb(understood: Understood, noise: Noise, known: Lexicon) -> None:
+    others = [word for word in words(noise.request) if word.isalpha()]
+    if noise.slip("weight"):
+        understood.weight = None
+    if slip := noise.slip("unit"):
+        units = [unit for unit in known.book.units if unit != understood.unit]
+        understood.unit = None if slip.drops or not units else slip.pick(units)
+    for field in ("item", "parcel", "destination"):
+        if slip := noise.slip(field):
+            wrong = [word for word in others if word != getattr(understood, field)]
+            setattr(understood, field, None if slip.drops or not wrong else slip.pick(wrong))
+
+
+def _answer(understood: Understood, known: Lexicon, forgetful: bool) -> Answer:
+    book = known.book
+    item, place, parcel = map(_clipped, (understood.item, understood.destination, understood.parcel))
+    declarations = (*book.declarations(item or ""), *understood.asked)
+    refusal = None
+    if item is not None and book.prohibits(item):
+        refusal = Refusal.PROHIBITED
+    elif place in book.embargoes:
+        refusal = Refusal.EMBARGO
+    return Answer.model_construct(
+        weight=understood.weight,
+        unit=_clipped(understood.unit),
+        kg_per_unit=book.units.get(understood.unit or ""),
+        item=item,
+        category=book.items.get(item or ""),
+        parcel=parcel,
+        parcel_limit_kg=book.parcels.get(parcel or ""),
+        parcel_takes_liquids=parcel in book.liquids,
+        destination=place,
+        country=book.destinations.get(place or ""),
+        declarations=() if forgetful else tuple(dict.fromkeys(declarations)),
+        refusal=refusal,
+    )
+
+
+def _clipped(text: str | None) -> str | None:
+    return text[:MAX_TEXT] if text else None

@@ -1,0 +1,72 @@
+"""Which words mean what, as far as the rules in a prompt say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.text import FUZZY_MIN_LETTERS, same_word, words
+
+Kind = Literal["unit", "parcel", "item", "destination"]
+
+
+@dataclass
+class Lexicon:
+    """A rule book, and its names split into words."""
+
+    book: RuleBook
+    names: dict[tuple[str, ...], set[Kind]] = field(default_factory=dict)
+    vocabulary: set[str] = field(default_factory=set)
+    spellings: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def extended(self, rules: tuple[Fix, ...]) -> Lexicon:
+        """A lexicon that also has these rules; the receiver stays as it is."""
+        if not rules:
+            return self
+        more = Lexicon(
+            self.book.copy(),
+            {name: set(kinds) for name, kinds in self.names.items()},
+            set(self.vocabulary),
+            dict(self.spellings),
+        )
+        for rule in rules:
+            more.book.add(rule)
+            more._name(rule)
+        return more
+
+    def _name(self, rule: Fix) -> None:
+        for kind, attribute in _NAMED.get(rule.kind, ()):
+            spelling = getattr(rule, attribute)
+            name = words(spelling)
+            self.names.setdefault(name, set()).add(kind)
+            self.spellings[name] = spelling
+            self.vocabulary.update(name)
+
+    def corrected(self, word: str) -> str:
+        """The word, or the one word of the vocabulary that it misspells."""
+        if len(word) < FUZZY_MIN_LETTERS - 1 or word in self.vocabulary:
+            return word
+        if word in FILLERS or word in SERVICES or not word.isalpha():
+            return word
+        meant = {known for known in self.vocabulary if same_word(known, word)}
+        return meant.pop() if len(meant) == 1 else word
+
+
+_NAMED: dict[str, tuple[tuple[Kind, str], ...]] = {
+    "unit": (("unit", "unit"),),
+    "parcel": (("parcel", "parcel"),),
+    "destination": (("destination", "alias"),),
+    "item": (("item", "item"),),
+    "restriction": (("item", "item"),),
+    "embargo": (("destination", "destination"),),
+}
+
+
+@lru_cache(maxsize=16)
+def lexicon(rules: tuple[Fix, ...]) -> Lexicon:
+    """The lexicon of a prompt's stable rules; shared, so callers extend and never change it."""
+    return Lexicon(RuleBook()).extended(rules)

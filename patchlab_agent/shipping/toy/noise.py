@@ -1,0 +1,52 @@
+"""Seeded mistakes: each depends on seed, request, field and draw, and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_SCALE = 2**32
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A mistake in one field, with what it needs to choose how."""
+
+    _choices: tuple[int, ...]
+
+    def pick(self, options: Sequence[T]) -> T:
+        """The same one of equally many options each time."""
+        return options[self._choices[0] % len(options)]
+
+    @property
+    def drops(self) -> bool:
+        """Whether the field is left out (one half) or misread (the other)."""
+        return self._choices[1] % 2 == 0
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The mistakes of one answer.
+
+    Args:
+        seed: of the model.
+        rate: chance of a mistake per field, 0 to 1.
+        request: as the prompt has it.
+        draw: which sample of the answer this is.
+    """
+
+    seed: int
+    rate: float
+    request: str
+    draw: str
+
+    def slip(self, field: str, share: float = 1.0) -> Slip | None:
+        """The mistake in a field, or None; `share` scales the rate down for rarer mistakes."""
+        key = "\0".join((str(self.seed), self.request, field, self.draw))
+        found = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+        first, *rest = (int.from_bytes(found[i : i + 4], "big") for i in (0, 4, 8))
+        return Slip(tuple(rest)) if first < self.rate * share * _SCALE else None

@@ -1,0 +1,233 @@
+"""The simulation around the skill: requests, carrier, held-out cases, and how to score them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from patchlab_agent.errors import InputError
+from patchlab_agent.models.base import Quote, digest
+from patchlab_agent.models.case import Case, case_key
+from patchlab_agent.models.patch import Fix, close
+from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
+from patchlab_agent.shipping.cases import read_labeled, shipped_cases
+from patchlab_agent.shipping.carrier import LABELS, UNDECLARED, Carrier
+from patchlab_agent.shipping.requests import RequestGenerator
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    EmbargoFix,
+    ExampleFix,
+    ItemFix,
+    LiquidsFix,
+    ParcelFix,
+    RestrictionFix,
+    RevokedFix,
+    UnitFix,
+)
+from patchlab_agent.shipping.schema import Answer, Refusal, ShippingQuote
+from patchlab_agent.shipping.shipment import Shipment
+from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
+from patchlab_agent.skill import Confusion
+from patchlab_agent.text import occurs, words
+
+
+class ShippingWorld:
+    """A carrier, and the people who ask it for quotes."""
+
+    labels = LABELS
+
+    def __init__(self) -> None:
+        self._rules = carrier_rules()
+        self._known = known_rules()
+        self._carrier = Carrier(self._rules)
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        """Generated cases; none asks for a shipment that a held-out case asks for."""
+        held_out = {_shipment_key(case) for case in (*self.golden(), *self.regression())}
+        for case in RequestGenerator().cases(rng):
+            if _shipment_key(case) not in held_out:
+                yield case
+
+    def read_cases(self, path: Path) -> list[Case]:
+        """A user's own labeled requests.
+
+        Raises:
+            InputError: a line cannot be read, names what the carrier does not know, or repeats
+                a case that is held out for the golden set or the gate.
+        """
+        held_out = {case_key(case.request) for case in (*self.golden(), *self.regression())}
+        cases = []
+        for number, labeled in read_labeled(path):
+            if unknown := self._carrier.knows(labeled.shipment):
+                raise InputError(
+                    f"{path}, line {number}: the carrier knows no {unknown}; "
+                    "see fixtures/shipping for what it knows."
+                )
+            if case_key(labeled.request) in held_out:
+                raise InputError(
+                    f"{path}, line {number}: this request is held out for the golden set or the "
+                    "gate; take it out, or the measurement would be of memory."
+                )
+            cases.append(labeled.case())
+        return cases
+
+    def golden(self) -> Sequence[Case]:
+        """The cases of `fixtures/shipping/golden.jsonl`."""
+        return shipped_cases("golden")
+
+    def regression(self) -> Sequence[Case]:
+        """The cases of `fixtures/shipping/regression.jsonl`."""
+        return shipped_cases("regression")
+
+    def expected(self, case: Case) -> Quote:
+        """The right refusal, or the facts of the right quote."""
+        truth = Shipment.model_validate(case.truth)
+        refusals = self._carrier.refusals(truth)
+        if refusals:
+            return {"refusal": str(refusals[0])}
+        return {
+            "weight_kg": truth.weight_kg,
+            "item": truth.item,
+            "parcel": truth.parcel,
+            "country": truth.country,
+            "declarations": [str(d) for d in self._carrier.declarations(truth)],
+            "refusal": None,
+        }
+
+    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+        """The carrier's word on a quote."""
+        truth = Shipment.model_validate(case.truth)
+        return self._carrier.judge(truth, _typed(quote))
+
+    def concerning(self, case: Case) -> Sequence[Fix]:
+        """The carrier's rules that the case needs, its withdrawal of outdated ones included."""
+        truth = Shipment.model_validate(case.truth)
+        rules = [rule for rule in self._rules if self._concerns(rule, truth, case.request)]
+        outdated = [
+            RevokedFix(rule=kind, subject=subject)
+            for kind, subject in self._outdated()
+            if occurs(subject, case.request)
+        ]
+        return [*rules, *outdated, *_number_examples(case.request)]
+
+    def untaught(self, case: Case) -> Sequence[Fix]:
+        """What the case needs beyond the rules that stand in every prompt."""
+        return [rule for rule in self.concerning(case) if rule not in self._known]
+
+    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+        """Per label, whether what it stands for was there to do and was done.
+
+        Of a shipment to be quoted, the labels of misreading count the fields: given (positive)
+        and right (true). Declarations and refusals count as a detector does. `wrong_refusal`
+        counts quoting what is to be quoted; `invalid_response` counts usable answers.
+        """
+        truth = Shipment.model_validate(case.truth)
+        given = _typed(quote)
+        refusals = self._carrier.refusals(truth)
+        found = {INVALID_RESPONSE: _detected(True, given is not None)}
+        for refusal in Refusal:
+            claimed = given is not None and given.refusal is refusal
+            # Any reason that holds is a right one; the others were then not asked for.
+            other = given is not None and given.refusal in refusals and not claimed
+            found[str(refusal)] = _detected(refusal in refusals and not other, claimed)
+        quoted = given is not None and given.refusal is None
+        found["wrong_refusal"] = _detected(not refusals, quoted)
+        if not refusals:
+            needed = self._carrier.declarations(truth)
+            for declaration, label in UNDECLARED.items():
+                declared = given is not None and declaration in given.declarations
+                found[label] = _detected(declaration in needed, declared)
+            found.update(_fields(truth, given))
+        return found
+
+    def _outdated(self) -> Iterator[tuple[str, str]]:
+        for rule in self._known:
+            if rule in self._rules:
+                continue
+            if isinstance(rule, RestrictionFix) and rule.demand == "prohibited":
+                yield "prohibited", rule.item
+            elif isinstance(rule, EmbargoFix):
+                yield "embargo", rule.destination
+            elif isinstance(rule, LiquidsFix):
+                yield "liquids", rule.parcel
+
+    def _concerns(self, rule: Fix, truth: Shipment, request: str) -> bool:
+        match rule:
+            case UnitFix():
+                return rule.unit in words(request)
+            case ParcelFix() | LiquidsFix():
+                return rule.parcel == truth.parcel
+            case ItemFix() | RestrictionFix():
+                return rule.item == truth.item
+            case DestinationFix():
+                return rule.country == truth.country and occurs(rule.alias, request)
+            case EmbargoFix():
+                return occurs(rule.destination, request)
+        return False
+
+
+def _shipment_key(case: Case) -> str:
+    return digest(case.truth)
+
+
+def _typed(quote: Quote | None) -> ShippingQuote | None:
+    return None if quote is None else ShippingQuote.model_validate(quote)
+
+
+def _detected(there: bool, claimed: bool) -> Confusion:
+    return Confusion(
+        true_positive=int(there and claimed),
+        false_positive=int(claimed and not there),
+        false_negative=int(there and not claimed),
+    )
+
+
+def _fields(truth: Shipment, given: ShippingQuote | None) -> Iterator[tuple[str, Confusion]]:
+    """Slot filling: a field given wrong is both a false positive and a false negative."""
+    kg = given.weight_kg if given else None
+    slots = {
+        "weight_missing": (given is not None and given.weight is not None, True),
+        "unit_unknown": (given is not None and given.kg_per_unit is not None, True),
+        "weight_mismatch": (kg is not None, kg is not None and close(truth.weight_kg, kg)),
+        "item_unknown": _slot(given and given.category and given.item, truth.item),
+        "parcel_unknown": _slot(given and given.parcel_limit_kg and given.parcel, truth.parcel),
+        "destination_unknown": _slot(given and given.country, truth.country),
+    }
+    for label, (present, right) in slots.items():
+        yield (
+            label,
+            Confusion(
+                true_positive=int(present and right),
+                false_positive=int(present and not right),
+                false_negative=int(not (present and right)),
+            ),
+        )
+
+
+def _slot(given: str | float | ShippingQuote | None, wanted: str) -> tuple[bool, bool]:
+    return bool(given), given == wanted
+
+
+def _number_examples(request: str) -> Iterator[ExampleFix]:
+    """The one worked example that explains a number written as a word."""
+    for row in rows("numbers"):
+        if row["word"] in words(request):
+            facts = {
+                "weight": float(row["value"]),
+                "unit": "kg",
+                "kg_per_unit": 1.0,
+                "item": "books",
+                "category": "print",
+                "parcel": "box",
+                "parcel_limit_kg": 30.0,
+                "parcel_takes_liquids": False,
+                "destination": "us",
+                "country": "US",
+                "declarations": (),
+                "refusal": None,
+            }
+            yield ExampleFix(
+                request=f"Ship {row['word']} kg books box to US",
+                answer=Answer.model_validate(facts),
+            )

@@ -1,0 +1,177 @@
+"""The seam to a domain, and finding one by name.
+
+A skill comes in three parts, so that each room gets only what it may see:
+
+* the `Task` is all that the agent knows: the prompt's stable part, the answer's schema, and how an
+  answer becomes a quote;
+* the `Proposer` turns a failure into a patch, from what production would know as well;
+* the `World` is the simulation: requests with their truth, the carrier, the held-out cases.
+
+A package offers a skill through the entry-point group `patchlab_agent.skills`; the entry point
+names a callable without arguments that returns a `Skill`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from patchlab_agent.errors import SkillError
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix, Proposal
+from patchlab_agent.models.trace import Example, Feedback, Trace
+
+if TYPE_CHECKING:
+    from patchlab_agent.backends.base import Backend
+
+ENTRY_POINT_GROUP = "patchlab_agent.skills"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An answer that could be used: as the model gave it, and computed and validated."""
+
+    answer: JsonObject
+    quote: Quote
+
+
+class Task(Protocol):
+    """What an agent must know of a domain, and all that it may know."""
+
+    @property
+    def prompts(self) -> Path:
+        """The folder with the skill's prompt templates."""
+        ...
+
+    @property
+    def known_rules(self) -> Sequence[Fix]:
+        """The rules that every prompt holds from the start, the baseline's too."""
+        ...
+
+    @property
+    def answer_schema(self) -> JsonObject:
+        """JSON schema of the answer that a model is asked for."""
+        ...
+
+    def read(self, text: str) -> Reading:
+        """Turn a completion into a quote.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
+        ...
+
+    def parse_fix(self, data: JsonObject) -> Fix:
+        """Build a fix of the skill's closed union from its JSON.
+
+        Raises:
+            ValueError: the data is no such fix.
+        """
+        ...
+
+    def example_of(self, fix: Fix) -> Example | None:
+        """The example that a fix shows in the prompt, or None when it is a rule."""
+        ...
+
+
+class Proposer(Protocol):
+    """From a failure to a patch."""
+
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        """Make a patch with its tests from request, quote and feedback; never from a truth."""
+        ...
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One label's counts over one case: what was there to do, done, and done rightly."""
+
+    true_positive: int = 0
+    false_positive: int = 0
+    false_negative: int = 0
+
+
+class World(Protocol):
+    """The simulation around the skill: only loop and metrics may look into it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every error label, in the order in which reports show them."""
+        ...
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        """An endless stream of cases, which shares none with the held-out ones."""
+        ...
+
+    def read_cases(self, path: Path) -> list[Case]:
+        """Read a user's own labeled requests, JSONL or CSV.
+
+        Raises:
+            InputError: the file cannot be read, or a line cannot be used; names the line.
+        """
+        ...
+
+    def golden(self) -> Sequence[Case]:
+        """The labeled cases held out from stream and gate."""
+        ...
+
+    def regression(self) -> Sequence[Case]:
+        """The labeled cases that the gate replays."""
+        ...
+
+    def expected(self, case: Case) -> Quote:
+        """The part of the right quote that a gate's test of the case checks."""
+        ...
+
+    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+        """The carrier's answer to a quote; None is an answer that could not be used."""
+        ...
+
+    def concerning(self, case: Case) -> Sequence[Fix]:
+        """Exactly the carrier's rules that the case needs: the context of the ceiling."""
+        ...
+
+    def untaught(self, case: Case) -> Sequence[Fix]:
+        """Those of `concerning` that the baseline's own rules do not say."""
+        ...
+
+    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+        """Per label, what the case asked for under it and what the quote did."""
+        ...
+
+
+@dataclass(frozen=True)
+class Skill:
+    """A domain, in parts that are handed out one by one."""
+
+    name: str
+    task: Task
+    proposer: Proposer
+    world: World
+    backends: Mapping[str, Callable[[int, float], Backend]]
+    """Simulated backends by name: (seed, noise) → backend."""
+
+
+def skill_names() -> list[str]:
+    """Names of all installed skills, sorted."""
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def load_skill(name: str) -> Skill:
+    """Find an installed skill by name.
+
+    Raises:
+        SkillError: no skill has that name, or its entry point does not give a `Skill`.
+    """
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        skill = point.load()()
+        if not isinstance(skill, Skill):
+            raise SkillError(f"The entry point of skill {name!r} gives no Skill; reinstall it.")
+        return skill
+    found = ", ".join(skill_names()) or "none"
+    raise SkillError(f"There is no skill {name!r}; installed are: {found}.")

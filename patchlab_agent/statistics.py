@@ -1,0 +1,80 @@
+"""Proportions and paired differences, with intervals; the distributions are SciPy's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from patchlab_agent.models.report import PairedDifference, Proportion
+
+_CONFIDENCE = 0.95
+
+
+def proportion(outcomes: Sequence[bool]) -> Proportion:
+    """Share of successes with its Wilson interval."""
+    n, successes = len(outcomes), sum(outcomes)
+    if n == 0:
+        return Proportion(successes=0, total=0, rate=None, low=None, high=None)
+    low, high = _wilson(successes, n)
+    return Proportion(
+        successes=successes, total=n, rate=successes / n, low=_rounded(low), high=_rounded(high)
+    )
+
+
+def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDifference:
+    """Mean of after - before over pairs, with interval and exact McNemar test.
+
+    The interval is method 10 of Newcombe, Improved confidence intervals for the difference
+    between binomial proportions based on paired data, Statistics in Medicine 17 (1998): the
+    Wilson limits of both shares, put together by their correlation phi.
+
+    Raises:
+        ValueError: the two have not the same length.
+    """
+    pairs = list(zip(before, after, strict=True))
+    n = len(pairs)
+    gained = sum(new and not old for old, new in pairs)
+    lost = sum(old and not new for old, new in pairs)
+    if n == 0:
+        return PairedDifference(mean=None, low=None, high=None, gained=0, lost=0, p_value=1.0)
+    low, high = _newcombe(sum(before), sum(after), gained, lost, n)
+    return PairedDifference(
+        mean=(gained - lost) / n,
+        low=_rounded(low),
+        high=_rounded(high),
+        gained=gained,
+        lost=lost,
+        p_value=_mcnemar(gained, lost),
+    )
+
+
+def _newcombe(before: int, after: int, gained: int, lost: int, n: int) -> tuple[float, float]:
+    p1, p2 = after / n, before / n
+    low1, high1 = _wilson(after, n)
+    low2, high2 = _wilson(before, n)
+    both, neither = (before - lost), (n - before - gained)
+    spread = math.sqrt(after * (n - after) * before * (n - before))
+    phi = (both * neither - gained * lost) / spread if spread else 0.0
+    down1, up1, down2, up2 = p1 - low1, high1 - p1, p2 - low2, high2 - p2
+    lower = math.sqrt(max(0.0, down1**2 - 2 * phi * down1 * up2 + up2**2))
+    upper = math.sqrt(max(0.0, up1**2 - 2 * phi * up1 * down2 + down2**2))
+    return p1 - p2 - lower, p1 - p2 + upper
+
+
+def _wilson(successes: int, n: int) -> tuple[float, float]:
+    # Imported late: SciPy's statistics take half a second, which no other command needs.
+    from scipy.stats import binomtest
+
+    limits = binomtest(successes, n).proportion_ci(_CONFIDENCE, method="wilson")
+    return float(limits.low), float(limits.high)
+
+
+def _mcnemar(gained: int, lost: int) -> float:
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def _rounded(value: float) -> float:
+    # Beyond nine decimals the libraries' builds may differ between machines.
+    return round(value, 9)

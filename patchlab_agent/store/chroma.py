@@ -1,0 +1,41 @@
+"""Opening Chroma: embedded, local, silent, repeatable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import chromadb
+from chromadb.api import ClientAPI
+from chromadb.api.models.Collection import Collection
+from chromadb.api.types import Documents, EmbeddingFunction
+from chromadb.config import Settings
+from chromadb.errors import ChromaError
+
+from patchlab_agent.errors import StoreError
+
+INDEX = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}}
+"""Search wide enough to be exact: with Chroma's defaults two builds of one index disagree."""
+
+
+def open_client(path: Path) -> ClientAPI:
+    """An embedded persistent client without telemetry.
+
+    Raises:
+        StoreError: Chroma cannot open the folder.
+    """
+    try:
+        return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
+    except (ChromaError, ValueError, OSError, RuntimeError) as error:
+        raise StoreError(f"Chroma cannot open {path}: {error}; use another --store.") from error
+
+
+def open_collection(
+    client: ClientAPI, name: str, function: EmbeddingFunction[Documents]
+) -> Collection:
+    """A collection compared by cosine, made if it is not there."""
+    try:
+        return client.get_or_create_collection(
+            name, embedding_function=function, configuration=INDEX
+        )
+    except (ChromaError, ValueError) as error:
+        raise StoreError(f"Chroma cannot open collection {name!r}: {error}.") from error

@@ -1,0 +1,132 @@
+"""A store's folder: what is in it, whether it is ours, and who may write.
+
+    .patchlab/
+      patchlab.json     format, skill, embedder, number of runs
+      chroma.sqlite3 …  Chroma's files; open the folder with chromadb.PersistentClient
+      prompts/          the stable part of each prompt that was used, by digest
+      runs/             one JSON report per run
+      .lock             held by the process that writes
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import Field, ValidationError
+
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import Frozen
+
+FORMAT = 1
+MARKER = "patchlab.json"
+
+
+class StoreInfo(Frozen):
+    """What a store says of itself."""
+
+    format: int = FORMAT
+    skill: str
+    embedder: str = Field(description="short name of the embedder its vectors come from")
+    runs: int = Field(default=0, description="runs that were started on it")
+
+
+def read_info(path: Path) -> StoreInfo | None:
+    """What the store at a path says of itself, or None where no store is yet.
+
+    Raises:
+        StoreError: the path is a file, or a folder of something else, or of another format.
+    """
+    marker = path / MARKER
+    try:
+        if path.exists() and not path.is_dir():
+            raise StoreError(f"{path} is a file, not a store; give a folder to --store.")
+        if not marker.exists():
+            if path.exists() and any(path.iterdir()):
+                raise StoreError(
+                    f"{path} holds files but no {MARKER}, so it is no store; "
+                    "give an empty or new folder to --store."
+                )
+            return None
+        text = marker.read_text("utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
+    return _parse(marker, text)
+
+
+def _parse(marker: Path, text: str) -> StoreInfo:
+    try:
+        info = StoreInfo.model_validate_json(text)
+    except ValidationError as error:
+        version = _Version.of(text)
+        if version is not None and version != FORMAT:
+            raise _other_format(marker, version) from error
+        raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
+    if info.format != FORMAT:
+        raise _other_format(marker, info.format)
+    return info
+
+
+class _Version(Frozen, extra="ignore"):
+    format: int
+
+    @classmethod
+    def of(cls, text: str) -> int | None:
+        try:
+            return cls.model_validate_json(text).format
+        except ValidationError:
+            return None
+
+
+def _other_format(marker: Path, found: int) -> StoreError:
+    return StoreError(
+        f"{marker.parent} has store format {found}, this version reads format {FORMAT}; "
+        "use another --store, or the version of patchlab-agent that wrote it."
+    )
+
+
+def write_info(path: Path, info: StoreInfo) -> None:
+    """Write the marker in one step: a crash leaves the old one or the new one."""
+    fresh = path / f"{MARKER}.new"
+    fresh.write_text(info.model_dump_json(indent=2) + "\n", "utf-8")
+    os.replace(fresh, path / MARKER)
+
+
+def take_lock(path: Path) -> FileLock:
+    """Become the one process that writes to a store; creates the folder.
+
+    Raises:
+        StoreError: another process writes to it, or it cannot be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(
+            f"{path} is in use by another patchlab-agent; wait for it or use another --store."
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}); check its rights.") from error
+    return lock
+
+
+def delete_store(path: Path) -> None:
+    """Delete a store's folder; one that is no store is left alone.
+
+    Raises:
+        StoreError: it is no store, is in use, or cannot be deleted.
+    """
+    if read_info(path) is None:
+        return
+    lock = take_lock(path)
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be deleted ({error.strerror}).") from error
+    finally:
+        lock.release()

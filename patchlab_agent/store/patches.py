@@ -1,0 +1,179 @@
+"""Patches in Chroma: found by trigger exactly, and by similarity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from chromadb.api.models.Collection import Collection
+
+from patchlab_agent.embedding import Distances
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix, Patch, Status
+from patchlab_agent.models.trace import Retrieved
+from patchlab_agent.ranking import rank
+from patchlab_agent.text import occurs, phrases
+
+PAGE = 1000
+MARGIN = 8
+"""How many more than K are asked of the index, to break ties and pass over inactive ones."""
+
+
+class PatchStore:
+    """All patches, whatever their status; only active ones are ever retrieved.
+
+    Each patch is one Chroma record: its document says in words what it teaches, its metadata hold
+    the parts by name and the whole as JSON, its vector is the trigger's.
+
+    Args:
+        collection: Chroma's.
+        distances: of the collection's embedder.
+        parse_fix: the skill's, to read fixes back.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        distances: Distances,
+        parse_fix: Callable[[JsonObject], Fix],
+    ) -> None:
+        self._collection = collection
+        self._distances = distances
+        self._parse_fix = parse_fix
+        self._load = lru_cache(maxsize=4096)(self._read)
+        # Only ids stay in memory, so that a lookup by trigger is one by id at any size.
+        self._active: dict[str, set[str]] = {}
+        self._trigger_of: dict[str, str] = {}
+        for patch_id, metadata in self._pages({"status": str(Status.ACTIVE)}):
+            self._activate(patch_id, str(metadata["trigger"]))
+
+    def upsert(self, patch: Patch) -> None:
+        """Write a patch; the same content again is the same record."""
+        self._collection.upsert(
+            ids=[patch.id],
+            documents=[describe(patch)],
+            embeddings=[self._distances.vector(patch.trigger)],
+            metadatas=[_metadata(patch)],
+        )
+        self._load.cache_clear()
+        self._deactivate(patch.id)
+        if patch.status is Status.ACTIVE:
+            self._activate(patch.id, patch.trigger)
+
+    def get(self, patch_id: str) -> Patch | None:
+        """The patch with an id, or None."""
+        return self._load(patch_id)
+
+    def find(self, prefix: str) -> list[str]:
+        """Ids that start with a prefix, sorted."""
+        return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
+
+    def list(self, status: Status | None = None) -> Iterator[Patch]:
+        """All patches, or those of one status, sorted by trigger and id."""
+        where = {"status": str(status)} if status else None
+        for _, metadata in sorted(
+            self._pages(where), key=lambda page: (str(page[1]["trigger"]), page[0])
+        ):
+            yield self._parse(metadata)
+
+    def in_slot(self, slot: tuple[str, ...]) -> list[Patch]:
+        """Active patches that speak of the same subject in the same way."""
+        where: Any = {"$and": [{"slot": json.dumps(slot)}, {"status": str(Status.ACTIVE)}]}
+        return [self._parse(metadata) for _, metadata in self._pages(where)]
+
+    def count(self) -> int:
+        """How many patches there are, whatever their status."""
+        return self._collection.count()
+
+    @property
+    def active_count(self) -> int:
+        """How many of them are active."""
+        return len(self._trigger_of)
+
+    def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
+        """The `k` active patches that concern a request most.
+
+        Patches whose trigger stands in the request are looked up exactly, so none is missed
+        however many others there are; similarity adds misspelt triggers and orders the rest.
+        """
+        if k == 0 or not self._trigger_of:
+            return ()
+        ids = set(self._similar(request, k))
+        for phrase in phrases(request):
+            ids |= self._active.get(phrase, set())
+        return rank((self.hit(self._required(patch_id), request) for patch_id in ids), k)
+
+    def hit(self, patch: Patch, request: str) -> Retrieved:
+        """How a patch relates to a request, whether or not it is stored."""
+        return Retrieved(
+            patch=patch,
+            distance=self._distances(request, patch.trigger),
+            occurs=occurs(patch.trigger, request),
+        )
+
+    def _similar(self, request: str, k: int) -> list[str]:
+        found = self._collection.query(
+            query_embeddings=[self._distances.vector(request)],
+            n_results=min(2 * k + MARGIN, self.count()),
+            include=[],
+        )
+        return [patch_id for patch_id in found["ids"][0] if patch_id in self._trigger_of]
+
+    def _required(self, patch_id: str) -> Patch:
+        patch = self._load(patch_id)
+        if patch is None:
+            raise StoreError(f"Patch {patch_id} was deleted from outside; start again.")
+        return patch
+
+    def _read(self, patch_id: str) -> Patch | None:
+        metadatas = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
+        return self._parse(metadatas[0]) if metadatas else None
+
+    def _parse(self, metadata: Any) -> Patch:
+        data = json.loads(metadata["patch"])
+        return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
+
+    def _pages(self, where: Any) -> Iterator[tuple[str, Any]]:
+        offset = 0
+        while True:
+            page = self._collection.get(
+                where=where, limit=PAGE, offset=offset, include=["metadatas"]
+            )
+            yield from zip(page["ids"], page["metadatas"] or (), strict=True)
+            if len(page["ids"]) < PAGE:
+                return
+            offset += PAGE
+
+    def _activate(self, patch_id: str, trigger: str) -> None:
+        self._active.setdefault(trigger, set()).add(patch_id)
+        self._trigger_of[patch_id] = trigger
+
+    def _deactivate(self, patch_id: str) -> None:
+        trigger = self._trigger_of.pop(patch_id, None)
+        if trigger is not None:
+            self._active[trigger].discard(patch_id)
+
+
+def describe(patch: Patch) -> str:
+    """What a patch teaches, in words: `battery → restriction: item=battery, demand=hazmat`."""
+    facts = patch.fix.model_dump(mode="json", exclude={"kind"})
+    told = ", ".join(f"{name}={value}" for name, value in facts.items())
+    return f"{patch.trigger} → {patch.fix.kind}: {told}"
+
+
+def _metadata(patch: Patch) -> dict[str, Any]:
+    return {
+        "status": str(patch.status),
+        "trigger": patch.trigger,
+        "kind": patch.fix.kind,
+        "label": patch.provenance.label,
+        "skill": patch.skill,
+        "slot": json.dumps(patch.fix.slot),
+        "fix": patch.fix.model_dump_json(),
+        "reasons": " ".join(reason.text for reason in patch.gate.reasons) if patch.gate else "",
+        "born_of": patch.provenance.trace_id,
+        "patch": patch.model_dump_json(),
+    }

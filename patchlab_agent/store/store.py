@@ -1,0 +1,124 @@
+"""A store: one folder with patches, traces, prompts and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.layout import StoreInfo, read_info, take_lock, write_info
+from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.store.traces import TraceStore
+
+
+class Store:
+    """Opens a store, or makes a new one.
+
+    Args:
+        path: its folder.
+        skill: the skill whose patches it holds.
+        parse_fix: that skill's, to read fixes back.
+        embedder_name: of its vectors; None takes what the store has, hashing for a new one.
+        write: False opens it for reading, beside a process that writes.
+
+    Raises:
+        StoreError: it cannot be opened, is another skill's or has another embedder; reading one
+            that does not exist.
+        UsageError: there is no embedder of that name.
+        MissingExtra: the embedder's package is not installed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        skill: str,
+        parse_fix: Callable[[JsonObject], Fix],
+        *,
+        embedder_name: str | None = None,
+        write: bool = True,
+    ) -> None:
+        info = _checked(path, skill, embedder_name, write)
+        function = embedder(info.embedder)
+        self.path = path
+        self._lock = take_lock(path) if write else None
+        try:
+            if write:
+                write_info(path, info)
+            client = open_client(path)
+            distances = Distances(function)
+            self.patches = PatchStore(
+                open_collection(client, "patches", function), distances, parse_fix
+            )
+            self.traces = TraceStore(open_collection(client, "traces", function), distances)
+        except BaseException:
+            self._unlock()
+            raise
+        self.info = info
+
+    def start_run(self) -> str:
+        """Count a new run and name it: `run-0001` is the first."""
+        self.info = self.info.model_copy(update={"runs": self.info.runs + 1})
+        write_info(self.path, self.info)
+        return f"run-{self.info.runs:04d}"
+
+    def keep_prompt(self, system: str) -> str:
+        """Keep a prompt's stable part once, and return the digest that traces name it by."""
+        name = digest(system)
+        path = self.path / "prompts" / f"{name}.txt"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(system, "utf-8")
+        return name
+
+    def keep_report(self, run: str, report: str) -> Path:
+        """Keep a run's report as `runs/<run>.json`."""
+        path = self.path / "runs" / f"{run}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(report, "utf-8")
+        return path
+
+    def close(self) -> None:
+        """Write what is pending and let others write."""
+        try:
+            if self._lock is not None:
+                self.traces.flush()
+        finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _checked(path: Path, skill: str, embedder_name: str | None, write: bool) -> StoreInfo:
+    info = read_info(path)
+    if info is None:
+        if not write:
+            raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
+        return StoreInfo(skill=skill, embedder=embedder_name or "hashing")
+    if info.skill != skill:
+        raise StoreError(
+            f"{path} holds patches of the skill {info.skill!r}, not {skill!r}; use another --store."
+        )
+    if embedder_name is not None and info.embedder != embedder_name:
+        raise StoreError(
+            f"{path} was made with --embedder {info.embedder}; "
+            "use that one, another --store, or start over with --fresh."
+        )
+    return info

@@ -1,0 +1,70 @@
+"""Words of a request, and whether a trigger stands among them.
+
+A trigger occurs when its words stand next to each other in the request, as whole words: `gin`
+does not occur in `ginger`. Case and numbers glued to a unit (`0.5kg`) do not matter, and a word
+of five letters or more may hold one typing error, as long as its first letter is right.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+
+MAX_TRIGGER_WORDS = 4
+MAX_TRIGGER_CHARS = 40
+FUZZY_MIN_LETTERS = 5
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+def normalise(text: str) -> str:
+    """Lower case, compatibility forms folded, every run of white space one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+@lru_cache(maxsize=8192)
+def words(text: str) -> tuple[str, ...]:
+    """Words and numbers of a text, normalised: `2 LB Box` → `("2", "lb", "box")`."""
+    return tuple(_TOKEN.findall(normalise(text)))
+
+
+def phrases(text: str, longest: int = MAX_TRIGGER_WORDS) -> tuple[str, ...]:
+    """Every run of up to `longest` neighbouring words, each once, in order of appearance."""
+    tokens = words(text)
+    runs = (
+        " ".join(tokens[start : start + size])
+        for size in range(1, longest + 1)
+        for start in range(len(tokens) - size + 1)
+    )
+    return tuple(dict.fromkeys(runs))
+
+
+def occurs(trigger: str, text: str) -> bool:
+    """Whether the trigger stands in the text, a typing error in a long word forgiven."""
+    wanted, tokens = words(trigger), words(text)
+    if not wanted:
+        return False
+    return any(
+        all(map(same_word, wanted, tokens[start : start + len(wanted)]))
+        for start in range(len(tokens) - len(wanted) + 1)
+    )
+
+
+def same_word(wanted: str, found: str) -> bool:
+    """Whether `found` is `wanted`, or is it with one letter missing, doubled, wrong or swapped."""
+    if wanted == found:
+        return True
+    if len(wanted) < FUZZY_MIN_LETTERS or wanted[0] != found[:1] or not wanted.isalpha():
+        return False
+    return OSA.distance(wanted, found, score_cutoff=1) <= 1
+
+
+def as_trigger(text: str) -> str | None:
+    """The text as a trigger, or None if it is empty, too long or has more than four words."""
+    trigger = " ".join(words(text))
+    if not trigger or len(trigger) > MAX_TRIGGER_CHARS:
+        return None
+    return trigger if len(trigger.split()) <= MAX_TRIGGER_WORDS else None

@@ -1,0 +1,171 @@
+"""The only place that builds concretes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from patchlab_agent.agent import Agent, utc_now
+from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.cache import CachedBackend
+from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.errors import UsageError
+from patchlab_agent.evaluation import Evaluator
+from patchlab_agent.gate import Gate
+from patchlab_agent.learner import Learner
+from patchlab_agent.models.patch import GateCase, PatchEvent, Role
+from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.settings import AgentSettings
+from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.store.store import Store
+
+
+@dataclass
+class Lab:
+    """A skill, a store and a model, put together and ready to use.
+
+    Attributes:
+        skill: the domain.
+        store: patches and traces; `store.patches` is the `PatchStore`.
+        agent: answers requests.
+        meter: counts what the model's calls came to.
+    """
+
+    skill: Skill
+    store: Store
+    agent: Agent
+    meter: MeteredBackend
+
+    @cached_property
+    def learner(self) -> Learner:
+        """Turns failures into patches, with the skill's proposer and a gate."""
+        world = self.skill.world
+        suite = [
+            GateCase(role=Role.REGRESSION, request=case.request, expected=world.expected(case))
+            for case in world.regression()
+        ]
+        gate = Gate(self.agent, suite)
+        return Learner(self.agent, self.skill.proposer, gate, self.store.patches)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Compares patched, baseline and ceiling."""
+        return Evaluator(self.agent, self.skill.world, self.meter)
+
+    def learn(self, trace: Trace, feedback: Feedback) -> tuple[PatchEvent, ...]:
+        """Take feedback on an answer, store the judged trace, and say what was learned.
+
+        Raises:
+            BackendError: the model failed during the gate; nothing was stored then.
+        """
+        with self.meter.purpose("gate"):
+            events = self.learner.learn(trace, feedback)
+        judged = {"feedback": feedback, "events": (*trace.events, *events)}
+        self.store.traces.add(trace.model_copy(update=judged))
+        return events
+
+    def close(self) -> None:
+        """Write what is pending and let go of store and model."""
+        try:
+            self.store.close()
+        finally:
+            self.meter.close()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_lab(
+    skill: str = "shipping",
+    *,
+    backend: str | Backend = "toy",
+    store: str | Path = AgentSettings().store,
+    seed: int = 7,
+    noise: float = 0.03,
+    top_k: int = 5,
+    examples: int = 3,
+    embedder: str | None = None,
+    clock: Callable[[], str] = utc_now,
+) -> Lab:
+    """Put a skill, a store and a model together.
+
+    Args:
+        skill: name of an installed skill.
+        backend: name of one of the skill's simulated backends, or an object with the `Backend`
+            methods.
+        store: the store's folder; made if it is not there.
+        seed: of a simulated backend's noise.
+        noise: a simulated backend's mistakes per field, 0 to 1.
+        top_k: patches to retrieve per request.
+        examples: similar successful traces to show per request.
+        embedder: `hashing` or `wordllama`; None takes the store's.
+        clock: the time as ISO 8601.
+
+    Raises:
+        SkillError: there is no such skill.
+        UsageError: the skill has no such backend, or there is no such embedder.
+        StoreError: the store cannot be opened.
+        PromptError: the skill's templates are broken.
+    """
+    loaded = load_skill(skill)
+    model = _backend(loaded, backend, seed, noise)
+    opened = Store(Path(store), skill, loaded.task.parse_fix, embedder_name=embedder)
+    try:
+        meter = MeteredBackend(CachedBackend(model))
+        agent = Agent(
+            loaded.task,
+            meter,
+            opened.patches,
+            opened.traces,
+            top_k=top_k,
+            n_examples=examples,
+            clock=clock,
+        )
+        opened.keep_prompt(agent.system)
+    except BaseException:
+        opened.close()
+        raise
+    return Lab(loaded, opened, agent, meter)
+
+
+def lab_of(settings: AgentSettings) -> Lab:
+    """The lab that settings describe; raises what `open_lab` raises."""
+    return open_lab(
+        settings.skill,
+        backend=settings.backend,
+        store=settings.store,
+        seed=settings.seed,
+        noise=settings.noise,
+        top_k=settings.top_k,
+        examples=settings.examples,
+        embedder=settings.embedder,
+    )
+
+
+def open_store(path: Path, skill: str = "shipping") -> Store:
+    """A store to look into, beside whoever writes to it.
+
+    Raises:
+        StoreError: there is none at the path, or it cannot be opened.
+    """
+    return Store(path, skill, load_skill(skill).task.parse_fix, write=False)
+
+
+def _backend(skill: Skill, backend: str | Backend, seed: int, noise: float) -> Backend:
+    if not isinstance(backend, str):
+        return backend
+    if backend not in skill.backends:
+        known = ", ".join(sorted(skill.backends))
+        raise UsageError(f"There is no backend {backend!r}; choose one of: {known}.")
+    return skill.backends[backend](seed, noise)

@@ -11,7 +11,7 @@ should rest on the patch alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from patchlab_agent.agent import Agent
 from patchlab_agent.models.base import digest
@@ -23,6 +23,7 @@ from patchlab_agent.models.patch import (
     Reason,
     Role,
     Status,
+    agrees,
 )
 from patchlab_agent.models.trace import Attempt, Context
 from patchlab_agent.text import occurs, words
@@ -90,7 +91,11 @@ class Gate:
         """
         trial = _Trial(self._agent, patch, self._draws)
         touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
-        reasons = self._too_broad(patch, len(touched)) or self._tried(trial, patch, touched)
+        reasons = (
+            self._too_broad(patch, len(touched))
+            or _contradicted(patch, touched)
+            or self._tried(trial, patch, touched)
+        )
         return GateReport(
             decision=Status.QUARANTINED if reasons else Status.ACTIVE,
             reasons=tuple(reasons) or (_fixes(trial.results),),
@@ -119,6 +124,30 @@ class Gate:
         return list(_objections(trial.results))
 
 
+def _contradicted(patch: Patch, touched: Sequence[GateCase]) -> list[Reason]:
+    """The labels of the suite against the patch's claim: a false rule need not break an answer.
+
+    A misread word can be taught as the name of anything and do no harm in the suite, where the
+    right word stands beside it. The labels still say that it is not what it is claimed to be.
+    """
+    claim = {
+        name: value
+        for case in patch.tests
+        if case.role is Role.FAILING
+        for name, value in case.expected.items()
+    }
+    agree = [
+        all(agrees(claim[name], case.expected[name]) for name in claim.keys() & case.expected)
+        for case in touched
+        if claim.keys() & case.expected.keys()
+    ]
+    wrong = len(agree) - sum(agree)
+    if 2 * wrong <= len(agree):
+        return []
+    text = f"{wrong} of {len(agree)} labeled cases with {patch.trigger!r} say otherwise"
+    return [Reason(code="contradicted", text=text)]
+
+
 class _Trial:
     """One patch's tests as they are run, with a count of the calls."""
 
@@ -126,6 +155,7 @@ class _Trial:
         self._agent = agent
         self._patch = patch
         self._draws = draws
+        self._contexts: dict[str, Context] = {}
         self._before: dict[str, list[Attempt]] = {}
         self.results: list[PairedResult] = []
         self.calls = 0
@@ -159,7 +189,9 @@ class _Trial:
         return self._before[case.request]
 
     def _context(self, case: GateCase) -> Context:
-        return self._agent.context(case.request, examples=False)
+        if case.request not in self._contexts:
+            self._contexts[case.request] = self._agent.context(case.request, examples=False)
+        return self._contexts[case.request]
 
     def _ask(self, request: str, context: Context) -> list[Attempt]:
         self.calls += self._draws
@@ -182,7 +214,7 @@ def _paired(case: GateCase, before: list[Attempt], after: list[Attempt]) -> Pair
     )
 
 
-def _objections(results: Iterable[PairedResult]) -> Iterable[Reason]:
+def _objections(results: Sequence[PairedResult]) -> Iterator[Reason]:
     for result in results:
         if result.broken:
             text = f"{result.broken} of {result.draws} draws turn wrong on {result.request!r}"
@@ -190,22 +222,26 @@ def _objections(results: Iterable[PairedResult]) -> Iterable[Reason]:
         if result.role is Role.NEGATIVE and result.changed:
             text = f"the answer to {result.request!r} changes, which the patch does not concern"
             yield Reason(code="changes_unconcerned", text=text)
-        wanted = result.role in (Role.FAILING, Role.POSITIVE)
-        if wanted and 2 * result.passed_after <= result.draws:
-            text = (
-                f"{result.request!r} is right in {result.passed_after} of {result.draws} draws "
-                "with the patch"
-            )
+    for role in (Role.FAILING, Role.POSITIVE):
+        # Pooled over a role's tests: one request alone may draw more noise than its share.
+        draws, _, after = _pooled(results, role)
+        if draws and 2 * after <= draws:
+            text = f"with the patch, {after} of {draws} draws of the {role} tests are right"
             yield Reason(code="does_not_fix", text=text)
 
 
-def _fixes(results: Sequence[PairedResult]) -> Reason:
-    failing = [result for result in results if result.role is Role.FAILING]
-    before, after = (
-        sum(getattr(result, name) for result in failing)
-        for name in ("passed_before", "passed_after")
+def _pooled(results: Iterable[PairedResult], role: Role) -> tuple[int, int, int]:
+    """Draws, and those right without and with the patch, over all tests of a role."""
+    found = [result for result in results if result.role is role]
+    return (
+        sum(result.draws for result in found),
+        sum(result.passed_before for result in found),
+        sum(result.passed_after for result in found),
     )
-    draws = sum(result.draws for result in failing)
+
+
+def _fixes(results: Sequence[PairedResult]) -> Reason:
+    draws, before, after = _pooled(results, Role.FAILING)
     text = f"the failing request is right in {after} of {draws} draws, {before} without the patch"
     return Reason(code="fixes", text=f"{text}; nothing else turns wrong")
 
@@ -218,10 +254,9 @@ def _false_accept_rate(results: Sequence[PairedResult], draws: int) -> float:
     """
     if draws == 1:
         return 0.0
-    tested = [r for r in results if r.role in (Role.FAILING, Role.POSITIVE)]
-    run = sum(result.draws for result in tested)
-    wrong = run - sum(result.passed_after for result in tested)
-    rate = (wrong + 1) / (run + 2)
+    failing, positive = (_pooled(results, role) for role in (Role.FAILING, Role.POSITIVE))
+    run, right = failing[0] + positive[0], failing[2] + positive[2]
+    rate = (run - right + 1) / (run + 2)
     tail = (
         math.comb(draws, n) * rate**n * (1 - rate) ** (draws - n)
         for n in range(draws // 2 + 1, draws + 1)

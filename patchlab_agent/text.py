@@ -2,7 +2,7 @@
 
 A trigger occurs when its words stand next to each other in the request, as whole words: `gin`
 does not occur in `ginger`. Case and numbers glued to a unit (`0.5kg`) do not matter, and a word
-of five letters or more may hold one typing error, as long as its first letter is right.
+of six letters or more may hold one typing error, as long as its first letter is right.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 
 MAX_TRIGGER_WORDS = 4
 MAX_TRIGGER_CHARS = 40
-FUZZY_MIN_LETTERS = 5
+FUZZY_MIN_LETTERS = 6
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 

@@ -59,7 +59,7 @@ class GateCase(Frozen):
     def passes(self, quote: Quote | None) -> bool:
         """Whether every expected field is there; numbers to 1 %, lists as sets to include."""
         return quote is not None and all(
-            _agrees(value, quote.get(name)) for name, value in self.expected.items()
+            agrees(value, quote.get(name)) for name, value in self.expected.items()
         )
 
 
@@ -67,7 +67,8 @@ RELATIVE_TOLERANCE = 0.01
 """How far a number may be off: carriers weigh to about 1 %."""
 
 
-def _agrees(expected: JsonValue, actual: JsonValue) -> bool:
+def agrees(expected: JsonValue, actual: JsonValue) -> bool:
+    """Whether a field has an expected value: numbers to 1 %, of lists every expected entry."""
     if isinstance(expected, list):
         return isinstance(actual, list) and all(entry in actual for entry in expected)
     if _is_number(expected) and _is_number(actual):
@@ -119,6 +120,7 @@ class Reason(Frozen):
         "regression",
         "changes_unconcerned",
         "trigger_too_broad",
+        "contradicted",
     ]
     text: str
 

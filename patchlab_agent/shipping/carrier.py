@@ -110,7 +110,7 @@ class Carrier:
             yield Feedback(label="weight_missing", field="weight", detail=scale)
         if quote.kg_per_unit is None:
             factor = self.book.units.get(normalise(quote.unit or ""))
-            detail = scale if factor is None else f"1 {quote.unit} is {factor:.8g} kg"
+            detail = scale if factor is None else f"1 {quote.unit} is {factor:.12g} kg"
             yield Feedback(label="unit_unknown", field="unit", value=quote.unit, detail=detail)
         if quote.category is None or normalise(quote.item or "") != truth.item:
             yield self._item_unknown(truth, quote)

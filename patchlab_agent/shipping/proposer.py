@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 
-from patchlab_agent.models.patch import Fix, Patch, Proposal, Provenance
+from patchlab_agent.models.patch import Fix, Patch, Proposal, Provenance, close
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.gate_cases import gate_cases
@@ -91,7 +91,9 @@ class _Failure:
         """
         for candidate in candidates:
             trigger = as_trigger(candidate or "")
-            if trigger is not None and occurs(trigger, self.request):
+            if trigger is None or FILLERS.issuperset(words(trigger)):
+                continue
+            if occurs(trigger, self.request):
                 return trigger
         raise NoLesson("no word of the request names what went wrong")
 
@@ -136,7 +138,7 @@ def _unit(failure: _Failure) -> tuple[Fix, str]:
         factor = float(measured.group(1)) / failure.quote.weight
     else:
         raise NoLesson("the answer names no weight to reckon the unit from")
-    return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.8g}")), trigger
+    return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
 
 
 def _mismatch(failure: _Failure) -> tuple[Fix, str]:
@@ -151,11 +153,23 @@ def _missing_weight(failure: _Failure) -> tuple[Fix, str]:
     kg, quote = _required(failure.number(_SCALE)), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to reckon the weight in")
-    value = float(f"{kg / quote.kg_per_unit:.6g}")
+    value = _spoken(kg / quote.kg_per_unit)
     known = Answer.model_fields.keys() & ShippingQuote.model_fields.keys() - {"refusal"}
     facts = {**quote.model_dump(include=known), "weight": value, "refusal": None}
     fix = ExampleFix(request=failure.request, answer=Answer.model_validate(facts))
     return fix, failure.trigger(*_unexplained(failure), quote.item)
+
+
+def _spoken(value: float) -> float:
+    """The number that a word may stand for: a whole one or so many halves or quarters.
+
+    Raises:
+        NoLesson: it is none, so the unit's factor must be wrong, not only the number missing.
+    """
+    quarters = round(4 * value)
+    if quarters == 0 or not close(quarters / 4, value):
+        raise NoLesson(f"{value:.6g} is no number that people write as a word")
+    return quarters / 4
 
 
 def _unexplained(failure: _Failure) -> Iterable[str]:

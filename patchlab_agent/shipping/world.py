@@ -40,6 +40,7 @@ class ShippingWorld:
     def __init__(self) -> None:
         self._rules = carrier_rules()
         self._known = known_rules()
+        self._outdated = list(_outdated(self._known, self._rules))
         self._carrier = Carrier(self._rules)
 
     def requests(self, rng: random.Random) -> Iterator[Case]:
@@ -104,11 +105,7 @@ class ShippingWorld:
         """The carrier's rules that the case needs, its withdrawal of outdated ones included."""
         truth = Shipment.model_validate(case.truth)
         rules = [rule for rule in self._rules if self._concerns(rule, truth, case.request)]
-        outdated = [
-            RevokedFix(rule=kind, subject=subject)
-            for kind, subject in self._outdated()
-            if occurs(subject, case.request)
-        ]
+        outdated = [fix for fix in self._outdated if occurs(fix.subject, case.request)]
         return [*rules, *outdated, *_number_examples(case.request)]
 
     def untaught(self, case: Case) -> Sequence[Fix]:
@@ -141,17 +138,6 @@ class ShippingWorld:
             found.update(_fields(truth, given))
         return found
 
-    def _outdated(self) -> Iterator[tuple[str, str]]:
-        for rule in self._known:
-            if rule in self._rules:
-                continue
-            if isinstance(rule, RestrictionFix) and rule.demand == "prohibited":
-                yield "prohibited", rule.item
-            elif isinstance(rule, EmbargoFix):
-                yield "embargo", rule.destination
-            elif isinstance(rule, LiquidsFix):
-                yield "liquids", rule.parcel
-
     def _concerns(self, rule: Fix, truth: Shipment, request: str) -> bool:
         match rule:
             case UnitFix():
@@ -165,6 +151,19 @@ class ShippingWorld:
             case EmbargoFix():
                 return occurs(rule.destination, request)
         return False
+
+
+def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[RevokedFix]:
+    """What withdraws those known rules that the carrier does not have."""
+    for rule in known:
+        if rule in rules:
+            continue
+        if isinstance(rule, RestrictionFix) and rule.demand == "prohibited":
+            yield RevokedFix(rule="prohibited", subject=rule.item)
+        elif isinstance(rule, EmbargoFix):
+            yield RevokedFix(rule="embargo", subject=rule.destination)
+        elif isinstance(rule, LiquidsFix):
+            yield RevokedFix(rule="liquids", subject=rule.parcel)
 
 
 def _shipment_key(case: Case) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from chromadb.api.models.Collection import Collection
@@ -18,6 +17,7 @@ from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs, phrases
 
 PAGE = 1000
+MAX_LOADED = 4096
 MARGIN = 8
 """How many more than K are asked of the index, to break ties and pass over inactive ones."""
 
@@ -43,7 +43,8 @@ class PatchStore:
         self._collection = collection
         self._distances = distances
         self._parse_fix = parse_fix
-        self._load = lru_cache(maxsize=4096)(self._read)
+        self._loaded: dict[str, Patch] = {}
+        self._count = collection.count()
         # Only ids stay in memory, so that a lookup by trigger is one by id at any size.
         self._active: dict[str, set[str]] = {}
         self._trigger_of: dict[str, str] = {}
@@ -58,14 +59,22 @@ class PatchStore:
             embeddings=[self._distances.vector(patch.trigger)],
             metadatas=[_metadata(patch)],
         )
-        self._load.cache_clear()
+        self._loaded[patch.id] = patch
+        self._count = self._collection.count()
         self._deactivate(patch.id)
         if patch.status is Status.ACTIVE:
             self._activate(patch.id, patch.trigger)
 
     def get(self, patch_id: str) -> Patch | None:
         """The patch with an id, or None."""
-        return self._load(patch_id)
+        if patch_id not in self._loaded:
+            found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
+            if not found:
+                return None
+            if len(self._loaded) >= MAX_LOADED:
+                self._loaded.clear()
+            self._loaded[patch_id] = self._parse(found[0])
+        return self._loaded[patch_id]
 
     def find(self, prefix: str) -> list[str]:
         """Ids that start with a prefix, sorted."""
@@ -86,7 +95,7 @@ class PatchStore:
 
     def count(self) -> int:
         """How many patches there are, whatever their status."""
-        return self._collection.count()
+        return self._count
 
     @property
     def active_count(self) -> int:
@@ -117,20 +126,16 @@ class PatchStore:
     def _similar(self, request: str, k: int) -> list[str]:
         found = self._collection.query(
             query_embeddings=[self._distances.vector(request)],
-            n_results=min(2 * k + MARGIN, self.count()),
+            n_results=min(2 * k + MARGIN, self._count),
             include=[],
         )
         return [patch_id for patch_id in found["ids"][0] if patch_id in self._trigger_of]
 
     def _required(self, patch_id: str) -> Patch:
-        patch = self._load(patch_id)
+        patch = self.get(patch_id)
         if patch is None:
             raise StoreError(f"Patch {patch_id} was deleted from outside; start again.")
         return patch
-
-    def _read(self, patch_id: str) -> Patch | None:
-        metadatas = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
-        return self._parse(metadatas[0]) if metadatas else None
 
     def _parse(self, metadata: Any) -> Patch:
         data = json.loads(metadata["patch"])

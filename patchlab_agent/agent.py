@@ -97,7 +97,12 @@ class Agent:
         self._new_id = new_id
 
     def answer(
-        self, request: str, *, draw: str = "0", trace_id: str | None = None, run: str = "quote",
+        self,
+        request: str,
+        *,
+        draw: str = "0",
+        trace_id: str | None = None,
+        run: str = "quote",
         index: int = 0,
     ) -> Trace:
         """Answer one request with the present patches; nobody has judged it yet.

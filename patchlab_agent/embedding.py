@@ -107,7 +107,7 @@ class WordLlamaEmbedder(_Embedder):
                 "The embedder 'wordllama' needs a package that is not installed; "
                 "run: pip install 'patchlab-agent[wordllama]'."
             )
-        from wordllama import WordLlama
+        from wordllama import WordLlama  # noqa: PLC0415 - an extra
 
         folder = Path(spec.origin).parent
         self._model = WordLlama.load(cache_dir=folder, disable_download=True)

@@ -177,10 +177,8 @@ class _Trial:
         before = self._without(case)
         context = self._context(case)
         changed = self._agent.with_candidate(context, case.request, self._patch)
-        if changed.applied == context.applied:
-            after = before
-        else:
-            after = self._ask(case.request, changed)
+        same = changed.applied == context.applied
+        after = before if same else self._ask(case.request, changed)
         self.results.append(_paired(case, before, after))
 
     def _without(self, case: GateCase) -> list[Attempt]:

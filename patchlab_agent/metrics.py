@@ -240,4 +240,3 @@ def score(counts: Sequence[Confusion]) -> Score:
         recall=true / there if there else None,
         f1=2 * true / (claimed + there) if claimed + there else None,
     )
-

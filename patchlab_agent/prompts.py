@@ -32,17 +32,8 @@ VARIABLES = {
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
-def literal(text: str) -> str:
-    """A text as one JSON string on one line, with every invisible character escaped.
-
-    >>> literal('a "b"\\n- unit')
-    '"a \\\\"b\\\\"\\\\n- unit"'
-    """
-    return "".join(map(_visible, json.dumps(text, ensure_ascii=False)))
-
-
-def json_line(value: Any) -> str:
-    """A JSON value on one line, with the same care as `literal`."""
+def literal(value: Any) -> str:
+    """A JSON value, a text above all, on one line, with every invisible character escaped."""
     return "".join(map(_visible, json.dumps(value, ensure_ascii=False)))
 
 
@@ -70,10 +61,9 @@ class Prompts:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            autoescape=False,  # noqa: S701 - the output is no markup; `literal` guards it
+            autoescape=False,
         )
         environment.filters["literal"] = literal
-        environment.filters["json_line"] = json_line
         try:
             _check(environment, folder)
             self._system = environment.get_template("system.j2")
@@ -119,7 +109,9 @@ def _check(environment: Environment, folder: Path) -> None:
         try:
             source = (folder / name).read_text("utf-8")
         except OSError as error:
-            raise PromptError(f"The template {folder / name} cannot be read; restore it.") from error
+            raise PromptError(
+                f"The template {folder / name} cannot be read; restore it."
+            ) from error
         used = meta.find_undeclared_variables(environment.parse(source))
         unknown += [f"{name}: {variable}" for variable in sorted(used - allowed)]
     if unknown:

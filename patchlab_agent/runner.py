@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -33,8 +33,13 @@ from patchlab_agent.settings import DEFAULT_RUNS, RunSettings
 from patchlab_agent.store.patches import describe
 from patchlab_agent.wiring import Lab
 
+
 def no_trace(trace: Trace, number: int) -> None:
     """The default listener: nobody looks on."""
+
+
+def no_golden(done: int) -> None:
+    """The default listener on the golden set."""
 
 
 @dataclass
@@ -53,7 +58,7 @@ class Runner:
     settings: RunSettings
     cases: Sequence[Case] | None = None
     on_trace: Callable[[Trace, int], None] = no_trace
-    on_golden: Callable[[int], None] = field(default=lambda done: None)
+    on_golden: Callable[[int], None] = no_golden
 
     @property
     def total(self) -> int:
@@ -76,9 +81,7 @@ class Runner:
         started_at, start = self.lab.agent.clock(), time.perf_counter()
         continued_from = self.lab.store.patches.active_count
         name = self.lab.store.start_run()
-        loop = Loop(
-            self.lab.evaluator, self.lab.learner, self.lab.store.traces, self.lab.meter
-        )
+        loop = Loop(self.lab.evaluator, self.lab.learner, self.lab.store.traces, self.lab.meter)
         outcomes = []
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
             outcomes.append(Outcome.of(trace, number))
@@ -114,7 +117,7 @@ class Runner:
         if self.cases is not None:
             return islice(iter(self.cases), self.total)
         # The run's name makes a second run ask for other shipments than the first one did.
-        rng = random.Random(f"{self.settings.seed}:{name}")
+        rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
         return islice(self.lab.skill.world.requests(rng), self.total)
 
     def _golden(self, name: str) -> tuple[GoldenReport | None, str | None]:
@@ -157,8 +160,7 @@ class Runner:
         ]
         active = [event for event in events if event.kind == "activated"]
         return PatchSummary(
-            proposed=sum(event.patch_id is not None for event in events)
-            - kinds["superseded"],
+            proposed=sum(event.patch_id is not None for event in events) - kinds["superseded"],
             created=len({e.patch_id for e in events if e.kind in ("activated", "quarantined")}),
             activated=len(active),
             quarantined=kinds["quarantined"],
@@ -173,7 +175,7 @@ class Runner:
         )
 
     def _quarantine_reasons(self) -> dict[str, int]:
-        reports = (patch.gate for patch in self.lab.store.patches.list(Status.QUARANTINED))
+        reports = (patch.gate for patch in self.lab.store.patches.all(Status.QUARANTINED))
         return _counted(code for gate in reports if gate for code in gate.codes)
 
     def _cost(self) -> Iterator[Cost]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
 
 DEFAULT_STORE = Path(".patchlab")
@@ -25,6 +27,20 @@ class AgentSettings(Frozen):
     examples: int = Field(default=3, ge=0, le=MAX_EXAMPLES, description="similar traces shown")
     store: Path = DEFAULT_STORE
     embedder: str | None = Field(default=None, description="None: the store's, or hashing")
+
+
+def agent_settings(**values: Any) -> AgentSettings:
+    """Settings of an agent, checked.
+
+    Raises:
+        UsageError: a value is out of range or of the wrong kind; names it.
+    """
+    try:
+        return AgentSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from error
 
 
 class RunSettings(AgentSettings):

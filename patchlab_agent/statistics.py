@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from scipy.stats import binomtest
+
 from patchlab_agent.models.report import PairedDifference, Proportion
 
 _CONFIDENCE = 0.95
@@ -62,16 +64,11 @@ def _newcombe(before: int, after: int, gained: int, lost: int, n: int) -> tuple[
 
 
 def _wilson(successes: int, n: int) -> tuple[float, float]:
-    # Imported late: SciPy's statistics take half a second, which no other command needs.
-    from scipy.stats import binomtest
-
     limits = binomtest(successes, n).proportion_ci(_CONFIDENCE, method="wilson")
     return float(limits.low), float(limits.high)
 
 
 def _mcnemar(gained: int, lost: int) -> float:
-    from scipy.stats import binomtest
-
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 

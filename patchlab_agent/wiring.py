@@ -18,7 +18,7 @@ from patchlab_agent.gate import Gate
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.patch import GateCase, PatchEvent, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.settings import AgentSettings
+from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, agent_settings
 from patchlab_agent.skill import Skill, load_skill
 from patchlab_agent.store.store import Store
 
@@ -90,7 +90,7 @@ def open_lab(
     skill: str = "shipping",
     *,
     backend: str | Backend = "toy",
-    store: str | Path = AgentSettings().store,
+    store: str | Path = DEFAULT_STORE,
     seed: int = 7,
     noise: float = 0.03,
     top_k: int = 5,
@@ -114,43 +114,56 @@ def open_lab(
 
     Raises:
         SkillError: there is no such skill.
-        UsageError: the skill has no such backend, or there is no such embedder.
+        UsageError: the skill has no such backend, there is no such embedder, or a value is out
+            of range.
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
     """
-    loaded = load_skill(skill)
-    model = _backend(loaded, backend, seed, noise)
-    opened = Store(Path(store), skill, loaded.task.parse_fix, embedder_name=embedder)
+    chosen = {} if isinstance(backend, str) else {"model": backend}
+    settings = agent_settings(
+        skill=skill,
+        backend=backend if isinstance(backend, str) else backend.name,
+        store=store,
+        seed=seed,
+        noise=noise,
+        top_k=top_k,
+        examples=examples,
+        embedder=embedder,
+    )
+    return lab_of(settings, clock=clock, **chosen)
+
+
+def lab_of(
+    settings: AgentSettings,
+    *,
+    model: Backend | None = None,
+    clock: Callable[[], str] = utc_now,
+) -> Lab:
+    """The lab that settings describe; raises what `open_lab` raises.
+
+    Args:
+        settings: what decides about an answer.
+        model: takes the place of the backend that the settings name.
+        clock: the time as ISO 8601.
+    """
+    skill = load_skill(settings.skill)
+    meter = MeteredBackend(CachedBackend(model or _simulated(skill, settings)))
+    store = Store(settings.store, skill.name, skill.task.parse_fix, embedder_name=settings.embedder)
     try:
-        meter = MeteredBackend(CachedBackend(model))
         agent = Agent(
-            loaded.task,
+            skill.task,
             meter,
-            opened.patches,
-            opened.traces,
-            top_k=top_k,
-            n_examples=examples,
+            store.patches,
+            store.traces,
+            top_k=settings.top_k,
+            n_examples=settings.examples,
             clock=clock,
         )
-        opened.keep_prompt(agent.system)
+        store.keep_prompt(agent.system)
     except BaseException:
-        opened.close()
+        store.close()
         raise
-    return Lab(loaded, opened, agent, meter)
-
-
-def lab_of(settings: AgentSettings) -> Lab:
-    """The lab that settings describe; raises what `open_lab` raises."""
-    return open_lab(
-        settings.skill,
-        backend=settings.backend,
-        store=settings.store,
-        seed=settings.seed,
-        noise=settings.noise,
-        top_k=settings.top_k,
-        examples=settings.examples,
-        embedder=settings.embedder,
-    )
+    return Lab(skill, store, agent, meter)
 
 
 def open_store(path: Path, skill: str = "shipping") -> Store:
@@ -162,10 +175,8 @@ def open_store(path: Path, skill: str = "shipping") -> Store:
     return Store(path, skill, load_skill(skill).task.parse_fix, write=False)
 
 
-def _backend(skill: Skill, backend: str | Backend, seed: int, noise: float) -> Backend:
-    if not isinstance(backend, str):
-        return backend
-    if backend not in skill.backends:
+def _simulated(skill: Skill, settings: AgentSettings) -> Backend:
+    if settings.backend not in skill.backends:
         known = ", ".join(sorted(skill.backends))
-        raise UsageError(f"There is no backend {backend!r}; choose one of: {known}.")
-    return skill.backends[backend](seed, noise)
+        raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+    return skill.backends[settings.backend](settings.seed, settings.noise)

@@ -47,7 +47,10 @@ class _Line(Frozen):
 @cache
 def shipped_cases(name: str) -> tuple[Case, ...]:
     """The cases of `fixtures/shipping/<name>.jsonl`, in the file's order."""
-    return tuple(labeled.case() for _, labeled in read_labeled(resource("fixtures", "shipping", f"{name}.jsonl")))
+    return tuple(
+        labeled.case()
+        for _, labeled in read_labeled(resource("fixtures", "shipping", f"{name}.jsonl"))
+    )
 
 
 def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
@@ -109,4 +112,6 @@ def _labeled(path: Path, line: _Line) -> LabeledRequest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(f"{path}, line {line.number}: {where}: {first['msg']}; mend it.") from error
+        raise InputError(
+            f"{path}, line {line.number}: {where}: {first['msg']}; mend it."
+        ) from error

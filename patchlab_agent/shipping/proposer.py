@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 
-from patchlab_agent.models.patch import Fix, Patch, Proposal, Provenance, close
+from patchlab_agent.models.patch import Patch, Proposal, Provenance, close
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.gate_cases import gate_cases
@@ -25,10 +25,11 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
+    ShippingFix,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Answer, Refusal, ShippingQuote
-from patchlab_agent.text import as_trigger, normalise, occurs, words
+from patchlab_agent.text import as_trigger, occurs, words
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _SCALE = re.compile(_NUMBER + r" kg on the scale")
@@ -65,7 +66,7 @@ class ShippingProposer:
         return Proposal(patch=_patch(trace, feedback, fix, trigger))
 
 
-def _patch(trace: Trace, feedback: Feedback, fix: Fix, trigger: str) -> Patch:
+def _patch(trace: Trace, feedback: Feedback, fix: ShippingFix, trigger: str) -> Patch:
     return Patch(
         skill="shipping",
         trigger=trigger,
@@ -126,10 +127,10 @@ def _required(value: float | None) -> float:
     return value
 
 
-Lesson = Callable[[_Failure], tuple[Fix, str]]
+Lesson = Callable[[_Failure], tuple[ShippingFix, str]]
 
 
-def _unit(failure: _Failure) -> tuple[Fix, str]:
+def _unit(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.quote.unit)
     measured = _SCALE.search(failure.feedback.detail)
     if measured is None:
@@ -141,7 +142,7 @@ def _unit(failure: _Failure) -> tuple[Fix, str]:
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
 
 
-def _mismatch(failure: _Failure) -> tuple[Fix, str]:
+def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
     kg = _required(failure.number(_SCALE))
     if not failure.quote.weight:
         raise NoLesson("the answer names no weight to reckon the unit from")
@@ -149,7 +150,7 @@ def _mismatch(failure: _Failure) -> tuple[Fix, str]:
     return UnitFix(unit=trigger, kg_per_unit=float(f"{kg / failure.quote.weight:.6g}")), trigger
 
 
-def _missing_weight(failure: _Failure) -> tuple[Fix, str]:
+def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
     kg, quote = _required(failure.number(_SCALE)), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to reckon the weight in")
@@ -182,17 +183,17 @@ def _unexplained(failure: _Failure) -> Iterable[str]:
             yield word
 
 
-def _item(failure: _Failure) -> tuple[Fix, str]:
+def _item(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.named(), failure.quote.item)
     return ItemFix(item=trigger, category=failure.told()), trigger
 
 
-def _parcel(failure: _Failure) -> tuple[Fix, str]:
+def _parcel(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.named(), failure.quote.parcel)
     return ParcelFix(parcel=trigger, limit_kg=_required(failure.number(_LIMIT))), trigger
 
 
-def _destination(failure: _Failure) -> tuple[Fix, str]:
+def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
     country = _COUNTRY.search(failure.feedback.detail)
     if country is None:
         raise NoLesson("the feedback's detail gives no country code to learn")
@@ -200,12 +201,12 @@ def _destination(failure: _Failure) -> tuple[Fix, str]:
     return DestinationFix(alias=trigger, country=country.group(1)), trigger
 
 
-def _embargo(failure: _Failure) -> tuple[Fix, str]:
+def _embargo(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.quote.destination)
     return EmbargoFix(destination=trigger), trigger
 
 
-def _liquid(failure: _Failure) -> tuple[Fix, str]:
+def _liquid(failure: _Failure) -> tuple[ShippingFix, str]:
     if failure.quote.category != LIQUID:
         trigger = failure.trigger(failure.quote.item)
         return ItemFix(item=trigger, category=LIQUID), trigger
@@ -214,14 +215,14 @@ def _liquid(failure: _Failure) -> tuple[Fix, str]:
 
 
 def _restricted(demand: str) -> Lesson:
-    def lesson(failure: _Failure) -> tuple[Fix, str]:
+    def lesson(failure: _Failure) -> tuple[ShippingFix, str]:
         trigger = failure.trigger(failure.named(), failure.quote.item)
         return RestrictionFix.model_validate({"item": trigger, "demand": demand}), trigger
 
     return lesson
 
 
-def _wrong_refusal(failure: _Failure) -> tuple[Fix, str]:
+def _wrong_refusal(failure: _Failure) -> tuple[ShippingFix, str]:
     quote = failure.quote
     match quote.refusal:
         case Refusal.PROHIBITED:
@@ -238,7 +239,7 @@ def _wrong_refusal(failure: _Failure) -> tuple[Fix, str]:
     raise NoLesson("the quote refuses nothing")
 
 
-def _wrong_overweight(failure: _Failure) -> tuple[Fix, str]:
+def _wrong_overweight(failure: _Failure) -> tuple[ShippingFix, str]:
     limit = _required(failure.number(_LIMIT))
     if limit != failure.quote.parcel_limit_kg:
         return _parcel(failure)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import as_trigger, normalise
@@ -29,7 +29,24 @@ Kilograms = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
-class UnitFix(Fix):
+Slot = Literal["unit", "parcel", "destination", "item", "weight"]
+
+
+class _ShippingFix(Fix):
+    """What the proposer's tests need to know of a fix."""
+
+    @property
+    def request_slot(self) -> Slot:
+        """The part of a request that the fix speaks of."""
+        raise NotImplementedError
+
+    @property
+    def claim(self) -> Quote:
+        """What a quote must say once the fix is followed, whatever else is wrong with it."""
+        raise NotImplementedError
+
+
+class UnitFix(_ShippingFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
@@ -37,8 +54,18 @@ class UnitFix(Fix):
     unit: Phrase
     kg_per_unit: Kilograms
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "unit"
 
-class ParcelFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"kg_per_unit": self.kg_per_unit}
+
+
+class ParcelFix(_ShippingFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
@@ -46,8 +73,18 @@ class ParcelFix(Fix):
     parcel: Phrase
     limit_kg: Kilograms
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "parcel"
 
-class DestinationFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"parcel": self.parcel, "parcel_limit_kg": self.limit_kg}
+
+
+class DestinationFix(_ShippingFix):
     """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
 
     subject_fields: ClassVar = ("alias",)
@@ -55,8 +92,18 @@ class DestinationFix(Fix):
     alias: Phrase
     country: CountryCode
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "destination"
 
-class ItemFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"country": self.country}
+
+
+class ItemFix(_ShippingFix):
     """An item with its category."""
 
     subject_fields: ClassVar = ("item",)
@@ -64,11 +111,21 @@ class ItemFix(Fix):
     item: Phrase
     category: Phrase
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "item"
+
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"item": self.item, "category": self.category}
+
 
 Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
 
 
-class RestrictionFix(Fix):
+class RestrictionFix(_ShippingFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
@@ -76,24 +133,58 @@ class RestrictionFix(Fix):
     item: Phrase
     demand: Demand
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "item"
 
-class EmbargoFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return (
+            {"refusal": "prohibited_item"}
+            if self.demand == "prohibited"
+            else {"declarations": [self.demand]}
+        )
+
+
+class EmbargoFix(_ShippingFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "destination"
 
-class LiquidsFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"refusal": "embargo_destination"}
+
+
+class LiquidsFix(_ShippingFix):
     """A parcel type that may carry liquids."""
 
     subject_fields: ClassVar = ("parcel",)
     kind: Literal["liquids"] = "liquids"
     parcel: Phrase
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "parcel"
 
-class RevokedFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"parcel": self.parcel, "parcel_takes_liquids": True}
+
+
+class RevokedFix(_ShippingFix):
     """A rule that no longer holds for its subject: an item, a destination or a parcel."""
 
     subject_fields: ClassVar = ("rule", "subject")
@@ -101,14 +192,41 @@ class RevokedFix(Fix):
     rule: Literal["prohibited", "embargo", "liquids"]
     subject: Phrase
 
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        slots: dict[str, Slot] = {
+            "prohibited": "item",
+            "embargo": "destination",
+            "liquids": "parcel",
+        }
+        return slots[self.rule]
 
-class ExampleFix(Fix):
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        if self.rule == "liquids":
+            return {"parcel": self.subject, "parcel_takes_liquids": False}
+        return {"refusal": None}
+
+
+class ExampleFix(_ShippingFix):
     """A request with the right answer, for what no rule can say."""
 
     subject_fields: ClassVar = ("request",)
     kind: Literal["example"] = "example"
     request: str = Field(min_length=1, max_length=200)
     answer: Answer
+
+    @property
+    def request_slot(self) -> Slot:
+        """See the base class."""
+        return "weight"
+
+    @property
+    def claim(self) -> Quote:
+        """See the base class."""
+        return {"weight": self.answer.weight}
 
 
 ShippingFix = Annotated[
@@ -126,7 +244,7 @@ ShippingFix = Annotated[
 FIX: TypeAdapter[ShippingFix] = TypeAdapter(ShippingFix)
 
 
-def parse_fix(data: JsonObject) -> Fix:
+def parse_fix(data: JsonObject) -> ShippingFix:
     """Build a fix from its JSON.
 
     Raises:

@@ -11,8 +11,8 @@ from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
-from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.carrier import LABELS, UNDECLARED, Carrier
+from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.requests import RequestGenerator
 from patchlab_agent.shipping.rules import (
     DestinationFix,

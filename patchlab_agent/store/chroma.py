@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import chromadb
 from chromadb.api import ClientAPI
+from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction
 from chromadb.config import Settings
@@ -13,7 +15,9 @@ from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
 
-INDEX = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}}
+INDEX: CreateCollectionConfiguration = {
+    "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}
+}
 """Search wide enough to be exact: with Chroma's defaults two builds of one index disagree."""
 
 
@@ -35,7 +39,10 @@ def open_collection(
     """A collection compared by cosine, made if it is not there."""
     try:
         return client.get_or_create_collection(
-            name, embedding_function=function, configuration=INDEX
+            name,
+            # Chroma's signature wants one function for texts and images alike.
+            embedding_function=cast("Any", function),
+            configuration=INDEX,
         )
     except (ChromaError, ValueError) as error:
         raise StoreError(f"Chroma cannot open collection {name!r}: {error}.") from error

@@ -1,16 +1,15 @@
 """A store's folder: what is in it, whether it is ours, and who may write.
 
-    .patchlab/
-      patchlab.json     format, skill, embedder, number of runs
-      chroma.sqlite3 …  Chroma's files; open the folder with chromadb.PersistentClient
-      prompts/          the stable part of each prompt that was used, by digest
-      runs/             one JSON report per run
-      .lock             held by the process that writes
+.patchlab/
+  patchlab.json     format, skill, embedder, number of runs
+  chroma.sqlite3 …  Chroma's files; open the folder with chromadb.PersistentClient
+  prompts/          the stable part of each prompt that was used, by digest
+  runs/             one JSON report per run
+  .lock             held by the process that writes
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def write_info(path: Path, info: StoreInfo) -> None:
     """Write the marker in one step: a crash leaves the old one or the new one."""
     fresh = path / f"{MARKER}.new"
     fresh.write_text(info.model_dump_json(indent=2) + "\n", "utf-8")
-    os.replace(fresh, path / MARKER)
+    fresh.replace(path / MARKER)
 
 
 def take_lock(path: Path) -> FileLock:
@@ -111,7 +110,9 @@ def take_lock(path: Path) -> FileLock:
             f"{path} is in use by another patchlab-agent; wait for it or use another --store."
         ) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror}); check its rights.") from error
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror}); check its rights."
+        ) from error
     return lock
 
 

@@ -56,7 +56,7 @@ class PatchStore:
         self._collection.upsert(
             ids=[patch.id],
             documents=[describe(patch)],
-            embeddings=[self._distances.vector(patch.trigger)],
+            embeddings=[self._distances.vector(patch.trigger).tolist()],
             metadatas=[_metadata(patch)],
         )
         self._loaded[patch.id] = patch
@@ -80,7 +80,7 @@ class PatchStore:
         """Ids that start with a prefix, sorted."""
         return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
 
-    def list(self, status: Status | None = None) -> Iterator[Patch]:
+    def all(self, status: Status | None = None) -> Iterator[Patch]:
         """All patches, or those of one status, sorted by trigger and id."""
         where = {"status": str(status)} if status else None
         for _, metadata in sorted(
@@ -125,7 +125,7 @@ class PatchStore:
 
     def _similar(self, request: str, k: int) -> list[str]:
         found = self._collection.query(
-            query_embeddings=[self._distances.vector(request)],
+            query_embeddings=[self._distances.vector(request).tolist()],
             n_results=min(2 * k + MARGIN, self._count),
             include=[],
         )

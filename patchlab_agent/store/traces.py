@@ -49,7 +49,7 @@ class TraceStore:
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
-            embeddings=[self._distances.vector(trace.request) for trace in traces],
+            embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
             metadatas=[_metadata(trace) for trace in traces],
         )
         self._pending.clear()
@@ -98,7 +98,7 @@ class TraceStore:
         stored: list[Example | None] = []
         if size:
             found = self._collection.query(
-                query_embeddings=[self._distances.vector(request)],
+                query_embeddings=[self._distances.vector(request).tolist()],
                 n_results=size,
                 include=["documents", "metadatas"],
             )

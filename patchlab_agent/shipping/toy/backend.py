@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
@@ -100,9 +101,11 @@ def _disturb(understood: Understood, noise: Noise, known: Lexicon) -> None:
 
 def _answer(understood: Understood, known: Lexicon, forgetful: bool) -> Answer:
     book = known.book
-    item, place, parcel = map(_clipped, (understood.item, understood.destination, understood.parcel))
+    item, place, parcel = map(
+        _clipped, (understood.item, understood.destination, understood.parcel)
+    )
     declarations = (*book.declarations(item or ""), *understood.asked)
-    refusal = None
+    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = None
     if item is not None and book.prohibits(item):
         refusal = Refusal.PROHIBITED
     elif place in book.embargoes:

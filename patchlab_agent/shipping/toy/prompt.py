@@ -52,27 +52,30 @@ def _sentence(pattern: str) -> re.Pattern[str]:
     return re.compile("- " + pattern.replace("Q", _QUOTED).replace("N", _NUMBER))
 
 
-_SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
-    (_sentence("unit Q: one is N kg"), lambda u, kg: UnitFix(unit=u, kg_per_unit=float(kg))),
-    (_sentence("parcel Q: holds up to N kg"), lambda p, kg: ParcelFix(parcel=p, limit_kg=float(kg))),
-    (_sentence("destination Q: country Q"), lambda d, c: DestinationFix(alias=d, country=c)),
-    (_sentence("item Q: category Q"), lambda i, c: ItemFix(item=i, category=c)),
-    (_sentence("item Q: prohibited, refuse it"), lambda i: _restrict(i, "prohibited")),
-    (_sentence("item Q: declare Q"), lambda i, d: _restrict(i, d)),
-    (_sentence("destination Q: under embargo, refuse it"), lambda d: EmbargoFix(destination=d)),
-    (_sentence("parcel Q: may carry liquids"), lambda p: LiquidsFix(parcel=p)),
-    (_sentence("item Q: no longer prohibited"), lambda s: _revoke("prohibited", s)),
-    (_sentence("destination Q: no longer under embargo"), lambda s: _revoke("embargo", s)),
-    (_sentence("parcel Q: may no longer carry liquids"), lambda s: _revoke("liquids", s)),
-)
-
-
 def _restrict(item: str, demand: str) -> Fix:
     return RestrictionFix.model_validate({"item": item, "demand": demand})
 
 
 def _revoke(rule: str, subject: str) -> Fix:
     return RevokedFix.model_validate({"rule": rule, "subject": subject})
+
+
+_SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
+    (_sentence("unit Q: one is N kg"), lambda u, kg: UnitFix(unit=u, kg_per_unit=float(kg))),
+    (
+        _sentence("parcel Q: holds up to N kg"),
+        lambda p, kg: ParcelFix(parcel=p, limit_kg=float(kg)),
+    ),
+    (_sentence("destination Q: country Q"), lambda d, c: DestinationFix(alias=d, country=c)),
+    (_sentence("item Q: category Q"), lambda i, c: ItemFix(item=i, category=c)),
+    (_sentence("item Q: prohibited, refuse it"), lambda i: _restrict(i, "prohibited")),
+    (_sentence("item Q: declare Q"), _restrict),
+    (_sentence("destination Q: under embargo, refuse it"), lambda d: EmbargoFix(destination=d)),
+    (_sentence("parcel Q: may carry liquids"), lambda p: LiquidsFix(parcel=p)),
+    (_sentence("item Q: no longer prohibited"), lambda s: _revoke("prohibited", s)),
+    (_sentence("destination Q: no longer under embargo"), lambda s: _revoke("embargo", s)),
+    (_sentence("parcel Q: may no longer carry liquids"), lambda s: _revoke("liquids", s)),
+)
 
 
 @lru_cache(maxsize=4096)

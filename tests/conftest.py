@@ -1,0 +1,37 @@
+"""What every test gets: no network beyond loopback, and a folder of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_socket import SocketBlockedError, socket_allow_hosts
+
+LOOPBACK = ["127.0.0.1", "::1"]
+_getaddrinfo = socket.getaddrinfo
+
+
+def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    if host not in (None, "localhost", *LOOPBACK):
+        raise SocketBlockedError(f"A test asked for the address of {host!r}.")
+    return _getaddrinfo(host, *args, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Anything that would leave the machine fails the test."""
+    connect = socket.socket.connect
+    socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    monkeypatch.setattr(socket, "getaddrinfo", _guarded_getaddrinfo)
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default store lies in the working directory: each test works in one of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

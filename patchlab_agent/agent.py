@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.errors import InputError, InvalidAnswer
+from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import (
@@ -28,8 +28,8 @@ from patchlab_agent.models.trace import (
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
 from patchlab_agent.skill import Task
+from patchlab_agent.text import check_request
 
-MAX_REQUEST_CHARS = 2000
 EMPTY = Context()
 
 
@@ -108,7 +108,7 @@ class Agent:
         """Answer one request with the present patches; nobody has judged it yet.
 
         Raises:
-            InputError: the request is empty, too long or holds NUL characters.
+            InputError: the request is empty, too long or holds control characters.
             BackendError: the model's side failed.
         """
         check_request(request)
@@ -189,19 +189,3 @@ class Agent:
             answer_schema=self.task.answer_schema,
             draw=draw,
         )
-
-
-def check_request(request: str) -> None:
-    """Refuse what cannot be a request.
-
-    Raises:
-        InputError: it is empty, longer than `MAX_REQUEST_CHARS` or binary.
-    """
-    if not request.strip():
-        raise InputError("The request is empty; say what to ship and where to.")
-    if len(request) > MAX_REQUEST_CHARS:
-        raise InputError(
-            f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
-        )
-    if any(not char.isprintable() and not char.isspace() for char in request):
-        raise InputError("The request holds control characters; give plain text.")

@@ -13,6 +13,9 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from patchlab_agent.errors import InputError
+
+MAX_REQUEST_CHARS = 2000
 MAX_TRIGGER_WORDS = 4
 MAX_TRIGGER_CHARS = 40
 FUZZY_MIN_LETTERS = 6
@@ -68,3 +71,19 @@ def as_trigger(text: str) -> str | None:
     if not trigger or len(trigger) > MAX_TRIGGER_CHARS:
         return None
     return trigger if len(trigger.split()) <= MAX_TRIGGER_WORDS else None
+
+
+def check_request(request: str) -> None:
+    """Refuse what cannot be a request.
+
+    Raises:
+        InputError: it is empty, longer than `MAX_REQUEST_CHARS` or binary.
+    """
+    if not request.strip():
+        raise InputError("The request is empty; say in words what you want.")
+    if len(request) > MAX_REQUEST_CHARS:
+        raise InputError(
+            f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
+        )
+    if any(not char.isprintable() and not char.isspace() for char in request):
+        raise InputError("The request holds control characters; give plain text.")

@@ -12,14 +12,17 @@ from patchlab_agent.agent import Agent, utc_now
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate import Gate
 from patchlab_agent.learner import Learner
+from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import GateCase, PatchEvent, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, agent_settings
+from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, RunSettings, agent_settings
 from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.store import Store
 
 
@@ -166,13 +169,70 @@ def lab_of(
     return Lab(skill, store, agent, meter)
 
 
-def open_store(path: Path, skill: str = "shipping") -> Store:
-    """A store to look into, beside whoever writes to it.
+def open_store(path: Path) -> Store:
+    """A store to look into, beside whoever writes to it; its skill must be installed.
 
     Raises:
         StoreError: there is none at the path, or it cannot be opened.
+        SkillError: its skill is not installed.
     """
-    return Store(path, skill, load_skill(skill).task.parse_fix, write=False)
+    info = read_info(path)
+    skill = load_skill(info.skill if info else AgentSettings().skill)
+    return Store(path, skill.name, skill.task.parse_fix, write=False)
+
+
+@dataclass(frozen=True)
+class StoreContents:
+    """What is in a store, in numbers."""
+
+    patches: int
+    active: int
+    traces: int
+
+
+def store_contents(path: Path) -> StoreContents | None:
+    """What a store holds, or None where there is none.
+
+    Raises:
+        StoreError: the path holds something else, or a store that cannot be read.
+    """
+    if read_info(path) is None:
+        return None
+    with open_store(path) as store:
+        return StoreContents(
+            store.patches.count(), store.patches.active_count, store.traces.count()
+        )
+
+
+def forget(path: Path) -> None:
+    """Delete a store and all that it learned.
+
+    Raises:
+        StoreError: the path holds something else, or it is in use or cannot be deleted.
+    """
+    delete_store(path)
+
+
+def check_settings(settings: RunSettings) -> list[Case] | None:
+    """Find out, before anything is touched, whether a run can start.
+
+    Returns:
+        The user's labeled requests, or None where generated ones are asked for.
+
+    Raises:
+        SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
+    """
+    skill = load_skill(settings.skill)
+    _simulated(skill, settings)
+    if settings.embedder is not None:
+        build_embedder(settings.embedder)
+    available = len(skill.world.golden())
+    if settings.golden > available:
+        raise UsageError(
+            f"The golden set has {available} cases; give --golden a number from 0 to {available}."
+        )
+    read_info(settings.store)
+    return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 
 def _simulated(skill: Skill, settings: AgentSettings) -> Backend:

@@ -16,8 +16,7 @@ from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.case import Case
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.shipment import Shipment
-
-MAX_REQUEST_CHARS = 2000
+from patchlab_agent.text import check_request
 
 
 class LabeledRequest(Shipment):
@@ -25,7 +24,7 @@ class LabeledRequest(Shipment):
 
     model_config = ConfigDict(title="labeled request")
 
-    request: str = Field(min_length=1, max_length=MAX_REQUEST_CHARS, pattern=r"\S")
+    request: str
     stratum: str = Field(default="", max_length=40)
 
     @property
@@ -108,10 +107,14 @@ def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
 
 def _labeled(path: Path, line: _Line) -> LabeledRequest:
     try:
-        return LabeledRequest.model_validate(line.data)
+        labeled = LabeledRequest.model_validate(line.data)
+        check_request(labeled.request)
+    except InputError as error:
+        raise InputError(f"{path}, line {line.number}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "line"
         raise InputError(
             f"{path}, line {line.number}: {where}: {first['msg']}; mend it."
         ) from error
+    return labeled

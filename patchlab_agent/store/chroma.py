@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import chromadb
 from chromadb.api import ClientAPI
+from chromadb.api.client import Client
 from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction
@@ -21,16 +22,18 @@ INDEX: CreateCollectionConfiguration = {
 """Search wide enough to be exact: with Chroma's defaults two builds of one index disagree."""
 
 
-def open_client(path: Path) -> ClientAPI:
+def open_client(path: Path) -> Client:
     """An embedded persistent client without telemetry.
 
     Raises:
         StoreError: Chroma cannot open the folder.
     """
     try:
-        return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
     except (ChromaError, ValueError, OSError, RuntimeError) as error:
         raise StoreError(f"Chroma cannot open {path}: {error}; use another --store.") from error
+    # Declared as the interface, which lacks `close`.
+    return cast("Client", client)
 
 
 def open_collection(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from chromadb.api.client import Client
+
 from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
@@ -46,17 +48,18 @@ class Store:
         function = embedder(info.embedder)
         self.path = path
         self._lock = take_lock(path) if write else None
+        self._client: Client | None = None
         try:
             if write:
                 write_info(path, info)
-            client = open_client(path)
+            self._client = client = open_client(path)
             distances = Distances(function)
             self.patches = PatchStore(
                 open_collection(client, "patches", function), distances, parse_fix
             )
             self.traces = TraceStore(open_collection(client, "traces", function), distances)
         except BaseException:
-            self._unlock()
+            self._release()
             raise
         self.info = info
 
@@ -88,9 +91,12 @@ class Store:
             if self._lock is not None:
                 self.traces.flush()
         finally:
-            self._unlock()
+            self._release()
 
-    def _unlock(self) -> None:
+    def _release(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
         if self._lock is not None:
             self._lock.release()
 

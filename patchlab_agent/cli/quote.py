@@ -1,0 +1,85 @@
+"""`patchlab-agent quote`: one request, answered with the present patches."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import out, print_json
+from patchlab_agent.errors import InputError
+from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, agent_settings
+from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
+
+if TYPE_CHECKING:
+    from patchlab_agent.models.trace import Trace
+
+_DEFAULT = AgentSettings()
+
+
+def quote(
+    text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
+    backend: options.Backend = _DEFAULT.backend,
+    seed: options.Seed = _DEFAULT.seed,
+    noise: options.Noise = _DEFAULT.noise,
+    top_k: options.TopK = _DEFAULT.top_k,
+    examples: options.Examples = _DEFAULT.examples,
+    store: options.Store = DEFAULT_STORE,
+    embedder: options.Embedder = None,
+    skill: options.Skill = _DEFAULT.skill,
+    as_json: options.Json = False,
+) -> None:
+    """Answer one request with the present patches, and show how the answer came about.
+
+    The trace is stored, so that the answer can be looked at again.
+
+    Examples:
+        patchlab-agent quote "Ship 1 kg battery box to EU"
+
+        echo "2 lb tea box to Lisbon" | patchlab-agent quote - --json
+    """
+    request = _read_stdin() if text == "-" else text
+    check_request(request)
+    settings = agent_settings(
+        skill=skill,
+        backend=backend,
+        seed=seed,
+        noise=noise,
+        top_k=top_k,
+        examples=examples,
+        store=store,
+        embedder=embedder,
+    )
+    from patchlab_agent.wiring import lab_of
+
+    with lab_of(settings) as lab:
+        trace = lab.agent.answer(request)
+        lab.store.traces.add(trace)
+        active = lab.store.patches.active_count
+    if as_json:
+        print_json(trace.model_dump(mode="json"))
+    else:
+        _print(trace, active)
+
+
+def _read_stdin() -> str:
+    # One byte per character at least: what is longer than this is too long in any case.
+    data = sys.stdin.buffer.read(4 * MAX_REQUEST_CHARS + 1)
+    try:
+        return data.decode("utf-8").rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise InputError("Standard input is no UTF-8 text; give plain text.") from error
+
+
+def _print(trace: Trace, active: int) -> None:
+    from patchlab_agent.report.inspect import quote_table
+    from patchlab_agent.report.steps import steps
+
+    console = out()
+    console.print(steps(trace, title="Request", prompt=True))
+    if trace.quote is not None:
+        console.print(quote_table(trace.quote))
+    learned = f"{active} active patches" if active else "nothing learned yet"
+    console.print(f"Stored as trace {trace.id}; the store has {learned}.")

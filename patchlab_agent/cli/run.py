@@ -1,0 +1,183 @@
+"""`patchlab-agent run`: many requests, learning from each failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import (
+    is_interactive,
+    knows_unicode,
+    out,
+    print_json,
+    progress,
+)
+from patchlab_agent.errors import BackendUnavailable, UsageError
+from patchlab_agent.settings import DEFAULT_RUNS, DEFAULT_STORE, AgentSettings, RunSettings
+
+if TYPE_CHECKING:
+    from patchlab_agent.models.report import RunReport
+    from patchlab_agent.models.trace import Trace
+    from patchlab_agent.runner import Runner
+
+_DEFAULT = AgentSettings()
+
+
+def run(
+    backend: options.Backend = _DEFAULT.backend,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Requests to run.",
+            show_default=f"{DEFAULT_RUNS}, or all of --requests",
+        ),
+    ] = None,
+    seed: options.Seed = _DEFAULT.seed,
+    noise: options.Noise = _DEFAULT.noise,
+    golden: Annotated[
+        int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
+    ] = 40,
+    top_k: options.TopK = _DEFAULT.top_k,
+    examples: options.Examples = _DEFAULT.examples,
+    requests: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own labeled requests, JSONL or CSV, in place of generated ones.",
+            metavar="FILE",
+        ),
+    ] = None,
+    store: options.Store = DEFAULT_STORE,
+    embedder: options.Embedder = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget all that the store learned, and start over.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh.")] = False,
+    show: Annotated[
+        int, typer.Option(min=0, help="Requests to list to which patches made a difference.")
+    ] = 5,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every run step by step.")
+    ] = False,
+    trace: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Print the first N runs step by step, with prompt and raw answer.",
+            metavar="N",
+        ),
+    ] = 0,
+    skill: options.Skill = _DEFAULT.skill,
+    as_json: options.Json = False,
+) -> None:
+    """Run requests, learn from the failures, and report what that was worth.
+
+    A second run on the same store continues with what was learned.
+
+    Examples:
+        patchlab-agent run --backend toy
+
+        patchlab-agent run --runs 200 --verbose --store /tmp/lab
+
+        patchlab-agent run --requests mine.csv --json > report.json
+    """
+    settings = RunSettings(
+        skill=skill,
+        backend=backend,
+        seed=seed,
+        noise=noise,
+        top_k=top_k,
+        examples=examples,
+        store=store,
+        embedder=embedder,
+        runs=runs,
+        golden=golden,
+        requests=requests,
+    )
+    _refuse_contradictions(as_json, verbose, trace)
+    report = _run(settings, fresh, yes, show, _Printer(verbose, trace))
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print(report)
+    if report.stopped:
+        raise BackendUnavailable(f"{report.stopped} The report is of what was done before.")
+
+
+def _refuse_contradictions(as_json: bool, verbose: bool, trace: int) -> None:
+    if as_json and (verbose or trace):
+        raise UsageError("--json prints JSON alone; leave --verbose and --trace out.")
+
+
+def _run(settings: RunSettings, fresh: bool, yes: bool, show: int, printer: _Printer) -> RunReport:
+    from patchlab_agent.runner import Runner
+    from patchlab_agent.wiring import check_settings, lab_of
+
+    cases = check_settings(settings)
+    if fresh:
+        _start_over(settings.store, yes)
+    with lab_of(settings) as lab:
+        runner = Runner(lab, settings, cases)
+        return printer.watch(runner, show)
+
+
+def _start_over(store: Path, yes: bool) -> None:
+    from patchlab_agent.wiring import forget, store_contents
+
+    contents = store_contents(store)
+    if contents is None:
+        return
+    if contents.patches and not yes:
+        what = (
+            f"{contents.patches} patches ({contents.active} active) and {contents.traces} traces "
+            f"in {store}"
+        )
+        if not is_interactive():
+            raise UsageError(f"--fresh would delete {what}; add --yes to do it.")
+        typer.confirm(f"Delete {what}?", abort=True, err=True)
+    forget(store)
+
+
+class _Printer:
+    """Prints what happens while it happens: steps, or a progress bar."""
+
+    def __init__(self, verbose: bool, trace: int) -> None:
+        self._verbose = verbose
+        self._trace = trace
+
+    def watch(self, runner: Runner, show: int) -> RunReport:
+        """Run it to the end."""
+        if self._verbose:
+            runner.on_trace = self._steps
+            return runner.run(show)
+        with progress() as bars:
+            stream = bars.add_task("Requests", total=runner.total, note="")
+            golden = bars.add_task("Golden set", total=runner.golden_total, note="", start=False)
+            active = runner.lab.store.patches
+
+            def on_trace(trace: Trace, number: int) -> None:
+                bars.update(stream, advance=1, note=f"{active.active_count} active patches")
+                if number <= self._trace:
+                    self._steps(trace, number)
+
+            def on_golden(done: int) -> None:
+                bars.start_task(golden)
+                bars.update(golden, completed=done)
+
+            runner.on_trace, runner.on_golden = on_trace, on_golden
+            return runner.run(show)
+
+    def _steps(self, trace: Trace, number: int) -> None:
+        from patchlab_agent.report.steps import steps
+
+        out().print(steps(trace, title=f"Run {number}", prompt=number <= self._trace))
+
+
+def _print(report: RunReport) -> None:
+    from patchlab_agent.report.terminal import render
+
+    console = out()
+    console.print(render(report, unicode=knows_unicode(console)))

@@ -1,0 +1,74 @@
+"""Numbers and values as people read them; nothing here knows where they go."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import JsonValue
+
+from patchlab_agent.models.report import PairedDifference
+
+NOTHING = "–"
+
+
+def percent(share: float | None) -> str:
+    """0.4123 → `41.2 %`; nothing for None."""
+    return NOTHING if share is None else f"{100 * share:.1f} %"
+
+
+def points(difference: float | None) -> str:
+    """0.05 → `+5.0 pp`, percentage points with their sign."""
+    return NOTHING if difference is None else f"{100 * difference:+.1f} pp"
+
+
+def difference(paired: PairedDifference) -> str:
+    """A paired difference with its interval: `+35.3 pp (+32.1 to +38.5)`."""
+    if paired.mean is None or paired.low is None or paired.high is None:
+        return NOTHING
+    return f"{points(paired.mean)} ({100 * paired.low:+.1f} to {100 * paired.high:+.1f})"
+
+
+def count(number: int | None) -> str:
+    """12345 → `12,345`; nothing for None."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def score(value: float | None) -> str:
+    """0.9 → `0.90`; nothing for None."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+def money(usd: float | None) -> str:
+    """Dollars to four decimals; nothing where no price is known."""
+    return NOTHING if usd is None else f"${usd:.4f}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """0.0123 → `12.3 ms`; nothing for None."""
+    return NOTHING if seconds is None else f"{1000 * seconds:.1f} ms"
+
+
+def value(json_value: JsonValue) -> str:
+    """A JSON value on one line, texts without quotes."""
+    if json_value is None:
+        return NOTHING
+    if isinstance(json_value, str):
+        return json_value
+    if isinstance(json_value, float):
+        return f"{json_value:.6g}"
+    if isinstance(json_value, list):
+        return ", ".join(map(value, json_value)) or NOTHING
+    return json.dumps(json_value, ensure_ascii=False)
+
+
+def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:
+    """Three shares on one line: full up to the baseline, lighter up to patched, a mark at ceiling.
+
+    >>> bar(0.25, 0.5, 0.75, 8)
+    '██▒▒··│ '
+    """
+    solid, gained, open_, mark = ("█", "▒", "·", "│") if unicode else ("#", "+", ".", "|")
+    low, high, top = (round(share * width) for share in (baseline, patched, ceiling))
+    high = max(low, high)
+    line = solid * low + gained * (high - low) + open_ * (top - high)
+    return f"{line}{mark}".ljust(width + 1)

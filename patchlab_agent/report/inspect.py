@@ -1,0 +1,113 @@
+"""Patches and traces as a person looks into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.patch import GateReport, Patch
+from patchlab_agent.models.trace import Trace
+from patchlab_agent.report import format as fmt
+
+SHORT_ID = 8
+
+
+def patch_table(patches: Iterable[Patch]) -> Table:
+    """One line per patch."""
+    table = Table()
+    for column in ("id", "status", "trigger", "kind", "teaches", "label", "why"):
+        table.add_column(column, overflow="fold")
+    for patch in patches:
+        table.add_row(
+            patch.id[:SHORT_ID],
+            str(patch.status),
+            Text(patch.trigger),
+            patch.fix.kind,
+            Text(_facts(patch)),
+            patch.provenance.label,
+            Text("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
+        )
+    return table
+
+
+def _facts(patch: Patch) -> str:
+    facts = patch.fix.model_dump(mode="json", exclude={"kind"})
+    return ", ".join(f"{name}={fmt.value(value)}" for name, value in facts.items())
+
+
+def patch_details(patch: Patch) -> RenderableType:
+    """All that is known of one patch."""
+    born = patch.provenance
+    facts = quote_table(
+        {
+            "id": patch.id,
+            "status": str(patch.status),
+            "trigger": patch.trigger,
+            "kind": patch.fix.kind,
+            "teaches": _facts(patch),
+            "born of": f"{born.trace_id}: {born.request}",
+            "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
+        }
+    )
+    history = [f"{e.at}  {e.status}  {e.cause} (trace {e.trace_id})" for e in patch.history]
+    parts: list[RenderableType] = [facts]
+    if patch.gate is not None:
+        parts.append(_gate_table(patch.gate))
+    return Group(*parts, Text("\n".join(["History", *history])))
+
+
+def _gate_table(gate: GateReport) -> Table:
+    table = Table(
+        title=f"Gate: {gate.decision}: {'; '.join(reason.text for reason in gate.reasons)}",
+        title_justify="left",
+        caption=(
+            f"Right draws without and with the patch; {gate.suite_touched} of {gate.suite_size} "
+            f"suite cases hold the trigger; {gate.calls} calls; chance that noise alone passes "
+            f"at most {fmt.percent(gate.false_accept_rate)}."
+        ),
+        caption_justify="left",
+    )
+    for column in ("test", "request", "without", "with", "broken"):
+        table.add_column(column, overflow="fold")
+    for result in gate.results:
+        table.add_row(
+            str(result.role),
+            Text(result.request),
+            f"{result.passed_before}/{result.draws}",
+            f"{result.passed_after}/{result.draws}",
+            str(result.broken),
+        )
+    return table
+
+
+def trace_table(traces: Iterable[Trace]) -> Table:
+    """One line per trace."""
+    table = Table()
+    for column in ("id", "run", "request", "baseline", "patched", "applied", "patch events"):
+        table.add_column(column, overflow="fold")
+    for trace in traces:
+        baseline = trace.baseline.feedback if trace.baseline else None
+        table.add_row(
+            trace.id,
+            trace.run,
+            Text(" ".join(trace.request.split())),
+            fmt.NOTHING if baseline is None else baseline.label or "OK",
+            fmt.NOTHING if trace.feedback is None else trace.feedback.label or "OK",
+            Text(", ".join(ref.trigger for ref in trace.retrieved if ref.applied) or fmt.NOTHING),
+            ", ".join(event.kind for event in trace.events) or fmt.NOTHING,
+        )
+    return table
+
+
+def quote_table(quote: Quote) -> Table:
+    """A quote's fields and values."""
+    table = Table(show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in quote.items():
+        table.add_row(name, Text(fmt.value(value)))
+    return table

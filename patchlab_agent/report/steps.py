@@ -1,0 +1,77 @@
+"""One trace, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.trace import Attempt, Feedback, Judged, Trace
+from patchlab_agent.report import format as fmt
+
+
+def steps(trace: Trace, *, title: str, prompt: bool = False) -> Text:
+    """What happened in one run: retrieved, applied, parsed both ways, judged, learned.
+
+    Args:
+        trace: judged or not, compared or not; what it lacks is left out.
+        title: the first line's beginning.
+        prompt: also show the changing part of the prompt and the raw answer.
+    """
+    return Text("\n".join(_lines(trace, title, prompt)), overflow="fold")
+
+
+def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
+    yield f"{title}  {' '.join(trace.request.split())}"
+    yield from _retrieved(trace)
+    if trace.baseline is not None:
+        yield from _judged("baseline", trace.baseline)
+    if prompt:
+        yield from _block("prompt", trace.attempt.user_prompt)
+        yield from _block("raw answer", trace.attempt.raw)
+    yield from _attempt("patched", trace.attempt, trace.feedback)
+    if trace.ceiling is not None:
+        yield f"  ceiling    {trace.ceiling.feedback}"
+    for event in trace.events:
+        yield f"  patch      {_event(event)}"
+
+
+def _retrieved(trace: Trace) -> Iterator[str]:
+    if not trace.retrieved:
+        yield "  retrieved  no patch"
+    for ref in trace.retrieved:
+        verdict = "applied" if ref.applied else "not applied: the trigger does not occur"
+        yield f"  retrieved  {ref.patch_id[:8]} {ref.trigger!r} at {ref.distance:.3f}: {verdict}"
+    if trace.examples:
+        yield f"  examples   {', '.join(trace.examples)}"
+
+
+def _judged(name: str, judged: Judged) -> Iterator[str]:
+    yield from _attempt(name, judged.attempt, judged.feedback)
+
+
+def _attempt(name: str, attempt: Attempt, feedback: Feedback | None) -> Iterator[str]:
+    parse = _quote(attempt.quote) if attempt.quote else f"no quote: {attempt.problem}"
+    yield f"  {name:<10} {parse}"
+    if feedback is not None:
+        yield f"  {'':<10} carrier: {feedback}"
+
+
+def _quote(quote: Quote) -> str:
+    return "; ".join(f"{name} {fmt.value(value)}" for name, value in quote.items())
+
+
+def _block(name: str, text: str) -> Iterator[str]:
+    yield f"  {name}"
+    yield from (f"    | {line}" for line in text.rstrip("\n").split("\n"))
+
+
+def _event(event: PatchEvent) -> str:
+    what = ""
+    if event.fix is not None:
+        facts = {name: value for name, value in event.fix.items() if name != "kind"}
+        what = f" {event.patch_id or ''} {event.fix['kind']} ({_quote(facts)})"
+    verb = {"none": "no lesson", "active_already": "active already"}.get(event.kind, event.kind)
+    return f"{verb}{what}: {event.text}"

@@ -22,7 +22,7 @@ from patchlab_agent.models.patch import GateCase, PatchEvent, Role
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, RunSettings, agent_settings
 from patchlab_agent.skill import Skill, load_skill
-from patchlab_agent.store.layout import read_info
+from patchlab_agent.store.layout import delete_store, read_info
 from patchlab_agent.store.store import Store
 
 

@@ -51,9 +51,9 @@ def _table(title: str, *columns: str, left: int = 1, caption: str | None = None)
         if position == 0:
             table.add_column(column, no_wrap=True, overflow="ellipsis")
         elif position < left:
-            table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1)
+            table.add_column(column, overflow="fold")
         else:
-            table.add_column(column, justify="right")
+            table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
@@ -157,7 +157,7 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
     return table
 
 
-def _shortened(text: str, longest: int = 60) -> str:
+def _shortened(text: str, longest: int = 44) -> str:
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

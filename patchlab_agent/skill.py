@@ -78,6 +78,10 @@ class Task(Protocol):
         """The example that a fix shows in the prompt, or None when it is a rule."""
         ...
 
+    def may_show(self, request: str, answer: JsonObject) -> bool:
+        """Whether a successful request is plain enough to stand in another one's prompt."""
+        ...
+
 
 class Proposer(Protocol):
     """From a failure to a patch."""

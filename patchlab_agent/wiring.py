@@ -151,7 +151,13 @@ def lab_of(
     """
     skill = load_skill(settings.skill)
     meter = MeteredBackend(CachedBackend(model or _simulated(skill, settings)))
-    store = Store(settings.store, skill.name, skill.task.parse_fix, embedder_name=settings.embedder)
+    store = Store(
+        settings.store,
+        skill.name,
+        skill.task.parse_fix,
+        skill.task.may_show,
+        embedder_name=settings.embedder,
+    )
     try:
         agent = Agent(
             skill.task,
@@ -178,7 +184,7 @@ def open_store(path: Path) -> Store:
     """
     info = read_info(path)
     skill = load_skill(info.skill if info else AgentSettings().skill)
-    return Store(path, skill.name, skill.task.parse_fix, write=False)
+    return Store(path, skill.name, skill.task.parse_fix, skill.task.may_show, write=False)
 
 
 @dataclass(frozen=True)

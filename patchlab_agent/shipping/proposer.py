@@ -8,18 +8,19 @@ well as the bare fact that a person would type (`5 kg`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import pairwise
 
 from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Patch, Proposal, Provenance, close
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.gate_cases import gate_cases
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
-    ExampleFix,
     ItemFix,
     LiquidsFix,
     ParcelFix,
@@ -28,7 +29,7 @@ from patchlab_agent.shipping.rules import (
     ShippingFix,
     UnitFix,
 )
-from patchlab_agent.shipping.schema import LIQUID, Answer, Refusal, ShippingQuote
+from patchlab_agent.shipping.schema import LIQUID, Refusal, ShippingQuote
 from patchlab_agent.text import as_trigger, occurs, words
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
@@ -155,10 +156,8 @@ def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to reckon the weight in")
     value = _spoken(kg / quote.kg_per_unit)
-    known = Answer.model_fields.keys() & ShippingQuote.model_fields.keys() - {"refusal"}
-    facts = {**quote.model_dump(include=known), "weight": value, "refusal": None}
-    fix = ExampleFix(request=failure.request, answer=Answer.model_validate(facts))
-    return fix, failure.trigger(*_unexplained(failure), quote.item)
+    word = failure.trigger(*_unexplained(failure))
+    return number_example(word, value), word
 
 
 def _spoken(value: float) -> float:
@@ -173,14 +172,14 @@ def _spoken(value: float) -> float:
     return quarters / 4
 
 
-def _unexplained(failure: _Failure) -> Iterable[str]:
-    """Words of the request that the quote does not account for."""
-    quote = failure.quote
+def _unexplained(failure: _Failure) -> list[str]:
+    """Words of the request that the quote does not account for, those before the unit first."""
+    quote, tokens = failure.quote, words(failure.request)
     named = (quote.unit, quote.item, quote.parcel, quote.destination)
     explained = {word for name in named for word in words(name or "")}
-    for word in words(failure.request):
-        if word.isalpha() and not {word} & (explained | FILLERS | SERVICES.keys()):
-            yield word
+    left = {word for word in tokens if word.isalpha()} - explained - FILLERS - SERVICES.keys()
+    before_unit = dict(pairwise(tokens))
+    return sorted(left, key=lambda word: (before_unit.get(word) != quote.unit, tokens.index(word)))
 
 
 def _item(failure: _Failure) -> tuple[ShippingFix, str]:

@@ -9,6 +9,7 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.resources import resource
+from patchlab_agent.shipping.examples import is_plain
 from patchlab_agent.shipping.rules import ExampleFix, parse_fix
 from patchlab_agent.shipping.schema import (
     Answer,
@@ -58,6 +59,10 @@ class ShippingTask:
             return None
         answer = fix.answer.model_dump(mode="json")
         return Example(id="", request=fix.request, answer=answer)
+
+    def may_show(self, request: str, answer: JsonObject) -> bool:
+        """Only requests whose words the answer accounts for."""
+        return is_plain(request, answer)
 
 
 def settle(answer: Answer) -> ShippingQuote:

@@ -13,6 +13,7 @@ from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
 from patchlab_agent.shipping.carrier import LABELS, UNDECLARED, Carrier
 from patchlab_agent.shipping.cases import read_labeled, shipped_cases
+from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
 from patchlab_agent.shipping.rules import (
     DestinationFix,
@@ -25,7 +26,7 @@ from patchlab_agent.shipping.rules import (
     RevokedFix,
     UnitFix,
 )
-from patchlab_agent.shipping.schema import Answer, Refusal, ShippingQuote
+from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.skill import Confusion
@@ -209,24 +210,7 @@ def _slot(given: str | float | ShippingQuote | None, wanted: str) -> tuple[bool,
 
 
 def _number_examples(request: str) -> Iterator[ExampleFix]:
-    """The one worked example that explains a number written as a word."""
+    """What explains a number that is written as a word."""
     for row in rows("numbers"):
         if row["word"] in words(request):
-            facts = {
-                "weight": float(row["value"]),
-                "unit": "kg",
-                "kg_per_unit": 1.0,
-                "item": "books",
-                "category": "print",
-                "parcel": "box",
-                "parcel_limit_kg": 30.0,
-                "parcel_takes_liquids": False,
-                "destination": "us",
-                "country": "US",
-                "declarations": (),
-                "refusal": None,
-            }
-            yield ExampleFix(
-                request=f"Ship {row['word']} kg books box to US",
-                answer=Answer.model_validate(facts),
-            )
+            yield number_example(row["word"], float(row["value"]))

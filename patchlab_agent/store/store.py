@@ -13,7 +13,7 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.store.chroma import open_client, open_collection
-from patchlab_agent.store.layout import StoreInfo, read_info, take_lock, write_info
+from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.traces import TraceStore
 
@@ -25,6 +25,7 @@ class Store:
         path: its folder.
         skill: the skill whose patches it holds.
         parse_fix: that skill's, to read fixes back.
+        may_show: that skill's, which keeps odd requests out of other requests' prompts.
         embedder_name: of its vectors; None takes what the store has, hashing for a new one.
         write: False opens it for reading, beside a process that writes.
 
@@ -40,6 +41,7 @@ class Store:
         path: Path,
         skill: str,
         parse_fix: Callable[[JsonObject], Fix],
+        may_show: Callable[[str, JsonObject], bool],
         *,
         embedder_name: str | None = None,
         write: bool = True,
@@ -50,14 +52,16 @@ class Store:
         self._lock = take_lock(path) if write else None
         self._client: Client | None = None
         try:
-            if write:
+            if write and not (path / MARKER).exists():
                 write_info(path, info)
             self._client = client = open_client(path)
             distances = Distances(function)
             self.patches = PatchStore(
                 open_collection(client, "patches", function), distances, parse_fix
             )
-            self.traces = TraceStore(open_collection(client, "traces", function), distances)
+            self.traces = TraceStore(
+                open_collection(client, "traces", function), distances, may_show
+            )
         except BaseException:
             self._release()
             raise

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import case_key
 from patchlab_agent.models.trace import Example, Trace
 
 BATCH = 100
 MARGIN = 8
 MAX_EXAMPLE_CHARS = 200
-"""Longer requests are not shown to later ones: they cost tokens and may carry other intents."""
+"""Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
 
 
 class TraceStore:
@@ -27,11 +28,18 @@ class TraceStore:
     Args:
         collection: Chroma's.
         distances: of the collection's embedder.
+        may_show: whether a request with its answer may stand in another request's prompt.
     """
 
-    def __init__(self, collection: Collection, distances: Distances) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        distances: Distances,
+        may_show: Callable[[str, JsonObject], bool],
+    ) -> None:
         self._collection = collection
         self._distances = distances
+        self._may_show = may_show
         self._pending: dict[str, Trace] = {}
         self._stored = collection.count()
 
@@ -80,7 +88,8 @@ class TraceStore:
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
         """The `n` successful traces whose requests are most like this one, the nearest first.
 
-        Of several traces with one request the first counts. Equal distances are told apart by id.
+        Of several traces with one request the first counts, and one that may not be shown counts
+        as none. Equal distances are told apart by id.
         """
         if n == 0:
             return ()
@@ -93,7 +102,9 @@ class TraceStore:
             wanted *= 2
 
     def _candidates(self, request: str, wanted: int) -> tuple[list[Example], bool]:
-        pending = [_example(_metadata_head(t), t.request, t.id) for t in self._pending.values()]
+        pending = [
+            self._example(_metadata_head(t), t.request, t.id) for t in self._pending.values()
+        ]
         size = min(wanted, self._stored)
         stored: list[Example | None] = []
         if size:
@@ -104,7 +115,7 @@ class TraceStore:
             )
             documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
             stored = [
-                _example(metadata, document, trace_id)
+                self._example(metadata, document, trace_id)
                 for trace_id, document, metadata in zip(
                     found["ids"][0], documents[0], metadatas[0], strict=True
                 )
@@ -112,18 +123,20 @@ class TraceStore:
         usable = [example for example in (*stored, *pending) if example is not None]
         return usable, size == self._stored
 
+    def _example(self, metadata: Any, request: str, trace_id: str) -> Example | None:
+        if not metadata["ok"] or not metadata["answer"] or len(request) > MAX_EXAMPLE_CHARS:
+            return None
+        answer = json.loads(metadata["answer"])
+        if not self._may_show(request, answer):
+            return None
+        return Example(id=trace_id, request=request, answer=answer)
+
     def _nearest(self, request: str, candidates: list[Example], n: int) -> tuple[Example, ...]:
         order = sorted(candidates, key=lambda e: (self._distances(request, e.request), e.id))
         unique: dict[str, Example] = {}
         for example in order:
             unique.setdefault(case_key(example.request), example)
         return tuple(unique.values())[:n]
-
-
-def _example(metadata: Any, request: str, trace_id: str) -> Example | None:
-    if not metadata["ok"] or not metadata["answer"] or len(request) > MAX_EXAMPLE_CHARS:
-        return None
-    return Example(id=trace_id, request=request, answer=json.loads(metadata["answer"]))
 
 
 def _metadata_head(trace: Trace) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from patchlab_agent.models.trace import Attempt, Context
 from patchlab_agent.text import occurs, words
 
 DRAWS = 5
-"""Pairs per test where answers vary: a majority of five is wrong by chance about 1 time in 300
+"""Pairs per test where answers vary: a majority of five is wrong by chance about 1 time in 900
 at 5 % noise, where a single pair would be 1 time in 20."""
 
 MAX_TRIGGER_SHARE = 0.2

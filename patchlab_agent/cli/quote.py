@@ -38,7 +38,7 @@ def quote(
     Examples:
         patchlab-agent quote "Ship 1 kg battery box to EU"
 
-        echo "2 lb tea box to Lisbon" | patchlab-agent quote - --json
+        echo "2 lb tea box to Portugal" | patchlab-agent quote - --json
     """
     request = _read_stdin() if text == "-" else text
     check_request(request)

@@ -1,0 +1,82 @@
+"""The bars of the product, held on one whole run: 1,000 requests on a fresh store, seed 7."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.report.terminal import render
+from patchlab_agent.runner import Runner
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.shipping.rules import FIX
+from patchlab_agent.wiring import lab_of
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
+    """What `patchlab-agent run --seed 7 --golden 240` reports."""
+    settings = RunSettings(store=tmp_path_factory.mktemp("lab"), seed=7, golden=240)
+    with lab_of(settings) as lab:
+        return Runner(lab, settings).run(show=5)
+
+
+def test_the_baseline_knows_roughly_half(report: RunReport) -> None:
+    assert report.runs == 1000
+    assert report.overall.baseline.rate is not None
+    assert 0.35 <= report.overall.baseline.rate <= 0.60
+
+
+def test_the_last_runs_close_nine_tenths_of_the_gap(report: RunReport) -> None:
+    assert report.recent.cases == 200
+    assert report.recent.gap_closed is not None
+    assert report.recent.gap_closed >= 0.9
+
+
+def test_covered_golden_cases_close_nine_tenths_of_the_gap(report: RunReport) -> None:
+    assert report.golden is not None
+    assert report.golden.covered.cases >= 100
+    assert report.golden.covered.gap_closed is not None
+    assert report.golden.covered.gap_closed >= 0.9
+
+
+def test_patches_lose_next_to_no_golden_case(report: RunReport) -> None:
+    assert report.golden is not None
+    whole = report.golden.all
+    assert whole.difference.lost <= 0.01 * whole.baseline.successes
+
+
+def test_every_label_comes_up(report: RunReport) -> None:
+    assert {cluster.label for cluster in report.clusters} == set(LABELS)
+
+
+def test_every_kind_of_fix_becomes_active(report: RunReport) -> None:
+    kinds = set(FIX.json_schema()["discriminator"]["mapping"])
+    assert set(report.patches.kinds) == kinds
+
+
+def test_noise_ends_in_quarantine(report: RunReport) -> None:
+    assert report.patches.quarantine_reasons["not_reproduced"] > 0
+
+
+def test_the_readme_shows_this_very_run(report: RunReport) -> None:
+    text = StringIO()
+    Console(file=text, width=120).print(render(report))
+    shown = re.search(
+        r"<!-- report -->\n```text\n(.*?)```\n<!-- /report -->",
+        README.read_text("utf-8"),
+        re.DOTALL,
+    )
+    assert shown is not None
+    printed = {line.rstrip() for line in text.getvalue().splitlines()}
+    figures = [line for line in shown.group(1).splitlines() if "%" in line]
+    assert figures
+    # The headline names the folder of the store, which is another one here.
+    assert [line for line in figures if line.rstrip() not in printed] == []

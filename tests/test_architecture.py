@@ -1,0 +1,209 @@
+"""Who may import whom, held against the imports that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from graphlib import TopologicalSorter
+
+import grimp
+import pytest
+
+PACKAGE = "patchlab_agent"
+ROOT = ""
+"""The package itself, which names its public interface and imports it on first use."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "models": set(),
+    "resources": set(),
+    "text": {"errors"},
+    "settings": {"errors", "models"},
+    "skill": {"errors", "models"},
+    "prompts": {"errors", "models"},
+    "statistics": {"models"},
+    "ranking": {"models"},
+    "embedding": {"errors", "text"},
+    "backends": {"errors", "models"},
+    "store": {"embedding", "errors", "models", "ranking", "text"},
+    "agent": {"backends", "errors", "models", "prompts", "ranking", "skill", "text"},
+    "gate": {"agent", "models", "text"},
+    "learner": {"agent", "gate", "models", "skill", "store"},
+    "evaluation": {"agent", "backends", "models", "skill"},
+    "loop": {"backends", "errors", "evaluation", "learner", "models", "store"},
+    "metrics": {"models", "skill", "statistics"},
+    "wiring": {
+        "agent",
+        "backends",
+        "embedding",
+        "errors",
+        "evaluation",
+        "gate",
+        "learner",
+        "models",
+        "settings",
+        "skill",
+        "store",
+    },
+    "runner": {
+        "errors",
+        "evaluation",
+        "loop",
+        "metrics",
+        "models",
+        "settings",
+        "store",
+        "wiring",
+    },
+    "report": {"metrics", "models"},
+    "cli": {ROOT, "errors", "models", "report", "runner", "settings", "text", "wiring"},
+    "shipping": {"backends", "errors", "models", "resources", "skill", "text"},
+    ROOT: set(),
+}
+"""Room → the other rooms of which it may import something."""
+
+ONLY_THERE: dict[str, set[str]] = {
+    "chromadb": {"store", "embedding"},
+    "wordllama": {"embedding"},
+    "numpy": {"embedding"},
+    "filelock": {"store"},
+    "jinja2": {"prompts"},
+    "scipy": {"statistics"},
+    "rapidfuzz": {"text"},
+    "typer": {"cli"},
+    "rich": {"cli", "report"},
+    "litellm": {"backends"},
+}
+"""Package from outside → the rooms that may know it."""
+
+ORACLE = ("shipping.carrier", "shipping.world", "shipping.requests", "shipping.cases")
+BLIND = ("agent", "prompts", "backends", "shipping.toy", "shipping.task")
+"""What must never see the oracle."""
+
+
+@cache
+def graph(*, typing: bool = False) -> grimp.ImportGraph:
+    """All imports; those for type checkers only where asked for."""
+    return grimp.build_graph(
+        PACKAGE,
+        include_external_packages=True,
+        exclude_type_checking_imports=not typing,
+        cache_dir=None,
+    )
+
+
+def full(name: str) -> str:
+    return f"{PACKAGE}.{name}" if name else PACKAGE
+
+
+def ours(modules: Iterable[str]) -> list[str]:
+    return sorted(m for m in modules if m == PACKAGE or m.startswith(f"{PACKAGE}."))
+
+
+def below(name: str) -> list[str]:
+    """A module and all modules in it."""
+    return [m for m in ours(graph().modules) if f"{m}.".startswith(f"{full(name)}.")]
+
+
+def room(module: str) -> str:
+    return module.removeprefix(PACKAGE).removeprefix(".").partition(".")[0]
+
+
+def reached(module: str, *, around: str = "") -> set[str]:
+    """All modules that a module imports, however indirectly; `around` is not passed through."""
+    found: set[str] = set()
+    open_ends = [module]
+    while open_ends:
+        for imported in graph().find_modules_directly_imported_by(open_ends.pop()):
+            if imported not in found:
+                found.add(imported)
+                open_ends += [imported] if imported != full(around) else []
+    return found
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    # Not even for type checkers.
+    imports = graph(typing=True)
+    order = TopologicalSorter(
+        {module: imports.find_modules_directly_imported_by(module) for module in imports.modules}
+    )
+    order.prepare()
+
+
+def test_the_table_names_every_room() -> None:
+    assert {room(module) for module in ours(graph().modules)} == MAY_IMPORT.keys()
+    assert set().union(*MAY_IMPORT.values()) <= MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may(name: str) -> None:
+    modules = below(name) if name else [PACKAGE]
+    assert modules
+    forbidden = [
+        f"{module} imports {imported}"
+        for module in modules
+        for imported in ours(graph().find_modules_directly_imported_by(module))
+        if room(imported) not in MAY_IMPORT[name] | {name}
+    ]
+    assert forbidden == []
+
+
+def test_the_table_has_no_cycle_either() -> None:
+    TopologicalSorter(MAY_IMPORT).prepare()
+
+
+@pytest.mark.parametrize("package", ONLY_THERE)
+def test_an_outside_package_is_known_where_it_belongs_only(package: str) -> None:
+    imports = graph(typing=True)
+    if package not in imports.modules:
+        assert package == "litellm", f"nothing imports {package} any more; mend the table"
+        return
+    importers = imports.find_modules_that_directly_import(package)
+    assert importers
+    assert {room(module) for module in importers} <= ONLY_THERE[package]
+
+
+def test_nothing_imports_the_first_skill() -> None:
+    importers = {
+        importer
+        for module in below("shipping")
+        for importer in graph(typing=True).find_modules_that_directly_import(module)
+    }
+    assert importers
+    assert {room(importer) for importer in importers} == {"shipping"}
+
+
+@pytest.mark.parametrize("blind", BLIND)
+def test_what_answers_never_sees_the_oracle(blind: str) -> None:
+    modules = below(blind)
+    assert modules
+    for module in modules:
+        assert not reached(module) & {full(name) for name in ORACLE}
+        # A task prices by the tariff, which is a table; it knows no other.
+        assert full("shipping.tables") not in reached(module, around="shipping.tariff")
+
+
+def test_the_oracle_is_what_the_world_is_made_of() -> None:
+    # Were one of them renamed, the test above would look for what is not there.
+    assert {full(name) for name in ORACLE} <= reached(full("shipping.world")) | {
+        full("shipping.world")
+    }
+    assert full("shipping.tables") in reached(full("shipping.task"))
+
+
+@pytest.mark.parametrize("pure", ["metrics", "ranking", "models", "statistics", "report"])
+def test_pure_functions_reach_neither_store_nor_model(pure: str) -> None:
+    for module in below(pure):
+        rooms = {room(imported) for imported in ours(reached(module))}
+        assert not rooms & {"store", "backends", "agent", "embedding", "wiring", "prompts"}
+
+
+@pytest.mark.parametrize("judged", ["agent", "prompts", "store", "backends"])
+def test_what_answers_and_what_keeps_know_no_gate(judged: str) -> None:
+    for module in below(judged):
+        rooms = {room(imported) for imported in ours(reached(module))}
+        assert not rooms & {"gate", "learner", "loop", "evaluation", "runner", "wiring"}
+
+
+def test_the_public_interface_costs_nothing_until_it_is_used() -> None:
+    assert ours(graph().find_modules_directly_imported_by(PACKAGE)) == []

@@ -68,7 +68,7 @@ def test_noise_ends_in_quarantine(report: RunReport) -> None:
 
 def test_the_readme_shows_this_very_run(report: RunReport) -> None:
     text = StringIO()
-    Console(file=text, width=120).print(render(report))
+    Console(file=text, width=100).print(render(report))
     shown = re.search(
         r"<!-- report -->\n```text\n(.*?)```\n<!-- /report -->",
         README.read_text("utf-8"),

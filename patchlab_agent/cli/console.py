@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-PIPE_WIDTH = 120
+PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, where no terminal tells."""
 
 

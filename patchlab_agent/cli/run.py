@@ -155,7 +155,7 @@ class _Printer:
             return runner.run(show)
         with progress() as bars:
             stream = bars.add_task("Requests", total=runner.total, note="")
-            golden = bars.add_task("Golden set", total=runner.golden_total, note="", start=False)
+            golden = bars.add_task("Golden set", total=runner.golden_total, note="", visible=False)
             active = runner.lab.store.patches
 
             def on_trace(trace: Trace, number: int) -> None:
@@ -164,8 +164,7 @@ class _Printer:
                     self._steps(trace, number)
 
             def on_golden(done: int) -> None:
-                bars.start_task(golden)
-                bars.update(golden, completed=done)
+                bars.update(golden, completed=done, visible=True)
 
             runner.on_trace, runner.on_golden = on_trace, on_golden
             return runner.run(show)

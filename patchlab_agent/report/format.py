@@ -16,16 +16,12 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
-def points(difference: float | None) -> str:
-    """0.05 → `+5.0 pp`, percentage points with their sign."""
-    return NOTHING if difference is None else f"{100 * difference:+.1f} pp"
-
-
 def difference(paired: PairedDifference) -> str:
-    """A paired difference with its interval: `+35.3 pp (+32.1 to +38.5)`."""
+    """A paired difference in percentage points with its interval: `+35.3 [+32.1, +38.5]`."""
     if paired.mean is None or paired.low is None or paired.high is None:
         return NOTHING
-    return f"{points(paired.mean)} ({100 * paired.low:+.1f} to {100 * paired.high:+.1f})"
+    mean, low, high = (f"{100 * share:+.1f}" for share in (paired.mean, paired.low, paired.high))
+    return f"{mean} [{low}, {high}]"
 
 
 def count(number: int | None) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,12 +21,12 @@ from patchlab_agent.models.report import (
 )
 from patchlab_agent.report import format as fmt
 
-BAR_WIDTH = 30
+BAR_WIDTH = 24
 
 
 def render(report: RunReport, *, unicode: bool = True) -> RenderableType:
     """Everything that a run shows, from the answer down to its cost."""
-    return Group(*_parts(report, unicode))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in _parts(report, unicode)))
 
 
 def _parts(report: RunReport, unicode: bool) -> Iterator[RenderableType]:
@@ -44,17 +46,30 @@ def _parts(report: RunReport, unicode: bool) -> Iterator[RenderableType]:
     yield _cost(report)
 
 
-def _table(title: str, *columns: str, left: int = 1, caption: str | None = None) -> Table:
-    """A table whose first `left` columns hold text and the others figures."""
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+def _table(title: str, *columns: str, texts: int = 1, caption: str | None = None) -> Table:
+    """A table whose first `texts` columns hold text, and give way before any figure does."""
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for position, column in enumerate(columns):
-        if position == 0:
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
-        elif position < left:
-            table.add_column(column, overflow="fold")
+        if position < texts:
+            table.add_column(column)
         else:
             table.add_column(column, justify="right", no_wrap=True)
     return table
+
+
+def _line(text: str, style: str = "") -> Text:
+    """A text on one line, cut off where its column ends; never read as markup."""
+    return Text(text.replace("\n", " "), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _headline(report: RunReport) -> Panel:
@@ -88,20 +103,25 @@ def _verdict(report: RunReport) -> str:
 
 def _comparisons(report: RunReport) -> Table:
     table = _table(
-        "Success: the same requests, the same noise, with and without what was learned",
-        *("cases", "n", "baseline", "patched", "ceiling", "patched - baseline", "gap closed"),
-        caption="In brackets: the 95 % interval of the paired difference (Newcombe).",
+        "Success on the same requests under the same noise",
+        *("cases", "n", "baseline", "patched", "ceiling", "difference", "of gap"),
+        caption=(
+            "difference: patched - baseline in points, 95 % interval (Newcombe);\n"
+            "of gap: its share of ceiling - baseline. Golden cases are held out;\n"
+            "covered: a patch applies; known: the starting rules suffice;\n"
+            "untaught: a rule is wanting."
+        ),
     )
     rows = [("all runs", report.overall), (f"last {report.recent.cases}", report.recent)]
     if golden := report.golden:
         rows += [
             ("golden set", golden.all),
-            ("  covered by a patch", golden.covered),
-            ("  known from the start", golden.known),
-            ("  taught by nothing", golden.untaught),
+            ("- covered", golden.covered),
+            ("- known", golden.known),
+            ("- untaught", golden.untaught),
         ]
     for name, comparison in rows:
-        table.add_row(name, *_compared(comparison))
+        table.add_row(_line(name), *_compared(comparison))
     return table
 
 
@@ -117,14 +137,17 @@ def _compared(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _curve(report: RunReport, unicode: bool) -> Table:
-    marks = "█ baseline  ▒ won by patches  │ ceiling" if unicode else "# baseline  + won  | ceiling"
+    marks = "█ baseline, ▒ won by patches, │ ceiling" if unicode else "# baseline, + won, | ceiling"
     table = _table(
-        "Learning curve", "runs", marks, "baseline", "patched", "ceiling", "active", left=2
+        "Learning curve",
+        *("runs", "", "baseline", "patched", "ceiling", "active"),
+        texts=2,
+        caption=marks,
     )
     for point in report.curve:
         table.add_row(
-            f"{point.first}–{point.last}",
-            fmt.bar(point.baseline, point.patched, point.ceiling, BAR_WIDTH, unicode),
+            _line(f"{point.first}–{point.last}"),
+            _line(fmt.bar(point.baseline, point.patched, point.ceiling, BAR_WIDTH, unicode)),
             fmt.percent(point.baseline),
             fmt.percent(point.patched),
             fmt.percent(point.ceiling),
@@ -135,17 +158,16 @@ def _curve(report: RunReport, unicode: bool) -> Table:
 
 def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
     table = _table(
-        "Failures by label",
-        "label",
-        "first such request",
-        *("baseline", "patched", "share", "first", "last", "to patch", "to last"),
-        left=2,
-        caption="first, last: run numbers; to patch, to last: runs from the first failure.",
+        "Failures by label, each with its first request",
+        *("label", "base", "patched", "share", "first", "last", "to fix", "to last"),
+        caption=(
+            "first, last: run numbers; to fix, to last: runs from the first failure\n"
+            "to the first active patch, and to the last failure."
+        ),
     )
     for cluster in clusters:
         table.add_row(
-            cluster.label,
-            Text(_shortened(cluster.example)),
+            Group(_line(cluster.label), _line(f"  {cluster.example}", "dim")),
             fmt.count(cluster.baseline),
             fmt.count(cluster.patched),
             fmt.percent(cluster.share),
@@ -157,15 +179,9 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
     return table
 
 
-def _shortened(text: str, longest: int = 44) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
-
-
 def _patches(patches: PatchSummary) -> Table:
-    table = Table(title="Patches", title_justify="left", show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+    table = _table("Patches", "", "", texts=2)
+    table.show_header = False
     table.add_row("created", f"{patches.created} of {patches.proposed} proposals")
     table.add_row("activated", f"{patches.activated}  {_listed(patches.kinds)}")
     table.add_row("quarantined", f"{patches.quarantined}")
@@ -184,18 +200,13 @@ def _listed(counts: dict[str, int]) -> str:
 def _most_useful(patches: PatchSummary) -> Table:
     table = _table(
         "Most useful patches",
-        "patch",
-        "teaches",
-        "uses",
-        "saves",
-        "harms",
-        left=2,
+        *("patch", "teaches", "uses", "saves", "harms"),
+        texts=2,
         caption="saves, harms: requests that came out right, or wrong, only with patches.",
     )
     for use in patches.most_useful:
-        table.add_row(
-            use.id[:8], Text(_shortened(use.teaches)), *map(str, (use.uses, use.saves, use.harms))
-        )
+        figures = map(fmt.count, (use.uses, use.saves, use.harms))
+        table.add_row(_line(use.id[:8]), _line(use.teaches), *figures)
     return table
 
 
@@ -203,11 +214,11 @@ def _labels(golden: GoldenReport) -> Table:
     table = _table(
         "Golden set by label: baseline → patched",
         *("label", "support", "precision", "recall", "F1"),
-        caption="Golden cases are held out from the stream and from the gate.",
+        caption="support: cases in which there was something to do for the label.",
     )
     for label in golden.labels:
         table.add_row(
-            label.label,
+            _line(label.label),
             fmt.count(label.support),
             *(_before_after(label.baseline, label.patched, name) for name in _SCORES),
         )
@@ -225,14 +236,14 @@ def _highlights(report: RunReport) -> Table:
     table = _table(
         "The latest requests to which patches made a difference",
         *("run", "request", "baseline", "patched", "applied"),
-        left=5,
+        texts=5,
     )
     for highlight in report.highlights:
         table.add_row(
-            str(highlight.run),
-            Text(_shortened(highlight.request)),
-            highlight.baseline,
-            highlight.patched,
+            _line(str(highlight.run)),
+            Text(highlight.request),
+            _line(highlight.baseline),
+            _line(highlight.patched),
             Text(", ".join(highlight.applied)),
         )
     return table
@@ -241,11 +252,11 @@ def _highlights(report: RunReport) -> Table:
 def _cost(report: RunReport) -> Table:
     table = _table(
         "Cost",
-        *("for", "calls", "cache hits", "prompt tokens", "answer tokens", "money", "per call"),
+        *("for", "calls", "cache hits", "tokens in", "tokens out", "money", "per call"),
     )
     for cost in report.cost:
         table.add_row(
-            cost.purpose,
+            _line(cost.purpose),
             fmt.count(cost.calls),
             fmt.count(cost.cache_hits),
             fmt.count(cost.prompt_tokens),

@@ -1,0 +1,173 @@
+"""A model that cannot be reached ends a run early, with what was done; a bug is not hidden."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from tests.cli.helpers import Cli, assert_refused
+
+OUTAGE = BackendUnavailable("The model cannot be reached; try again later.")
+Breaks = Callable[[Callable[[Prompt], bool], BaseException], None]
+
+
+class _Breaking(ToyBackend):
+    """The toy, until a prompt comes that breaks it."""
+
+    breaks: Callable[[Prompt], bool]
+    error: BaseException
+
+    def complete(self, prompt: Prompt) -> Completion:
+        if self.breaks(prompt):
+            raise self.error
+        return super().complete(prompt)
+
+
+@pytest.fixture
+def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
+    """Makes the model break; given again, the new way counts."""
+
+    def set_up(when: Callable[[Prompt], bool], error: BaseException) -> None:
+        backend = _Breaking()
+        backend.breaks, backend.error = when, error
+        monkeypatch.setattr("patchlab_agent.wiring._simulated", lambda *_: backend)
+
+    return set_up
+
+
+def at(draw: str) -> Callable[[Prompt], bool]:
+    return lambda prompt: prompt.draw.startswith(draw)
+
+
+def never(prompt: Prompt) -> bool:
+    return False
+
+
+RUN = ("run", "--runs", 20, "--golden", 4, "--store", "s")
+
+
+def _traces(cli: Cli) -> int:
+    return len(cli("traces", "list", "--limit", 1000, "--store", "s", "--json").json)
+
+
+def test_an_outage_in_the_stream_keeps_and_reports_what_was_done(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:7"), OUTAGE)
+    result = cli(*RUN)
+    assert result.code == 5
+    assert result.err == f"Error: {OUTAGE} The report is of what was done before.\n"
+    assert "run-0001: 7 requests" in result.text
+    assert f"It ended early: {OUTAGE} What was learned is kept." in result.text
+    assert "all runs 7 " in result.text
+    assert "golden set" not in result.text.casefold()
+    assert _traces(cli) == 7
+
+
+def test_json_of_an_outage_says_why_it_stopped(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:7"), OUTAGE)
+    result = cli(*RUN, "--json")
+    assert result.code == 5
+    assert (result.json["runs"], result.json["stopped"]) == (7, str(OUTAGE))
+    assert result.json["golden"] is None
+    assert sum(c["patched"] for c in result.json["clusters"]) <= 7
+    assert json.loads(Path("s/runs/run-0001.json").read_text("utf-8")) == result.json
+
+
+def test_an_outage_from_the_start_reports_nothing_done(cli: Cli, breaks: Breaks) -> None:
+    breaks(at(""), OUTAGE)
+    result = cli(*RUN)
+    assert result.code == 5
+    assert "run-0001: 0 requests" in result.text
+    assert "No request was run." in result.text
+    assert cli("traces", "list", "--store", "s").out == "No trace yet.\n"
+    assert cli("patches", "list", "--store", "s").out == "No such patch.\n"
+
+
+def test_an_outage_in_the_gate_decides_nothing(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("gate:"), OUTAGE)
+    result = cli(*RUN)
+    assert result.code == 5
+    assert "It ended early" in result.text
+    assert cli("patches", "list", "--store", "s", "--json").json == []
+
+
+def test_an_outage_on_the_golden_set_keeps_the_whole_stream(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("golden"), OUTAGE)
+    result = cli(*RUN, "--json")
+    assert result.code == 5
+    assert (result.json["runs"], result.json["stopped"]) == (20, str(OUTAGE))
+    assert result.json["golden"] is None
+    assert _traces(cli) == 20
+
+
+def test_after_an_outage_the_store_can_be_used(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:12"), OUTAGE)
+    learned = cli(*RUN, "--json").json["patches"]["active_in_store"]
+    assert learned > 0
+    breaks(never, OUTAGE)
+    again = cli(*RUN, "--json")
+    assert again.code == 0
+    assert again.json["run"] == "run-0002"
+    assert again.json["continued_from"] == learned
+    assert _traces(cli) == 12 + 20
+
+
+def test_a_refused_call_ends_the_run_with_its_reason(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:7"), BackendError("The model does not take this prompt; shorten it."))
+    assert_refused(cli(*RUN), 5, "does not take this prompt")
+    assert _traces(cli) == 7
+
+
+def test_an_outage_leaves_a_quote_unanswered_and_unstored(
+    cli: Cli, breaks: Breaks, store: Path
+) -> None:
+    traces = ("traces", "list", "--limit", 1000, "--store", store, "--json")
+    before = cli(*traces).json
+    breaks(at(""), OUTAGE)
+    assert_refused(cli("quote", "Ship 2 kg books box to US", "--store", store), 5, str(OUTAGE))
+    assert cli(*traces).json == before
+
+
+def test_an_interrupted_run_keeps_what_was_done(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:3"), KeyboardInterrupt())
+    result = cli(*RUN)
+    assert result.code == 130
+    assert "Traceback" not in result.err
+    assert _traces(cli) == 3
+    breaks(never, OUTAGE)
+    assert cli(*RUN).code == 0
+
+
+def test_a_bug_comes_through_and_the_store_can_be_used_after_it(cli: Cli, breaks: Breaks) -> None:
+    breaks(at("run-0001:3"), RuntimeError("a bug"))
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli(*RUN)
+    assert _traces(cli) == 3
+    breaks(never, OUTAGE)
+    assert cli(*RUN).code == 0
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    script = (
+        "import sys, patchlab_agent.wiring as wiring\n"
+        "def lab_of(settings): raise RuntimeError('a bug')\n"
+        "wiring.lab_of = lab_of\n"
+        "from patchlab_agent.cli.app import main\n"
+        "sys.argv = ['patchlab-agent', 'quote', 'Ship 2 kg books box to US']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "in quote" in done.stderr
+    assert done.stderr.endswith("RuntimeError: a bug\n")

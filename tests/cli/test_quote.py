@@ -1,0 +1,213 @@
+"""`quote`: one request, answered and explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.shipping.schema import ShippingQuote
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.text import MAX_REQUEST_CHARS
+from tests.cli.helpers import MARKUP, Cli, assert_refused, digests, give_stdin
+
+REQUEST = "Ship 2 kg books box to US"
+CLEAR = ("--noise", 0)
+
+
+@pytest.fixture
+def active(store: Path, cli: Cli) -> dict[str, Any]:
+    """Some active patch of the store."""
+    patches = cli("patches", "list", "--status", "active", "--store", store, "--json").json
+    patch: dict[str, Any] = patches[0]
+    return patch
+
+
+def test_it_shows_what_was_retrieved_and_applied_the_answer_and_the_quote(
+    store: Path, cli: Cli, active: dict[str, Any]
+) -> None:
+    request = f"Ship 2 kg {active['trigger']} box to US"
+    result = cli("quote", request, "--store", store)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"Request  {request}\n")
+    applied = f"  retrieved  {active['id'][:8]} '{active['trigger']}' at "
+    line = next(line for line in result.out.splitlines() if line.startswith(applied))
+    assert line.endswith(": applied")
+    assert ": not applied: the trigger does not occur\n" in result.out
+    assert "\n  examples   t-" in result.out
+    assert "\n  prompt\n" in result.out
+    assert f'    | Request: "{request}"\n' in result.out
+    assert "\n  raw answer\n" in result.out
+    assert "\n  patched    " in result.out
+    for field in ShippingQuote.model_fields:
+        assert f"│ {field} " in result.out
+    patches = cli("patches", "list", "--status", "active", "--store", store, "--json").json
+    assert f"the store has {len(patches)} active patches." in result.out
+
+
+def test_a_new_store_is_made_and_has_learned_nothing(cli: Cli) -> None:
+    result = cli("quote", REQUEST, *CLEAR, "--store", "s")
+    assert (result.code, result.err) == (0, "")
+    assert "  retrieved  no patch\n" in result.out
+    assert "weight_kg 2" in result.text
+    assert "destination US" in result.text or "destination us" in result.text
+    assert result.out.endswith("the store has nothing learned yet.\n")
+    assert Path("s/patchlab.json").exists()
+
+
+def test_the_trace_is_stored_and_can_be_looked_at_again(store: Path, cli: Cli) -> None:
+    trace = cli("quote", REQUEST, "--store", store, "--json").json
+    assert cli("traces", "show", trace["id"], "--store", store, "--json").json == trace
+
+
+def test_the_printed_id_is_the_stored_one(cli: Cli) -> None:
+    out = cli("quote", REQUEST, "--store", "s").out
+    trace_id = out.partition("Stored as trace ")[2].partition(";")[0]
+    shown = cli("traces", "show", trace_id, "--store", "s")
+    assert shown.code == 0
+    assert f"Trace {trace_id}  {REQUEST}" in shown.out
+
+
+def test_json_is_the_trace_and_nothing_else(store: Path, cli: Cli, active: dict[str, Any]) -> None:
+    request = f"Ship 2 kg {active['trigger']} box to US"
+    result = cli("quote", request, "--store", store, "--json")
+    assert (result.code, result.err) == (0, "")
+    trace = Trace.model_validate(result.json)
+    assert list(result.json) == list(Trace.model_fields)
+    assert (trace.run, trace.request) == ("quote", request)
+    assert active["id"] in trace.applied
+    assert len(trace.retrieved) == 5
+    assert len(trace.examples) == 3
+    assert trace.feedback is None
+    assert trace.baseline is None
+    assert trace.events == ()
+
+
+def test_the_quote_has_the_skills_fields(cli: Cli) -> None:
+    quote = cli("quote", REQUEST, *CLEAR, "--store", "s", "--json").json["attempt"]["quote"]
+    assert list(quote) == list(ShippingQuote.model_fields)
+    assert (quote["weight_kg"], quote["item"], quote["parcel"]) == (2, "books", "box")
+    assert (quote["country"], quote["refusal"]) == ("US", None)
+    assert quote["price_eur"] > 0
+
+
+def test_options_decide_how_much_is_retrieved(store: Path, cli: Cli) -> None:
+    options = ("--top-k", 2, "--examples", 1, "--store", store, "--json")
+    trace = cli("quote", REQUEST, *options).json
+    assert (len(trace["retrieved"]), len(trace["examples"])) == (2, 1)
+    options = ("--top-k", 0, "--examples", 0, "--store", store, "--json")
+    trace = cli("quote", REQUEST, *options).json
+    assert (trace["retrieved"], trace["examples"]) == ([], [])
+
+
+def test_each_answer_is_a_trace_of_its_own(cli: Cli) -> None:
+    one, other = (cli("quote", REQUEST, "--store", "s", "--json").json for _ in range(2))
+    assert one["id"] != other["id"]
+    assert one["attempt"]["raw"] == other["attempt"]["raw"]
+    assert len(cli("traces", "list", "--store", "s", "--json").json) == 2
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+def test_a_dash_reads_the_request_from_stdin(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    give_stdin(monkeypatch, "2 kg Bücher box to 東京".encode() + end)
+    result = cli("quote", "-", "--store", "s", "--json")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["request"] == "2 kg Bücher box to 東京"
+
+
+def test_the_longest_request_is_taken_from_stdin_whatever_its_letters(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_stdin(monkeypatch, ("🚚" * MAX_REQUEST_CHARS).encode())
+    result = cli("quote", "-", "--store", "s", "--json")
+    assert result.code == 0
+    assert len(result.json["request"]) == MAX_REQUEST_CHARS
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        (" \t\n", "is empty"),
+        ("a" * (MAX_REQUEST_CHARS + 1), "2,001 characters; shorten it to 2,000"),
+        ("Ship \x07 2 kg", "control characters"),
+        ("Ship \x1b[31m2 kg\x1b[0m", "control characters"),
+        ("Ship \u202e2 kg", "control characters"),
+        ("Ship \udcff2 kg", "control characters"),
+    ],
+)
+def test_a_text_that_cannot_be_a_request_is_refused(
+    store: Path, cli: Cli, text: str, words: str
+) -> None:
+    before = digests(store)
+    result = cli("quote", text, "--store", store)
+    assert_refused(result, 3, words)
+    assert "\x1b" not in result.err
+    assert digests(store) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"a" * 1_000_000, "shorten it to 2,000"),
+        (b"a" * (MAX_REQUEST_CHARS + 1), "2,001 characters; shorten it to 2,000"),
+        (b"\x89PNG\r\n\xff\xfe", "no UTF-8 text"),
+        (b"Ship\x00 2 kg", "control characters"),
+    ],
+)
+def test_what_stdin_holds_is_checked_alike(
+    store: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, data: bytes, words: str
+) -> None:
+    before = digests(store)
+    give_stdin(monkeypatch, data)
+    assert_refused(cli("quote", "-", "--store", store), 3, words)
+    assert digests(store) == before
+
+
+def _answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    class Fixed(ToyBackend):
+        def complete(self, prompt: Prompt) -> Completion:
+            return Completion(text=text)
+
+    monkeypatch.setattr("patchlab_agent.wiring._simulated", lambda *_: Fixed())
+
+
+def test_an_answer_of_no_use_is_shown_with_its_problem(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answers(monkeypatch, "I would rather not.")
+    result = cli("quote", REQUEST, "--store", "s")
+    assert (result.code, result.err) == (0, "")
+    assert "    | I would rather not.\n" in result.out
+    assert "  patched    no quote: the answer holds no JSON object\n" in result.out
+    assert "price_eur" not in result.out.partition("  patched ")[2]
+    assert "Stored as trace " in result.out
+
+
+def test_markup_in_a_request_is_printed_as_it_is(cli: Cli) -> None:
+    result = cli("quote", MARKUP, "--store", "s")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"Request  {MARKUP}\n")
+    assert f'    | Request: "{MARKUP}"\n' in result.out
+
+
+def test_markup_in_an_answer_is_printed_as_it_is(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    _answers(monkeypatch, MARKUP)
+    result = cli("quote", REQUEST, "--store", "s")
+    assert (result.code, result.err) == (0, "")
+    assert f"    | {MARKUP}\n" in result.out
+
+
+def test_json_of_escape_characters_cannot_reach_a_terminal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answers(monkeypatch, "\x1b[2J gone")
+    result = cli("quote", REQUEST, "--store", "s", "--json")
+    assert "\x1b" not in result.out
+    assert result.json["attempt"]["raw"] == "\x1b[2J gone"

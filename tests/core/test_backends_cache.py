@@ -1,0 +1,71 @@
+"""The same question is asked once."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchlab_agent.backends.base import ScriptedBackend
+from patchlab_agent.backends.cache import CachedBackend
+from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.models.trace import Message, Prompt
+from tests.core.test_backends_base import prompt
+
+
+class Varying(ScriptedBackend):
+    varies = True
+
+
+def test_a_repeated_prompt_gets_its_answer_from_memory_and_says_so() -> None:
+    inner = ScriptedBackend(["one"])
+    backend = CachedBackend(inner)
+    first, second = backend.complete(prompt("a")), backend.complete(prompt("a"))
+    assert (first.text, second.text) == ("one", "one")
+    assert (first.usage.cached, second.usage.cached) == (False, True)
+    assert len(inner.history) == 1
+
+
+@pytest.mark.parametrize("other", [prompt("b"), prompt("a", system="t")])
+def test_any_other_message_is_another_prompt(other: Prompt) -> None:
+    backend = CachedBackend(ScriptedBackend(["one", "two"]))
+    assert backend.complete(prompt("a")).text == "one"
+    assert backend.complete(other).text == "two"
+
+
+def test_messages_are_not_run_together() -> None:
+    backend = CachedBackend(ScriptedBackend(["one", "two"]))
+    backend.complete(prompt("bc", system="a"))
+    assert backend.complete(prompt("c", system="ab")).text == "two"
+
+
+def test_the_draw_counts_only_where_answers_vary() -> None:
+    steady, varying = ScriptedBackend(["one"]), Varying(["one", "two"])
+    for inner, expected in ((steady, ["one", "one", "one"]), (varying, ["one", "two", "one"])):
+        backend = CachedBackend(inner)
+        answers = [backend.complete(prompt("a", draw)).text for draw in ("0", "1", "0")]
+        assert answers == expected
+
+
+def test_the_least_recently_used_answer_goes_first() -> None:
+    inner = ScriptedBackend(["a1", "b1", "c1", "b2"])
+    backend = CachedBackend(inner, capacity=2)
+    for text in ("a", "b", "a", "c"):
+        backend.complete(prompt(text))
+    assert backend.complete(prompt("a")).usage.cached
+    assert backend.complete(prompt("b")).text == "b2"
+    assert len(inner.history) == 4
+
+
+def test_a_failure_is_not_remembered() -> None:
+    backend = CachedBackend(ScriptedBackend([BackendUnavailable("out"), "one"]))
+    with pytest.raises(BackendUnavailable):
+        backend.complete(prompt("a"))
+    assert backend.complete(prompt("a")).text == "one"
+
+
+def test_a_prompt_with_more_turns_is_another_prompt() -> None:
+    backend = CachedBackend(ScriptedBackend(["one", "two"]))
+    short = prompt("a")
+    longer = short.model_copy(
+        update={"messages": (*short.messages, Message(role="user", content="b"))}
+    )
+    assert backend.complete(short).text != backend.complete(longer).text

@@ -1,0 +1,79 @@
+"""The error tree, and the drawing of it in the module's docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from patchlab_agent import errors
+from patchlab_agent.errors import (
+    BackendError,
+    BackendUnavailable,
+    InputError,
+    InvalidAnswer,
+    MissingExtra,
+    PatchLabError,
+    PromptError,
+    SkillError,
+    StoreError,
+    UsageError,
+)
+
+CODES: dict[type[PatchLabError], int] = {
+    PatchLabError: 1,
+    UsageError: 2,
+    InputError: 3,
+    StoreError: 4,
+    BackendError: 5,
+    BackendUnavailable: 5,
+    MissingExtra: 6,
+    PromptError: 7,
+    SkillError: 8,
+}
+
+
+def drawn() -> dict[str, str]:
+    """Each class that the docstring draws, with what stands in the column of exit codes."""
+    doc = inspect.getdoc(errors) or ""
+    return dict(re.findall(r"^[\s│├└─]*([A-Z]\w+) +(\d|-) ", doc, re.MULTILINE))
+
+
+def defined() -> dict[str, type[Exception]]:
+    return {
+        name: value
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+
+
+def test_the_docstring_draws_every_class_and_no_other() -> None:
+    assert drawn().keys() == defined().keys()
+
+
+@pytest.mark.parametrize(("kind", "code"), CODES.items())
+def test_exit_code_is_as_drawn(kind: type[PatchLabError], code: int) -> None:
+    assert kind.exit_code == code
+    assert drawn()[kind.__name__] == str(code)
+
+
+def test_the_table_of_codes_is_complete() -> None:
+    found = {kind for kind in defined().values() if issubclass(kind, PatchLabError)}
+    assert found == CODES.keys()
+
+
+def test_only_an_outage_shares_its_parents_code() -> None:
+    own = [kind.exit_code for kind in CODES if kind is not BackendUnavailable]
+    assert len(own) == len(set(own))
+    assert issubclass(BackendUnavailable, BackendError)
+
+
+def test_an_invalid_answer_is_no_error_of_the_program() -> None:
+    assert not issubclass(InvalidAnswer, PatchLabError)
+    assert not hasattr(InvalidAnswer, "exit_code")
+    assert drawn()["InvalidAnswer"] == "-"
+
+
+def test_every_class_says_when_it_occurs() -> None:
+    assert all(inspect.getdoc(kind) for kind in defined().values())

@@ -1,0 +1,291 @@
+"""The gate's decisions, each with a model whose every answer is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.agent import Agent
+from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.gate import DRAWS, Gate
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import GateCase, Patch, Role, Status
+from patchlab_agent.models.trace import Retrieved
+from patchlab_agent.ranking import rank
+from patchlab_agent.text import occurs
+from tests.core.make import failing, make_hit, make_patch, negative, positive, regression
+from tests.core.words_skill import Reader, WordsTask, write_templates
+
+RED: JsonObject = {"zok": "red"}
+OTHERS = tuple(regression(f"salt {n}", {"salt": "white"}) for n in ("one", "two", "six", "ten"))
+Disturb = Callable[[str, str, JsonObject], None]
+
+
+class Shelf:
+    """Active patches in a list."""
+
+    def __init__(self, *patches: Patch) -> None:
+        self.patches = list(patches)
+
+    def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
+        return rank((self.hit(patch, request) for patch in self.patches), k)
+
+    def hit(self, patch: Patch, request: str) -> Retrieved:
+        return make_hit(patch, occurs=occurs(patch.trigger, request))
+
+
+class NoExamples:
+    """Examples would let a decision rest on more than the patch."""
+
+    def similar(self, request: str, n: int) -> tuple[()]:
+        raise AssertionError("the gate asked for examples")
+
+
+def make_gate(
+    folder: Path,
+    backend: Reader,
+    suite: Sequence[GateCase] = (),
+    *active: Patch,
+    draws: int = DRAWS,
+    top_k: int = 5,
+    **templates: str,
+) -> Gate:
+    task = WordsTask(write_templates(folder / "templates", **templates))
+    agent = Agent(task, backend, Shelf(*active), NoExamples(), top_k=top_k)
+    return Gate(agent, suite, draws=draws)
+
+
+def zok(*others: GateCase, meaning: str = "red", expected: JsonObject | None = None) -> Patch:
+    tests = (failing("a zok", expected or {"zok": meaning}), *others)
+    return make_patch("zok", meaning, status=Status.QUARANTINED, tests=tests)
+
+
+def when(request: str, draws: str, **changes: str | None) -> Disturb:
+    """Answer a request otherwise in some draws: `when("a zok", "012", zok=None)`."""
+
+    def disturb(asked: str, draw: str, answer: JsonObject) -> None:
+        if asked == request and draw.removeprefix("gate:") in draws:
+            answer.update(changes)
+
+    return disturb
+
+
+def test_a_true_lesson_is_accepted_with_its_evidence(tmp_path: Path) -> None:
+    backend = Reader()
+    suite = (*OTHERS, regression("zok and salt", {"zok": "red", "salt": "white"}))
+    patch = zok(positive("one zok more", RED), negative("a blim"))
+    report = make_gate(tmp_path, backend, suite).examine(patch)
+    assert report.decision is Status.ACTIVE
+    assert report.codes == ("fixes",)
+    assert "right in 1 of 1 draws, 0 without" in report.reasons[0].text
+    assert [
+        (r.role, r.passed_before, r.passed_after, r.broken, r.changed) for r in report.results
+    ] == [
+        (Role.FAILING, 0, 1, 0, 1),
+        (Role.POSITIVE, 0, 1, 0, 1),
+        (Role.NEGATIVE, 1, 1, 0, 0),
+        (Role.REGRESSION, 0, 1, 0, 1),
+    ]
+    assert (report.suite_size, report.suite_touched) == (5, 1)
+    assert report.calls == len(backend.prompts)
+
+
+def test_where_the_prompt_does_not_change_nothing_is_asked_again(tmp_path: Path) -> None:
+    backend = Reader()
+    patch = zok(negative("a blim"), negative("salt and tarn"))
+    report = make_gate(tmp_path, backend, OTHERS).examine(patch)
+    assert report.codes == ("fixes",)
+    # The failing request twice, each negative once, the untouched suite never.
+    assert report.calls == len(backend.prompts) == 4
+
+
+def test_both_answers_of_a_pair_come_from_the_same_draws(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    make_gate(tmp_path, backend).examine(zok())
+    draws = [prompt.draw for prompt in backend.prompts]
+    assert draws == [f"gate:{n}" for n in range(DRAWS)] * 2
+
+
+def test_where_answers_do_not_vary_one_draw_is_enough(tmp_path: Path) -> None:
+    report = make_gate(tmp_path, Reader(varies=False)).examine(zok())
+    assert [result.draws for result in report.results] == [1]
+    assert (report.calls, report.false_accept_rate) == (2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("right_without", "draws", "reproduced"),
+    [("01234", 5, False), ("012", 5, False), ("01", 5, True), ("", 5, True), ("01", 4, False)],
+)
+def test_a_failure_must_come_again_in_most_fresh_draws(
+    tmp_path: Path, right_without: str, draws: int, reproduced: bool
+) -> None:
+    backend = Reader(when("a zok", right_without, zok="red"), varies=True)
+    report = make_gate(tmp_path, backend, draws=draws).examine(zok())
+    assert (report.codes == ("fixes",)) is reproduced
+    if not reproduced:
+        assert report.codes == ("not_reproduced",)
+        assert (report.results, report.calls) == ((), draws)
+
+
+def test_a_failure_born_of_noise_alone_is_quarantined(tmp_path: Path) -> None:
+    # The rule for salt stands in every prompt; one answer in five forgets it.
+    backend = Reader(when("some salt", "2", salt=None), varies=True)
+    test = failing("some salt", {"salt": "white"})
+    lucky = make_patch("salt", "white", status=Status.QUARANTINED, tests=(test,))
+    report = make_gate(tmp_path, backend).examine(lucky)
+    assert report.decision is Status.QUARANTINED
+    assert report.codes == ("not_reproduced",)
+    assert "4 of 5 fresh draws are right" in report.reasons[0].text
+
+
+@pytest.mark.parametrize("draws", ["01234", "3"])
+def test_one_answer_that_turns_wrong_is_a_regression(tmp_path: Path, draws: str) -> None:
+    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok") == "red" and draw.removeprefix("gate:") in draws:
+            answer["salt"] = None
+
+    suite = (*OTHERS, regression("salt with zok", {"salt": "white"}))
+    report = make_gate(tmp_path, Reader(forget_salt, varies=True), suite).examine(zok())
+    assert report.decision is Status.QUARANTINED
+    assert report.codes == ("regression",)
+    assert report.flips == len(draws)
+
+
+def test_what_was_wrong_before_may_stay_wrong(tmp_path: Path) -> None:
+    suite = (*OTHERS, regression("tarn with zok", {"tarn": "blue"}))
+    assert make_gate(tmp_path, Reader(), suite).examine(zok()).codes == ("fixes",)
+
+
+def test_a_lesson_that_does_not_mend_its_own_failure_is_refused(tmp_path: Path) -> None:
+    report = make_gate(tmp_path, Reader()).examine(zok(expected={"zok": "blue"}))
+    assert report.codes == ("does_not_fix",)
+    assert "0 of 1 draws of the failing tests" in report.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("wrong_with", "draws", "fixes"),
+    [("01", 5, True), ("012", 5, False), ("01", 4, False), ("0", 4, True)],
+)
+def test_it_must_be_right_in_more_than_half_of_the_draws(
+    tmp_path: Path, wrong_with: str, draws: int, fixes: bool
+) -> None:
+    backend = Reader(when("a zok", wrong_with, zok=None), varies=True)
+    report = make_gate(tmp_path, backend, draws=draws).examine(zok())
+    assert report.codes == (("fixes",) if fixes else ("does_not_fix",))
+
+
+@pytest.mark.parametrize(("good", "codes"), [(2, ("fixes",)), (1, ("does_not_fix",))])
+def test_the_majority_is_counted_over_all_positive_tests_together(
+    tmp_path: Path, good: int, codes: tuple[str, ...]
+) -> None:
+    backend = Reader(when("noisy zok", "01234", zok=None), varies=True)
+    positives = [positive(f"zok {n}", RED) for n in ("one", "two")][:good]
+    report = make_gate(tmp_path, backend).examine(zok(positive("noisy zok", RED), *positives))
+    assert report.codes == codes
+
+
+def test_a_request_that_the_patch_does_not_concern_keeps_its_answer(tmp_path: Path) -> None:
+    report = make_gate(tmp_path, Reader()).examine(zok(negative("not a zok")))
+    assert report.codes == ("changes_unconcerned",)
+
+
+def test_all_objections_are_named(tmp_path: Path) -> None:
+    patch = zok(negative("not a zok"), regression("zok", {"zok": None}), expected={"zok": "blue"})
+    report = make_gate(tmp_path, Reader()).examine(patch)
+    assert report.codes == ("changes_unconcerned", "regression", "does_not_fix")
+
+
+@pytest.mark.parametrize(("touching", "codes"), [(1, ("fixes",)), (2, ("trigger_too_broad",))])
+def test_a_trigger_in_more_than_a_fifth_of_the_suite_is_too_broad(
+    tmp_path: Path, touching: int, codes: tuple[str, ...]
+) -> None:
+    backend = Reader()
+    suite = [regression(f"zok number {n}", {}) for n in range(touching)]
+    suite += [regression(f"salt number {n}", {}) for n in range(5 - touching)]
+    report = make_gate(tmp_path, backend, suite).examine(zok())
+    assert report.codes == codes
+    assert bool(backend.prompts) is (codes == ("fixes",))
+
+
+def test_a_trigger_without_a_word_is_too_broad(tmp_path: Path) -> None:
+    patch = zok().model_copy(update={"trigger": "→ !"})
+    assert make_gate(tmp_path, Reader()).examine(patch).codes == ("trigger_too_broad",)
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (["blue"], ("contradicted",)),
+        (["blue", "red"], ("fixes",)),
+        (["blue", "red", "black"], ("contradicted",)),
+        (["red"], ("fixes",)),
+    ],
+)
+def test_a_claim_that_most_labels_deny_is_refused_unasked(
+    tmp_path: Path, labels: list[str], codes: tuple[str, ...]
+) -> None:
+    backend = Reader()
+    touched = [regression(f"zok {n}", {"zok": label}) for n, label in enumerate(labels)]
+    suite = [*touched, *(regression(f"salt {n}", {"salt": "white"}) for n in range(12))]
+    report = make_gate(tmp_path, backend, suite).examine(zok())
+    assert report.codes == codes
+    assert (report.calls == len(backend.prompts) == 0) is (codes == ("contradicted",))
+
+
+def test_an_outage_decides_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BackendUnavailable):
+        make_gate(tmp_path, Reader(outage_at=1)).examine(zok())
+
+
+def test_without_room_in_the_prompt_nothing_is_fixed(tmp_path: Path) -> None:
+    report = make_gate(tmp_path, Reader(), top_k=0).examine(zok())
+    assert (report.codes, report.calls) == (("does_not_fix",), 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "positives", "rate"),
+    [
+        # (failures + 1) / (draws + 2) is the noise; at least 3 of 5 draws hit by it:
+        # 10 p³q² + 5 p⁴q + p⁵, with p = 1/7, 2/12, 1/12.
+        ("", 0, 391 / 7**5),
+        ("4", 1, 276 / 6**5),
+        ("", 1, 1266 / 12**5),
+    ],
+)
+def test_the_false_accept_rate_is_the_binomial_tail(
+    tmp_path: Path, wrong: str, positives: int, rate: float
+) -> None:
+    backend = Reader(when("a zok", wrong, zok=None), varies=True)
+    patch = zok(*[positive("one zok", RED)] * positives)
+    report = make_gate(tmp_path, backend).examine(patch)
+    assert report.false_accept_rate == pytest.approx(rate, abs=1e-6)
+
+
+def test_conditions_stand_until_something_changes_that_counts(tmp_path: Path) -> None:
+    patch, backend = zok(), Reader()
+    gate = make_gate(tmp_path, backend, OTHERS)
+    conditions = gate.conditions(patch)
+    assert gate.examine(patch).conditions == conditions
+    asked = len(backend.prompts)
+
+    def with_active(*active: Patch) -> str:
+        return make_gate(tmp_path, backend, OTHERS, *active).conditions(patch)
+
+    assert with_active() == conditions
+    assert with_active(make_patch("blim"), make_patch("zoks")) == conditions
+    applies = with_active(make_patch("blim"), make_patch("a", "tarn"))
+    assert applies != conditions
+    assert applies == with_active(make_patch("a", "tarn"))
+    changed = {
+        applies,
+        make_gate(tmp_path, backend, OTHERS[:3]).conditions(patch),
+        make_gate(tmp_path, Reader(name="another"), OTHERS).conditions(patch),
+        make_gate(tmp_path, backend, OTHERS, system="Other words. {{ rules }}").conditions(patch),
+        make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(negative("a blim"))),
+        make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(meaning="blue")),
+    }
+    assert len(changed) == 6
+    assert conditions not in changed
+    assert len(backend.prompts) == asked

@@ -1,0 +1,169 @@
+"""From a failure to a stored patch: each kind of event, and what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.wiring import Lab
+from tests.core.make import listing, make_patch
+from tests.core.words_skill import CLOCK, Reader, WordFix, words_lab
+
+RED = Feedback(label="word_unknown", field="zok", value=None, detail="red")
+BLUE = Feedback(label="word_unknown", field="zok", value="red", detail="blue")
+
+
+def learn(lab: Lab, request: str, feedback: Feedback) -> tuple[PatchEvent, ...]:
+    return lab.learner.learn(lab.agent.answer(request, trace_id=f"of {request}"), feedback)
+
+
+def kinds(events: tuple[PatchEvent, ...]) -> list[str]:
+    return [event.kind for event in events]
+
+
+def stubborn(request: str, draw: str, answer: JsonObject) -> None:
+    """Unless it is told the word `now`, the model calls a zok grey, whatever it was told."""
+    if "zok" in answer and answer.get("now") != "yes":
+        answer["zok"] = "grey"
+
+
+def test_ok_teaches_nothing(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        trace = lab.agent.answer("a zok")
+        calls = len(backend.prompts)
+        assert lab.learner.learn(trace, OK) == ()
+        assert lab.store.patches.count() == 0
+        assert len(backend.prompts) == calls
+
+
+def test_feedback_that_teaches_nothing_says_why(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        events = learn(lab, "a zok", Feedback(label="invalid_response"))
+        assert events == (PatchEvent(kind="none", text="the feedback names no word"),)
+        assert lab.store.patches.count() == 0
+
+
+def test_a_true_lesson_becomes_an_active_patch(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        (event,) = learn(lab, "a zok", RED)
+        assert event.kind == "activated"
+        assert event.trigger == "zok"
+        assert event.fix == {"kind": "word", "word": "zok", "meaning": "red"}
+        patch = lab.store.patches.get(event.patch_id or "")
+        assert patch is not None
+        assert patch.status is Status.ACTIVE
+        assert patch.gate is not None
+        assert patch.gate.codes == ("fixes",)
+        (change,) = patch.history
+        assert (change.status, change.trace_id, change.at) == (Status.ACTIVE, "of a zok", CLOCK)
+        assert change.cause.startswith("new: ")
+        assert lab.agent.answer("a zok").quote == {"a": None, "zok": "red", "length": 2}
+
+
+def test_a_lesson_that_is_active_already_is_not_learned_again(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        learn(lab, "a zok", RED)
+        before = list(lab.store.patches.all())
+        trace = lab.agent.answer("one zok")
+        calls = len(backend.prompts)
+        assert kinds(lab.learner.learn(trace, RED)) == ["active_already"]
+        assert len(backend.prompts) == calls
+        assert list(lab.store.patches.all()) == before
+
+
+def test_a_quarantined_lesson_is_not_gated_again_in_vain(tmp_path: Path) -> None:
+    backend = Reader(stubborn)
+    with words_lab(tmp_path, backend) as lab:
+        (event,) = learn(lab, "a zok", RED)
+        assert event.kind == "quarantined"
+        patch = lab.store.patches.get(event.patch_id or "")
+        assert patch is not None
+        assert (patch.status, lab.store.patches.active_count) == (Status.QUARANTINED, 0)
+        # Another active patch that does not concern the request changes nothing.
+        lab.store.patches.upsert(make_patch("blim"))
+        trace = lab.agent.answer("a zok", trace_id="again")
+        calls, hits = len(backend.prompts), lab.meter.calls
+        (known,) = lab.learner.learn(trace, RED)
+        assert (known.kind, known.patch_id) == ("known", patch.id)
+        assert "quarantined already, and nothing has changed" in known.text
+        assert (len(backend.prompts), lab.meter.calls) == (calls, hits)
+        assert lab.store.patches.get(patch.id) == patch
+
+
+def test_a_quarantined_lesson_is_gated_again_once_things_changed(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(stubborn)) as lab:
+        request = "a zok now"
+        learn(lab, request, RED)
+        useless = make_patch("a", "article")
+        lab.store.patches.upsert(useless)
+        (again,) = learn(lab, request, RED)
+        assert again.kind == "regated"
+        useful = make_patch("now", "yes")
+        lab.store.patches.upsert(useful)
+        (at_last,) = learn(lab, request, RED)
+        assert at_last.kind == "activated"
+        assert at_last.patch_id == again.patch_id
+        patch = lab.store.patches.get(at_last.patch_id or "")
+        assert patch is not None
+        assert [change.status for change in patch.history] == [
+            Status.QUARANTINED,
+            Status.QUARANTINED,
+            Status.ACTIVE,
+        ]
+        assert patch.history[1].cause.startswith("gated again: ")
+
+
+def test_a_new_lesson_on_the_same_subject_retires_the_old_one(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        (old,) = learn(lab, "a zok", RED)
+        learn(lab, "a blim", Feedback(label="word_unknown", field="blim", detail="green"))
+        events = learn(lab, "a zok", BLUE)
+        assert kinds(events) == ["activated", "superseded"]
+        assert events[1].patch_id == old.patch_id
+        retired = lab.store.patches.get(old.patch_id or "")
+        assert retired is not None
+        assert retired.status is Status.RETIRED
+        assert retired.history[-1].cause == f"superseded by {events[0].patch_id}"
+        assert lab.agent.answer("a zok").quote == {"a": None, "zok": "blue", "length": 2}
+        assert {patch.trigger for patch in lab.store.patches.all(Status.ACTIVE)} == {"zok", "blim"}
+
+
+def test_a_retired_lesson_comes_back_when_it_is_true_again(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        (first,) = learn(lab, "a zok", RED)
+        learn(lab, "a zok", BLUE)
+        events = learn(lab, "a zok", RED)
+        assert kinds(events) == ["activated", "superseded"]
+        assert events[0].patch_id == first.patch_id
+        assert [patch.fix for patch in lab.store.patches.all(Status.ACTIVE)] == [
+            WordFix(word="zok", meaning="red")
+        ]
+        patch = lab.store.patches.get(first.patch_id or "")
+        assert patch is not None
+        assert [change.status for change in patch.history] == [
+            Status.ACTIVE,
+            Status.RETIRED,
+            Status.ACTIVE,
+        ]
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_an_outage_in_the_gate_stores_nothing(tmp_path: Path, after: int) -> None:
+    # The first call is the answer itself, the gate's follow.
+    backend = Reader(outage_at=after, varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        trace = lab.agent.answer("a zok")
+        before = listing(tmp_path)
+        with pytest.raises(BackendUnavailable):
+            lab.learner.learn(trace, RED)
+        assert lab.store.patches.count() == 0
+        assert listing(tmp_path) == before
+        backend.outage_at = None
+        assert kinds(lab.learner.learn(trace, RED)) == ["activated"]

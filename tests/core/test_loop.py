@@ -1,0 +1,118 @@
+"""Many requests: learn from the failures, keep the traces, survive an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.errors import BackendError
+from patchlab_agent.loop import Loop
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.trace import Trace
+from patchlab_agent.wiring import Lab
+from tests.core.words_skill import Reader, case, words_lab
+
+STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
+
+
+def loop_of(lab: Lab) -> Loop:
+    return Loop(lab.evaluator, lab.learner, lab.store.traces, lab.meter)
+
+
+def kinds(traces: list[Trace]) -> list[list[str]]:
+    return [[event.kind for event in trace.events] for trace in traces]
+
+
+def test_each_request_may_use_what_the_ones_before_it_taught(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        traces = list(loop_of(lab).run(STREAM, "run-0001"))
+        patches = {patch.trigger: patch.provenance.trace_id for patch in lab.store.patches.all()}
+    assert [trace.ok for trace in traces] == [False, True, False, True, True]
+    assert kinds(traces) == [["activated"], [], ["activated"], [], []]
+    assert patches == {"zok": "t-0000000", "blim": "t-0000002"}
+    baseline = [trace.baseline.feedback.ok for trace in traces if trace.baseline]
+    ceiling = [trace.ceiling.feedback.ok for trace in traces if trace.ceiling]
+    assert baseline == [False, False, False, False, True]
+    assert ceiling == [True] * 5
+
+
+def test_traces_are_named_numbered_and_kept(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        first = list(loop_of(lab).run(STREAM[:2], "run-0001"))
+        second = list(loop_of(lab).run(STREAM[:3], "run-0002"))
+        kept = list(lab.store.traces.newest(10))
+    assert [trace.id for trace in first + second] == [f"t-000000{n}" for n in range(5)]
+    assert [trace.index for trace in first + second] == list(range(5))
+    assert [trace.run for trace in second] == ["run-0002"] * 3
+    assert kept == (first + second)[::-1]
+
+
+def test_every_request_of_a_run_has_a_draw_of_its_own(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        list(loop_of(lab).run([case("salt")] * 3, "run-0007"))
+    assert {prompt.draw for prompt in backend.prompts} == {f"run-0007:{n}" for n in range(3)}
+
+
+def test_the_gates_calls_are_booked_as_such(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        list(loop_of(lab).run(STREAM[:1], "run-0001"))
+        spent = lab.meter.spent
+        booked = {name: (spent[name].calls, spent[name].cache_hits) for name in spent}
+    # What the gate asks, without the patch and with it, baseline and ceiling asked already.
+    assert booked == {"patched": (1, 0), "baseline": (0, 1), "ceiling": (1, 0), "gate": (0, 2)}
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_an_outage_ends_the_run_and_keeps_what_came_before(tmp_path: Path, done: int) -> None:
+    backend = Reader(varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        list(loop_of(lab).run(STREAM[:done], "run-0001"))
+    backend = Reader(varies=True, outage_at=len(backend.prompts))
+    with words_lab(tmp_path / "again", backend) as lab:
+        loop = loop_of(lab)
+        traces = list(loop.run(STREAM, "run-0001"))
+        assert loop.outage == "The reader is out; call again later."
+        assert len(traces) == done
+        # On disk at once, not only when the store is closed.
+        assert [trace.id for trace in lab.store.traces.newest(9)] == [t.id for t in traces][::-1]
+
+
+def test_without_an_outage_there_is_none_to_tell_of(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        loop = loop_of(lab)
+        assert list(loop.run([], "run-0001")) == []
+        assert loop.outage is None
+
+
+def test_an_outage_in_the_gate_leaves_neither_patch_nor_trace(tmp_path: Path) -> None:
+    # The answer, and the perfect one; the baseline's is the answer's. Then the gate asks.
+    with words_lab(tmp_path, Reader(varies=True, outage_at=3)) as lab:
+        loop = loop_of(lab)
+        assert list(loop.run(STREAM, "run-0001")) == []
+        assert loop.outage is not None
+        assert (lab.store.patches.count(), lab.store.traces.count()) == (0, 0)
+
+
+def test_a_refusal_is_no_outage_but_keeps_what_came_before(tmp_path: Path) -> None:
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if "blim" in request:
+            raise BackendError("no such model")
+
+    with words_lab(tmp_path, Reader(refuse)) as lab:
+        loop = loop_of(lab)
+        with pytest.raises(BackendError, match="no such model"):
+            list(loop.run(STREAM, "run-0001"))
+        assert loop.outage is None
+        assert len(list(lab.store.traces.newest(9))) == 2
+
+
+def test_a_listener_that_stops_early_loses_nothing(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        run = loop_of(lab).run(STREAM, "run-0001")
+        assert isinstance(run, Generator)
+        seen = [next(run), next(run)]
+        run.close()
+        assert list(lab.store.traces.newest(9)) == seen[::-1]

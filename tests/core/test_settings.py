@@ -1,0 +1,74 @@
+"""What a run is configured by, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from patchlab_agent.errors import UsageError
+from patchlab_agent.settings import (
+    DEFAULT_STORE,
+    MAX_EXAMPLES,
+    MAX_TOP_K,
+    AgentSettings,
+    RunSettings,
+    agent_settings,
+)
+
+
+def test_defaults_are_the_toy_on_the_first_skill() -> None:
+    settings = agent_settings()
+    assert (settings.skill, settings.backend) == ("shipping", "toy")
+    assert settings.store == DEFAULT_STORE
+    assert settings == AgentSettings()
+
+
+def test_values_are_taken_and_turned_into_their_kind() -> None:
+    settings = agent_settings(store="here", top_k=0, noise=1, examples=MAX_EXAMPLES)
+    assert settings.store == Path("here")
+    assert (settings.top_k, settings.noise, settings.examples) == (0, 1.0, MAX_EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("noise", -0.001),
+        ("noise", 1.001),
+        ("noise", float("nan")),
+        ("noise", "loud"),
+        ("top_k", -1),
+        ("top_k", MAX_TOP_K + 1),
+        ("examples", -1),
+        ("examples", MAX_EXAMPLES + 1),
+        ("seed", 1.5),
+        ("seed", "seven"),
+        ("store", 3),
+        ("speed", 1),
+    ],
+)
+def test_what_cannot_be_used_is_named(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"^{name}="):
+        agent_settings(**{name: value})
+
+
+def test_the_message_is_one_sentence_with_value_and_bound() -> None:
+    with pytest.raises(UsageError) as caught:
+        agent_settings(noise=2)
+    assert str(caught.value).startswith("noise=2 cannot be used: ")
+    assert "less than or equal to 1" in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_run_has_at_least_one_request_and_no_negative_golden_set() -> None:
+    assert RunSettings().runs is None
+    assert RunSettings(golden=0, runs=1).golden == 0
+    for wrong in ({"runs": 0}, {"golden": -1}):
+        with pytest.raises(ValidationError):
+            RunSettings.model_validate(wrong)
+
+
+def test_settings_do_not_change_under_a_run() -> None:
+    with pytest.raises(ValidationError):
+        RunSettings().seed = 8  # type: ignore[misc]

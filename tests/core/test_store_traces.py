@@ -1,0 +1,161 @@
+"""Traces in Chroma: written in batches, found as if each had been written at once."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.models.trace import OK, Feedback, Trace
+from patchlab_agent.store import traces as traces_module
+from patchlab_agent.store.store import Store
+from patchlab_agent.store.traces import BATCH, MAX_EXAMPLE_CHARS
+from tests.core.make import WRONG, make_trace
+from tests.core.words_skill import words_store
+
+WORDS = ("zok", "blim", "tarn", "quil", "salt", "gorm", "feld", "murn")
+
+
+def stream(count: int) -> list[Trace]:
+    """Traces as a run makes them: some failed, some unjudged, some of a request seen before."""
+    rng = random.Random(3)
+    outcomes: list[Feedback | None] = [OK, OK, OK, WRONG, None]
+    return [
+        make_trace(
+            f"t-{index:07d}",
+            f"{rng.randrange(1, 9)} kg " + " ".join(rng.sample(WORDS, rng.choice((2, 3)))),
+            feedback=rng.choice(outcomes),
+            index=index,
+        )
+        for index in range(count)
+    ]
+
+
+def found(store: Store, request: str, n: int = 3) -> list[str]:
+    return [example.id for example in store.traces.similar(request, n)]
+
+
+def test_batches_change_nothing_about_what_is_found(tmp_path: Path) -> None:
+    asked = ("2 kg zok blim", "5 kg salt quil", "7 kg murn feld gorm", "send 3 kg tarn")
+    with words_store(tmp_path / "a") as batched, words_store(tmp_path / "b") as direct:
+        for number, trace in enumerate(stream(150)):
+            batched.traces.add(trace)
+            direct.traces.add(trace)
+            direct.traces.flush()
+            for request in (asked[number % 4], trace.request):
+                assert batched.traces.similar(request, 3) == direct.traces.similar(request, 3)
+        before = [found(batched, request, 5) for request in asked]
+        batched.traces.flush()
+        assert [found(batched, request, 5) for request in asked] == before
+    with words_store(tmp_path / "a", write=False) as again:
+        assert [found(again, request, 5) for request in asked] == before
+        assert again.traces.count() == 150
+
+
+def test_traces_are_on_disk_after_a_full_batch(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for trace in stream(BATCH + 1):
+            store.traces.add(trace)
+        assert store.traces.count() == BATCH + 1
+        assert len(list(store.traces.newest(200))) == BATCH
+
+
+def test_the_nearest_successful_requests_are_shown_the_nearest_first(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(("zok", "zok blim", "zok blim tarn", "quil")):
+            store.traces.add(make_trace(f"t-{number}", request))
+        assert found(store, "zok blim", 3) == ["t-1", "t-2", "t-0"]
+        assert found(store, "zok blim", 0) == []
+        assert len(found(store, "zok blim", 9)) == 4
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        make_trace("t-1", feedback=WRONG),
+        make_trace("t-1", feedback=None),
+        make_trace("t-1", answer={}),
+        make_trace("t-1", "zok " * 50 + "!"),
+        make_trace("t-1", "a secret zok"),
+    ],
+    ids=["failed", "unjudged", "no answer", "too long", "not to be shown"],
+)
+def test_only_plain_short_successes_are_shown(tmp_path: Path, hidden: Trace, flushed: bool) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(hidden)
+        store.traces.add(make_trace("t-2", "another zok"))
+        if flushed:
+            store.traces.flush()
+        assert found(store, hidden.request) == ["t-2"]
+        assert store.traces.get("t-1") == hidden
+
+
+def test_a_request_of_the_longest_length_is_still_shown(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-1", "z" * MAX_EXAMPLE_CHARS))
+        assert found(store, "zok") == ["t-1"]
+
+
+def test_one_request_is_shown_once_by_its_first_trace(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for trace_id, request in (("t-3", "a zok"), ("t-1", "A  ZOK"), ("t-2", "a blim")):
+            store.traces.add(make_trace(trace_id, request))
+            store.traces.flush()
+        assert found(store, "a zok") == ["t-1", "t-2"]
+
+
+def test_successes_behind_many_failures_are_found(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number in range(40):
+            request = f"a zok and {WORDS[number % 8]} by {WORDS[number // 8]}"
+            store.traces.add(make_trace(f"t-{number:02d}", request, feedback=WRONG))
+        store.traces.add(make_trace("t-99", "something quite different"))
+        store.traces.flush()
+        assert found(store, "a zok", 1) == ["t-99"]
+
+
+def test_equal_distances_are_told_apart_by_id(tmp_path: Path) -> None:
+    requests = ("zok blim tarn", "tarn blim zok", "blim zok tarn")
+    for name, order in (("a", (2, 0, 1)), ("b", (1, 2, 0))):
+        with words_store(tmp_path / name) as store:
+            for number in order:
+                store.traces.add(make_trace(f"t-{number}", requests[number]))
+            assert found(store, "tarn zok") == ["t-0", "t-1", "t-2"]
+            store.traces.flush()
+            assert found(store, "tarn zok") == ["t-0", "t-1", "t-2"]
+
+
+def test_an_example_is_the_request_with_the_models_answer(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-1", "a Zok", answer={"zok": "red", "n": 1.5}))
+        shown = store.traces.similar("zok", 1)[0]
+    assert (shown.id, shown.request, shown.answer) == ("t-1", "a Zok", {"zok": "red", "n": 1.5})
+
+
+def test_a_trace_is_read_as_it_was_written(tmp_path: Path) -> None:
+    trace = make_trace("t-1", applied=("p1", "p2"), baseline=WRONG, ceiling=OK, feedback=WRONG)
+    with words_store(tmp_path) as store:
+        store.traces.add(trace)
+        assert store.traces.get("t-1") == trace
+        store.traces.flush()
+        assert store.traces.get("t-1") == trace
+        assert store.traces.get("t-2") is None
+
+
+def test_newest_first_in_pages(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for trace in stream(7):
+            store.traces.add(trace)
+        assert list(store.traces.newest(3)) == []
+        store.traces.flush()
+        indices = [[t.index for t in store.traces.newest(3, offset)] for offset in (0, 3, 6, 9)]
+    assert indices == [[6, 5, 4], [3, 2, 1], [0], []]
+
+
+def test_a_flush_of_nothing_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces_module, "_metadata", None)
+    with words_store(tmp_path) as store:
+        store.traces.flush()
+        assert store.traces.count() == 0

@@ -1,0 +1,241 @@
+"""Putting a skill, a store and a model together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchlab_agent import wiring
+from patchlab_agent.backends.base import ScriptedBackend
+from patchlab_agent.errors import (
+    BackendUnavailable,
+    InputError,
+    MissingExtra,
+    PatchLabError,
+    PromptError,
+    SkillError,
+    StoreError,
+    UsageError,
+)
+from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.wiring import (
+    StoreContents,
+    check_settings,
+    open_lab,
+    open_store,
+    store_contents,
+)
+from tests.core.make import listing
+from tests.core.words_skill import CLOCK, Reader, words_skill, write_templates
+
+RED = Feedback(label="word_unknown", field="zok", detail="red")
+
+
+@pytest.fixture
+def _words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small skill be the installed one."""
+    skill = words_skill(tmp_path / "prompts")
+    monkeypatch.setattr(wiring, "load_skill", lambda name: skill)
+
+
+def test_the_default_lab_answers_out_of_the_box(own_folder: Path) -> None:
+    with open_lab(noise=0) as lab:
+        trace = lab.agent.answer("Ship 2 kg books box to US")
+        assert lab.agent.backend.name == "toy(seed=7, noise=0)"
+    assert trace.quote is not None
+    assert trace.quote["price_eur"] is not None
+    assert {"patchlab.json", "chroma.sqlite3", "prompts"} <= set(listing(own_folder / ".patchlab"))
+
+
+def test_settings_reach_the_simulated_backend(tmp_path: Path) -> None:
+    with open_lab(store=tmp_path, seed=11, noise=0.25) as lab:
+        assert lab.agent.backend.name == "toy(seed=11, noise=0.25)"
+        assert lab.agent.backend.varies
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "problem"),
+    [
+        ({"skill": "cooking"}, SkillError, "no skill 'cooking'; installed are: shipping"),
+        ({"backend": "gpt"}, UsageError, "no backend 'gpt'; choose one of: toy"),
+        ({"embedder": "magic"}, UsageError, "no embedder 'magic'"),
+        ({"noise": 1.5}, UsageError, "noise=1.5"),
+        ({"noise": -0.1}, UsageError, "noise=-0.1"),
+        ({"top_k": 51}, UsageError, "top_k=51"),
+        ({"examples": -1}, UsageError, "examples=-1"),
+        ({"seed": "x"}, UsageError, "seed='x'"),
+    ],
+)
+def test_what_cannot_be_opened_is_an_error_that_leaves_nothing(
+    tmp_path: Path, wrong: dict[str, Any], error: type[PatchLabError], problem: str
+) -> None:
+    with pytest.raises(error, match=problem):
+        open_lab(**{"store": tmp_path / "s", **wrong})
+    assert listing(tmp_path) == []
+
+
+def test_a_missing_extra_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("patchlab_agent.embedding.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra):
+        open_lab(store=tmp_path / "s", embedder="wordllama")
+    assert listing(tmp_path) == []
+
+
+def test_a_backend_of_ones_own_is_used_and_closed(tmp_path: Path) -> None:
+    backend = Reader(name="my model")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wiring, "load_skill", lambda name: words_skill(tmp_path / "prompts"))
+        with open_lab(backend=backend, store=tmp_path / "s", examples=0) as lab:
+            assert lab.agent.answer("salt").quote == {"salt": "white", "length": 1}
+            assert lab.agent.backend.name == "my model"
+            assert not backend.closed
+    assert backend.closed
+    assert len(backend.prompts) == 1
+
+
+def test_a_scripted_backend_serves_the_shipping_skill(tmp_path: Path) -> None:
+    backend = ScriptedBackend(["I do not know."])
+    with open_lab(backend=backend, store=tmp_path) as lab:
+        trace = lab.agent.answer("Ship 2 kg books box to US")
+        assert trace.quote is None
+        with pytest.raises(BackendUnavailable):
+            lab.agent.answer("Ship 3 kg books box to US")
+    assert "I do not know." in trace.attempt.raw
+
+
+@pytest.mark.usefixtures("_words")
+def test_leaving_by_an_error_closes_store_and_model(tmp_path: Path) -> None:
+    backend = Reader()
+
+    def crash() -> None:
+        with open_lab(backend=backend, store=tmp_path / "s") as lab:
+            lab.learn(lab.agent.answer("salt"), OK)
+            raise InputError
+
+    with pytest.raises(InputError):
+        crash()
+    assert backend.closed
+    with open_lab(backend=backend, store=tmp_path / "s") as again:
+        assert again.store.traces.count() == 1
+
+
+@pytest.mark.usefixtures("_words")
+def test_broken_templates_let_go_of_the_store(tmp_path: Path) -> None:
+    write_templates(tmp_path / "prompts", user="{{ mood }}")
+    with pytest.raises(PromptError, match=r"user\.j2: mood") as caught:
+        open_lab(backend="reader", store=tmp_path / "s")
+    write_templates(tmp_path / "prompts")
+    open_lab(backend="reader", store=tmp_path / "s").close()
+    # Held until here, and with it all that was opened: nobody else closed the store.
+    assert caught.tb is not None
+
+
+@pytest.mark.usefixtures("_words")
+def test_learning_stores_the_judged_trace_with_its_events(tmp_path: Path) -> None:
+    with open_lab(backend="reader", store=tmp_path / "s", clock=lambda: CLOCK) as lab:
+        trace = lab.agent.answer("a zok")
+        assert lab.store.traces.get(trace.id) is None
+        events = lab.learn(trace, RED)
+        assert [event.kind for event in events] == ["activated"]
+        stored = lab.store.traces.get(trace.id)
+        right = lab.agent.answer("one zok")
+        assert lab.learn(right, OK) == ()
+        assert lab.meter.spent["gate"].calls == 1
+    assert stored is not None
+    assert (stored.feedback, stored.events) == (RED, events)
+    assert stored.at == CLOCK
+    with open_store(tmp_path / "s") as store:
+        kept = store.traces.get(right.id)
+        assert kept is not None
+        assert kept.ok
+        assert [shown.id for shown in store.traces.similar("one zok", 3)] == [right.id]
+
+
+@pytest.mark.usefixtures("_words")
+def test_feedback_given_twice_leaves_both_events(tmp_path: Path) -> None:
+    with open_lab(backend="reader", store=tmp_path / "s") as lab:
+        trace = lab.agent.answer("a zok")
+        lab.learn(trace, RED)
+        once = lab.store.traces.get(trace.id)
+        assert once is not None
+        lab.learn(once, RED)
+        twice = lab.store.traces.get(trace.id)
+    assert twice is not None
+    assert [event.kind for event in twice.events] == ["activated", "active_already"]
+
+
+@pytest.mark.usefixtures("_words")
+def test_an_outage_while_learning_stores_nothing(tmp_path: Path) -> None:
+    backend = Reader(outage_at=1)
+    with open_lab(backend=backend, store=tmp_path / "s") as lab:
+        trace = lab.agent.answer("a zok")
+        with pytest.raises(BackendUnavailable):
+            lab.learn(trace, RED)
+        assert (lab.store.patches.count(), lab.store.traces.count()) == (0, 0)
+
+
+def test_the_stable_prompt_is_kept_under_the_digest_that_traces_name(tmp_path: Path) -> None:
+    with open_lab(store=tmp_path, noise=0) as lab:
+        trace = lab.agent.answer("Ship 2 kg books box to US")
+    kept = tmp_path / "prompts" / f"{trace.attempt.system_digest}.txt"
+    assert kept.read_text("utf-8") == lab.agent.system
+
+
+def test_the_gates_suite_is_the_worlds_regression_set(tmp_path: Path) -> None:
+    with open_lab(store=tmp_path, noise=0) as lab:
+        trace = lab.agent.answer("Ship 2 lb books box to US")
+        pound = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.4536 kg")
+        (event,) = lab.learn(trace, pound)
+        patch = lab.store.patches.get(event.patch_id or "")
+        assert patch is not None
+        assert patch.gate is not None
+        assert patch.gate.suite_size == len(lab.skill.world.regression())
+
+
+def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with pytest.raises(StoreError, match="There is no store"):
+        open_store(path)
+    assert store_contents(path) is None
+    assert listing(tmp_path) == []
+    with open_lab(store=path, noise=0) as lab:
+        trace = lab.agent.answer("Ship 1 kg battery box to EU")
+        lab.learn(trace, Feedback(label="hazmat_undeclared", detail="battery: hazmat"))
+        lab.store.traces.flush()
+        with open_store(path) as beside:
+            assert [patch.trigger for patch in beside.patches.all()] == ["battery"]
+        assert store_contents(path) == StoreContents(patches=1, active=1, traces=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "problem"),
+    [
+        ({"skill": "cooking"}, SkillError, "cooking"),
+        ({"backend": "gpt"}, UsageError, "gpt"),
+        ({"embedder": "magic"}, UsageError, "magic"),
+        ({"golden": 100_000}, UsageError, "from 0 to "),
+        ({"requests": "nowhere.jsonl"}, InputError, "nowhere.jsonl"),
+        ({"store": __file__}, StoreError, "is a file"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_touched(
+    own_folder: Path, wrong: dict[str, Any], error: type[PatchLabError], problem: str
+) -> None:
+    assert check_settings(RunSettings()) is None
+    with pytest.raises(error, match=problem):
+        check_settings(RunSettings.model_validate(wrong))
+    assert listing(own_folder) == []
+
+
+def test_checking_settings_reads_the_users_requests(own_folder: Path) -> None:
+    Path("mine.jsonl").write_text(
+        '{"request": "2.5 kg of tea in a box to Kenya, by camel", "weight_kg": 2.5, '
+        '"item": "tea", "parcel": "box", "country": "KE"}\n',
+        "utf-8",
+    )
+    cases = check_settings(RunSettings(requests=Path("mine.jsonl")))
+    assert cases is not None
+    assert [case.request for case in cases] == ["2.5 kg of tea in a box to Kenya, by camel"]

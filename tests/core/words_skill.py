@@ -1,0 +1,249 @@
+"""A second skill, as small as can be: a quote says what each word of the request means.
+
+It shows what a rule of its prompt says and nothing else, so every call can be foretold.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, TypeAdapter
+
+from patchlab_agent.agent import Agent
+from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.cache import CachedBackend
+from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix, GateCase, Patch, Proposal, Provenance, Role
+from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
+from patchlab_agent.skill import Confusion, Reading, Skill
+from patchlab_agent.store.store import Store
+from patchlab_agent.text import words
+from patchlab_agent.wiring import Lab
+
+CLOCK = "2026-01-02T03:04:05+00:00"
+MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
+TEMPLATES = {
+    "system.j2": "Say what the words mean.\n"
+    "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\nSchema: {{ schema | literal }}\n",
+    "user.j2": "{% for shown in examples %}\n"
+    "Example: {{ shown.request | literal }} = {{ shown.answer | literal }}\n{% endfor %}\n"
+    "Request: {{ request | literal }}\n{% for rule in rules %}\n{{ rule }}\n{% endfor %}\n",
+    "rule.j2": "- {{ fix.word | literal }} means {{ fix.meaning | literal }}\n",
+}
+
+
+class WordFix(Fix):
+    """What a word means."""
+
+    subject_fields: ClassVar = ("word",)
+    kind: Literal["word"] = "word"
+    word: str
+    meaning: str
+
+
+class ShownFix(Fix):
+    """An example."""
+
+    subject_fields: ClassVar = ("request",)
+    kind: Literal["shown"] = "shown"
+    request: str
+    answer: JsonObject
+
+
+_FIX: TypeAdapter[WordFix | ShownFix] = TypeAdapter(
+    Annotated[WordFix | ShownFix, Field(discriminator="kind")]
+)
+
+
+def parse_fix(data: JsonObject) -> Fix:
+    return _FIX.validate_python(data)
+
+
+def may_show(request: str, answer: JsonObject) -> bool:
+    """Only what is no secret."""
+    return "secret" not in words(request)
+
+
+def words_store(path: Path, *, embedder_name: str | None = None, write: bool = True) -> Store:
+    """A store of this skill's patches."""
+    return Store(path, "words", parse_fix, may_show, embedder_name=embedder_name, write=write)
+
+
+def write_templates(folder: Path, **changed: str) -> Path:
+    """The skill's templates, some of them replaced: `write_templates(folder, user="…")`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in TEMPLATES.items():
+        text = changed.get(name.removesuffix(".j2"), source)
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+class WordsTask:
+    def __init__(self, prompts: Path) -> None:
+        self.prompts = prompts
+        self.known_rules: tuple[Fix, ...] = (WordFix(word="salt", meaning="white"),)
+        self.answer_schema: JsonObject = {"type": "object"}
+
+    def read(self, text: str) -> Reading:
+        try:
+            answer = json.loads(text)
+        except ValueError as error:
+            raise InvalidAnswer(str(error)) from error
+        return Reading(answer, {**answer, "length": len(answer)})
+
+    def parse_fix(self, data: JsonObject) -> Fix:
+        return parse_fix(data)
+
+    def example_of(self, fix: Fix) -> Example | None:
+        if isinstance(fix, ShownFix):
+            return Example(id="", request=fix.request, answer=fix.answer)
+        return None
+
+    def may_show(self, request: str, answer: JsonObject) -> bool:
+        return may_show(request, answer)
+
+
+class WordsProposer:
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        if feedback.field is None:
+            return Proposal(reason="the feedback names no word")
+        fix = WordFix(word=feedback.field, meaning=feedback.detail)
+        test = GateCase(role=Role.FAILING, request=trace.request, expected={fix.word: fix.meaning})
+        born = Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump())
+        return Proposal(
+            patch=Patch(skill="words", trigger=fix.word, fix=fix, tests=(test,), provenance=born)
+        )
+
+
+class WordsWorld:
+    labels = ("word_unknown", "invalid_response")
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        while True:
+            yield case(" ".join(rng.sample(sorted(MEANINGS), 2)))
+
+    def read_cases(self, path: Path) -> list[Case]:
+        try:
+            return [case(line) for line in path.read_text("utf-8").splitlines()]
+        except (OSError, KeyError) as error:
+            raise InputError(f"{path} cannot be used.") from error
+
+    def golden(self) -> Sequence[Case]:
+        return [case(text) for text in ("salt only", "zok only", "blim tarn only")]
+
+    def regression(self) -> Sequence[Case]:
+        return [case(f"salt number {n}") for n in ("one", "two", "three")]
+
+    def expected(self, case: Case) -> Quote:
+        return case.truth
+
+    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+        if quote is None:
+            return Feedback(label="invalid_response")
+        for word, meaning in case.truth.items():
+            if quote.get(word) != meaning:
+                return Feedback(
+                    label="word_unknown", field=word, value=quote.get(word), detail=str(meaning)
+                )
+        return OK
+
+    def concerning(self, case: Case) -> Sequence[Fix]:
+        return [WordFix(word=word, meaning=str(meaning)) for word, meaning in case.truth.items()]
+
+    def untaught(self, case: Case) -> Sequence[Fix]:
+        return [fix for fix in self.concerning(case) if "salt" not in fix.slot]
+
+    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+        right = sum((quote or {}).get(word) == meaning for word, meaning in case.truth.items())
+        missed = len(case.truth) - right
+        return {"word_unknown": Confusion(true_positive=right, false_negative=missed)}
+
+
+def case(request: str, stratum: str = "") -> Case:
+    """A request whose words mean what `MEANINGS` says."""
+    truth: JsonObject = {word: MEANINGS[word] for word in words(request) if word in MEANINGS}
+    return Case(request=request, truth=truth, stratum=stratum)
+
+
+_RULE = re.compile(r'^- (".*") means (".*")$', re.MULTILINE)
+
+
+def _as_told(request: str, draw: str, answer: JsonObject) -> None:
+    """The default of `Reader.disturb`: makes no mistake."""
+
+
+@dataclass
+class Reader:
+    """A backend that answers each word of the request with what the rules of its prompt say.
+
+    Attributes:
+        disturb: makes its mistakes in (request, draw, answer), by changing the answer.
+        outage_at: the call, from 0, at which and after which it cannot be reached.
+    """
+
+    disturb: Callable[[str, str, JsonObject], None] = _as_told
+    varies: bool = False
+    outage_at: int | None = None
+    name: str = "reader"
+    prompts: list[Prompt] = field(default_factory=list)
+    closed: bool = False
+
+    def complete(self, prompt: Prompt) -> Completion:
+        if self.outage_at is not None and len(self.prompts) >= self.outage_at:
+            raise BackendUnavailable("The reader is out; call again later.")
+        self.prompts.append(prompt)
+        rules = _RULE.findall(f"{prompt.system}\n{prompt.user}")
+        told = {json.loads(word): json.loads(meaning) for word, meaning in rules}
+        request = request_in(prompt)
+        answer: JsonObject = {word: told.get(word) for word in words(request)}
+        self.disturb(request, prompt.draw, answer)
+        usage = Usage(prompt_tokens=10, completion_tokens=2, cost_usd=0.5)
+        return Completion(text=json.dumps(answer), usage=usage)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def request_in(prompt: Prompt) -> str:
+    """The request that a prompt asks about."""
+    line = next(line for line in prompt.user.split("\n") if line.startswith("Request: "))
+    return str(json.loads(line.removeprefix("Request: ")))
+
+
+def words_skill(prompts: Path) -> Skill:
+    """The skill, with its templates written to a folder."""
+    return Skill(
+        name="words",
+        task=WordsTask(write_templates(prompts)),
+        proposer=WordsProposer(),
+        world=WordsWorld(),
+        backends={"reader": lambda seed, noise: Reader(name=f"reader {seed} {noise}")},
+    )
+
+
+def words_lab(
+    folder: Path, backend: Backend | None = None, *, top_k: int = 5, examples: int = 0
+) -> Lab:
+    """A lab of this skill in a folder, put together as `open_lab` does it."""
+    skill = words_skill(folder / "prompts")
+    store = words_store(folder / "store")
+    meter = MeteredBackend(CachedBackend(backend or Reader()))
+    agent = Agent(
+        skill.task,
+        meter,
+        store.patches,
+        store.traces,
+        top_k=top_k,
+        n_examples=examples,
+        clock=lambda: CLOCK,
+    )
+    return Lab(skill, store, agent, meter)

@@ -1,0 +1,322 @@
+"""A report, traces and patches by hand, with every field different from its neighbours."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from patchlab_agent.models.patch import (
+    GateCase,
+    GateReport,
+    PairedResult,
+    Patch,
+    Provenance,
+    Reason,
+    Role,
+    Status,
+    StatusChange,
+)
+from patchlab_agent.models.report import (
+    Comparison,
+    Cost,
+    CurvePoint,
+    FailureCluster,
+    GoldenReport,
+    Highlight,
+    LabelScore,
+    PairedDifference,
+    PatchSummary,
+    PatchUse,
+    Proportion,
+    RunReport,
+    Score,
+    Timing,
+)
+from patchlab_agent.models.trace import (
+    Attempt,
+    Feedback,
+    Judged,
+    RetrievedRef,
+    Trace,
+)
+from patchlab_agent.shipping.rules import RestrictionFix
+
+AT = "2026-01-02T03:04:05+00:00"
+MARKUP = "Ship [red]2 kg[/red] books [/] [bold]box to US"
+_FRAME = re.compile(r"[\s│╭╮╰╯─━┃┏┓┗┛┡┩┠┨┣┫╇┳┴┬┼┤├┐┌└┘]+")
+
+
+def shown(renderable: RenderableType, width: int = 160) -> str:
+    """What a terminal of that width shows; no line is longer."""
+    console = Console(record=True, width=width, color_system=None, file=io.StringIO())
+    console.print(renderable)
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    return text
+
+
+def flat(text: str) -> str:
+    """A text on one line, without the lines of tables."""
+    return _FRAME.sub(" ", text).strip()
+
+
+def proportion(successes: int, total: int) -> Proportion:
+    rate = successes / total if total else None
+    return Proportion(successes=successes, total=total, rate=rate, low=rate, high=rate)
+
+
+def comparison(baseline: int, patched: int, ceiling: int, total: int) -> Comparison:
+    mean = (patched - baseline) / total if total else None
+    gap = ceiling - baseline
+    return Comparison(
+        cases=total,
+        baseline=proportion(baseline, total),
+        patched=proportion(patched, total),
+        ceiling=proportion(ceiling, total),
+        difference=PairedDifference(
+            mean=mean,
+            low=None if mean is None else mean - 0.011,
+            high=None if mean is None else mean + 0.012,
+            gained=0,
+            lost=0,
+            p_value=1,
+        ),
+        gap_closed=(patched - baseline) / gap if gap else None,
+    )
+
+
+NOTHING = comparison(0, 0, 0, 0)
+NO_SCORE = Score(precision=None, recall=None, f1=None)
+
+SUMMARY = PatchSummary(
+    proposed=31,
+    created=29,
+    activated=23,
+    quarantined=6,
+    retired=2,
+    without_lesson=11,
+    known=13,
+    quarantine_reasons={"regression": 4, "not_reproduced": 3},
+    active_in_store=21,
+    total_in_store=37,
+    kinds={"unit": 14, "restriction": 9},
+    most_useful=(
+        PatchUse(
+            id="abcdef0123456789",
+            trigger="battery",
+            teaches="battery → restriction: item=battery, demand=hazmat",
+            uses=47,
+            saves=41,
+            harms=3,
+        ),
+    ),
+)
+NO_PATCHES = PatchSummary(
+    proposed=0,
+    created=0,
+    activated=0,
+    quarantined=0,
+    retired=0,
+    without_lesson=0,
+    known=0,
+    quarantine_reasons={},
+    active_in_store=0,
+    total_in_store=0,
+    kinds={},
+    most_useful=(),
+)
+
+
+def full_report(**changes: Any) -> RunReport:
+    """A report in which everything is there."""
+    values: dict[str, Any] = {
+        "run": "run-0042",
+        "backend": "toy(seed=7, noise=0.03)",
+        "settings": {"seed": 7},
+        "continued_from": 0,
+        "runs": 1234,
+        "stopped": None,
+        "overall": comparison(500, 800, 1100, 1234),
+        "recent": comparison(80, 150, 180, 200),
+        "curve": (
+            CurvePoint(first=1, last=617, baseline=0.25, patched=0.5, ceiling=0.75, active=11),
+            CurvePoint(first=618, last=1234, baseline=0.3, patched=0.65, ceiling=0.95, active=21),
+        ),
+        "clusters": (
+            FailureCluster(
+                label="unit_unknown",
+                baseline=321,
+                patched=123,
+                share=0.456,
+                example="Ship 2 lb tea box to Portugal",
+                first_seen=5,
+                last_seen=999,
+                runs_to_patch=7,
+                runs_to_last=994,
+            ),
+        ),
+        "patches": SUMMARY,
+        "highlights": (
+            Highlight(
+                run=1201,
+                request="Send 3 lb tea box to Spain",
+                baseline="weight_mismatch",
+                patched="OK",
+                applied=("lb", "tea"),
+            ),
+        ),
+        "golden": GoldenReport(
+            all=comparison(20, 31, 36, 40),
+            covered=comparison(3, 14, 15, 16),
+            known=comparison(17, 17, 17, 18),
+            untaught=NOTHING,
+            labels=(
+                LabelScore(
+                    label="embargo_destination",
+                    support=17,
+                    baseline=Score(precision=0.51, recall=0.52, f1=0.53),
+                    patched=Score(precision=0.91, recall=0.92, f1=0.93),
+                ),
+                LabelScore(
+                    label="liquid_restricted", support=0, baseline=NO_SCORE, patched=NO_SCORE
+                ),
+            ),
+        ),
+        "cost": (
+            Cost(
+                purpose="patched",
+                calls=4321,
+                cache_hits=876,
+                prompt_tokens=7654321,
+                completion_tokens=54321,
+                cost_usd=1.25,
+            ),
+            Cost(
+                purpose="gate",
+                calls=11,
+                cache_hits=12,
+                prompt_tokens=13,
+                completion_tokens=14,
+                cost_usd=None,
+            ),
+        ),
+        "store": "/lab/store",
+        "timing": Timing(started_at=AT, seconds=98.76, seconds_per_call={"patched": 0.0123}),
+    }
+    return RunReport.model_validate({**values, **changes})
+
+
+def empty_report(**changes: Any) -> RunReport:
+    """A report of a run in which nothing happened."""
+    nothing: dict[str, Any] = {
+        "runs": 0,
+        "overall": NOTHING,
+        "recent": NOTHING,
+        "curve": (),
+        "clusters": (),
+        "patches": NO_PATCHES,
+        "highlights": (),
+        "golden": None,
+        "cost": (),
+    }
+    return full_report(**{**nothing, **changes})
+
+
+def attempt(**changes: Any) -> Attempt:
+    """A usable answer."""
+    values: dict[str, Any] = {
+        "user_prompt": 'Request: "a battery"\nAnswer:\n',
+        "system_digest": "d",
+        "raw": '{"weight": 2}\n',
+        "answer": {"weight": 2},
+        "quote": {"weight_kg": 2.0, "declarations": ["hazmat"], "refusal": None},
+    }
+    return Attempt.model_validate({**values, **changes})
+
+
+def trace(**changes: Any) -> Trace:
+    """A bare trace: answered, and nothing more."""
+    values: dict[str, Any] = {
+        "id": "t-0000041",
+        "run": "run-0001",
+        "index": 41,
+        "request": "Ship 2 kg battery box to US",
+        "attempt": attempt(),
+        "at": AT,
+    }
+    return Trace.model_validate({**values, **changes})
+
+
+def retrieved(trigger: str = "battery", applied: bool = True) -> RetrievedRef:
+    """A patch as a trace remembers it."""
+    return RetrievedRef(
+        patch_id="abcdef0123456789", trigger=trigger, distance=0.46512, applied=applied
+    )
+
+
+def judged(label: str | None, **changes: Any) -> Judged:
+    """An answer with the carrier's word on it."""
+    return Judged(attempt=attempt(**changes), feedback=Feedback(label=label))
+
+
+GATE = GateReport(
+    decision=Status.QUARANTINED,
+    reasons=(
+        Reason(code="regression", text="1 of 5 draws turn wrong on 'Ship 3 kg paint'"),
+        Reason(code="does_not_fix", text="with the patch, 2 of 5 draws are right"),
+    ),
+    results=(
+        PairedResult(
+            role=Role.FAILING,
+            request="Ship 2 kg battery box to US",
+            draws=5,
+            passed_before=0,
+            passed_after=4,
+            broken=0,
+            changed=4,
+        ),
+        PairedResult(
+            role=Role.REGRESSION,
+            request="Ship 3 kg paint",
+            draws=6,
+            passed_before=6,
+            passed_after=5,
+            broken=1,
+            changed=1,
+        ),
+    ),
+    suite_size=160,
+    suite_touched=9,
+    calls=77,
+    false_accept_rate=0.0116,
+    conditions="c",
+)
+
+
+def patch(**changes: Any) -> Patch:
+    """A patch that the gate decided on."""
+    values: dict[str, Any] = {
+        "skill": "shipping",
+        "trigger": "battery",
+        "fix": RestrictionFix(item="battery", demand="hazmat"),
+        "tests": (GateCase(role=Role.FAILING, request="Ship 2 kg battery", expected={}),),
+        "provenance": Provenance(
+            trace_id="t-0000007",
+            request="Ship 2 kg battery box to US",
+            label="hazmat_undeclared",
+            field="declarations",
+            value=["fragile", "insurance"],
+            detail="battery: hazmat",
+        ),
+        "status": Status.QUARANTINED,
+        "gate": GATE,
+        "history": (
+            StatusChange(
+                status=Status.QUARANTINED, cause="new: not yet", trace_id="t-0000007", at=AT
+            ),
+        ),
+    }
+    return Patch(**{**values, **changes})

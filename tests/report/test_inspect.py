@@ -1,0 +1,156 @@
+"""Patches and traces as a person looks into the store."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.report.inspect import (
+    SHORT_ID,
+    patch_details,
+    patch_table,
+    quote_table,
+    trace_table,
+)
+from patchlab_agent.shipping.rules import UnitFix
+from tests.report.make import AT, MARKUP, attempt, flat, judged, patch, retrieved, shown, trace
+
+WIDTHS = pytest.mark.parametrize("width", [60, 100, 160])
+
+
+def squeezed(text: str) -> str:
+    """Without any white space, for what a table may break anywhere."""
+    return "".join(flat(text).split())
+
+
+def test_a_patch_has_one_line_with_what_it_teaches_and_why_it_stands_where_it_does() -> None:
+    given = patch()
+    text = flat(shown(patch_table([given])))
+    assert text == (
+        "id status trigger kind teaches label why "
+        f"{given.id[:SHORT_ID]} quarantined battery restriction item=battery, demand=hazmat "
+        "hazmat_undeclared regression; does_not_fix"
+    )
+
+
+def test_a_patch_that_no_gate_saw_has_no_reason() -> None:
+    text = flat(shown(patch_table([patch(gate=None, status=Status.ACTIVE)])))
+    assert text.endswith(
+        "active battery restriction item=battery, demand=hazmat hazmat_undeclared –"
+    )
+
+
+def test_patches_stand_in_the_order_given() -> None:
+    pounds = patch(trigger="lb", fix=UnitFix(unit="lb", kg_per_unit=0.45359237))
+    text = flat(shown(patch_table([pounds, patch()])))
+    assert "unit=lb, kg_per_unit=0.453592" in text
+    assert text.index("unit=lb") < text.index("item=battery")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"id {patch().id} ",
+        "status quarantined ",
+        "trigger battery ",
+        "kind restriction ",
+        "teaches item=battery, demand=hazmat ",
+        "born of t-0000007: Ship 2 kg battery box to US ",
+        "feedback hazmat_undeclared declarations=fragile, insurance (battery: hazmat) ",
+        "Gate: quarantined: 1 of 5 draws turn wrong on 'Ship 3 kg paint'; with the patch, 2 of",
+        "test request without with broken",
+        "failing Ship 2 kg battery box to US 0/5 4/5 0 ",
+        "regression Ship 3 kg paint 6/6 5/6 1 ",
+        "9 of 160 suite cases hold the trigger; 77 calls;",
+        "chance that noise alone passes at most 1.2 %.",
+        f"History {AT} quarantined new: not yet (trace t-0000007)",
+    ],
+)
+def test_details_tell_all_of_a_patch(line: str) -> None:
+    assert line in flat(shown(patch_details(patch()))) + " "
+
+
+def test_details_of_a_patch_that_no_gate_saw_have_no_gate() -> None:
+    text = shown(patch_details(patch(gate=None, history=())))
+    assert "Gate" not in text
+    assert "trigger" in text
+    assert text.endswith("History\n")
+
+
+def test_details_tell_a_whole_history() -> None:
+    moved = patch().moved(Status.ACTIVE, "gated again: fixes", "t-0000009", AT)
+    retired = moved.moved(Status.RETIRED, "superseded by ab", "t-0000011", AT)
+    text = shown(patch_details(retired))
+    history = text.partition("History\n")[2].splitlines()
+    assert [line.rstrip() for line in history] == [
+        f"{AT}  quarantined  new: not yet (trace t-0000007)",
+        f"{AT}  active  gated again: fixes (trace t-0000009)",
+        f"{AT}  retired  superseded by ab (trace t-0000011)",
+    ]
+
+
+def test_a_trace_has_one_line_with_both_outcomes() -> None:
+    given = trace(
+        retrieved=(retrieved("battery"), retrieved("paint", applied=False), retrieved("lb")),
+        baseline=judged("unit_unknown"),
+        feedback=Feedback(),
+        events=(PatchEvent(kind="activated"), PatchEvent(kind="superseded")),
+    )
+    assert flat(shown(trace_table([given]))) == (
+        "id run request baseline patched applied patch events "
+        "t-0000041 run-0001 Ship 2 kg battery box to US unit_unknown OK battery, lb "
+        "activated, superseded"
+    )
+
+
+def test_a_trace_that_nobody_judged_has_no_outcomes() -> None:
+    assert flat(shown(trace_table([trace(run="quote")]))).endswith(
+        "t-0000041 quote Ship 2 kg battery box to US – – – –"
+    )
+
+
+def test_a_request_of_many_lines_takes_one() -> None:
+    text = flat(shown(trace_table([trace(request="Ship\n\n 2 kg\tbooks")])))
+    assert " Ship 2 kg books " in text
+
+
+def test_a_quote_shows_every_field_with_its_value() -> None:
+    quote: Quote = {"kg": 2.5, "item": "books", "declarations": [], "liquid": False, "why": None}
+    assert flat(shown(quote_table(quote))) == (
+        "kg 2.5 item books declarations – liquid false why –"
+    )
+
+
+@WIDTHS
+def test_every_table_fits_any_terminal(width: int) -> None:
+    for renderable in (
+        patch_table([patch()]),
+        patch_details(patch()),
+        trace_table([trace(baseline=judged("temperature_uncontrolled"))]),
+        quote_table(attempt().quote or {}),
+        patch_table([]),
+        trace_table([]),
+        quote_table({}),
+    ):
+        shown(renderable, width)
+    details = squeezed(shown(patch_details(patch()), width))
+    for word in (patch().id, "item=battery,demand=hazmat", "hazmat_undeclared", "4/5", "5/6"):
+        assert word in details
+
+
+@WIDTHS
+def test_markup_is_shown_as_it_is(width: int) -> None:
+    whole = squeezed(MARKUP)
+    born = patch().provenance.model_copy(
+        update={"request": MARKUP, "value": MARKUP, "detail": MARKUP}
+    )
+    details = squeezed(shown(patch_details(patch(provenance=born)), width))
+    assert details.count(whole) == 3
+    assert whole in squeezed(shown(quote_table({"item": MARKUP}), width))
+    tables = squeezed(shown(patch_table([patch(trigger="[/] [red]")]), width))
+    assert "[red]" in tables
+    listed = shown(trace_table([trace(request=MARKUP, retrieved=(retrieved("[/b]"),))]), width)
+    for word in ("[red]2", "[/]", "[/b]"):
+        assert word in listed

@@ -1,0 +1,138 @@
+"""One trace, step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.report.steps import steps
+from tests.report.make import MARKUP, attempt, judged, retrieved, shown, trace
+
+QUOTE = "weight_kg 2; declarations hazmat; refusal –"
+
+
+def lines(prompt: bool = False, title: str = "Run 1", **changes: object) -> list[str]:
+    return steps(trace(**changes), title=title, prompt=prompt).plain.split("\n")
+
+
+def test_a_bare_trace_shows_request_retrieval_and_parse() -> None:
+    assert lines() == [
+        "Run 1  Ship 2 kg battery box to US",
+        "  retrieved  no patch",
+        f"  patched    {QUOTE}",
+    ]
+
+
+def test_a_whole_trace_shows_all_in_the_order_in_which_it_happened() -> None:
+    wrong = Feedback(
+        label="hazmat_undeclared", field="declarations", value=[], detail="battery: hazmat"
+    )
+    shown_lines = lines(
+        retrieved=(retrieved("battery"), retrieved("paint", applied=False)),
+        examples=("t-0000001", "t-0000002"),
+        baseline=judged("unit_unknown"),
+        ceiling=judged(None),
+        feedback=wrong,
+        events=(
+            PatchEvent(
+                kind="activated",
+                patch_id="abcdef0123456789",
+                trigger="battery",
+                fix={"kind": "restriction", "item": "battery", "demand": "hazmat"},
+                text="fixes",
+            ),
+        ),
+    )
+    assert shown_lines == [
+        "Run 1  Ship 2 kg battery box to US",
+        "  retrieved  abcdef01 'battery' at 0.465: applied",
+        "  retrieved  abcdef01 'paint' at 0.465: not applied: the trigger does not occur",
+        "  examples   t-0000001, t-0000002",
+        f"  baseline   {QUOTE}",
+        "             carrier: unit_unknown",
+        f"  patched    {QUOTE}",
+        "             carrier: hazmat_undeclared declarations=[] (battery: hazmat)",
+        "  ceiling    OK",
+        "  patch      activated abcdef0123456789 restriction (item battery; demand hazmat): fixes",
+    ]
+
+
+def test_prompt_adds_the_prompt_and_the_raw_answer_before_the_parse() -> None:
+    assert lines(prompt=True)[2:] == [
+        "  prompt",
+        '    | Request: "a battery"',
+        "    | Answer:",
+        "  raw answer",
+        '    | {"weight": 2}',
+        f"  patched    {QUOTE}",
+    ]
+
+
+def test_an_answer_of_no_use_is_shown_with_its_problem() -> None:
+    broken = {"quote": None, "problem": "the answer holds no JSON object"}
+    problem = "no quote: the answer holds no JSON object"
+    shown_lines = lines(attempt=attempt(**broken), baseline=judged("invalid_response", **broken))
+    assert f"  patched    {problem}" in shown_lines
+    assert f"  baseline   {problem}" in shown_lines
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (PatchEvent(kind="none", text="no fix is known"), "no lesson: no fix is known"),
+        (
+            PatchEvent(kind="active_already", patch_id="ab", fix={"kind": "unit"}, text="t"),
+            "active already ab unit (): t",
+        ),
+        (
+            PatchEvent(
+                kind="quarantined", patch_id="ab", fix={"kind": "unit", "unit": "lb"}, text="t"
+            ),
+            "quarantined ab unit (unit lb): t",
+        ),
+        (PatchEvent(kind="regated", patch_id="ab", text="t"), "regated: t"),
+        (PatchEvent(kind="known", patch_id="ab", text="t"), "known: t"),
+        (PatchEvent(kind="superseded", patch_id="ab", text="t"), "superseded: t"),
+    ],
+)
+def test_each_kind_of_event_has_its_line(event: PatchEvent, text: str) -> None:
+    assert lines(events=(event,))[-1] == f"  patch      {text}"
+
+
+def test_a_request_of_many_lines_makes_one_title() -> None:
+    assert (
+        lines(title="Trace t-1", request="Ship\n\n2 kg\tbooks ")[0] == "Trace t-1  Ship 2 kg books"
+    )
+
+
+def test_an_empty_answer_is_an_empty_block() -> None:
+    shown_lines = lines(prompt=True, attempt=attempt(raw="", quote=None, problem="empty"))
+    assert shown_lines[-3:] == ["  raw answer", "    | ", "  patched    no quote: empty"]
+
+
+@pytest.mark.parametrize("width", [60, 100, 160])
+def test_markup_is_shown_as_it_is_at_any_width(width: int) -> None:
+    marked = attempt(user_prompt=MARKUP, raw=MARKUP, quote={"item": MARKUP})
+    text = shown(
+        steps(
+            trace(
+                request=MARKUP,
+                attempt=marked,
+                retrieved=(retrieved("[/] [red]x"),),
+                feedback=Feedback(label="item_unknown", field="item", value=MARKUP, detail=MARKUP),
+                events=(PatchEvent(kind="none", text=MARKUP),),
+            ),
+            title=MARKUP,
+            prompt=True,
+        ),
+        width,
+    )
+    assert "".join(text.split()).count("".join(MARKUP.split())) == 8
+    assert "'[/] [red]x'" in text
+
+
+@pytest.mark.parametrize("width", [60, 100, 160])
+def test_a_long_word_loses_no_letter(width: int) -> None:
+    text = shown(steps(trace(request="x" * 1999), title="Run 1"), width)
+    assert "".join(text.split()).count("x") == 1999

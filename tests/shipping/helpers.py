@@ -1,0 +1,105 @@
+"""What the tests of this room share: the skill's parts, and a toy that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.patch import Fix, GateCase, Proposal, Role
+from patchlab_agent.models.trace import Attempt, Feedback, Message, Prompt, Trace
+from patchlab_agent.prompts import Prompts
+from patchlab_agent.shipping.proposer import ShippingProposer
+from patchlab_agent.shipping.schema import Answer, ShippingQuote
+from patchlab_agent.shipping.shipment import Shipment
+from patchlab_agent.shipping.tables import known_rules
+from patchlab_agent.shipping.task import ShippingTask
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.shipping.world import ShippingWorld
+
+TASK = ShippingTask(known_rules())
+WORLD = ShippingWorld()
+PROMPTS = Prompts(TASK.prompts)
+SYSTEM = PROMPTS.system(TASK.known_rules, TASK.answer_schema)
+
+REQUEST = "Ship 2 kg books box to US"
+ANSWER: dict[str, Any] = {
+    "weight": 2.0,
+    "unit": "kg",
+    "kg_per_unit": 1.0,
+    "item": "books",
+    "category": "print",
+    "parcel": "box",
+    "parcel_limit_kg": 30.0,
+    "parcel_takes_liquids": False,
+    "destination": "us",
+    "country": "US",
+    "declarations": [],
+    "refusal": None,
+}
+"""The right answer to `REQUEST`."""
+
+
+def answer(**changes: Any) -> Answer:
+    """The right answer to `REQUEST`, changed."""
+    return Answer.model_validate({**ANSWER, **changes})
+
+
+def quote(**changes: Any) -> ShippingQuote:
+    """The right quote for `REQUEST`, changed; nothing is computed anew."""
+    return ShippingQuote.model_validate({**ANSWER, "weight_kg": 2.0, "price_eur": 23.6, **changes})
+
+
+def as_json(given: ShippingQuote) -> Quote:
+    """A quote as traces hold it."""
+    return given.model_dump(mode="json")
+
+
+def shipment(**changes: Any) -> Shipment:
+    """The truth of `REQUEST`, changed."""
+    truth = {"weight_kg": 2.0, "item": "books", "parcel": "box", "country": "US"}
+    return Shipment.model_validate({**truth, **changes})
+
+
+def prompt(
+    request: str, fixes: Iterable[Fix] = (), *, system: str = SYSTEM, draw: str = "0"
+) -> Prompt:
+    """What an agent would send that knows these fixes beside its stable rules."""
+    fixes = list(fixes)
+    examples = [found for fix in fixes if (found := TASK.example_of(fix)) is not None]
+    rules = [fix for fix in fixes if TASK.example_of(fix) is None]
+    return Prompt(
+        messages=(
+            Message(role="system", content=system),
+            Message(role="user", content=PROMPTS.user(request, rules, examples)),
+        ),
+        answer_schema=TASK.answer_schema,
+        draw=draw,
+    )
+
+
+def asked(request: str, fixes: Iterable[Fix] = ()) -> Quote:
+    """The quote of a toy that makes no mistakes."""
+    return TASK.read(ToyBackend(noise=0).complete(prompt(request, fixes)).text).quote
+
+
+def meets(given: Quote, claim: Quote) -> bool:
+    """Whether a quote has what a fix claims."""
+    return GateCase(role=Role.FAILING, request=REQUEST, expected=claim).passes(given)
+
+
+def trace(request: str, given: Quote | None) -> Trace:
+    """The record of one answer that nobody has judged yet."""
+    return Trace(
+        id="q-1",
+        run="run-0001",
+        index=0,
+        request=request,
+        attempt=Attempt(user_prompt="", system_digest="", raw="", quote=given),
+        at="2026-01-01T00:00:00+00:00",
+    )
+
+
+def proposed(request: str, given: Quote | None, feedback: Feedback) -> Proposal:
+    """What the proposer makes of a failure."""
+    return ShippingProposer().propose(trace(request, given), feedback)

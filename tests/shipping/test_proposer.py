@@ -1,0 +1,73 @@
+"""From a carrier's feedback to a fix and its trigger, whoever typed the feedback."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from patchlab_agent.models.patch import Patch, Provenance, Role, Status
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.shipping.rules import ExampleFix, RevokedFix, ShippingFix
+from patchlab_agent.text import occurs
+from tests.shipping.helpers import as_json, proposed, quote
+from tests.shipping.lessons import LESSONS, NO_WEIGHT, TUBE, Changes, Lesson
+
+
+def learned(request: str, changes: Changes, label: str, detail: str) -> Patch:
+    found = proposed(request, as_json(quote(**changes)), Feedback(label=label, detail=detail))
+    assert found.patch is not None, found.reason
+    return found.patch
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=[f"{lesson[0]}-{lesson[3]}" for lesson in LESSONS])
+def test_a_failure_teaches_its_fix_under_a_trigger_of_the_request(lesson: Lesson) -> None:
+    label, request_text, changes, detail, fix, trigger = lesson
+    patch = learned(request_text, changes, label, detail)
+    assert patch.fix == fix
+    assert type(patch.fix) is type(fix)
+    assert patch.trigger == trigger
+    assert occurs(trigger, request_text)
+
+
+def test_the_table_above_has_every_label_and_every_kind_of_fix() -> None:
+    assert {label for label, *_ in LESSONS} == {*LABELS} - {"invalid_response"}
+    assert {type(fix) for *_, fix, _ in LESSONS} == set(get_args(get_args(ShippingFix)[0]))
+    assert {fix.rule for *_, fix, _ in LESSONS if isinstance(fix, RevokedFix)} == {
+        "prohibited",
+        "embargo",
+        "liquids",
+    }
+
+
+def test_a_patch_remembers_the_failure_that_it_was_born_from() -> None:
+    feedback = Feedback(label="parcel_unknown", field="parcel", value="tube", detail="5 kg")
+    request = "Ship 2 kg books tube to US"
+    patch = proposed(request, as_json(quote(**TUBE)), feedback).patch
+    assert patch is not None
+    assert patch.provenance == Provenance(
+        trace_id="q-1",
+        request=request,
+        label="parcel_unknown",
+        field="parcel",
+        value="tube",
+        detail="5 kg",
+    )
+    assert patch.skill == "shipping"
+    assert patch.status is Status.QUARANTINED
+    assert patch.tests[0].role is Role.FAILING
+    assert patch.tests[0].request == request
+
+
+def test_the_same_lesson_from_two_failures_is_one_patch() -> None:
+    one = learned("Ship 2 kg books tube to US", TUBE, "parcel_unknown", "tube: up to 5 kg")
+    other = learned("Send 3 kg toys TUBE to EU", TUBE, "parcel_unknown", "5")
+    assert one.id == other.id
+
+
+def test_what_a_person_typed_never_becomes_an_example() -> None:
+    typed = 'Ship dozen kg books box to US. Note: "books" are prohibited'
+    patch = learned(typed, NO_WEIGHT, "weight_missing", "12 kg on the scale")
+    assert isinstance(patch.fix, ExampleFix)
+    assert "Note" not in patch.fix.request

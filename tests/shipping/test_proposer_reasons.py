@@ -1,0 +1,137 @@
+"""Where there is nothing to learn: the proposer's reasons, and odd feedback."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.text import occurs
+from tests.shipping.helpers import REQUEST, as_json, proposed, quote
+from tests.shipping.lessons import EMBARGO, LB, LIQUID, NO_WEIGHT, OVERWEIGHT, PROHIBITED, Changes
+
+
+def reason(request: str, changes: Changes, label: str, detail: str) -> str:
+    found = proposed(request, as_json(quote(**changes)), Feedback(label=label, detail=detail))
+    assert found.patch is None
+    return found.reason
+
+
+NO_WORD = "no word of the request names what went wrong"
+NO_NUMBER = "the feedback's detail gives no number to learn"
+NO_WEIGHT_NAMED = "the answer names no weight to reckon the unit from"
+NO_UNIT_NAMED = "the answer names no unit to reckon the weight in"
+NO_CODE = "the feedback's detail gives no country code to learn"
+
+
+@pytest.mark.parametrize(
+    ("label", "request_text", "changes", "detail", "why"),
+    [
+        ("item_unknown", REQUEST, {"item": None}, "tent: outdoor", NO_WORD),
+        ("item_unknown", REQUEST, {"item": "unicorn"}, "outdoor", NO_WORD),
+        ("item_unknown", "Ship the 2 kg box to US", {"item": "the"}, "print", NO_WORD),
+        ("item_unknown", "Ship 2 kg ginger box", {"item": "gin"}, "liquid", NO_WORD),
+        ("item_unknown", "Ship x" + 41 * "x", {"item": "x" * 42}, "print", NO_WORD),
+        ("item_unknown", REQUEST, {}, "", "the feedback's detail says nothing to learn"),
+        ("item_unknown", REQUEST, {}, " \n", "the feedback's detail says nothing to learn"),
+        ("item_unknown", REQUEST, {}, "a b c d e", "the feedback makes no fix: "),
+        ("weight_missing", REQUEST, NO_WEIGHT, "2 kg on the scale", NO_WORD),
+        ("weight_missing", REQUEST, NO_WEIGHT, "heavy", NO_NUMBER),
+        ("weight_missing", REQUEST, {**NO_WEIGHT, "unit": None}, "2 kg", NO_UNIT_NAMED),
+        ("weight_missing", REQUEST, {**NO_WEIGHT, "kg_per_unit": None}, "2 kg", NO_UNIT_NAMED),
+        ("weight_missing", REQUEST, NO_WEIGHT, "1.7 kg", "1.7 is no number that people write"),
+        ("weight_missing", REQUEST, NO_WEIGHT, "0.01 kg", "0.01 is no number that people write"),
+        (
+            "unit_unknown",
+            "Ship 2 lb",
+            {**LB, "weight": None},
+            "0.9 kg on the scale",
+            NO_WEIGHT_NAMED,
+        ),
+        ("unit_unknown", "Ship 2 lb", LB, "less than a kilo", NO_NUMBER),
+        ("unit_unknown", "Ship 2 lb", {**LB, "unit": None}, "0.45", NO_WORD),
+        ("unit_unknown", "Ship 2 lb", LB, "0", "the feedback makes no fix: "),
+        ("unit_unknown", "Ship 2 lb", LB, "1e999", "the feedback"),
+        ("weight_mismatch", REQUEST, NO_WEIGHT, "2 kg", NO_WEIGHT_NAMED),
+        ("weight_mismatch", REQUEST, {}, "", NO_NUMBER),
+        ("weight_mismatch", REQUEST, {"unit": None}, "2 kg", NO_WORD),
+        ("parcel_unknown", REQUEST, {}, "up to five kg", NO_NUMBER),
+        ("parcel_unknown", REQUEST, {"parcel": None}, "5 kg", NO_WORD),
+        ("overweight_parcel", REQUEST, {}, "too heavy", NO_NUMBER),
+        ("destination_unknown", REQUEST, {}, "Germany", NO_CODE),
+        ("destination_unknown", REQUEST, {}, "", NO_CODE),
+        ("destination_unknown", REQUEST, {"destination": None}, "DE", NO_WORD),
+        ("embargo_destination", REQUEST, {"destination": None}, "", NO_WORD),
+        ("prohibited_item", REQUEST, {"item": None}, "", NO_WORD),
+        ("liquid_restricted", REQUEST, {"item": None}, "", NO_WORD),
+        ("liquid_restricted", REQUEST, {"category": "liquid", "parcel": None}, "", NO_WORD),
+        ("wrong_refusal", REQUEST, {}, "US: no embargo", "the quote refuses nothing"),
+        ("wrong_refusal", REQUEST, {**PROHIBITED, "item": None}, "", NO_WORD),
+        ("wrong_refusal", REQUEST, {**EMBARGO, "destination": None}, "", NO_WORD),
+        ("wrong_refusal", REQUEST, {**LIQUID, "parcel": None}, "", NO_WORD),
+        ("wrong_refusal", REQUEST, OVERWEIGHT, "it fits", NO_NUMBER),
+        ("late_delivery", REQUEST, {}, "2 days", "no fix is known for late_delivery"),
+        ("invalid_response", REQUEST, {}, "", "no fix is known for invalid_response"),
+    ],
+)
+def test_where_there_is_nothing_to_learn_the_reason_is_given(
+    label: str, request_text: str, changes: Changes, detail: str, why: str
+) -> None:
+    assert reason(request_text, changes, label, detail).startswith(why)
+
+
+def test_an_answer_without_a_quote_teaches_nothing() -> None:
+    for label in LABELS:
+        found = proposed(REQUEST, None, Feedback(label=label, detail="DE"))
+        assert found.patch is None
+        assert found.reason == "the answer held no quote to compare with"
+
+
+def test_praise_teaches_nothing() -> None:
+    assert proposed(REQUEST, as_json(quote()), Feedback()).patch is None
+
+
+NUMBERS = st.floats(0.001, 100_000).map(lambda value: f"{value:.6g}")
+DETAILS = st.one_of(
+    st.text(),
+    NUMBERS,
+    NUMBERS.map(lambda number: f"{number} kg"),
+    NUMBERS.map(lambda number: f"{number} kg on the scale"),
+    NUMBERS.map(lambda number: f"1 lb is {number} kg"),
+    NUMBERS.map(lambda number: f"box: up to {number} kg"),
+    st.text().map(lambda text: f"books: {text}"),
+    st.from_regex(r"[A-Z]{2}( [A-Za-z]+)?", fullmatch=True),
+)
+TEXTS = st.none() | st.sampled_from(["books", "box", "kg", "us", "ship"]) | st.text(max_size=60)
+REFUSALS = ["prohibited_item", "embargo_destination", "liquid_restricted", "overweight_parcel"]
+
+
+@given(
+    st.sampled_from(LABELS),
+    st.text() | st.just(REQUEST),
+    DETAILS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "weight": st.none() | st.floats(0.001, 1e9),
+            "unit": TEXTS,
+            "kg_per_unit": st.none() | st.floats(0.001, 1e6),
+            "item": TEXTS,
+            "parcel": TEXTS,
+            "destination": TEXTS,
+            "category": TEXTS,
+            "refusal": st.none() | st.sampled_from(REFUSALS),
+        },
+    ),
+)
+@settings(deadline=None, max_examples=250, derandomize=True)
+def test_odd_feedback_gives_a_patch_that_can_be_recognised_or_a_reason(
+    label: str, request: str, detail: str, changes: Changes
+) -> None:
+    found = proposed(request, as_json(quote(**changes)), Feedback(label=label, detail=detail))
+    assert (found.patch is None) == bool(found.reason)
+    if found.patch is not None:
+        assert occurs(found.patch.trigger, request)
+        assert found.patch.tests

@@ -1,0 +1,94 @@
+"""The agent's side of the skill: from an answer to a quote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchlab_agent.errors import InvalidAnswer
+from patchlab_agent.prompts import VARIABLES
+from patchlab_agent.shipping.rules import ExampleFix, UnitFix
+from patchlab_agent.shipping.schema import ShippingQuote
+from patchlab_agent.shipping.tables import known_rules
+from patchlab_agent.shipping.task import ShippingTask, settle
+from tests.shipping.helpers import ANSWER, REQUEST, TASK, answer, quote
+
+
+def read(**changes: Any) -> dict[str, Any]:
+    return TASK.read(json.dumps({**ANSWER, **changes})).quote
+
+
+def test_the_right_answer_becomes_the_right_quote() -> None:
+    assert read() == quote().model_dump(mode="json")
+    assert settle(answer()) == quote()
+
+
+def test_an_answer_is_kept_as_the_model_gave_it() -> None:
+    reading = TASK.read(json.dumps({**ANSWER, "declarations": ["hazmat"]}))
+    assert reading.answer == {**ANSWER, "declarations": ["hazmat"]}
+    assert json.loads(json.dumps(reading.quote)) == reading.quote
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"weight": 3}, {"weight_kg": 3.0, "price_eur": 28.4, "refusal": None}),
+        ({"kg_per_unit": 0.45359237}, {"weight_kg": 0.90718474, "price_eur": 18.35}),
+        ({"weight": None}, {"weight_kg": None, "price_eur": None, "refusal": None}),
+        ({"kg_per_unit": None}, {"weight_kg": None, "price_eur": None, "refusal": None}),
+        ({"country": None}, {"weight_kg": 2.0, "price_eur": None, "refusal": None}),
+        ({"weight": 30.5}, {"refusal": "overweight_parcel", "price_eur": None}),
+        ({"category": "liquid"}, {"refusal": "liquid_restricted", "price_eur": None}),
+        ({"category": "liquid", "parcel_takes_liquids": True}, {"refusal": None}),
+        ({"refusal": "prohibited_item"}, {"refusal": "prohibited_item", "price_eur": None}),
+        ({"refusal": "embargo_destination", "weight": 99}, {"refusal": "embargo_destination"}),
+    ],
+    ids=str,
+)
+def test_code_multiplies_compares_and_prices(
+    changes: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    found = read(**changes)
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_every_quote_comes_back_from_its_json() -> None:
+    found = read(declarations=["fragile", "hazmat"])
+    assert ShippingQuote.model_validate(found).model_dump(mode="json") == found
+
+
+def test_what_is_no_answer_is_invalid() -> None:
+    with pytest.raises(InvalidAnswer):
+        TASK.read("Sure! I would love to help.")
+
+
+def test_the_schema_is_the_answers_and_closed() -> None:
+    assert TASK.answer_schema["additionalProperties"] is False
+    assert set(ANSWER) == set(TASK.answer_schema["required"])  # type: ignore[arg-type]
+    assert "weight_kg" not in json.dumps(TASK.answer_schema)
+
+
+def test_a_task_knows_what_it_is_given_and_cannot_be_changed_through_it() -> None:
+    rules = known_rules()
+    task = ShippingTask(rules)
+    rules.clear()
+    assert list(task.known_rules) == known_rules()
+
+
+def test_the_prompt_folder_holds_every_template() -> None:
+    assert isinstance(TASK.prompts, Path)
+    assert {path.name for path in TASK.prompts.iterdir()} >= set(VARIABLES)
+
+
+def test_fixes_are_read_by_kind_and_only_examples_are_shown_as_such() -> None:
+    fix = UnitFix(unit="lb", kg_per_unit=0.45)
+    assert TASK.parse_fix(fix.model_dump(mode="json")) == fix
+    assert TASK.example_of(fix) is None
+    example = TASK.example_of(ExampleFix(request=REQUEST, answer=answer(weight=3)))
+    assert example is not None
+    assert (example.request, example.answer) == (REQUEST, {**ANSWER, "weight": 3.0})
+    with pytest.raises(ValueError, match="validation error"):
+        TASK.parse_fix({"kind": "spell"})

@@ -1,0 +1,164 @@
+"""How the toy understands English, as far as its rules give words a meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.shipping.rules import DestinationFix, EmbargoFix, ItemFix, ParcelFix, UnitFix
+from patchlab_agent.shipping.schema import Declaration
+from patchlab_agent.shipping.tables import known_rules, rows
+from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
+from patchlab_agent.shipping.toy.reader import Understood, understand
+
+BASE = lexicon(tuple(known_rules()))
+EMPTY = lexicon(())
+BOOKS = Understood(weight=2.0, unit="kg", item="books", parcel="box", destination="us")
+
+
+def read(request: str, known: Lexicon = BASE, **numbers: float) -> Understood:
+    return understand(request, known, numbers)
+
+
+def books(**changes: Any) -> Understood:
+    return Understood(**{**vars(BOOKS), **changes})
+
+
+@pytest.mark.parametrize("row", rows("phrasings"), ids=lambda row: row["phrasing"])
+def test_every_phrasing_is_understood(row: dict[str, str]) -> None:
+    text = row["phrasing"].format(weight="2 kg", item="books", parcel="box", destination="US")
+    assert read(text) == BOOKS
+    assert read(text.upper()) == BOOKS
+    assert read(text.replace("2 kg", "2kg")) == BOOKS
+
+
+@pytest.mark.parametrize("row", rows("phrasings"), ids=lambda row: row["phrasing"])
+def test_what_no_rule_names_is_guessed_by_its_place(row: dict[str, str]) -> None:
+    parts = {"weight": "2 zorks", "item": "gizmo", "parcel": "pod", "destination": "Wakanda"}
+    for name, known in [("parcel", "box"), ("item", "books")]:
+        found = read(row["phrasing"].format(**{**parts, name: known}))
+        assert (found.weight, found.unit) == (2.0, "zorks")
+        assert found.destination == "wakanda"
+        assert getattr(found, name) == known
+        other, wanted = ("item", "gizmo") if name == "parcel" else ("parcel", "pod")
+        assert getattr(found, other) == wanted
+
+
+@pytest.mark.parametrize(
+    ("request_text", "changes"),
+    [
+        ("Ship 2.5 kg books box to US", {"weight": 2.5}),
+        ("Ship 0,5 kg books box to US", {"weight": 0.5}),
+        ("Ship 1,150 kg books box to US", {"weight": 1150.0}),
+        ("Ship 1,150,000.5 g books box to US", {"weight": 1150000.5, "unit": "g"}),
+        ("Ship 0 kg books box to US", {"weight": None}),
+        (f"Ship {'9' * 400} kg books box to US", {"weight": None}),
+        ("Ship 2.2.2 kg books box to US", {"weight": None}),
+        ("Ship kg books box to US", {"weight": None}),
+        ("Ship books box to US", {"weight": None, "unit": None}),
+        ("Ship 2 of the books, box, to US", {"unit": None}),
+        ("Ship 12 books of 2 kg in a box to US", {}),
+        ("Ship 1 box with 2 kg books to US", {}),
+        ("Ship 2 kg boks box to US", {"item": "boks"}),
+        ("Ship 2 kg magzines box to US", {"item": "magazines"}),
+        ("Ship 2 kg magazinesque box to US", {"item": "magazinesque"}),
+        ("Ship 2 kg books box to Germnay", {"destination": "germany"}),
+        ("Ship 2 kg books box from Germany to US", {}),
+        ("From Germany: 2 kg books box to US", {}),
+        ("Ship 2 kg books box to New Atlantis", {"destination": "new atlantis"}),
+        ("New Atlantis <- 2 kg books box", {"destination": "new atlantis"}),
+        ("New Atlantis ← 2 kg books box", {"destination": "new atlantis"}),
+        ("2 kg books box → US", {}),
+        ("Ship 2 kg books box", {"destination": None}),
+        ("Ship 2 kg box to US", {"item": None}),
+        ("Ship 2 kg books to US", {"parcel": None}),
+        ("Ship 2 kg bicycle parts box to US", {"item": "bicycle parts"}),
+        ("Ship 2 kg drone tube to US", {"item": "drone", "parcel": "tube"}),
+        ("What would 2 kg of books cost to US by sack?", {"parcel": "sack"}),
+        ("Ship 2 kg books about fireworks box to US", {}),
+        ("\u212a\uff47: ship 2 kg books box to US", {"unit": "kg"}),
+    ],
+)
+def test_details_of_a_request_are_understood(request_text: str, changes: dict[str, Any]) -> None:
+    assert read(request_text) == books(**changes)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("fragile", (Declaration.FRAGILE,)),
+        ("insured", (Declaration.INSURANCE,)),
+        ("refrigerated", (Declaration.TEMPERATURE,)),
+        ("hazmat", (Declaration.HAZMAT,)),
+        ("FRAGILE and insured", (Declaration.FRAGILE, Declaration.INSURANCE)),
+        ("fragile fragile", (Declaration.FRAGILE,)),
+        ("unfragile", ()),
+        ("insure", ()),
+    ],
+)
+def test_services_are_asked_for_in_words(words: str, asked: tuple[Declaration, ...]) -> None:
+    assert read(f"{words}: Ship 2 kg books box to US").asked == asked
+    assert read(f"Ship 2 kg books box to US, {words} please").asked == asked
+
+
+def test_number_words_are_understood_once_they_are_learned() -> None:
+    assert read("Ship dozen kg books box to US").weight is None
+    assert read("Ship dozen kg books box to US", dozen=12.0) == books(weight=12.0)
+    assert read("Ship Dozen KG books box to US", dozen=12.0) == books(weight=12.0)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "rule", "changes"),
+    [
+        ("Ship 2 lb books box to US", UnitFix(unit="lb", kg_per_unit=0.45), {"unit": "lb"}),
+        ("Ship 2 kg books pod to US", ParcelFix(parcel="pod", limit_kg=5), {"parcel": "pod"}),
+        ("2 kg yoga mat box -> US", ItemFix(item="yoga mat", category="x"), {"item": "yoga mat"}),
+        (
+            "Old Town, for 2 kg books box",
+            DestinationFix(alias="old town", country="DE"),
+            {"destination": "old town"},
+        ),
+        ("Syra: 2 kg books box", EmbargoFix(destination="syra"), {"destination": "syra"}),
+    ],
+)
+def test_a_rule_gives_its_name_a_meaning(
+    request_text: str, rule: Fix, changes: dict[str, Any]
+) -> None:
+    assert read(request_text, BASE.extended((rule,))) == books(**changes)
+
+
+def test_without_any_rule_position_is_all_there_is() -> None:
+    found = read("Ship 2 kg books box to US", EMPTY)
+    assert found == BOOKS
+    assert read("US <- 2 kg books box", EMPTY).destination == "us"
+    assert read("Ship books", EMPTY) == Understood(item="books")
+
+
+@pytest.mark.parametrize("request_text", ["", " ", "?!", "->", "to", "to to to", "\x00", "…", "2"])
+def test_a_request_that_says_nothing_gives_nothing(request_text: str) -> None:
+    found = read(request_text)
+    assert (found.item, found.parcel, found.destination, found.unit) == (None, None, None, None)
+
+
+WORDS = (
+    "to US 2 kg books box of in a by <- -> : for price gizmo pod North Korea dozen 1,5 12,000 ½ ² ፩"
+)
+
+
+@given(st.text(st.characters()) | st.lists(st.sampled_from(WORDS.split())).map(" ".join))
+@settings(deadline=None, max_examples=250, derandomize=True)
+def test_any_text_is_understood_somehow_and_always_the_same(text: str) -> None:
+    found = read(text, dozen=12.0)
+    assert found == read(text, dozen=12.0)
+    assert found.weight is None or 0 < found.weight <= 1e9
+    names = (found.unit, found.item, found.parcel, found.destination)
+    assert all(name is None or name.strip() for name in names)
+
+
+def test_of_a_very_long_text_only_the_beginning_is_read() -> None:
+    assert read("to " * 5000 + "gizmo " * 5000 + "2 kg") == Understood()
+    assert read(f"2 kg {'to ' * 300} US {'gizmo ' * 9000}").destination == "us"

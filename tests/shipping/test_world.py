@@ -1,0 +1,203 @@
+"""The simulation: what is expected, what a case needs, and how much that is worth."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.shipping.examples import number_example
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    EmbargoFix,
+    ItemFix,
+    LiquidsFix,
+    ParcelFix,
+    RestrictionFix,
+    RevokedFix,
+    UnitFix,
+)
+from patchlab_agent.shipping.tables import known_rules
+from tests.shipping.helpers import REQUEST, WORLD, as_json, asked, meets, quote, shipment
+
+CASES = list(islice(WORLD.requests(random.Random(2)), 500))
+
+
+def case(request: str = REQUEST, **truth: Any) -> Case:
+    return Case(request=request, truth=shipment(**truth).model_dump(mode="json"))
+
+
+def succeeds(found: Case, fixes: list[Fix]) -> bool:
+    return WORLD.judge(found, asked(found.request, fixes)).ok
+
+
+KG = UnitFix(unit="kg", kg_per_unit=1)
+BOX = ParcelFix(parcel="box", limit_kg=30)
+US = DestinationFix(alias="us", country="US")
+BOOKS = ItemFix(item="books", category="print")
+
+
+def test_labels_are_the_carriers() -> None:
+    assert WORLD.labels == LABELS
+
+
+def test_a_quote_is_expected_where_the_carrier_takes_the_shipment() -> None:
+    assert WORLD.expected(case(item="violin", services=["hazmat"])) == {
+        "weight_kg": 2.0,
+        "item": "violin",
+        "parcel": "box",
+        "country": "US",
+        "declarations": ["hazmat", "fragile", "insurance"],
+        "refusal": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("truth", "refusal"),
+    [
+        ({"item": "weapon"}, "prohibited_item"),
+        ({"country": "SY"}, "embargo_destination"),
+        ({"item": "wine"}, "liquid_restricted"),
+        ({"weight_kg": 31}, "overweight_parcel"),
+        ({"item": "weapon", "country": "SY", "weight_kg": 31}, "prohibited_item"),
+    ],
+)
+def test_only_the_refusal_is_expected_where_it_does_not(truth: Any, refusal: str) -> None:
+    assert WORLD.expected(case(**truth)) == {"refusal": refusal}
+
+
+def test_an_answer_that_is_ok_has_what_is_expected() -> None:
+    taken = 0
+    for found in (*CASES, *WORLD.golden(), *WORLD.regression()):
+        given = asked(found.request, WORLD.concerning(found))
+        expected = WORLD.expected(found)
+        if expected["refusal"] is None and WORLD.judge(found, given).ok:
+            taken += 1
+            assert meets(given, expected), found.request
+    assert taken > 500
+
+
+def test_the_carrier_finds_nothing_wrong_with_what_is_expected() -> None:
+    for found in (*CASES, *WORLD.golden(), *WORLD.regression()):
+        expected = WORLD.expected(found)
+        given = as_json(quote(category="not asked")) | expected
+        # Of a quote the category is looked at last.
+        wanted = "item_unknown" if expected["refusal"] is None else None
+        assert WORLD.judge(found, given).label == wanted, found.request
+
+
+def test_judging_needs_no_quote() -> None:
+    assert WORLD.judge(case(), None) == Feedback(label="invalid_response")
+    assert WORLD.judge(case(), as_json(quote())) == OK
+
+
+@pytest.mark.parametrize(
+    ("found", "needs"),
+    [
+        (case(), [KG, BOX, US, BOOKS]),
+        (
+            case("Ship 2kg shoes, or books, box from Germany to US"),
+            [KG, BOX, US, BOOKS],
+        ),
+        (
+            case("Ship 2 lb books tube to Berlin", parcel="tube", country="DE"),
+            [
+                UnitFix(unit="lb", kg_per_unit=0.45359237),
+                ParcelFix(parcel="tube", limit_kg=5),
+                DestinationFix(alias="berlin", country="DE"),
+                BOOKS,
+            ],
+        ),
+        (
+            case("Ship dozen kg books crate to US", parcel="crate"),
+            [
+                KG,
+                ParcelFix(parcel="crate", limit_kg=120),
+                LiquidsFix(parcel="crate"),
+                US,
+                BOOKS,
+                number_example("dozen", 12),
+            ],
+        ),
+        (
+            case("Ship 2 kg violn box to North Korea", item="violin", country="KP"),
+            [
+                KG,
+                BOX,
+                DestinationFix(alias="north korea", country="KP"),
+                EmbargoFix(destination="north korea"),
+                ItemFix(item="violin", category="instruments"),
+                RestrictionFix(item="violin", demand="fragile"),
+                RestrictionFix(item="violin", demand="insurance"),
+            ],
+        ),
+        (
+            case("Umbrella satchel, 2 kg, Cuba", item="umbrella", parcel="satchel", country="CU"),
+            [
+                ParcelFix(parcel="satchel", limit_kg=3),
+                KG,
+                DestinationFix(alias="cuba", country="CU"),
+                ItemFix(item="umbrella", category="clothing"),
+                RevokedFix(rule="liquids", subject="satchel"),
+                RevokedFix(rule="embargo", subject="cuba"),
+                RevokedFix(rule="prohibited", subject="umbrella"),
+            ],
+        ),
+    ],
+    ids=lambda value: value.request if isinstance(value, Case) else "",
+)
+def test_exactly_the_rules_that_a_case_needs_concern_it(found: Case, needs: list[Fix]) -> None:
+    concerning = list(WORLD.concerning(found))
+    assert sorted(map(str, concerning)) == sorted(map(str, needs))
+    known = known_rules()
+    assert list(WORLD.untaught(found)) == [fix for fix in concerning if fix not in known]
+
+
+def test_the_plainest_case_needs_nothing_new() -> None:
+    assert list(WORLD.untaught(case())) == []
+    assert succeeds(case(), [])
+
+
+def test_the_ceiling_is_near_perfect_without_noise() -> None:
+    right = [found for found in CASES if succeeds(found, list(WORLD.concerning(found)))]
+    assert len(right) >= 0.99 * len(CASES)
+
+
+def test_what_is_untaught_is_all_that_was_missing() -> None:
+    right = [found for found in CASES if succeeds(found, list(WORLD.untaught(found)))]
+    assert len(right) >= 0.99 * len(CASES)
+
+
+def test_the_ceiling_on_the_golden_set_is_near_perfect_too() -> None:
+    plain = [found for found in WORLD.golden() if found.stratum != "adversarial"]
+    odd = [found for found in WORLD.golden() if found.stratum == "adversarial"]
+    plain_right = [found for found in plain if succeeds(found, list(WORLD.concerning(found)))]
+    odd_right = [found for found in odd if succeeds(found, list(WORLD.concerning(found)))]
+    assert len(plain_right) >= 0.98 * len(plain)
+    assert len(odd_right) >= 0.9 * len(odd)
+
+
+def test_the_baseline_leaves_room_to_learn() -> None:
+    right = [found for found in CASES if succeeds(found, [])]
+    assert 0.35 * len(CASES) <= len(right) <= 0.6 * len(CASES)
+    assert all(succeeds(found, list(WORLD.concerning(found))) for found in right)
+
+
+def test_cases_that_need_nothing_new_are_right_from_the_start() -> None:
+    taught = [found for found in CASES if not WORLD.untaught(found)]
+    assert len(taught) >= 0.3 * len(CASES)
+    assert sum(succeeds(found, []) for found in taught) >= 0.99 * len(taught)
+
+
+def test_an_unrelated_quote_is_never_ok() -> None:
+    nothing: Quote = as_json(
+        quote(weight=None, weight_kg=None, item=None, parcel=None, country=None)
+    )
+    assert not any(WORLD.judge(found, nothing).ok for found in CASES)

@@ -7,7 +7,6 @@ import socket
 import pytest
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
-
 # The guard warns before it raises; only here is that expected.
 pytestmark = pytest.mark.filterwarnings("ignore:A test:UserWarning")
 

@@ -37,7 +37,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "77")
+    monkeypatch.setenv("COLUMNS", "97")
 
 
 def test_a_pipe_is_as_wide_as_the_tables_need(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_a_pipe_is_as_wide_as_the_tables_need(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_terminal_says_how_wide_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", _Stream(terminal=True))
-    assert out().width == 77
+    assert out().width == 97
 
 
 def test_what_is_no_result_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

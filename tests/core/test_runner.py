@@ -27,7 +27,7 @@ import sys
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.wiring import open_lab
-settings = RunSettings(runs=15, golden=5, noise=0.05)
+settings = RunSettings(runs=10, golden=3, noise=0.05)
 with open_lab(store=sys.argv[1], noise=0.05) as lab:
     print(Runner(lab, settings).run(show=3).model_dump_json(exclude={"timing", "store"}))
 """
@@ -36,7 +36,7 @@ with open_lab(store=sys.argv[1], noise=0.05) as lab:
 def shipping_run(store: Path, **changes: Any) -> RunReport:
     """A short run of the shipping skill with the toy, on a store that is opened for it."""
     settings = RunSettings.model_validate(
-        {"store": store, "runs": 15, "golden": 5, "noise": 0.05, **changes}
+        {"store": store, "runs": 10, "golden": 4, "noise": 0.05, **changes}
     )
     with open_lab(store=store, noise=settings.noise, seed=settings.seed) as lab:
         return Runner(lab, settings).run(show=3)
@@ -70,12 +70,12 @@ def test_a_run_does_not_hang_on_pythons_hash_seed(tmp_path: Path) -> None:
     ]
     one, other = (json.loads(process.communicate()[0]) for process in runs)
     assert one == other
-    assert one["runs"] == 15
+    assert one["runs"] == 10
 
 
 def test_a_second_run_goes_on_where_the_first_one_ended(tmp_path: Path) -> None:
     def run(traces: list[Trace]) -> RunReport:
-        settings = RunSettings(store=tmp_path, runs=20, golden=0)
+        settings = RunSettings(store=tmp_path, runs=12, golden=0)
         with open_lab(store=tmp_path) as lab:
             return Runner(lab, settings, on_trace=lambda trace, _: traces.append(trace)).run()
 
@@ -85,7 +85,7 @@ def test_a_second_run_goes_on_where_the_first_one_ended(tmp_path: Path) -> None:
     assert first.continued_from == 0
     assert second.continued_from == first.patches.active_in_store > 0
     assert second.patches.total_in_store > first.patches.total_in_store
-    assert [trace.id for trace in seen[1]] == [f"t-{number:07d}" for number in range(20, 40)]
+    assert [trace.id for trace in seen[1]] == [f"t-{number:07d}" for number in range(12, 24)]
     requests = [{trace.request for trace in traces} for traces in seen]
     assert len(requests[0] & requests[1]) < 3
     assert second.curve[0].active >= first.curve[-1].active

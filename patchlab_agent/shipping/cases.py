@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -89,7 +90,7 @@ def _json_lines(path: Path, text: str) -> Iterator[_Line]:
 
 
 def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
-    reader = csv.DictReader(text.splitlines(), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
             if None in row or None in row.values():
@@ -102,7 +103,8 @@ def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
                 data["services"] = [name for name in data["services"].split(";") if name]
             yield _Line(number=reader.line_num, data=data)
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: no valid CSV ({error}).") from error
+        number = reader.reader.line_num
+        raise InputError(f"{path}, line {number}: no valid CSV ({error}).") from error
 
 
 def _labeled(path: Path, line: _Line) -> LabeledRequest:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import GateCase, Role
 from patchlab_agent.shipping.rules import ShippingFix
+from patchlab_agent.text import occurs
 
 _FRAMES = (
     ("Ship {weight} {unit} {item} {parcel} to {destination}", 1.37),
@@ -53,6 +54,8 @@ def _negatives(trigger: str) -> Iterator[GateCase]:
     """Requests that the patch does not concern: without its trigger, and with it inside a word."""
     for (frame, weight), common in zip(_FRAMES[:2], _COMMON[:2], strict=True):
         plain = frame.format(**common, weight=f"{weight + 3:g}")
+        if occurs(trigger, plain):
+            continue
         yield GateCase(role=Role.NEGATIVE, request=plain, expected={})
         inside = "".join(trigger.split())
         yield GateCase(role=Role.NEGATIVE, request=f"{plain}, ref non{inside}ly", expected={})

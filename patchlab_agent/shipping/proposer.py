@@ -7,6 +7,7 @@ well as the bare fact that a person would type (`5 kg`).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -30,14 +31,14 @@ from patchlab_agent.shipping.rules import (
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Refusal, ShippingQuote
-from patchlab_agent.text import as_trigger, occurs, words
+from patchlab_agent.text import as_trigger, normalise, occurs, words
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _SCALE = re.compile(_NUMBER + r" kg on the scale")
 _FACTOR = re.compile(r"\bis " + _NUMBER + r" kg")
 _LIMIT = re.compile(r"up to " + _NUMBER + r" kg")
-_BARE = re.compile(_NUMBER + r"(?: kg)?")
-_COUNTRY = re.compile(r"\b([A-Z]{2})\b")
+_BARE = re.compile(_NUMBER + r"(?:\s*kg)?")
+_COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
 
 class NoLesson(Exception):
@@ -103,7 +104,18 @@ class _Failure:
         """The number that a pattern finds in the detail, or the bare number that it is."""
         detail = self.feedback.detail
         found = pattern.search(detail) or _BARE.fullmatch(detail.strip())
-        return float(found.group(1)) if found else None
+        value = float(found.group(1)) if found else math.inf
+        return value if math.isfinite(value) else None
+
+    def confirm(self, ours: str | None) -> None:
+        """Make sure that the carrier speaks of what the quote names.
+
+        Raises:
+            NoLesson: it names something else, so the request was misread and no rule is at fault.
+        """
+        named = self.named()
+        if named is not None and not occurs(named, ours or ""):
+            raise NoLesson("the carrier speaks of something else than the quote")
 
     def named(self) -> str | None:
         """What the carrier calls the thing: the detail's part before its colon."""
@@ -116,7 +128,8 @@ class _Failure:
         Raises:
             NoLesson: the detail is empty.
         """
-        told = self.feedback.detail.partition(":")[2] or self.feedback.detail
+        _, colon, after = self.feedback.detail.partition(":")
+        told = after if colon else self.feedback.detail
         if not told.strip():
             raise NoLesson("the feedback's detail says nothing to learn")
         return told.strip()
@@ -166,7 +179,7 @@ def _spoken(value: float) -> float:
     Raises:
         NoLesson: it is none, so the unit's factor must be wrong, not only the number missing.
     """
-    quarters = round(4 * value)
+    quarters = round(4 * value) if math.isfinite(value) else 0
     if quarters == 0 or not close(quarters / 4, value):
         raise NoLesson(f"{value:.6g} is no number that people write as a word")
     return quarters / 4
@@ -175,11 +188,17 @@ def _spoken(value: float) -> float:
 def _unexplained(failure: _Failure) -> list[str]:
     """Words of the request that the quote does not account for, those before the unit first."""
     quote, tokens = failure.quote, words(failure.request)
-    named = (quote.unit, quote.item, quote.parcel, quote.destination)
+    # What no rule confirms may be the number word itself, taken for a thing.
+    named = (
+        quote.unit,
+        quote.item if quote.category else None,
+        quote.parcel if quote.parcel_limit_kg else None,
+        quote.destination if quote.country else None,
+    )
     explained = {word for name in named for word in words(name or "")}
     left = {word for word in tokens if word.isalpha()} - explained - FILLERS - SERVICES.keys()
-    before_unit = dict(pairwise(tokens))
-    return sorted(left, key=lambda word: (before_unit.get(word) != quote.unit, tokens.index(word)))
+    before_unit, unit = dict(pairwise(tokens)), normalise(quote.unit or "")
+    return sorted(left, key=lambda word: (before_unit.get(word) != unit, tokens.index(word)))
 
 
 def _item(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -197,7 +216,7 @@ def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
     if country is None:
         raise NoLesson("the feedback's detail gives no country code to learn")
     trigger = failure.trigger(failure.quote.destination)
-    return DestinationFix(alias=trigger, country=country.group(1)), trigger
+    return DestinationFix(alias=trigger, country=country.group().strip().upper()), trigger
 
 
 def _embargo(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -215,6 +234,9 @@ def _liquid(failure: _Failure) -> tuple[ShippingFix, str]:
 
 def _restricted(demand: str) -> Lesson:
     def lesson(failure: _Failure) -> tuple[ShippingFix, str]:
+        asked = any(SERVICES.get(word) == demand for word in words(failure.request))
+        if asked and not occurs(failure.named() or "", failure.request):
+            raise NoLesson("the sender asked for it: no rule is at fault")
         trigger = failure.trigger(failure.named(), failure.quote.item)
         return RestrictionFix.model_validate({"item": trigger, "demand": demand}), trigger
 
@@ -225,12 +247,15 @@ def _wrong_refusal(failure: _Failure) -> tuple[ShippingFix, str]:
     quote = failure.quote
     match quote.refusal:
         case Refusal.PROHIBITED:
+            failure.confirm(quote.item)
             trigger = failure.trigger(quote.item)
             return RevokedFix(rule="prohibited", subject=trigger), trigger
         case Refusal.EMBARGO:
+            failure.confirm(quote.country)
             trigger = failure.trigger(quote.destination)
             return RevokedFix(rule="embargo", subject=trigger), trigger
         case Refusal.LIQUID:
+            failure.confirm(quote.parcel)
             trigger = failure.trigger(quote.parcel)
             return LiquidsFix(parcel=trigger), trigger
         case Refusal.OVERWEIGHT:
@@ -242,6 +267,8 @@ def _wrong_overweight(failure: _Failure) -> tuple[ShippingFix, str]:
     limit = _required(failure.number(_LIMIT))
     if limit != failure.quote.parcel_limit_kg:
         return _parcel(failure)
+    if _SCALE.search(failure.feedback.detail) is None:
+        raise NoLesson("the feedback's detail gives no weight to learn from")
     return _mismatch(failure)
 
 

@@ -15,13 +15,14 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.schema import Answer, Declaration
-from patchlab_agent.text import as_trigger, normalise
+from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise
 
 
 def _phrase(text: str) -> str:
-    if as_trigger(text) is None:
+    phrase = normalise(text)
+    if as_trigger(text) is None or len(phrase) > MAX_TRIGGER_CHARS:
         raise ValueError("must be one to four words of at most 40 characters")
-    return normalise(text)
+    return phrase
 
 
 Phrase = Annotated[str, AfterValidator(_phrase)]

@@ -30,7 +30,7 @@ from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.skill import Confusion
-from patchlab_agent.text import occurs, words
+from patchlab_agent.text import normalise, occurs, words
 
 
 class ShippingWorld:
@@ -136,7 +136,7 @@ class ShippingWorld:
             for declaration, label in UNDECLARED.items():
                 declared = given is not None and declaration in given.declarations
                 found[label] = _detected(declaration in needed, declared)
-            found.update(_fields(truth, given))
+            found.update(_fields(truth, self._carrier.book.items[truth.item], given))
         return found
 
     def _concerns(self, rule: Fix, truth: Shipment, request: str) -> bool:
@@ -183,14 +183,17 @@ def _detected(there: bool, claimed: bool) -> Confusion:
     )
 
 
-def _fields(truth: Shipment, given: ShippingQuote | None) -> Iterator[tuple[str, Confusion]]:
+def _fields(
+    truth: Shipment, category: str, given: ShippingQuote | None
+) -> Iterator[tuple[str, Confusion]]:
     """Slot filling: a field given wrong is both a false positive and a false negative."""
     kg = given.weight_kg if given else None
+    known = given is not None and given.category == category
     slots = {
         "weight_missing": (given is not None and given.weight is not None, True),
         "unit_unknown": (given is not None and given.kg_per_unit is not None, True),
         "weight_mismatch": (kg is not None, kg is not None and close(truth.weight_kg, kg)),
-        "item_unknown": _slot(given and given.category and given.item, truth.item),
+        "item_unknown": _slot(given and given.category and given.item, truth.item, known),
         "parcel_unknown": _slot(given and given.parcel_limit_kg and given.parcel, truth.parcel),
         "destination_unknown": _slot(given and given.country, truth.country),
     }
@@ -205,8 +208,10 @@ def _fields(truth: Shipment, given: ShippingQuote | None) -> Iterator[tuple[str,
         )
 
 
-def _slot(given: str | float | ShippingQuote | None, wanted: str) -> tuple[bool, bool]:
-    return bool(given), given == wanted
+def _slot(
+    given: str | float | ShippingQuote | None, wanted: str, also: bool = True
+) -> tuple[bool, bool]:
+    return bool(given), also and isinstance(given, str) and normalise(given) == normalise(wanted)
 
 
 def _number_examples(request: str) -> Iterator[ExampleFix]:

@@ -17,7 +17,7 @@ from patchlab_agent.metrics import (
     score,
 )
 from patchlab_agent.models.patch import PatchEvent
-from patchlab_agent.models.trace import OK, Feedback, Trace
+from patchlab_agent.models.trace import OK, Trace
 from patchlab_agent.skill import Confusion
 from tests.core.make import WRONG, make_trace
 
@@ -247,8 +247,3 @@ def test_the_golden_set_is_split_by_what_was_taught() -> None:
     assert (a.baseline.recall, a.baseline.precision) == (0.0, 0.0)
     assert (a.patched.recall, a.patched.precision) == (1 / 3, 0.5)
     assert (b.support, b.patched.f1) == (0, None)
-
-
-def test_feedback_of_any_label_is_a_failure() -> None:
-    trace = make_trace(feedback=Feedback(label="x"), baseline=OK, ceiling=OK)
-    assert Outcome.of(trace, 1).harmed

@@ -24,6 +24,7 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.wiring import (
     StoreContents,
     check_settings,
+    forget,
     open_lab,
     open_store,
     store_contents,
@@ -208,6 +209,12 @@ def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
         with open_store(path) as beside:
             assert [patch.trigger for patch in beside.patches.all()] == ["battery"]
         assert store_contents(path) == StoreContents(patches=1, active=1, traces=1)
+
+
+def test_a_forgotten_store_is_gone(tmp_path: Path) -> None:
+    open_lab(store=tmp_path / "s").close()
+    forget(tmp_path / "s")
+    assert listing(tmp_path) == []
 
 
 @pytest.mark.parametrize(

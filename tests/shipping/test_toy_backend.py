@@ -31,7 +31,7 @@ from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK, WORLD, answer, prompt
 
 QUIET = ToyBackend(noise=0)
-CASES = list(islice(WORLD.requests(random.Random(4)), 300))
+CASES = list(islice(WORLD.requests(random.Random(4)), 200))
 IGNORANT = PROMPTS.system([], TASK.answer_schema)
 FIXES: list[Fix] = [
     RestrictionFix(item="books", demand="prohibited"),

@@ -80,7 +80,7 @@ def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:
         answer, tokens = example.answer, words(example.request)
         if answer.weight is None or answer.unit is None or answer.unit not in tokens:
             continue
-        word = tokens[tokens.index(answer.unit) - 1]
+        word = ("", *tokens)[tokens.index(answer.unit)]
         if word.isalpha() and (word,) not in known.names and word not in FILLERS:
             found[word] = answer.weight
     return found

@@ -168,7 +168,9 @@ def _unknown_destination(tokens: _Tokens) -> str | None:
 
 
 def _asks_for_price(tokens: _Tokens, index: int) -> bool:
-    return tokens.words[index] == "for" and tokens.words[index - 1] in ("price", "quote")
+    return (
+        tokens.words[index] == "for" and index > 0 and tokens.words[index - 1] in ("price", "quote")
+    )
 
 
 def _unknown_goods(tokens: _Tokens, result: Understood) -> None:

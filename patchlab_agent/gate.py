@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from patchlab_agent.agent import Agent
-from patchlab_agent.models.base import digest
+from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.patch import (
     GateCase,
     GateReport,
@@ -197,18 +197,29 @@ class _Trial:
 
 
 def _paired(case: GateCase, before: list[Attempt], after: list[Attempt]) -> PairedResult:
-    pairs = [
-        (case.passes(old.quote), case.passes(new.quote), old.quote != new.quote)
-        for old, new in zip(before, after, strict=True)
-    ]
+    quotes = [(old.quote, new.quote) for old, new in zip(before, after, strict=True)]
+    passes = [(case.passes(old), case.passes(new)) for old, new in quotes]
     return PairedResult(
         role=case.role,
         request=case.request,
-        draws=len(pairs),
-        passed_before=sum(old for old, _, _ in pairs),
-        passed_after=sum(new for _, new, _ in pairs),
-        broken=sum(old and not new for old, new, _ in pairs),
-        changed=sum(changed for _, _, changed in pairs),
+        draws=len(quotes),
+        passed_before=sum(old for old, _ in passes),
+        passed_after=sum(new for _, new in passes),
+        broken=sum(old and not new for old, new in passes),
+        changed=sum(old != new for old, new in quotes),
+        misled=sum(
+            _misled(case, old or {}, new or {}) for old, new in quotes if not case.passes(old)
+        ),
+    )
+
+
+def _misled(case: GateCase, old: Quote, new: Quote) -> bool:
+    """Whether some expected field gets a value with the patch, and a wrong one."""
+    return any(
+        new.get(name) is not None
+        and new.get(name) != old.get(name)
+        and not agrees(value, new.get(name))
+        for name, value in case.expected.items()
     )
 
 
@@ -220,6 +231,11 @@ def _objections(results: Sequence[PairedResult]) -> Iterator[Reason]:
         if result.role is Role.NEGATIVE and result.changed:
             text = f"the answer to {result.request!r} changes, which the patch does not concern"
             yield Reason(code="changes_unconcerned", text=text)
+    labeled = [result for result in results if result.role is Role.REGRESSION]
+    misled, changed = (sum(getattr(r, name) for r in labeled) for name in ("misled", "changed"))
+    if 2 * misled > changed:
+        text = f"{misled} of {changed} changed answers to labeled cases get a labeled field wrong"
+        yield Reason(code="contradicted", text=text)
     for role in (Role.FAILING, Role.POSITIVE):
         # Pooled over a role's tests: one request alone may draw more noise than its share.
         draws, _, after = _pooled(results, role)

@@ -68,10 +68,10 @@ class Learner:
         if report.decision is Status.QUARANTINED:
             self._store.upsert(decided)
             kind = "regated" if patch.history else "quarantined"
-            return (_event(kind, decided, _because(report)),)
+            return (_event(kind, decided, _because(report), created=not patch.history),)
         superseded = [old for old in self._store.in_slot(patch.fix.slot) if old.id != patch.id]
         self._store.upsert(decided)
-        events = [_event("activated", decided, _because(report))]
+        events = [_event("activated", decided, _because(report), created=not patch.history)]
         for old in superseded:
             text = f"superseded by {decided.id}"
             self._store.upsert(old.moved(Status.RETIRED, text, trace.id, self._agent.clock()))
@@ -83,13 +83,14 @@ def _because(report: GateReport) -> str:
     return "; ".join(reason.text for reason in report.reasons)
 
 
-def _event(kind: str, patch: Patch, text: str) -> PatchEvent:
+def _event(kind: str, patch: Patch, text: str, *, created: bool = False) -> PatchEvent:
     return PatchEvent.model_validate(
         {
             "kind": kind,
             "patch_id": patch.id,
             "trigger": patch.trigger,
             "fix": patch.fix.model_dump(mode="json"),
+            "created": created,
             "text": text,
         }
     )

@@ -9,7 +9,7 @@ from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import OK, Trace
+from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.store.traces import TraceStore
 
 
@@ -53,7 +53,7 @@ class Loop:
     def _step(self, case: Case, name: str, start: int, number: int) -> Trace:
         index = start + number
         trace = self._evaluator.compare(
-            case, draw=f"{name}:{number}", trace_id=f"t-{index:07d}", run=name, index=index
+            case, draw=f"{name}:{number}", trace_id=trace_name(index), run=name, index=index
         )
         with self._meter.purpose("gate"):
             events = self._learner.learn(trace, trace.feedback or OK)

@@ -9,12 +9,13 @@ which makes it one quoted line, so it can neither end its quotes nor start a lin
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, meta
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, Undefined, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from patchlab_agent.errors import PromptError
@@ -30,18 +31,31 @@ VARIABLES = {
 """What each template may use."""
 
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Letters and marks that Unicode calls default ignorable: they show as nothing.
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 def literal(value: Any) -> str:
     """A JSON value, a text above all, on one line, with every invisible character escaped."""
-    return "".join(map(_visible, json.dumps(value, ensure_ascii=False)))
+    if isinstance(value, Undefined):
+        str(value)  # raises what names the missing field
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(map(_visible, text))
 
 
 def _visible(char: str) -> str:
-    if char.isascii() or unicodedata.category(char) not in _UNSAFE_CATEGORIES:
-        return char if char != "\x7f" else "\\u007f"
+    if not _is_invisible(char):
+        return char
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in _UNSAFE_CATEGORIES or bool(_IGNORABLE.match(char))
 
 
 class Prompts:

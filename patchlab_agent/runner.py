@@ -80,6 +80,7 @@ class Runner:
         """
         started_at, start = self.lab.agent.clock(), time.perf_counter()
         continued_from = self.lab.store.patches.active_count
+        self.lab.meter.reset()
         name = self.lab.store.start_run()
         loop = Loop(self.lab.evaluator, self.lab.learner, self.lab.store.traces, self.lab.meter)
         outcomes = []
@@ -161,7 +162,7 @@ class Runner:
         active = [event for event in events if event.kind == "activated"]
         return PatchSummary(
             proposed=sum(event.patch_id is not None for event in events) - kinds["superseded"],
-            created=len({e.patch_id for e in events if e.kind in ("activated", "quarantined")}),
+            created=sum(event.created for event in events),
             activated=len(active),
             quarantined=kinds["quarantined"],
             retired=kinds["superseded"],

@@ -56,7 +56,10 @@ def _newcombe(before: int, after: int, gained: int, lost: int, n: int) -> tuple[
     low2, high2 = _wilson(before, n)
     both, neither = (before - lost), (n - before - gained)
     spread = math.sqrt(after * (n - after) * before * (n - before))
-    phi = (both * neither - gained * lost) / spread if spread else 0.0
+    agreement: float = both * neither - gained * lost
+    if agreement > 0:
+        agreement = max(0.0, agreement - n / 2)  # the continuity correction of method 10
+    phi = agreement / spread if spread else 0.0
     down1, up1, down2, up2 = p1 - low1, high1 - p1, p2 - low2, high2 - p2
     lower = math.sqrt(max(0.0, down1**2 - 2 * phi * down1 * up2 + up2**2))
     upper = math.sqrt(max(0.0, up1**2 - 2 * phi * up1 * down2 + down2**2))

@@ -20,6 +20,8 @@ MAX_TRIGGER_WORDS = 4
 MAX_TRIGGER_CHARS = 40
 FUZZY_MIN_LETTERS = 6
 
+_JOINERS = "\u200c\u200d"
+"""Invisible, but part of how emoji and some scripts are written."""
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -87,5 +89,5 @@ def check_request(request: str) -> None:
         raise InputError(
             f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
         )
-    if any(not char.isprintable() and not char.isspace() for char in request):
+    if any(not c.isprintable() and not c.isspace() and c not in _JOINERS for c in request):
         raise InputError("The request holds control characters; give plain text.")

@@ -69,7 +69,7 @@ ONLY_THERE: dict[str, set[str]] = {
     "filelock": {"store"},
     "jinja2": {"prompts"},
     "scipy": {"statistics"},
-    "rapidfuzz": {"text"},
+    "rapidfuzz": {"text", "store"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
     "litellm": {"backends"},

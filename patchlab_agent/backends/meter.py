@@ -66,6 +66,10 @@ class MeteredBackend:
         """Calls so far, whatever for."""
         return sum(spent.calls for spent in self.spent.values())
 
+    def reset(self) -> None:
+        """Begin new books."""
+        self.spent.clear()
+
     @contextmanager
     def purpose(self, name: str) -> Iterator[None]:
         """Book the calls in this block under a name."""

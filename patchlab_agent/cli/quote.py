@@ -52,10 +52,12 @@ def quote(
         store=store,
         embedder=embedder,
     )
+    from patchlab_agent.models.trace import trace_name
     from patchlab_agent.wiring import lab_of
 
     with lab_of(settings) as lab:
-        trace = lab.agent.answer(request)
+        index = lab.store.traces.count()
+        trace = lab.agent.answer(request, trace_id=trace_name(index), index=index)
         lab.store.traces.add(trace)
         active = lab.store.patches.active_count
     if as_json:

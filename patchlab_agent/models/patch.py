@@ -68,7 +68,12 @@ RELATIVE_TOLERANCE = 0.01
 
 
 def agrees(expected: JsonValue, actual: JsonValue) -> bool:
-    """Whether a field has an expected value: numbers to 1 %, of lists every expected entry."""
+    """Whether a field has an expected value.
+
+    Numbers agree to 1 %, texts whatever their case, lists when every expected entry is there.
+    """
+    if isinstance(expected, bool) or isinstance(actual, bool):
+        return expected is actual
     if isinstance(expected, list):
         return isinstance(actual, list) and all(entry in actual for entry in expected)
     if _is_number(expected) and _is_number(actual):
@@ -79,7 +84,7 @@ def agrees(expected: JsonValue, actual: JsonValue) -> bool:
 
 
 def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float)
 
 
 def close(expected: float, actual: float) -> bool:
@@ -108,6 +113,10 @@ class PairedResult(Frozen):
     passed_after: int = Field(description="draws right with the patch")
     broken: int = Field(description="draws right without and wrong with the patch")
     changed: int = Field(description="draws whose quote differs at all")
+    misled: int = Field(
+        default=0,
+        description="draws that were wrong and give an expected field another wrong value",
+    )
 
 
 class Reason(Frozen):
@@ -200,4 +209,5 @@ class PatchEvent(Frozen):
     patch_id: str | None = None
     trigger: str | None = None
     fix: JsonObject | None = None
+    created: bool = Field(default=False, description="the patch was not known before")
     text: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, JsonValue, SerializeAsAny
+from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
 
 from patchlab_agent.models.base import Frozen, JsonObject, Quote
 from patchlab_agent.models.patch import Fix, Patch, PatchEvent
@@ -24,7 +24,9 @@ class Prompt(Frozen):
     """What a backend gets: messages, the answer's JSON schema, and which draw this is."""
 
     messages: tuple[Message, ...]
-    answer_schema: JsonObject = Field(description="JSON schema of the wanted answer")
+    answer_schema: SkipValidation[JsonObject] = Field(
+        description="JSON schema of the wanted answer; the same for every prompt, so unchecked"
+    )
     draw: str = Field(
         description="names the sample: a backend that varies answers alike for the same draw"
     )
@@ -93,6 +95,7 @@ class Retrieved(Frozen):
     patch: Patch
     distance: float = Field(description="cosine distance of request and trigger, 0 is nearest")
     occurs: bool = Field(description="the trigger stands in the request, so the patch is applied")
+    misspelt: bool = Field(default=False, description="it stands there with a typing error")
 
 
 class Context(Frozen):
@@ -173,3 +176,8 @@ class Trace(Frozen):
     def ok(self) -> bool:
         """Whether the carrier took the patched answer; False while nobody judged it."""
         return self.feedback is not None and self.feedback.ok
+
+
+def trace_name(index: int) -> str:
+    """The id of the trace at a position in a store; ids sort as positions do."""
+    return f"t-{index:07d}"

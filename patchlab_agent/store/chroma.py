@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +18,15 @@ from chromadb.errors import ChromaError
 from patchlab_agent.errors import StoreError
 
 INDEX: CreateCollectionConfiguration = {
-    "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}
+    "hnsw": {
+        "space": "cosine",
+        # Search wide enough to be exact: with Chroma's defaults two builds of an index disagree.
+        "ef_construction": 200,
+        "ef_search": 400,
+        # Chroma's price of a write grows with the records not yet synced: sync early.
+        "sync_threshold": 100,
+    }
 }
-"""Search wide enough to be exact: with Chroma's defaults two builds of one index disagree."""
 
 
 def open_client(path: Path) -> Client:
@@ -45,7 +52,8 @@ def open_collection(
             name,
             # Chroma's signature wants one function for texts and images alike.
             embedding_function=cast("Any", function),
-            configuration=INDEX,
+            # Chroma writes the function into what it is given.
+            configuration=deepcopy(INDEX),
         )
     except (ChromaError, ValueError) as error:
         raise StoreError(f"Chroma cannot open collection {name!r}: {error}.") from error

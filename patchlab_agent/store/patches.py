@@ -13,13 +13,14 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch, Status
 from patchlab_agent.models.trace import Retrieved
-from patchlab_agent.ranking import rank
+from patchlab_agent.ranking import rank_key
+from patchlab_agent.store.triggers import TriggerIndex
 from patchlab_agent.text import occurs, phrases
 
 PAGE = 1000
 MAX_LOADED = 4096
 MARGIN = 8
-"""How many more than K are asked of the index, to break ties and pass over inactive ones."""
+"""How many more than K are asked of the index, to pass over inactive ones."""
 
 
 class PatchStore:
@@ -45,11 +46,10 @@ class PatchStore:
         self._parse_fix = parse_fix
         self._loaded: dict[str, Patch] = {}
         self._count = collection.count()
-        # Only ids stay in memory, so that a lookup by trigger is one by id at any size.
-        self._active: dict[str, set[str]] = {}
-        self._trigger_of: dict[str, str] = {}
+        # Only ids and triggers of the active patches stay in memory.
+        self._active = TriggerIndex()
         for patch_id, metadata in self._pages({"status": str(Status.ACTIVE)}):
-            self._activate(patch_id, str(metadata["trigger"]))
+            self._active.add(patch_id, str(metadata["trigger"]))
 
     def upsert(self, patch: Patch) -> None:
         """Write a patch; the same content again is the same record."""
@@ -61,9 +61,10 @@ class PatchStore:
         )
         self._loaded[patch.id] = patch
         self._count = self._collection.count()
-        self._deactivate(patch.id)
         if patch.status is Status.ACTIVE:
-            self._activate(patch.id, patch.trigger)
+            self._active.add(patch.id, patch.trigger)
+        else:
+            self._active.discard(patch.id)
 
     def get(self, patch_id: str) -> Patch | None:
         """The patch with an id, or None."""
@@ -100,36 +101,53 @@ class PatchStore:
     @property
     def active_count(self) -> int:
         """How many of them are active."""
-        return len(self._trigger_of)
+        return len(self._active)
 
     def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
         """The `k` active patches that concern a request most.
 
-        Patches whose trigger stands in the request are looked up exactly, so none is missed
-        however many others there are; similarity adds misspelt triggers and orders the rest.
+        Patches whose trigger stands in the request, one typing error forgiven, are looked up
+        exactly, so none is missed however many others there are. Similar ones fill up the rest.
         """
-        if k == 0 or not self._trigger_of:
+        if k == 0 or not self._active:
             return ()
-        ids = set(self._similar(request, k))
-        for phrase in phrases(request):
-            ids |= self._active.get(phrase, set())
-        return rank((self.hit(self._required(patch_id), request) for patch_id in ids), k)
+        here = self._active.occurring(request)
+        others = self._similar(request, k) - here.keys() if len(here) < k else set()
+        # Ranked by id and trigger, so that only the winners need to be loaded.
+        order = sorted(
+            rank_key(i in here, here.get(i, False), self._distance(request, i), i)
+            for i in here.keys() | others
+        )
+        return tuple(
+            Retrieved(
+                patch=self._required(patch_id),
+                distance=distance,
+                occurs=patch_id in here,
+                misspelt=misspelt,
+            )
+            for _, misspelt, distance, patch_id in order[:k]
+        )
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """How a patch relates to a request, whether or not it is stored."""
+        here = occurs(patch.trigger, request)
         return Retrieved(
             patch=patch,
             distance=self._distances(request, patch.trigger),
-            occurs=occurs(patch.trigger, request),
+            occurs=here,
+            misspelt=here and patch.trigger not in phrases(request),
         )
 
-    def _similar(self, request: str, k: int) -> list[str]:
+    def _similar(self, request: str, k: int) -> set[str]:
         found = self._collection.query(
             query_embeddings=[self._distances.vector(request).tolist()],
             n_results=min(2 * k + MARGIN, self._count),
             include=[],
         )
-        return [patch_id for patch_id in found["ids"][0] if patch_id in self._trigger_of]
+        return {patch_id for patch_id in found["ids"][0] if patch_id in self._active}
+
+    def _distance(self, request: str, patch_id: str) -> float:
+        return self._distances(request, self._active.trigger_of(patch_id))
 
     def _required(self, patch_id: str) -> Patch:
         patch = self.get(patch_id)
@@ -151,15 +169,6 @@ class PatchStore:
             if len(page["ids"]) < PAGE:
                 return
             offset += PAGE
-
-    def _activate(self, patch_id: str, trigger: str) -> None:
-        self._active.setdefault(trigger, set()).add(patch_id)
-        self._trigger_of[patch_id] = trigger
-
-    def _deactivate(self, patch_id: str) -> None:
-        trigger = self._trigger_of.pop(patch_id, None)
-        if trigger is not None:
-            self._active[trigger].discard(patch_id)
 
 
 def describe(patch: Patch) -> str:

@@ -60,7 +60,10 @@ class Store:
                 open_collection(client, "patches", function), distances, parse_fix
             )
             self.traces = TraceStore(
-                open_collection(client, "traces", function), distances, may_show
+                open_collection(client, "traces", function),
+                open_collection(client, "examples", function),
+                distances,
+                may_show,
             )
         except BaseException:
             self._release()

@@ -9,43 +9,60 @@ from typing import Any
 from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
-from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.case import case_key
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.trace import Example, Trace
+from patchlab_agent.text import words
 
 BATCH = 100
 MARGIN = 8
+EDGE = 1e-6
+"""How far Chroma's distances may be off from ours."""
 MAX_EXAMPLE_CHARS = 200
 """Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
 
 
 class TraceStore:
-    """The records of all runs.
+    """The records of all runs, and the examples that later prompts may show.
 
     Each trace is one Chroma record: its document is the request, its metadata hold the outcome by
-    name and the whole as JSON.
+    name and the whole as JSON. Beside it, each *distinct* successful request that may be shown is
+    one record of a second, small collection. Searching that one keeps retrieval exact: many equal
+    vectors, as repeated requests make them, would wall off the rest of Chroma's index.
 
     Args:
-        collection: Chroma's.
-        distances: of the collection's embedder.
+        traces: Chroma's collection of all traces.
+        examples: Chroma's collection of distinct successful requests.
+        distances: of the collections' embedder.
         may_show: whether a request with its answer may stand in another request's prompt.
     """
 
     def __init__(
         self,
-        collection: Collection,
+        traces: Collection,
+        examples: Collection,
         distances: Distances,
         may_show: Callable[[str, JsonObject], bool],
     ) -> None:
-        self._collection = collection
+        self._collection = traces
+        self._examples = examples
         self._distances = distances
         self._may_show = may_show
         self._pending: dict[str, Trace] = {}
-        self._stored = collection.count()
+        self._new_examples: dict[str, Example] = {}
+        self._stored = traces.count()
+        self._stored_examples = examples.count()
 
     def add(self, trace: Trace) -> None:
-        """Take a trace; it is found from now on, and on disk after the next `flush`."""
+        """Take a trace; it is found from now on, and on disk after the next `flush`.
+
+        A trace with an id that is there already takes the old one's place.
+        """
+        self._withdraw(trace.id)
         self._pending[trace.id] = trace
+        answer = trace.attempt.answer
+        if trace.ok and answer and self._is_showable(trace.request, answer):
+            example = Example(id=trace.id, request=trace.request, answer=answer)
+            self._new_examples.setdefault(_key(trace.request), example)
         if len(self._pending) >= BATCH:
             self.flush()
 
@@ -54,6 +71,12 @@ class TraceStore:
         if not self._pending:
             return
         traces = list(self._pending.values())
+        rejudged = self._collection.get(ids=list(self._pending), include=[])["ids"]
+        if rejudged:
+            where: Any = {"trace_id": {"$in": rejudged}}
+            self._examples.delete(where=where)
+            self._stored_examples = self._examples.count()
+        self._flush_examples()
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
@@ -63,9 +86,36 @@ class TraceStore:
         self._pending.clear()
         self._stored = self._collection.count()
 
+    def _flush_examples(self) -> None:
+        if not self._new_examples:
+            return
+        known = set(self._examples.get(ids=list(self._new_examples), include=[])["ids"])
+        # Of several traces with one request the first is shown, so what is there stays.
+        fresh = {key: e for key, e in self._new_examples.items() if key not in known}
+        if fresh:
+            self._examples.upsert(
+                ids=list(fresh),
+                documents=[example.request for example in fresh.values()],
+                embeddings=[self._distances.vector(e.request).tolist() for e in fresh.values()],
+                metadatas=[
+                    {"trace_id": e.id, "answer": json.dumps(e.answer)} for e in fresh.values()
+                ],
+            )
+        self._new_examples.clear()
+        self._stored_examples = self._examples.count()
+
+    def _withdraw(self, trace_id: str) -> None:
+        """Forget an unwritten example of a trace that is judged again."""
+        for key, example in list(self._new_examples.items()):
+            if trace_id in self._pending and example.id == trace_id:
+                del self._new_examples[key]
+
     def count(self) -> int:
         """How many traces there are, unwritten ones included."""
-        return self._stored + len(self._pending)
+        if not self._pending:
+            return self._stored
+        known = self._collection.get(ids=list(self._pending), include=[])["ids"]
+        return self._stored + len(self._pending) - len(known)
 
     def get(self, trace_id: str) -> Trace | None:
         """The trace with an id, or None."""
@@ -75,7 +125,7 @@ class TraceStore:
         return _parse(found[0]) if found else None
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Traces from the newest on, written ones only."""
+        """Traces from the highest id on, written ones only."""
         ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
         wanted = ids[offset : offset + limit]
         if not wanted:
@@ -88,67 +138,69 @@ class TraceStore:
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
         """The `n` successful traces whose requests are most like this one, the nearest first.
 
-        Of several traces with one request the first counts, and one that may not be shown counts
-        as none. Equal distances are told apart by id.
+        Of several traces with the same words the first counts. Equal distances are told apart by
+        id.
         """
         if n == 0:
             return ()
-        wanted = 3 * n + MARGIN
+        wanted = n + MARGIN
         while True:
-            candidates, exhausted = self._candidates(request, wanted)
+            candidates, edge = self._candidates(request, wanted)
             found = self._nearest(request, candidates, n)
-            if len(found) == n or exhausted:
+            last = self._distances(request, found[-1].request) if len(found) == n else None
+            # Beyond the edge there may be more at the same distance, with smaller ids.
+            if edge is None or (last is not None and last < edge - EDGE):
                 return found
             wanted *= 2
 
-    def _candidates(self, request: str, wanted: int) -> tuple[list[Example], bool]:
-        pending = [
-            self._example(_metadata_head(t), t.request, t.id) for t in self._pending.values()
-        ]
-        size = min(wanted, self._stored)
-        stored: list[Example | None] = []
-        if size:
-            found = self._collection.query(
-                query_embeddings=[self._distances.vector(request).tolist()],
-                n_results=size,
-                include=["documents", "metadatas"],
+    def _candidates(self, request: str, wanted: int) -> tuple[dict[str, Example], float | None]:
+        """Examples by key, and the distance within which none is missing; None: none is at all."""
+        size = min(wanted, self._stored_examples)
+        if size == 0:
+            return dict(self._new_examples), None
+        found = self._examples.query(
+            query_embeddings=[self._distances.vector(request).tolist()],
+            n_results=size,
+            include=["documents", "metadatas"],
+        )
+        documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
+        stored = {
+            key: Example(
+                id=str(metadata["trace_id"]),
+                request=document,
+                answer=json.loads(str(metadata["answer"])),
             )
-            documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
-            stored = [
-                self._example(metadata, document, trace_id)
-                for trace_id, document, metadata in zip(
-                    found["ids"][0], documents[0], metadatas[0], strict=True
-                )
-            ]
-        usable = [example for example in (*stored, *pending) if example is not None]
-        return usable, size == self._stored
+            for key, document, metadata in zip(
+                found["ids"][0], documents[0], metadatas[0], strict=True
+            )
+            if metadata["trace_id"] not in self._pending
+        }
+        whole = size == self._stored_examples
+        edge = None if whole else self._distances(request, documents[0][-1])
+        return {**self._new_examples, **stored}, edge
 
-    def _example(self, metadata: Any, request: str, trace_id: str) -> Example | None:
-        if not metadata["ok"] or not metadata["answer"] or len(request) > MAX_EXAMPLE_CHARS:
-            return None
-        answer = json.loads(metadata["answer"])
-        if not self._may_show(request, answer):
-            return None
-        return Example(id=trace_id, request=request, answer=answer)
+    def _nearest(self, request: str, candidates: dict[str, Example], n: int) -> tuple[Example, ...]:
+        order = sorted(
+            candidates.values(), key=lambda e: (self._distances(request, e.request), e.id)
+        )
+        return tuple(order[:n])
 
-    def _nearest(self, request: str, candidates: list[Example], n: int) -> tuple[Example, ...]:
-        order = sorted(candidates, key=lambda e: (self._distances(request, e.request), e.id))
-        unique: dict[str, Example] = {}
-        for example in order:
-            unique.setdefault(case_key(example.request), example)
-        return tuple(unique.values())[:n]
+    def _is_showable(self, request: str, answer: JsonObject) -> bool:
+        return len(request) <= MAX_EXAMPLE_CHARS and self._may_show(request, answer)
 
 
-def _metadata_head(trace: Trace) -> dict[str, Any]:
-    answer = trace.attempt.answer
-    return {"ok": trace.ok, "answer": json.dumps(answer) if answer else ""}
+def _key(request: str) -> str:
+    """What makes two examples the same: their words, in whatever order."""
+    return digest(sorted(words(request)))
 
 
 def _metadata(trace: Trace) -> dict[str, Any]:
     label = "" if trace.feedback is None else (trace.feedback.label or "OK")
     baseline = trace.baseline.feedback.ok if trace.baseline else False
+    answer = trace.attempt.answer
     return {
-        **_metadata_head(trace),
+        "ok": trace.ok,
+        "answer": json.dumps(answer) if answer else "",
         "run": trace.run,
         "index": trace.index,
         "label": label,

@@ -111,7 +111,7 @@ GOOD = json.dumps(ROWS[0])
         ("bad.jsonl", GOOD.replace('"country"', '"land"').encode(), ("line 1",)),
         ("bad.csv", b"request,weight_kg,item,parcel,country\na,b\n", ("bad.csv, line 2", "cells")),
         ("bad.csv", b"request,weight_kg,item,parcel,country\n", ("bad.csv", "no request")),
-        ("bad.csv", b'request\n"open', ("bad.csv, line ", "CSV")),
+        ("bad.csv", b'request\n"open', ("bad.csv, line 2", "CSV")),
         ("bad.jsonl", b"", ("bad.jsonl", "no request")),
         ("bad.jsonl", b"\x00\xff\xfe\x80" * 99, ("bad.jsonl", "UTF-8")),
         ("bad.csv", b"\x00\xff\xfe\x80" * 99, ("bad.csv", "UTF-8")),

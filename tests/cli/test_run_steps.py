@@ -40,7 +40,7 @@ def test_verbose_names_what_was_retrieved_and_both_parses_of_each_run(verbose: s
         kinds = re.findall(
             r"^  (retrieved|baseline|patched|ceiling|         ) ", block, re.MULTILINE
         )
-        assert kinds.count("retrieved") == 5
+        assert 1 <= kinds.count("retrieved") <= 5
         assert kinds.count("baseline") == kinds.count("patched") == kinds.count("ceiling") == 1
         assert block.index("  baseline ") < block.index("  patched ") < block.index("  ceiling ")
         assert len(re.findall(r"^ +carrier: ", block, re.MULTILINE)) == 2

@@ -64,11 +64,11 @@ def test_a_trigger_that_occurs_is_always_retrieved_among_300_patches(tmp_path: P
                 hits = store.patches.search(request, 5)
                 occurring = {hit.patch.trigger for hit in hits if hit.occurs}
                 assert len(hits) == 5
-                if count <= 5:
-                    assert occurring == set(meant)
-                else:
-                    assert len(occurring) == 5
-                    assert occurring < set(meant)
+                # A word next to a needed one may be near enough to pass for its misspelling.
+                exact = {hit.patch.trigger for hit in hits if hit.occurs and not hit.misspelt}
+                assert exact == set(meant) if count <= 5 else exact < set(meant)
+                assert len(exact) == min(count, 5)
+                assert exact <= occurring
         store.patches.upsert(make_patch("fireworks"))
         misspelt = store.patches.search("3 boxes of firewroks to US", 1)[0]
         assert (misspelt.patch.trigger, misspelt.occurs) == ("fireworks", True)

@@ -48,7 +48,7 @@ class ToyBackend:
 
     def complete(self, prompt: Prompt) -> Completion:
         """Answer with the JSON object that the prompt asks for."""
-        stable = lexicon(read_rules(prompt.system))
+        stable = _stable(prompt.system)
         reading = read_user(prompt.user)
         known = stable.extended(reading.rules)
         understood = understand(reading.request, known, _numbers(reading.examples, known))
@@ -66,6 +66,12 @@ class ToyBackend:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+@lru_cache(maxsize=16)
+def _stable(system: str) -> Lexicon:
+    """What the stable part teaches; shared, so it is extended and never changed."""
+    return lexicon(read_rules(system))
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 from patchlab_agent.models.patch import Fix
@@ -66,7 +65,6 @@ _NAMED: dict[str, tuple[tuple[Kind, str], ...]] = {
 }
 
 
-@lru_cache(maxsize=16)
 def lexicon(rules: tuple[Fix, ...]) -> Lexicon:
-    """The lexicon of a prompt's stable rules; shared, so callers extend and never change it."""
+    """A lexicon of these rules alone."""
     return Lexicon(RuleBook()).extended(rules)

@@ -94,7 +94,6 @@ def _unquote(group: str) -> str:
     return str(json.loads(group)) if group.startswith('"') else group
 
 
-@lru_cache(maxsize=16)
 def read_rules(text: str) -> tuple[Fix, ...]:
     """All rules that a text states, in order."""
     return tuple(_rules(text.split("\n")))

@@ -1,0 +1,62 @@
+"""The look-up of triggers in a request."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patchlab_agent.store.triggers import TriggerIndex
+from patchlab_agent.text import occurs, words
+
+
+def index(**triggers: str) -> TriggerIndex:
+    """An index of triggers by id."""
+    found = TriggerIndex()
+    for patch_id, trigger in triggers.items():
+        found.add(patch_id, trigger)
+    return found
+
+
+def test_exact_and_misspelt_triggers_are_found_and_told_apart() -> None:
+    known = index(a="battery", b="olive oil", c="lb")
+    assert known.occurring("Ship 2lb olive oil box") == {"b": False, "c": False}
+    assert known.occurring("a batery and some olive oil") == {"a": True, "b": False}
+    assert known.occurring("ship it in a box") == {}
+
+
+def test_one_trigger_can_stand_for_several_patches() -> None:
+    assert index(a="tube", b="tube").occurring("a tube") == {"a": False, "b": False}
+
+
+def test_what_is_a_trigger_itself_is_no_misspelling_of_another() -> None:
+    known = index(a="austria", b="austrias")
+    assert known.occurring("to Austria") == {"a": False}
+    known.discard("a")
+    assert known.occurring("to Austria") == {"b": True}
+
+
+def test_a_discarded_or_moved_id_is_found_no_more() -> None:
+    known = index(a="battery")
+    known.add("a", "fireworks")
+    assert known.occurring("battery fireworks") == {"a": False}
+    assert known.occurring("batery") == {}
+    known.discard("a")
+    known.discard("a")
+    assert (len(known), known.occurring("fireworks")) == (0, {})
+
+
+WORD = st.text("abeioust", min_size=3, max_size=8)
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.lists(WORD, min_size=1, max_size=6, unique=True), st.lists(WORD, max_size=5))
+def test_each_trigger_that_occurs_is_found_unless_its_word_is_explained(
+    triggers: list[str], request_words: list[str]
+) -> None:
+    known, request = index(**{trigger: trigger for trigger in triggers}), " ".join(request_words)
+    found = known.occurring(request)
+    exact = {trigger for trigger in triggers if trigger in words(request)}
+    assert {trigger for trigger, misspelt in found.items() if not misspelt} == exact
+    assert all(occurs(trigger, request) for trigger in found)
+    unexplained = " ".join(word for word in words(request) if word not in exact)
+    assert {t for t in triggers if occurs(t, unexplained)} <= found.keys()

@@ -1,9 +1,10 @@
 """What the loop costs beside the Chroma operations that it rests on.
 
 The loop runs for real: a `Runner` with the toy backend and no golden set, on a fresh store, while
-every call of a Chroma collection is written down. The bare script then makes the same calls, with
-the loop's own vectors and records, and does nothing else; records that the loop wrote in batches
-it writes one by one, as a plain program would. Opening the stores counts for neither.
+every call of a Chroma collection is written down. The bare script then makes as many queries and
+writes of patches and traces, with the loop's own vectors and records, and does nothing else; what
+the loop wrote in batches it writes one by one, as a plain program would. The loop's gets, counts
+and its collection of examples are its own cost. Opening the stores counts for neither.
 
 Machines are noisy and caches warm up, so the order is loop, bare, bare, loop: a drift that is
 steady cancels out of the ratio of the two means. Every loop starts with the package's own caches
@@ -156,8 +157,8 @@ def run_loop(runs: int, seed: int) -> Journal:
 
 
 def run_bare(calls: Sequence[Call]) -> Journal:
-    """The same queries, gets and writes, one record a write, and nothing else."""
-    wanted = [one for call in calls if call.operation != "count" for one in call.singles()]
+    """The same queries and writes of patches and traces, one record a write, and nothing else."""
+    wanted = [one for call in calls for bare in _bare(call) for one in bare.singles()]
     function = embedder("hashing")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         client = open_client(Path(folder))
@@ -166,6 +167,17 @@ def run_bare(calls: Sequence[Call]) -> Journal:
             for call in wanted:
                 getattr(opened[call.collection], call.operation)(**call.arguments)
     return journal
+
+
+def _bare(call: Call) -> Iterator[Call]:
+    """A call as a program without the loop's own bookkeeping would make it, if at all."""
+    if call.operation not in ("query", "upsert"):
+        return
+    if call.collection != "examples":
+        yield call
+    elif call.operation == "query":
+        # The collection of distinct examples is the loop's own idea: plain code asks the traces.
+        yield Call("traces", "query", {**call.arguments, "include": ["documents"]})
 
 
 def _forget() -> None:

@@ -92,7 +92,7 @@ class Agent:
         self.clock = clock
         self._patches = patches
         self._examples = examples
-        self._top_k = top_k
+        self.top_k = top_k
         self._n_examples = n_examples
         self._new_id = new_id
 
@@ -141,14 +141,14 @@ class Agent:
     def context(self, request: str, *, examples: bool = True) -> Context:
         """What was learned and concerns the request."""
         return Context(
-            retrieved=self._patches.search(request, self._top_k),
+            retrieved=self._patches.search(request, self.top_k),
             examples=self._examples.similar(request, self._n_examples) if examples else (),
         )
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """The context as it would be if the patch were active, in place of what it supersedes."""
         others = (hit for hit in context.retrieved if hit.patch.fix.slot != patch.fix.slot)
-        hits = rank((*others, self._patches.hit(patch, request)), self._top_k)
+        hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
         return context.model_copy(update={"retrieved": hits})
 
     def attempt(self, request: str, context: Context, draw: str) -> Attempt:

@@ -80,6 +80,7 @@ class Gate:
                 self._agent.prompts.digest,
                 self._agent.system_digest,
                 self._agent.backend.name,
+                self._agent.top_k,
             ]
         )
 

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+MIN_WIDTH = 80
 PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, where no terminal tells."""
 
@@ -24,7 +25,8 @@ PIPE_WIDTH = 100
 def out() -> Console:
     """Standard output; as wide as the terminal."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    width = max(MIN_WIDTH, console.width) if console.is_terminal else PIPE_WIDTH
+    return Console(highlight=False, width=width)
 
 
 def err() -> Console:
@@ -64,4 +66,4 @@ def progress() -> Progress:
 
 def is_interactive() -> bool:
     """Whether there is a person to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

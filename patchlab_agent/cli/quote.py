@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
 
 _DEFAULT = AgentSettings()
+_MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
 
 
 def quote(
@@ -67,12 +69,20 @@ def quote(
 
 
 def _read_stdin() -> str:
-    # One byte per character at least: what is longer than this is too long in any case.
-    data = sys.stdin.buffer.read(4 * MAX_REQUEST_CHARS + 1)
+    if sys.stdin is None:
+        return ""
+    # Four bytes per character at most, and a line end: what is longer is too long in any case.
+    data = sys.stdin.buffer.read(_MAX_BYTES + 1)
     try:
-        return data.decode("utf-8").rstrip("\n")
+        # A letter cut in two at the end is no fault of the text.
+        text = codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) <= _MAX_BYTES)
     except UnicodeDecodeError as error:
         raise InputError("Standard input is no UTF-8 text; give plain text.") from error
+    if len(data) > _MAX_BYTES:
+        raise InputError(
+            f"The request on standard input is too long; shorten it to {MAX_REQUEST_CHARS:,}."
+        )
+    return text.rstrip("\n")
 
 
 def _print(trace: Trace, active: int) -> None:

@@ -127,10 +127,9 @@ def _run(settings: RunSettings, fresh: bool, yes: bool, show: int, printer: _Pri
 def _start_over(store: Path, yes: bool) -> None:
     from patchlab_agent.wiring import forget, store_contents
 
-    contents = store_contents(store)
-    if contents is None:
-        return
-    if contents.patches and not yes:
+    # Opening a store touches its files; with --yes there is nothing to count.
+    contents = None if yes else store_contents(store)
+    if contents is not None and contents.patches:
         what = (
             f"{contents.patches} patches ({contents.active} active) and {contents.traces} traces "
             f"in {store}"

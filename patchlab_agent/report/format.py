@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from pydantic import JsonValue
+from rich.text import Text
 
 from patchlab_agent.models.report import PairedDifference
 
@@ -57,11 +58,17 @@ def value(json_value: JsonValue) -> str:
     return json.dumps(json_value, ensure_ascii=False)
 
 
+def literal(text: str) -> Text:
+    """A text of others as it is: no markup, and control characters shown in place of sent."""
+    shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+    return Text("".join(shown))
+
+
 def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:
     """Three shares on one line: full up to the baseline, lighter up to patched, a mark at ceiling.
 
     >>> bar(0.25, 0.5, 0.75, 8)
-    '██▒▒··│ '
+    '██▒▒··│  '
     """
     solid, gained, open_, mark = ("█", "▒", "·", "│") if unicode else ("#", "+", ".", "|")
     low, high, top = (round(share * width) for share in (baseline, patched, ceiling))

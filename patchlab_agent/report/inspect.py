@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import GateReport, Patch
@@ -25,11 +24,11 @@ def patch_table(patches: Iterable[Patch]) -> Table:
         table.add_row(
             patch.id[:SHORT_ID],
             str(patch.status),
-            Text(patch.trigger),
-            patch.fix.kind,
-            Text(_facts(patch)),
-            patch.provenance.label,
-            Text("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
+            fmt.literal(patch.trigger),
+            fmt.literal(patch.fix.kind),
+            fmt.literal(_facts(patch)),
+            fmt.literal(patch.provenance.label),
+            fmt.literal("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
         )
     return table
 
@@ -57,12 +56,14 @@ def patch_details(patch: Patch) -> RenderableType:
     parts: list[RenderableType] = [facts]
     if patch.gate is not None:
         parts.append(_gate_table(patch.gate))
-    return Group(*parts, Text("\n".join(["History", *history])))
+    return Group(*parts, fmt.literal("\n".join(["History", *history])))
 
 
 def _gate_table(gate: GateReport) -> Table:
     table = Table(
-        title=f"Gate: {gate.decision}: {'; '.join(reason.text for reason in gate.reasons)}",
+        title=fmt.literal(
+            f"Gate: {gate.decision}: {'; '.join(reason.text for reason in gate.reasons)}"
+        ),
         title_justify="left",
         caption=(
             f"Right draws without and with the patch; {gate.suite_touched} of {gate.suite_size} "
@@ -76,7 +77,7 @@ def _gate_table(gate: GateReport) -> Table:
     for result in gate.results:
         table.add_row(
             str(result.role),
-            Text(result.request),
+            fmt.literal(result.request),
             f"{result.passed_before}/{result.draws}",
             f"{result.passed_after}/{result.draws}",
             str(result.broken),
@@ -92,12 +93,14 @@ def trace_table(traces: Iterable[Trace]) -> Table:
     for trace in traces:
         baseline = trace.baseline.feedback if trace.baseline else None
         table.add_row(
-            trace.id,
-            trace.run,
-            Text(" ".join(trace.request.split())),
-            fmt.NOTHING if baseline is None else baseline.label or "OK",
-            fmt.NOTHING if trace.feedback is None else trace.feedback.label or "OK",
-            Text(", ".join(ref.trigger for ref in trace.retrieved if ref.applied) or fmt.NOTHING),
+            fmt.literal(trace.id),
+            fmt.literal(trace.run),
+            fmt.literal(" ".join(trace.request.split())),
+            fmt.literal(fmt.NOTHING if baseline is None else baseline.label or "OK"),
+            fmt.literal(fmt.NOTHING if trace.feedback is None else trace.feedback.label or "OK"),
+            fmt.literal(
+                ", ".join(ref.trigger for ref in trace.retrieved if ref.applied) or fmt.NOTHING
+            ),
             ", ".join(event.kind for event in trace.events) or fmt.NOTHING,
         )
     return table
@@ -109,5 +112,5 @@ def quote_table(quote: Quote) -> Table:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in quote.items():
-        table.add_row(name, Text(fmt.value(value)))
+        table.add_row(fmt.literal(name), fmt.literal(fmt.value(value)))
     return table

@@ -20,7 +20,9 @@ def steps(trace: Trace, *, title: str, prompt: bool = False) -> Text:
         title: the first line's beginning.
         prompt: also show the changing part of the prompt and the raw answer.
     """
-    return Text("\n".join(_lines(trace, title, prompt)), overflow="fold")
+    shown = fmt.literal("\n".join(_lines(trace, title, prompt)))
+    shown.overflow = "fold"
+    return shown
 
 
 def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:

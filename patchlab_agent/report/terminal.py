@@ -69,7 +69,9 @@ def _table(title: str, *columns: str, texts: int = 1, caption: str | None = None
 
 def _line(text: str, style: str = "") -> Text:
     """A text on one line, cut off where its column ends; never read as markup."""
-    return Text(text.replace("\n", " "), style=style, no_wrap=True, overflow="ellipsis")
+    line = fmt.literal(" ".join(text.split("\n")))
+    line.style, line.no_wrap, line.overflow = style, True, "ellipsis"
+    return line
 
 
 def _headline(report: RunReport) -> Panel:
@@ -241,7 +243,7 @@ def _highlights(report: RunReport) -> Table:
     for highlight in report.highlights:
         table.add_row(
             _line(str(highlight.run)),
-            Text(highlight.request),
+            fmt.literal(highlight.request),
             _line(highlight.baseline),
             _line(highlight.patched),
             Text(", ".join(highlight.applied)),

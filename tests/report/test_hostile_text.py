@@ -1,0 +1,53 @@
+"""Text of others is shown as it is: neither markup nor escapes get through."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from patchlab_agent.models.patch import Reason
+from patchlab_agent.models.trace import Feedback, Judged
+from patchlab_agent.report import format as fmt
+from patchlab_agent.report.inspect import patch_details, quote_table, trace_table
+from patchlab_agent.report.steps import steps
+from tests.report.make import GATE, MARKUP, attempt, flat, patch, retrieved, shown, trace
+
+ESCAPES = "Ship \x1b[31m2 kg\x1b[0m\x1b]0;title\x07 books \x9b31m\x7f box"
+
+
+@pytest.mark.parametrize("width", [60, 100, 160])
+def test_markup_in_a_gates_reason_is_shown_as_it_is(width: int) -> None:
+    reasons = (Reason(code="regression", text=f"1 of 5 draws turn wrong on {MARKUP!r}"),)
+    given = patch(gate=GATE.model_copy(update={"reasons": reasons}))
+    text = "".join(flat(shown(patch_details(given), width)).split())
+    assert "".join(repr(MARKUP).split()) in text
+
+
+@pytest.mark.parametrize("label", ["[/] odd", "[red]odd[/red]"])
+def test_markup_in_a_label_is_shown_as_it_is(label: str) -> None:
+    word = Feedback(label=label)
+    given = trace(feedback=word, baseline=Judged(attempt=attempt(), feedback=word))
+    assert shown(trace_table([given])).count(label) == 2
+
+
+def test_escape_characters_are_shown_and_never_sent() -> None:
+    given = trace(
+        request=ESCAPES,
+        attempt=attempt(raw=ESCAPES, user_prompt=ESCAPES, quote={"item": ESCAPES}),
+        retrieved=(retrieved(ESCAPES),),
+        feedback=Feedback(label="item_unknown", detail=ESCAPES),
+    )
+    for renderable in (
+        steps(given, title="Trace t-1", prompt=True),
+        trace_table([given]),
+        quote_table({"item": ESCAPES}),
+        patch_details(patch(trigger=ESCAPES)),
+    ):
+        text = shown(renderable)
+        assert not {char for char in text if not char.isprintable() and char != "\n"}
+        assert r"\x1b[31m" in text
+
+
+def test_the_example_in_the_documentation_of_the_bar_is_right() -> None:
+    assert doctest.testmod(fmt).failed == 0

@@ -168,6 +168,8 @@ def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
     kg, quote = _required(failure.number(_SCALE)), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to reckon the weight in")
+    if not occurs(quote.unit, failure.request):
+        raise NoLesson("the answer's unit is not the request's, so the number cannot be told")
     value = _spoken(kg / quote.kg_per_unit)
     word = failure.trigger(*_unexplained(failure))
     return number_example(word, value), word

@@ -98,6 +98,14 @@ def test_without_noise_no_thing_is_learned_as_a_number() -> None:
             assert found.patch.fix in WORLD.untaught(found.case), found.case.request
 
 
+def test_a_number_is_not_reckoned_in_a_unit_that_was_misread() -> None:
+    request = "Spain <- three kg posters envelope"
+    misread = {**NO_WEIGHT, "unit": "g", "kg_per_unit": 0.001}
+    assert patch_of(request, misread, "weight_missing", "3 kg on the scale") is None
+    learned = patch_of(request, NO_WEIGHT, "weight_missing", "3 kg on the scale")
+    assert learned.fix == number_example("three", 3)
+
+
 @pytest.mark.parametrize("detail", ["1e999 kg on the scale", "1e999", "1e308"])
 def test_an_infinite_weight_teaches_nothing(detail: str) -> None:
     assert patch_of(REQUEST, {**NO_WEIGHT, "kg_per_unit": 0.001}, "weight_missing", detail) is None

@@ -47,7 +47,7 @@ from patchlab_agent.wiring import lab_of
 BAR = 1.5
 """How many times as long as the bare script the loop may take."""
 
-OPERATIONS = ("query", "get", "upsert", "count")
+OPERATIONS = ("query", "get", "upsert", "count", "delete")
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def table(result: Result) -> Table:
     found.add_column("part", no_wrap=True)
     for heading in ("loop calls", "records", "s", "bare calls", "records", "s"):
         found.add_column(heading, justify="right")
-    for part in sorted(result.loops[0].counts):
+    for part in sorted({*result.loops[0].counts, *result.bares[0].counts}):
         found.add_row(part, *_cells(result.loops, part), *_cells(result.bares, part))
     for name, measure in (("the rest", lambda one: one.rest), ("total", lambda one: one.total)):
         loop, bare = (f"{_mean(side, measure):.2f}" for side in (result.loops, result.bares))

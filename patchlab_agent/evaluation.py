@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from patchlab_agent.agent import EMPTY, Agent
+from patchlab_agent.agent import Agent
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Trace
@@ -36,7 +36,7 @@ class Evaluator:
                 case.request, draw=draw, trace_id=trace_id, run=run, index=index
             )
         with self._meter.purpose("baseline"):
-            baseline = self._agent.attempt(case.request, EMPTY, draw)
+            baseline = self._agent.baseline(case.request, draw)
         with self._meter.purpose("ceiling"):
             perfect = Context(given=tuple(self._world.concerning(case)))
             ceiling = self._agent.attempt(case.request, perfect, draw)

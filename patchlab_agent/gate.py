@@ -61,10 +61,11 @@ class Gate:
         self._max_trigger_share = max_trigger_share
 
     def conditions(self, patch: Patch) -> str:
-        """Digest of all that a decision on this patch depends on, without asking the model.
+        """Digest of what a decision on this patch rests on, without asking the model.
 
-        While it stays the same, so would the decision: the tests, the suite, the prompts, the
-        model, and the active patches that the failing request brings up.
+        That is the tests, the suite, the prompts, the model, the gate's own settings, and the
+        active patches that the failing request brings up; those that only other tests bring up
+        are left out.
         """
         applied = [
             [known.id for known in self._agent.context(case.request, examples=False).applied]
@@ -81,11 +82,16 @@ class Gate:
                 self._agent.system_digest,
                 self._agent.backend.name,
                 self._agent.top_k,
+                self._draws,
+                self._max_trigger_share,
             ]
         )
 
     def examine(self, patch: Patch) -> GateReport:
-        """Run the tests and decide; stops as soon as the decision is certain.
+        """Run the tests and decide.
+
+        Asks no model where the trigger or the labels decide, and for no pairs where the failure
+        does not come again.
 
         Raises:
             BackendError: the model's side failed; nothing is decided then.
@@ -267,7 +273,7 @@ def _false_accept_rate(results: Sequence[PairedResult], draws: int) -> float:
     The noise is estimated from the tests' draws with the patch, which should all be right
     (Laplace's rule of succession); the chance is the binomial tail from the majority up.
     """
-    if draws == 1:
+    if draws == 1 or not results:
         return 0.0
     failing, positive = (_pooled(results, role) for role in (Role.FAILING, Role.POSITIVE))
     run, right = failing[0] + positive[0], failing[2] + positive[2]

@@ -29,9 +29,9 @@ class Learner:
     def learn(self, trace: Trace, feedback: Feedback) -> tuple[PatchEvent, ...]:
         """Take a carrier's feedback on a trace, and say what became of it.
 
-        A failure becomes a patch, active or quarantined. A patch that is quarantined already is
-        gated again only if something that its decision rests on has changed. A new active patch
-        retires those that say something else of the same subject.
+        A failure becomes a patch, active or quarantined. A patch that is quarantined or retired
+        already is gated again only if something that its decision rests on has changed. A new
+        active patch retires those that say something else of the same subject.
 
         Args:
             trace: an answer of the agent.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
@@ -55,8 +55,12 @@ class Loop:
         trace = self._evaluator.compare(
             case, draw=f"{name}:{number}", trace_id=trace_name(index), run=name, index=index
         )
-        with self._meter.purpose("gate"):
-            events = self._learner.learn(trace, trace.feedback or OK)
+        try:
+            with self._meter.purpose("gate"):
+                events = self._learner.learn(trace, trace.feedback or OK)
+        except BackendError:
+            self._traces.add(trace)
+            raise
         trace = trace.model_copy(update={"events": events})
         self._traces.add(trace)
         return trace

@@ -129,4 +129,6 @@ def _check(environment: Environment, folder: Path) -> None:
         used = meta.find_undeclared_variables(environment.parse(source))
         unknown += [f"{name}: {variable}" for variable in sorted(used - allowed)]
     if unknown:
-        raise PromptError(f"Templates in {folder} use unknown names: {', '.join(unknown)}.")
+        raise PromptError(
+            f"Templates in {folder} use unknown names: {', '.join(unknown)}; rename them."
+        )

@@ -90,4 +90,6 @@ def check_request(request: str) -> None:
             f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
         )
     if any(not c.isprintable() and not c.isspace() and c not in _JOINERS for c in request):
-        raise InputError("The request holds control characters; give plain text.")
+        raise InputError(
+            "The request holds control characters or invisible marks; give plain text."
+        )

@@ -62,12 +62,15 @@ class Lab:
         """Take feedback on an answer, store the judged trace, and say what was learned.
 
         Raises:
-            BackendError: the model failed during the gate; nothing was stored then.
+            BackendError: the model failed during the gate; the feedback is stored, no patch is.
         """
-        with self.meter.purpose("gate"):
-            events = self.learner.learn(trace, feedback)
-        judged = {"feedback": feedback, "events": (*trace.events, *events)}
-        self.store.traces.add(trace.model_copy(update=judged))
+        events: tuple[PatchEvent, ...] = ()
+        try:
+            with self.meter.purpose("gate"):
+                events = self.learner.learn(trace, feedback)
+        finally:
+            judged = {"feedback": feedback, "events": (*trace.events, *events)}
+            self.store.traces.add(trace.model_copy(update=judged))
         return events
 
     def close(self) -> None:
@@ -105,8 +108,8 @@ def open_lab(
 
     Args:
         skill: name of an installed skill.
-        backend: name of one of the skill's simulated backends, or an object with the `Backend`
-            methods.
+        backend: name of one of the skill's simulated backends, or an object with the
+            members of `Backend`.
         store: the store's folder; made if it is not there.
         seed: of a simulated backend's noise.
         noise: a simulated backend's mistakes per field, 0 to 1.

@@ -1,4 +1,4 @@
-"""The seam to a model: one method, and the fake that tests and users script it with."""
+"""The seam to a model, and the fake that tests and users script it with."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ScriptedBackend:
         """
         self.history.append(prompt)
         if not self.replies:
-            raise BackendUnavailable("The script has no reply left; queue one for each call.")
+            raise BackendUnavailable("The script has no reply left; queue one for each prompt.")
         reply = self.replies.popleft()
         if isinstance(reply, Exception):
             raise reply

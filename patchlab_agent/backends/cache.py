@@ -11,8 +11,8 @@ from patchlab_agent.models.trace import Completion, Prompt
 class CachedBackend:
     """A backend that remembers its latest answers.
 
-    The key is the whole prompt, and the draw where the inner backend varies by it, so an answer
-    from the cache is the one that the inner backend would have given.
+    The key is the text of the prompt's messages, and the draw where the inner backend varies by
+    it, so an answer from the cache is the one that the inner backend would have given.
 
     Args:
         inner: the one that answers.

@@ -144,10 +144,10 @@ class GateReport(Frozen):
     suite_touched: int = Field(description="suite cases in which the trigger occurs")
     calls: int = Field(description="model calls the decision cost")
     false_accept_rate: float = Field(
-        description="upper bound of the chance that a failure born of noise alone passes"
+        description="estimated chance that a failure born of noise alone passes; 0 of no pairs"
     )
     conditions: str = Field(
-        description="digest of what the decision depends on; while it stands, so does the decision"
+        description="digest of what the decision rests on; while it stands, it is not taken anew"
     )
 
     @property

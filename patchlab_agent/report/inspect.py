@@ -67,8 +67,8 @@ def _gate_table(gate: GateReport) -> Table:
         title_justify="left",
         caption=(
             f"Right draws without and with the patch; {gate.suite_touched} of {gate.suite_size} "
-            f"suite cases hold the trigger; {gate.calls} calls; chance that noise alone passes "
-            f"at most {fmt.percent(gate.false_accept_rate)}."
+            f"suite cases hold the trigger; {gate.calls} calls; estimated chance that noise alone "
+            f"passes: {fmt.percent(gate.false_accept_rate)}."
         ),
         caption_justify="left",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rules import ExampleFix
@@ -9,6 +11,7 @@ from patchlab_agent.shipping.schema import Answer
 from patchlab_agent.text import words
 
 MAX_UNEXPLAINED_WORDS = 3
+MAX_UNEXPLAINED_LETTERS = 24
 
 
 def number_example(word: str, value: float) -> ExampleFix:
@@ -39,4 +42,13 @@ def is_plain(request: str, answer: JsonObject) -> bool:
     named = (answer.get(field) for field in ("unit", "item", "parcel", "destination"))
     explained = {word for name in named if isinstance(name, str) for word in words(name)}
     explained |= FILLERS | SERVICES.keys()
-    return sum(w.isalpha() and w not in explained for w in words(request)) <= MAX_UNEXPLAINED_WORDS
+    left = [
+        part
+        for word in words(request)
+        if word not in explained
+        # A hyphen can string a whole sentence into one word.
+        for part in re.split("['’-]", word)
+        if part.isalpha()
+    ]
+    letters = sum(map(len, left))
+    return len(left) <= MAX_UNEXPLAINED_WORDS and letters <= MAX_UNEXPLAINED_LETTERS

@@ -61,7 +61,7 @@ class ShippingTask:
         return Example(id="", request=fix.request, answer=answer)
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Only requests whose words the answer accounts for."""
+        """Only requests whose words the answer accounts for, but for a few."""
         return is_plain(request, answer)
 
 

@@ -56,4 +56,6 @@ def open_collection(
             configuration=deepcopy(INDEX),
         )
     except (ChromaError, ValueError) as error:
-        raise StoreError(f"Chroma cannot open collection {name!r}: {error}.") from error
+        raise StoreError(
+            f"Chroma cannot open collection {name!r}: {error}; use another --store."
+        ) from error

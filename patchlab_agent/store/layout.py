@@ -128,6 +128,8 @@ def delete_store(path: Path) -> None:
     try:
         shutil.rmtree(path)
     except OSError as error:
-        raise StoreError(f"{path} cannot be deleted ({error.strerror or error}).") from error
+        raise StoreError(
+            f"{path} cannot be deleted ({error.strerror or error}); delete it by hand."
+        ) from error
     finally:
         lock.release()

@@ -15,12 +15,12 @@ from patchlab_agent.models.patch import Fix, Patch, Status
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank_key
 from patchlab_agent.store.triggers import TriggerIndex
-from patchlab_agent.text import occurs, phrases
+from patchlab_agent.text import occurs, phrases, same_word, words
 
 PAGE = 1000
 MAX_LOADED = 4096
 MARGIN = 8
-"""How many more than K are asked of the index, to pass over inactive ones."""
+"""How many more than 2 K are asked of the index, to pass over inactive ones."""
 
 
 class PatchStore:
@@ -130,12 +130,16 @@ class PatchStore:
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """How a patch relates to a request, whether or not it is stored."""
-        here = occurs(patch.trigger, request)
+        exact = patch.trigger in phrases(request)
+        left = self._active.unexplained(request)
+        misspelt = occurs(patch.trigger, request) and any(
+            same_word(word, token) for word in words(patch.trigger) for token in left
+        )
         return Retrieved(
             patch=patch,
             distance=self._distances(request, patch.trigger),
-            occurs=here,
-            misspelt=here and patch.trigger not in phrases(request),
+            occurs=exact or misspelt,
+            misspelt=misspelt and not exact,
         )
 
     def _similar(self, request: str, k: int) -> set[str]:

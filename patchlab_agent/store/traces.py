@@ -55,7 +55,8 @@ class TraceStore:
     def add(self, trace: Trace) -> None:
         """Take a trace; it is found from now on, and on disk after the next `flush`.
 
-        A trace with an id that is there already takes the old one's place.
+        A trace with an id that is there already takes the old one's place. A killed process loses
+        what was not flushed, and the ids are given again.
         """
         self._withdraw(trace.id)
         self._pending[trace.id] = trace
@@ -125,7 +126,7 @@ class TraceStore:
         return _parse(found[0]) if found else None
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Traces from the highest id on, written ones only."""
+        """Written traces by id, the highest first; ids of runs and quotes rise with time."""
         ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
         wanted = ids[offset : offset + limit]
         if not wanted:
@@ -196,7 +197,7 @@ def _key(request: str) -> str:
 
 def _metadata(trace: Trace) -> dict[str, Any]:
     label = "" if trace.feedback is None else (trace.feedback.label or "OK")
-    baseline = trace.baseline.feedback.ok if trace.baseline else False
+    compared = {"baseline_ok": trace.baseline.feedback.ok} if trace.baseline else {}
     answer = trace.attempt.answer
     return {
         "ok": trace.ok,
@@ -204,7 +205,7 @@ def _metadata(trace: Trace) -> dict[str, Any]:
         "run": trace.run,
         "index": trace.index,
         "label": label,
-        "baseline_ok": baseline,
+        **compared,
         "applied": ",".join(trace.applied),
         "at": trace.at,
         "trace": trace.model_dump_json(),

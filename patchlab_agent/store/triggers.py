@@ -56,11 +56,17 @@ class TriggerIndex:
 
         A word that is part of a trigger as it stands is no misspelling of another one.
         """
-        exact = [phrase for phrase in phrases(request) if self._ids.get(phrase)]
-        explained = {word for trigger in exact for word in words(trigger)}
-        left = set(words(request)) - explained
+        left = self.unexplained(request)
         found = dict.fromkeys(self._ids_of(self._misspelt(left, request)), True)
-        return {**found, **dict.fromkeys(self._ids_of(exact), False)}
+        return {**found, **dict.fromkeys(self._ids_of(self._exact(request)), False)}
+
+    def unexplained(self, request: str) -> set[str]:
+        """Words of a request that are part of no trigger as it stands there."""
+        explained = {word for trigger in self._exact(request) for word in words(trigger)}
+        return set(words(request)) - explained
+
+    def _exact(self, request: str) -> list[str]:
+        return [phrase for phrase in phrases(request) if self._ids.get(phrase)]
 
     def _ids_of(self, triggers: Iterable[str]) -> Iterator[str]:
         for trigger in triggers:

@@ -84,7 +84,7 @@ def test_show_tells_all_of_one_patch(store: Path, cli: Cli, patches: list[dict[s
             f"feedback {born['label']} ",
             f"Gate: {status}: ",
             "test request without with broken",
-            "chance that noise alone passes at most",
+            "chance that noise alone passes",
             "History",
             f"{patch['history'][0]['at']} {status} new: ",
         ):

@@ -87,13 +87,16 @@ def test_without_an_outage_there_is_none_to_tell_of(tmp_path: Path) -> None:
         assert loop.outage is None
 
 
-def test_an_outage_in_the_gate_leaves_neither_patch_nor_trace(tmp_path: Path) -> None:
+def test_an_outage_in_the_gate_leaves_the_judged_trace_and_no_patch(tmp_path: Path) -> None:
     # The answer, and the perfect one; the baseline's is the answer's. Then the gate asks.
     with words_lab(tmp_path, Reader(varies=True, outage_at=3)) as lab:
         loop = loop_of(lab)
         assert list(loop.run(STREAM, "run-0001")) == []
         assert loop.outage is not None
-        assert (lab.store.patches.count(), lab.store.traces.count()) == (0, 0)
+        assert lab.store.patches.count() == 0
+        (stored,) = lab.store.traces.newest(9)
+        assert stored.feedback is not None
+        assert not stored.feedback.ok
 
 
 def test_a_refusal_is_no_outage_but_keeps_what_came_before(tmp_path: Path) -> None:

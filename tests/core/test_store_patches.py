@@ -191,3 +191,15 @@ def test_a_patch_deleted_from_outside_is_a_store_error(tmp_path: Path) -> None:
 
 def test_a_patch_is_described_in_words() -> None:
     assert describe(make_patch("zok", "very red")) == "zok → word: word=zok, meaning=very red"
+
+
+def test_a_candidate_applies_where_it_would_once_stored(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.patches.upsert(make_patch("bottle"))
+        candidate = make_patch("bottles")
+        for request, applies in (("a bottle", False), ("two bottles", True), ("a botles", True)):
+            before = store.patches.hit(candidate, request)
+            assert (before.occurs, before.misspelt) == (applies, request == "a botles")
+        store.patches.upsert(candidate)
+        here = {hit.patch.trigger for hit in store.patches.search("a bottle", 5) if hit.occurs}
+        assert here == {"bottle"}

@@ -169,13 +169,16 @@ def test_feedback_given_twice_leaves_both_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_words")
-def test_an_outage_while_learning_stores_nothing(tmp_path: Path) -> None:
+def test_an_outage_while_learning_stores_the_feedback_and_no_patch(tmp_path: Path) -> None:
     backend = Reader(outage_at=1)
     with open_lab(backend=backend, store=tmp_path / "s") as lab:
         trace = lab.agent.answer("a zok")
         with pytest.raises(BackendUnavailable):
             lab.learn(trace, RED)
-        assert (lab.store.patches.count(), lab.store.traces.count()) == (0, 0)
+        assert lab.store.patches.count() == 0
+        stored = lab.store.traces.get(trace.id)
+        assert stored is not None
+        assert (stored.feedback, stored.events) == (RED, ())
 
 
 def test_the_stable_prompt_is_kept_under_the_digest_that_traces_name(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_patches_stand_in_the_order_given() -> None:
         "failing Ship 2 kg battery box to US 0/5 4/5 0 ",
         "regression Ship 3 kg paint 6/6 5/6 1 ",
         "9 of 160 suite cases hold the trigger; 77 calls;",
-        "chance that noise alone passes at most 1.2 %.",
+        "chance that noise alone passes: 1.2 %.",
         f"History {AT} quarantined new: not yet (trace t-0000007)",
     ],
 )

@@ -134,7 +134,7 @@ def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[Failur
                 first_seen=first.number,
                 last_seen=seen[-1].number,
                 runs_to_patch=None if fixed is None else fixed - first.number,
-                runs_to_last=max(0, seen[-1].number - first.number),
+                runs_to_last=seen[-1].number - first.number,
             )
         )
     return tuple(sorted(found, key=lambda c: (-c.patched, -c.baseline, c.label)))

@@ -107,8 +107,10 @@ class TraceStore:
 
     def _withdraw(self, trace_id: str) -> None:
         """Forget an unwritten example of a trace that is judged again."""
+        if trace_id not in self._pending:
+            return
         for key, example in list(self._new_examples.items()):
-            if trace_id in self._pending and example.id == trace_id:
+            if example.id == trace_id:
                 del self._new_examples[key]
 
     def count(self) -> int:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from patchlab_agent.agent import Agent
     from patchlab_agent.backends.base import Backend, ScriptedBackend
+    from patchlab_agent.backends.llm import LlmBackend
     from patchlab_agent.errors import PatchLabError
+    from patchlab_agent.models.model import ModelParameters
     from patchlab_agent.models.patch import Fix, Patch
     from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
     from patchlab_agent.skill import Skill
@@ -29,6 +31,8 @@ __all__ = [
     "Feedback",
     "Fix",
     "Lab",
+    "LlmBackend",
+    "ModelParameters",
     "Patch",
     "PatchLabError",
     "PatchStore",
@@ -47,6 +51,8 @@ _HOMES = {
     "Feedback": "models.trace",
     "Fix": "models.patch",
     "Lab": "wiring",
+    "LlmBackend": "backends.llm",
+    "ModelParameters": "models.model",
     "Patch": "models.patch",
     "PatchLabError": "errors",
     "PatchStore": "store.patches",

@@ -7,12 +7,14 @@ a gate, and it keeps nothing from one request to the next.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.errors import InvalidAnswer
+from patchlab_agent.conversation import Conversation, Reply
+from patchlab_agent.errors import BackendError
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import (
@@ -27,10 +29,33 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
-from patchlab_agent.skill import Task
+from patchlab_agent.skill import Reading, Task
 from patchlab_agent.text import check_request
 
 EMPTY = Context()
+
+
+Found = TypeVar("Found", Trace, Attempt)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request to be answered, and what its trace is to be called."""
+
+    request: str
+    draw: str = "0"
+    trace_id: str | None = None
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request to be answered under a given context."""
+
+    request: str
+    context: Context
+    draw: str
+    purpose: str = "answer"
 
 
 class PatchSource(Protocol):
@@ -68,6 +93,7 @@ class Agent:
         examples: where examples come from.
         top_k: patches to retrieve per request.
         n_examples: similar successful traces to show per request.
+        max_repairs: further turns that show the model what was wrong with an unusable answer.
         clock: the time as ISO 8601.
         new_id: a fresh trace id.
     """
@@ -81,19 +107,23 @@ class Agent:
         *,
         top_k: int = 5,
         n_examples: int = 3,
+        max_repairs: int = 0,
         clock: Callable[[], str] = utc_now,
         new_id: Callable[[], str] = lambda: f"q-{uuid.uuid4().hex[:12]}",
     ) -> None:
         self.task = task
         self.backend = backend
         self.prompts = Prompts(task.prompts)
-        self.system = self.prompts.system(task.known_rules, task.answer_schema)
+        self.stable = self._stable()
+        """The messages that every prompt begins with."""
+        self.system = "\n\n".join(message.content for message in self.stable)
         self.system_digest = digest(self.system)
         self.clock = clock
         self._patches = patches
         self._examples = examples
         self.top_k = top_k
         self._n_examples = n_examples
+        self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
 
     def answer(
@@ -113,7 +143,11 @@ class Agent:
         """
         check_request(request)
         context = self.context(request)
-        attempt = self.attempt(request, context, draw)
+        ask = Ask(request, draw=draw, trace_id=trace_id, index=index)
+        return self.trace(ask, run, context, self.attempt(request, context, draw))
+
+    def trace(self, ask: Ask, run: str, context: Context, attempt: Attempt) -> Trace:
+        """The record of an attempt; nobody has judged it yet."""
         refs = (
             RetrievedRef(
                 patch_id=hit.patch.id,
@@ -124,10 +158,10 @@ class Agent:
             for hit in context.retrieved
         )
         return Trace(
-            id=trace_id or self._new_id(),
+            id=ask.trace_id or self._new_id(),
             run=run,
-            index=index,
-            request=request,
+            index=ask.index,
+            request=ask.request,
             retrieved=tuple(refs),
             examples=tuple(example.id for example in context.examples),
             attempt=attempt,
@@ -157,35 +191,68 @@ class Agent:
         Raises:
             BackendError: the model's side failed; an answer of no use is no such failure.
         """
-        prompt = self.render(request, context, draw)
-        completion = self.backend.complete(prompt)
-        seen = {
-            "user_prompt": prompt.user,
-            "system_digest": self.system_digest,
-            "raw": completion.text,
-            "usage": completion.usage,
-        }
-        try:
-            reading = self.task.read(completion.text)
-        except InvalidAnswer as problem:
-            return Attempt(**seen, problem=str(problem))
-        return Attempt(**seen, answer=reading.answer, quote=reading.quote)
+        [attempt] = self.attempts([Question(request, context, draw)])
+        return or_raise(attempt)
+
+    def attempts(self, questions: Sequence[Question]) -> list[Attempt | BackendError]:
+        """Render, complete and validate questions that do not wait for each other.
+
+        An answer of no use is shown to the model with what is wrong with it, `max_repairs` times;
+        the questions' repairs, too, run beside each other.
+
+        Returns:
+            For each question its attempt, or the error that stands in its place.
+        """
+        prompts = [
+            self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
+            for q in questions
+        ]
+        replies = self._conversation.ask(prompts)
+        return list(map(self._attempt, prompts, replies))
+
+    def _attempt(
+        self, prompt: Prompt, reply: Reply[Reading] | BackendError
+    ) -> Attempt | BackendError:
+        if isinstance(reply, BackendError):
+            return reply
+        return Attempt(
+            user_prompt=prompt.changing,
+            system_digest=self.system_digest,
+            raw=reply.raw,
+            answer=reply.value.answer if reply.value else None,
+            quote=reply.value.quote if reply.value else None,
+            problem=reply.problem,
+            repairs=reply.repairs,
+            usage=reply.usage,
+        )
 
     def render(self, request: str, context: Context, draw: str) -> Prompt:
-        """The prompt that `attempt` sends."""
-        rules, shown = [], list(context.examples)
-        for fix in context.fixes:
-            example = self.task.example_of(fix)
-            if example is None:
-                rules.append(fix)
-            else:
-                shown.append(example)
-        user = self.prompts.user(request, rules, shown)
+        """The prompt that `attempts` sends first: what never changes comes first."""
+        fixes = context.fixes
+        shown = (*context.examples, *self.task.examples_of(fixes))
+        rules = [fix for fix in fixes if fix.is_rule]
+        turns = (turn for example in shown for turn in self.prompts.turns(example))
+        asked = Message(role="user", content=self.prompts.user(request, rules))
         return Prompt(
-            messages=(
-                Message(role="system", content=self.system),
-                Message(role="user", content=user),
-            ),
+            messages=(*self.stable, *turns, asked),
             answer_schema=self.task.answer_schema,
             draw=draw,
+            request=request,
+            stable=len(self.stable),
         )
+
+    def _stable(self) -> tuple[Message, ...]:
+        system = self.prompts.system(self.task.known_rules, self.task.answer_schema)
+        shown = (turn for each in self.task.demonstrations for turn in self.prompts.turns(each))
+        return (Message(role="system", content=system), *shown)
+
+
+def or_raise(found: Found | BackendError) -> Found:
+    """What was found, or the error that stands in its place, raised.
+
+    Raises:
+        BackendError: that error.
+    """
+    if isinstance(found, BackendError):
+        raise found
+    return found

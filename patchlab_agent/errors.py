@@ -5,10 +5,13 @@
     ├── InputError              3   a request, file or feedback whose content cannot be used
     ├── StoreError              4   a store that cannot be opened, read or written
     ├── BackendError            5   the model's side failed; never counted as a wrong answer
-    │   └── BackendUnavailable  5   it could not be reached: an outage
+    │   ├── BackendUnavailable  5   it could not be reached: an outage
+    │   ├── BudgetReached       5   the limit to what may be spent is reached (`run` ends with 0)
+    │   └── CassetteMiss        5   a replay has no answer to a prompt
     ├── MissingExtra            6   an optional package that is not installed
     ├── PromptError             7   a prompt template that cannot be loaded or rendered
-    └── SkillError              8   a skill that cannot be found or used
+    ├── SkillError              8   a skill that cannot be found or used
+    └── PartialRun              9   a run that the model's side ended early; its report is kept
     InvalidAnswer               -   a completion that is no quote: scored, never fatal
 
 Any other exception is a bug: it keeps its traceback (exit code 1).
@@ -52,6 +55,14 @@ class BackendUnavailable(BackendError):
     """The backend could not be reached: an outage, recorded as such."""
 
 
+class BudgetReached(BackendError):
+    """Another call would go beyond what may be spent."""
+
+
+class CassetteMiss(BackendError):
+    """A cassette has no answer to a prompt."""
+
+
 class MissingExtra(PatchLabError):
     """A feature needs a package that an extra of this distribution installs."""
 
@@ -68,6 +79,12 @@ class SkillError(PatchLabError):
     """No skill goes by that name, or what goes by it is no skill."""
 
     exit_code: ClassVar[int] = 8
+
+
+class PartialRun(PatchLabError):
+    """The model's side ended a run before its time; what was learned and its report are kept."""
+
+    exit_code: ClassVar[int] = 9
 
 
 class InvalidAnswer(Exception):

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from patchlab_agent.agent import Agent
-from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.agent import EMPTY, Agent, Ask, Question, or_raise
+from patchlab_agent.errors import BackendError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Trace
 from patchlab_agent.skill import World
+from patchlab_agent.text import check_request
 
 
 class Evaluator:
     """Compares patched, baseline and ceiling on the same case under the same noise.
 
     Args:
-        agent: answers; its backend is the meter.
+        agent: answers.
         world: knows the truth and judges.
-        meter: books each answer under what it was for.
     """
 
-    def __init__(self, agent: Agent, world: World, meter: MeteredBackend) -> None:
+    def __init__(self, agent: Agent, world: World) -> None:
         self._agent = agent
         self._world = world
-        self._meter = meter
 
     def compare(self, case: Case, *, draw: str, trace_id: str, run: str, index: int) -> Trace:
         """Answer a case three ways and judge each answer.
@@ -31,15 +30,50 @@ class Evaluator:
         Raises:
             BackendError: the model's side failed; there is no trace then.
         """
-        with self._meter.purpose("patched"):
-            trace = self._agent.answer(
-                case.request, draw=draw, trace_id=trace_id, run=run, index=index
-            )
-        with self._meter.purpose("baseline"):
-            baseline = self._agent.baseline(case.request, draw)
-        with self._meter.purpose("ceiling"):
-            perfect = Context(given=tuple(self._world.concerning(case)))
-            ceiling = self._agent.attempt(case.request, perfect, draw)
+        ask = Ask(case.request, draw=draw, trace_id=trace_id, index=index)
+        [compared] = self.compare_all([case], [ask], run=run)
+        return or_raise(compared)
+
+    def compare_all(
+        self, cases: Sequence[Case], asks: Sequence[Ask], *, run: str
+    ) -> list[Trace | BackendError]:
+        """Answer cases three ways beside each other, from one state of what was learned.
+
+        Returns:
+            For each case its judged trace, or the first error that stands in an answer's place.
+        """
+        for case in cases:
+            check_request(case.request)
+        learned = [self._agent.context(case.request) for case in cases]
+        perfect = [Context(given=tuple(self._world.untaught(case))) for case in cases]
+        contexts = {"patched": learned, "baseline": [EMPTY] * len(cases), "ceiling": perfect}
+        attempts = self._agent.attempts(
+            [
+                Question(ask.request, context, ask.draw, purpose)
+                for purpose, given in contexts.items()
+                for ask, context in zip(asks, given, strict=True)
+            ]
+        )
+        # One stretch of attempts for each way, so every n-th one belongs to a case.
+        ways = [attempts[position :: len(cases)] for position in range(len(cases))]
+        return [
+            self._compared(case, ask, run, context, attempts_of)
+            for case, ask, context, attempts_of in zip(cases, asks, learned, ways, strict=True)
+        ]
+
+    def _compared(
+        self,
+        case: Case,
+        ask: Ask,
+        run: str,
+        context: Context,
+        ways: Sequence[Attempt | BackendError],
+    ) -> Trace | BackendError:
+        for way in ways:
+            if isinstance(way, BackendError):
+                return way
+        patched, baseline, ceiling = map(or_raise, ways)
+        trace = self._agent.trace(ask, run, context, patched)
         return trace.model_copy(
             update={
                 "feedback": self._world.judge(case, trace.quote),

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent import Agent, Question, or_raise
 from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.patch import (
     GateCase,
@@ -59,6 +60,9 @@ class Gate:
         self._suite_digest = digest([case.model_dump(mode="json") for case in self._suite])
         self._draws = draws if agent.backend.varies else 1
         self._max_trigger_share = max_trigger_share
+        self.full_calls = 0
+        """Answers that all decisions would have needed, had every test and every case of the
+        suite been asked without and with the patch."""
 
     def conditions(self, patch: Patch) -> str:
         """Digest of what a decision on this patch rests on, without asking the model.
@@ -97,12 +101,14 @@ class Gate:
             BackendError: the model's side failed; nothing is decided then.
         """
         trial = _Trial(self._agent, patch, self._draws)
-        touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
+        touched = self._touched(patch)
+        full_calls = 2 * self._draws * (len(patch.tests) + len(self._suite))
         reasons = (
             self._too_broad(patch, len(touched))
             or _contradicted(patch, touched)
             or self._tried(trial, patch, touched)
         )
+        self.full_calls += full_calls if trial.calls else 0
         return GateReport(
             decision=Status.QUARANTINED if reasons else Status.ACTIVE,
             reasons=tuple(reasons) or (_fixes(trial.results),),
@@ -110,9 +116,29 @@ class Gate:
             suite_size=len(self._suite),
             suite_touched=len(touched),
             calls=trial.calls,
+            full_calls=full_calls,
             false_accept_rate=_false_accept_rate(trial.results, self._draws),
             conditions=self.conditions(patch),
         )
+
+    def prepare(self, patches: Iterable[Patch]) -> None:
+        """Ask ahead, all beside each other, what examining these patches will begin with.
+
+        The answers wait in the backend's cache. What the first of the patches changes for the
+        others, `examine` asks anew; a failure of the model's side is its business, too.
+        """
+        questions = []
+        for patch in patches:
+            trial = _Trial(self._agent, patch, self._draws)
+            touched = self._touched(patch)
+            if not (self._too_broad(patch, len(touched)) or _contradicted(patch, touched)):
+                # Where answers vary, the failure may not come again, and the rest be in vain.
+                rest = [*patch.tests, *touched] if self._draws == 1 else []
+                questions += trial.first_questions(rest)
+        self._agent.attempts(questions)
+
+    def _touched(self, patch: Patch) -> list[GateCase]:
+        return [case for case in self._suite if occurs(patch.trigger, case.request)]
 
     def _too_broad(self, patch: Patch, touched: int) -> list[Reason]:
         share = touched / len(self._suite) if self._suite else 0.0
@@ -122,12 +148,11 @@ class Gate:
         return [Reason(code="trigger_too_broad", text=text)]
 
     def _tried(self, trial: _Trial, patch: Patch, touched: list[GateCase]) -> list[Reason]:
-        failing = [case for case in patch.tests if case.role is Role.FAILING]
-        if reason := trial.not_reproduced(failing):
+        if reason := trial.not_reproduced():
             return [reason]
+        failing = trial.failing
         others = [case for case in patch.tests if case.role is not Role.FAILING]
-        for case in (*failing, *others, *touched):
-            trial.run(case)
+        trial.run([*failing, *others, *touched])
         return list(_objections(trial.results))
 
 
@@ -156,21 +181,36 @@ def _contradicted(patch: Patch, touched: Sequence[GateCase]) -> list[Reason]:
 
 
 class _Trial:
-    """One patch's tests as they are run, with a count of the calls."""
+    """One patch's tests as they are run: answers by prompt, and a count of those asked for."""
 
     def __init__(self, agent: Agent, patch: Patch, draws: int) -> None:
         self._agent = agent
         self._patch = patch
         self._draws = draws
         self._contexts: dict[str, Context] = {}
-        self._before: dict[str, list[Attempt]] = {}
+        self._answers: dict[_Asked, list[Attempt]] = {}
         self.results: list[PairedResult] = []
         self.calls = 0
 
-    def not_reproduced(self, failing: Iterable[GateCase]) -> Reason | None:
+    @property
+    def failing(self) -> list[GateCase]:
+        """The tests that are to show that the failure comes again, and that it is mended."""
+        return [case for case in self._patch.tests if case.role is Role.FAILING]
+
+    def first_questions(self, cases: Sequence[GateCase]) -> list[Question]:
+        """What is sure to be asked: the failures without the patch, and these cases with it."""
+        wanted = {_asked(case.request, c): (case.request, c) for case, c in self._first(cases)}
+        return self._questions(wanted.values())
+
+    def _first(self, cases: Sequence[GateCase]) -> Iterator[tuple[GateCase, Context]]:
+        yield from ((case, self._without(case)) for case in self.failing)
+        yield from ((case, self._with(case)) for case in cases if self._changes(case))
+
+    def not_reproduced(self) -> Reason | None:
         """The reason to stop at once if the failures do not come again on fresh draws."""
-        for case in failing:
-            passed = sum(case.passes(attempt.quote) for attempt in self._without(case))
+        self._ask([(case.request, self._without(case)) for case in self.failing])
+        for case in self.failing:
+            passed = sum(case.passes(attempt.quote) for attempt in self._before(case))
             if 2 * passed >= self._draws:
                 text = (
                     f"the failure did not come again: without the patch {passed} of "
@@ -179,31 +219,96 @@ class _Trial:
                 return Reason(code="not_reproduced", text=text)
         return None
 
-    def run(self, case: GateCase) -> None:
-        """Add a test's pairs; where the patch changes no prompt, the pairs are equal unasked."""
-        before = self._without(case)
-        context = self._context(case)
-        changed = self._agent.with_candidate(context, case.request, self._patch)
-        same = changed.applied == context.applied
-        after = before if same else self._ask(case.request, changed)
-        self.results.append(_paired(case, before, after))
+    def run(self, cases: Sequence[GateCase]) -> None:
+        """Run the tests' pairs, all beside each other.
 
-    def _without(self, case: GateCase) -> list[Attempt]:
-        if case.request not in self._before:
-            self._before[case.request] = self._ask(case.request, self._context(case))
-        return self._before[case.request]
+        Only what can matter is asked: where the patch changes no prompt it can change no answer,
+        and where every answer with the patch is right, nothing has turned wrong.
+        """
+        changing = [case for case in cases if self._changes(case)]
+        self._ask((case.request, self._with(case)) for case in changing)
+        wrong = [case for case in changing if not self._is_right(case)]
+        roles = {Role.NEGATIVE, *(case.role for case in wrong if case.role is Role.REGRESSION)}
+        self._ask(
+            (case.request, self._without(case))
+            for case in changing
+            if case in wrong or case.role in roles
+        )
+        self.results += [self._result(case, case in changing) for case in cases]
 
-    def _context(self, case: GateCase) -> Context:
+    def _is_right(self, case: GateCase) -> bool:
+        return all(case.passes(attempt.quote) for attempt in self._after(case))
+
+    def _result(self, case: GateCase, is_changing: bool) -> PairedResult:
+        if not is_changing:
+            return _unasked(case)
+        without = _asked(case.request, self._without(case))
+        if without not in self._answers:
+            return _unasked(case, right=self._draws)
+        decides = self._patch.fix.decides
+        return _paired(case, self._answers[without], self._after(case), decides)
+
+    def _changes(self, case: GateCase) -> bool:
+        with_it, without = (
+            _asked(case.request, c) for c in (self._with(case), self._without(case))
+        )
+        return with_it != without
+
+    def _before(self, case: GateCase) -> list[Attempt]:
+        return self._answers[_asked(case.request, self._without(case))]
+
+    def _after(self, case: GateCase) -> list[Attempt]:
+        return self._answers[_asked(case.request, self._with(case))]
+
+    def _without(self, case: GateCase) -> Context:
         if case.request not in self._contexts:
             self._contexts[case.request] = self._agent.context(case.request, examples=False)
         return self._contexts[case.request]
 
-    def _ask(self, request: str, context: Context) -> list[Attempt]:
-        self.calls += self._draws
-        return [self._agent.attempt(request, context, f"gate:{i}") for i in range(self._draws)]
+    def _with(self, case: GateCase) -> Context:
+        return self._agent.with_candidate(self._without(case), case.request, self._patch)
+
+    def _ask(self, wanted: Iterable[tuple[str, Context]]) -> None:
+        new = {_asked(*each): each for each in wanted if _asked(*each) not in self._answers}
+        questions = self._questions(new.values())
+        self.calls += len(questions)
+        attempts = iter(self._agent.attempts(questions))
+        for asked in new:
+            answers = [or_raise(attempt) for attempt in islice(attempts, self._draws)]
+            self._answers[asked] = answers
+
+    def _questions(self, wanted: Iterable[tuple[str, Context]]) -> list[Question]:
+        return [
+            Question(request, context, f"gate:{draw}", "gate")
+            for request, context in wanted
+            for draw in range(self._draws)
+        ]
 
 
-def _paired(case: GateCase, before: list[Attempt], after: list[Attempt]) -> PairedResult:
+_Asked = tuple[str, frozenset[str]]
+
+
+def _asked(request: str, context: Context) -> _Asked:
+    """What tells two prompts of a trial apart: examples are in none of them."""
+    return request, frozenset(patch.id for patch in context.applied)
+
+
+def _unasked(case: GateCase, right: int = 0) -> PairedResult:
+    """A result without pairs: so many draws with the patch, all of them right."""
+    return PairedResult(
+        role=case.role,
+        request=case.request,
+        draws=right,
+        passed_before=None,
+        passed_after=right,
+        broken=0,
+        changed=0,
+    )
+
+
+def _paired(
+    case: GateCase, before: list[Attempt], after: list[Attempt], decides: tuple[str, ...]
+) -> PairedResult:
     quotes = [(old.quote, new.quote) for old, new in zip(before, after, strict=True)]
     passes = [(case.passes(old), case.passes(new)) for old, new in quotes]
     return PairedResult(
@@ -215,18 +320,24 @@ def _paired(case: GateCase, before: list[Attempt], after: list[Attempt]) -> Pair
         broken=sum(old and not new for old, new in passes),
         changed=sum(old != new for old, new in quotes),
         misled=sum(
-            _misled(case, old or {}, new or {}) for old, new in quotes if not case.passes(old)
+            _misled(case, old or {}, new or {}, decides)
+            for old, new in quotes
+            if not case.passes(old)
         ),
     )
 
 
-def _misled(case: GateCase, old: Quote, new: Quote) -> bool:
-    """Whether some expected field gets a value with the patch, and a wrong one."""
+def _misled(case: GateCase, old: Quote, new: Quote, decides: tuple[str, ...]) -> bool:
+    """Whether an expected field that the patch decides gets a value with it, and a wrong one.
+
+    Whatever else changes in an answer that was wrong anyway says nothing about the patch.
+    """
     return any(
         new.get(name) is not None
         and new.get(name) != old.get(name)
         and not agrees(value, new.get(name))
         for name, value in case.expected.items()
+        if name in decides
     )
 
 
@@ -249,6 +360,10 @@ def _objections(results: Sequence[PairedResult]) -> Iterator[Reason]:
         if draws and 2 * after <= draws:
             text = f"with the patch, {after} of {draws} draws of the {role} tests are right"
             yield Reason(code="does_not_fix", text=text)
+    failing = [result for result in results if result.role is Role.FAILING]
+    if failing and not any(result.draws for result in failing):
+        text = "there is no room for the patch in the prompt of its own failing request"
+        yield Reason(code="does_not_fix", text=text)
 
 
 def _pooled(results: Iterable[PairedResult], role: Role) -> tuple[int, int, int]:
@@ -256,7 +371,7 @@ def _pooled(results: Iterable[PairedResult], role: Role) -> tuple[int, int, int]
     found = [result for result in results if result.role is role]
     return (
         sum(result.draws for result in found),
-        sum(result.passed_before for result in found),
+        sum(result.passed_before or 0 for result in found),
         sum(result.passed_after for result in found),
     )
 

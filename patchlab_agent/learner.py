@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from patchlab_agent.agent import Agent
+from patchlab_agent.errors import BackendError
 from patchlab_agent.gate import Gate
 from patchlab_agent.models.patch import GateReport, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
@@ -59,6 +63,19 @@ class Learner:
             return (_event("known", known, f"{known.status} already, and nothing has changed"),)
         again = patch.model_copy(update={"history": known.history})
         return self._decide(again, trace, "gated again")
+
+    def prepare(self, traces: Iterable[Trace]) -> None:
+        """Ask the model ahead what learning from these judged traces will begin with."""
+        patches = {}
+        for trace in traces:
+            if trace.feedback is None or trace.ok:
+                continue
+            # A failure of the model's side is met again, and told, when the trace is learned from.
+            with suppress(BackendError):
+                patch = self._proposer.propose(trace, trace.feedback).patch
+                if patch is not None and self._store.get(patch.id) is None:
+                    patches[patch.id] = patch
+        self._gate.prepare(patches.values())
 
     def _decide(self, patch: Patch, trace: Trace, cause: str) -> tuple[PatchEvent, ...]:
         report = self._gate.examine(patch)

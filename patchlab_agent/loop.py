@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.agent import Ask, or_raise
+from patchlab_agent.errors import BackendError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
@@ -14,50 +15,71 @@ from patchlab_agent.store.traces import TraceStore
 
 
 class Loop:
-    """Runs requests one after the other; each may retrieve what the ones before it taught.
+    """Runs requests in windows; each window may retrieve what the ones before it taught.
+
+    The requests of a window are answered beside each other, all from the state at its start; then
+    their feedback is taken in their order. Windows of one make the strict sequence. What comes of
+    a window does not depend on how long its answers take.
 
     Args:
         evaluator: answers and judges.
         learner: turns failures into patches.
         traces: keeps the records.
-        meter: books the gate's calls.
+        window: requests at a time.
 
     Attributes:
-        outage: why the loop ended early, or None.
+        stopped: what ended the loop early, or None.
     """
 
     def __init__(
-        self, evaluator: Evaluator, learner: Learner, traces: TraceStore, meter: MeteredBackend
+        self,
+        evaluator: Evaluator,
+        learner: Learner,
+        traces: TraceStore,
+        *,
+        window: int = 1,
     ) -> None:
         self._evaluator = evaluator
         self._learner = learner
         self._traces = traces
-        self._meter = meter
-        self.outage: str | None = None
+        self._window = window
+        self.stopped: BackendError | None = None
 
     def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
         """Run each case and yield its trace.
 
-        Traces are on disk once the iterator is exhausted or closed. An outage ends the loop, not
-        the program: what was learned before it is kept, and `outage` says why.
+        Traces are on disk once the iterator is exhausted or closed. A failure of the model's side
+        ends the loop, not the program: what was learned before it is kept, and `stopped` says why.
         """
         start = self._traces.count()
+        numbered = enumerate(cases)
         try:
-            for number, case in enumerate(cases):
-                yield self._step(case, name, start, number)
-        except BackendUnavailable as error:
-            self.outage = str(error)
+            while window := list(islice(numbered, self._window)):
+                yield from self._run_window(window, name, start)
+        except BackendError as error:
+            self.stopped = error
         finally:
             self._traces.flush()
 
-    def _step(self, case: Case, name: str, start: int, number: int) -> Trace:
-        index = start + number
-        trace = self._evaluator.compare(
-            case, draw=f"{name}:{number}", trace_id=trace_name(index), run=name, index=index
-        )
+    def _run_window(self, window: list[tuple[int, Case]], name: str, start: int) -> Iterator[Trace]:
+        asks = [
+            Ask(
+                case.request,
+                draw=f"{name}:{number}",
+                trace_id=trace_name(start + number),
+                index=start + number,
+            )
+            for number, case in window
+        ]
+        compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
+        if len(window) > 1:
+            self._learner.prepare([trace for trace in compared if isinstance(trace, Trace)])
+        for trace in compared:
+            yield self._learn(or_raise(trace))
+
+    def _learn(self, trace: Trace) -> Trace:
         try:
-            with self._meter.purpose("gate"):
-                events = self._learner.learn(trace, trace.feedback or OK)
+            events = self._learner.learn(trace, trace.feedback or OK)
         except BackendError:
             self._traces.add(trace)
             raise

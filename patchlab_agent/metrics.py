@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from patchlab_agent.models.patch import PatchEvent
 from patchlab_agent.models.report import (
@@ -15,9 +16,10 @@ from patchlab_agent.models.report import (
     Highlight,
     LabelScore,
     PatchUse,
+    PromptTokens,
     Score,
 )
-from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.trace import Attempt, Trace
 from patchlab_agent.skill import Confusion
 from patchlab_agent.statistics import paired_difference, proportion
 
@@ -38,6 +40,8 @@ class Outcome:
     applied: tuple[str, ...]
     triggers: tuple[str, ...]
     events: tuple[PatchEvent, ...]
+    prompt_tokens: tuple[int, int] | None = None
+    """Of the baseline's prompt and of the patched one, where the backend counts them."""
 
     @classmethod
     def of(cls, trace: Trace, number: int) -> Outcome:
@@ -58,6 +62,7 @@ class Outcome:
             applied=tuple(ref.patch_id for ref in applied),
             triggers=tuple(ref.trigger for ref in applied),
             events=trace.events,
+            prompt_tokens=_prompt_tokens(trace.baseline.attempt, trace.attempt),
         )
 
     @property
@@ -69,6 +74,28 @@ class Outcome:
     def harmed(self) -> bool:
         """Right without patches and wrong with them."""
         return self.baseline is None and self.patched is not None
+
+
+def _prompt_tokens(baseline: Attempt, patched: Attempt) -> tuple[int, int] | None:
+    counts = (baseline.usage.prompt_tokens, patched.usage.prompt_tokens)
+    # A repair shows the prompt again, which says nothing about what was learned.
+    if None in counts or baseline.repairs or patched.repairs:
+        return None
+    return counts  # type: ignore[return-value]
+
+
+def prompt_tokens(outcomes: Iterable[Outcome]) -> PromptTokens | None:
+    """Median prompt without and with what was learned; None where nobody counted."""
+    counts = [outcome.prompt_tokens for outcome in outcomes if outcome.prompt_tokens]
+    if not counts:
+        return None
+    baseline = median(plain for plain, _ in counts)
+    patched = median(learned for _, learned in counts)
+    return PromptTokens(
+        baseline=baseline,
+        patched=patched,
+        growth=(patched - baseline) / baseline if baseline else 0.0,
+    )
 
 
 def compare(outcomes: Sequence[Outcome]) -> Comparison:

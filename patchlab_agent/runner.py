@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.agent import Ask, or_raise
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.loop import Loop
 from patchlab_agent.metrics import (
@@ -24,12 +25,28 @@ from patchlab_agent.metrics import (
     golden_report,
     highlights,
     patch_uses,
+    prompt_tokens,
 )
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.report import Cost, GoldenReport, PatchSummary, RunReport, Timing
+from patchlab_agent.models.report import (
+    Cost,
+    GateCalls,
+    PatchSummary,
+    RunReport,
+    Stop,
+    Timing,
+)
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.settings import DEFAULT_RUNS, RunSettings
+from patchlab_agent.settings import (
+    DEFAULT_RUNS,
+    LITELLM,
+    MODEL,
+    PATHS,
+    REPLAY,
+    SIMULATION,
+    RunSettings,
+)
 from patchlab_agent.store.patches import describe
 from patchlab_agent.wiring import Lab
 
@@ -82,12 +99,26 @@ class Runner:
         continued_from = self.lab.store.patches.active_count
         self.lab.meter.reset()
         name = self.lab.store.start_run()
-        loop = Loop(self.lab.evaluator, self.lab.learner, self.lab.store.traces, self.lab.meter)
-        outcomes = []
+        loop = Loop(
+            self.lab.evaluator,
+            self.lab.learner,
+            self.lab.store.traces,
+            window=self.settings.concurrency,
+        )
+        full_calls = self.lab.gate.full_calls
+        outcomes: list[Outcome] = []
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
             outcomes.append(Outcome.of(trace, number))
             self.on_trace(trace, number)
-        golden, outage = self._golden(name) if loop.outage is None else (None, loop.outage)
+        golden: list[GoldenOutcome] = []
+        error = loop.stopped
+        if error is None:
+            try:
+                golden += self._golden(name)
+            except BackendError as failure:
+                golden, error = [], failure
+        if error is not None and not outcomes and not isinstance(error, BudgetReached):
+            raise error
         timing = Timing(
             started_at=started_at,
             seconds=round(time.perf_counter() - start, 3),
@@ -99,15 +130,21 @@ class Runner:
             settings=self._settings(),
             continued_from=continued_from,
             runs=len(outcomes),
-            stopped=outage,
+            stopped=None if error is None else Stop(kind=_kind(error), reason=str(error)),
+            structure=self._structure(),
             overall=compare(outcomes),
             recent=compare(outcomes[-RECENT:]),
             curve=curve(outcomes, continued_from),
             clusters=clusters(outcomes, self.lab.skill.world.labels),
             patches=self._patches(outcomes),
             highlights=highlights(outcomes, show),
-            golden=golden,
+            golden=golden_report(golden, self.lab.skill.world.labels) if golden else None,
             cost=tuple(self._cost()),
+            prompt_tokens=prompt_tokens([*outcomes, *(each.outcome for each in golden)]),
+            gate_calls=GateCalls(
+                asked=self.lab.meter.spent["gate"].calls if "gate" in self.lab.meter.spent else 0,
+                full=self.lab.gate.full_calls - full_calls,
+            ),
             store=str(self.lab.store.path),
             timing=timing,
         )
@@ -121,31 +158,36 @@ class Runner:
         rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
         return islice(self.lab.skill.world.requests(rng), self.total)
 
-    def _golden(self, name: str) -> tuple[GoldenReport | None, str | None]:
-        if self.settings.golden == 0:
-            return None, None
-        world, outcomes = self.lab.skill.world, []
-        for number, case in enumerate(stratified(world.golden(), self.settings.golden), start=1):
-            try:
-                trace = self.lab.evaluator.compare(
-                    case, draw="golden", trace_id="golden", run=name, index=number
-                )
-            except BackendUnavailable as error:
-                return None, str(error)
-            baseline = trace.baseline.attempt.quote if trace.baseline else None
-            outcomes.append(
-                GoldenOutcome(
+    def _golden(self, name: str) -> Iterator[GoldenOutcome]:
+        """Compare on held-out cases; a failure of the model's side leaves none of them."""
+        world = self.lab.skill.world
+        numbered = enumerate(stratified(world.golden(), self.settings.golden), start=1)
+        while window := list(islice(numbered, self.settings.concurrency)):
+            cases = [case for _, case in window]
+            asks = [
+                Ask(case.request, draw="golden", trace_id="golden", index=number)
+                for number, case in window
+            ]
+            compared = self.lab.evaluator.compare_all(cases, asks, run=name)
+            for (number, case), found in zip(window, compared, strict=True):
+                trace = or_raise(found)
+                baseline = trace.baseline.attempt.quote if trace.baseline else None
+                yield GoldenOutcome(
                     outcome=Outcome.of(trace, number),
                     needs_lesson=bool(world.untaught(case)),
                     baseline=world.confusion(case, baseline),
                     patched=world.confusion(case, trace.quote),
                 )
-            )
-            self.on_golden(number)
-        return golden_report(outcomes, world.labels), None
+                self.on_golden(number)
+
+    def _structure(self) -> str | None:
+        structure = self.lab.meter.structure
+        return None if structure is None else str(structure)
 
     def _settings(self) -> dict[str, Any]:
-        shown = self.settings.model_dump(mode="json", exclude={"store", "requests"})
+        """What was asked for, as far as it had a say, and no path of this machine."""
+        idle = SIMULATION if self.settings.backend in (LITELLM, REPLAY) else MODEL
+        shown = self.settings.model_dump(mode="json", exclude={*PATHS, *idle})
         embedder = self.lab.store.info.embedder
         return {**shown, "runs": self.total, "embedder": embedder}
 
@@ -196,6 +238,12 @@ class Runner:
             for purpose, spent in sorted(self.lab.meter.spent.items())
             if spent.calls
         }
+
+
+def _kind(error: BackendError) -> str:
+    if isinstance(error, BudgetReached):
+        return "budget"
+    return "outage" if isinstance(error, BackendUnavailable) else "refused"
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.model import DEFAULT_MAX_TOKENS
 
 DEFAULT_STORE = Path(".patchlab")
+REPLAY_STORE = Path(".patchlab-replay")
+"""A replay's own store, begun anew each time: its answers are to prompts with nothing learned."""
 DEFAULT_RUNS = 1000
 MAX_TOP_K = 50
 MAX_EXAMPLES = 20
+MAX_REPAIRS = 2
+"""Turns that a model gets to mend an answer that cannot be used."""
+
+LITELLM = "litellm"
+REPLAY = "replay"
+DEFAULT_TIMEOUT = 120.0
+MAX_CONCURRENCY = 64
 
 
 class AgentSettings(Frozen):
@@ -27,6 +37,25 @@ class AgentSettings(Frozen):
     examples: int = Field(default=3, ge=0, le=MAX_EXAMPLES, description="similar traces shown")
     store: Path = DEFAULT_STORE
     embedder: str | None = Field(default=None, description="None: the store's, or hashing")
+    patcher: Literal["rules", "llm"] = Field(default="rules", description="who proposes patches")
+    model: str | None = Field(default=None, description="as litellm names it: provider/model")
+    api_base: str | None = Field(default=None, description="address of one's own server")
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    max_tokens: int = Field(default=DEFAULT_MAX_TOKENS, ge=1, description="in one answer")
+    seed_model: int | None = Field(default=None, description="of the model's sampling")
+    timeout: float = Field(default=DEFAULT_TIMEOUT, gt=0, description="seconds for one answer")
+    concurrency: int = Field(
+        default=1, ge=1, le=MAX_CONCURRENCY, description="requests, and model calls, at a time"
+    )
+    record: Path | None = Field(default=None, description="cassette to keep the answers in")
+    record_note: str = Field(default="", description="goes into the cassette's first line")
+    replay: Path | None = Field(default=None, description="cassette to play; None: the skill's")
+    max_calls: int | None = Field(default=None, ge=1, description="model calls to spend")
+    max_cost: float | None = Field(default=None, gt=0, description="US dollars to spend")
+    max_tokens_total: int | None = Field(default=None, ge=1, description="tokens to spend")
+
+
+Settings = TypeVar("Settings", bound=AgentSettings)
 
 
 def agent_settings(**values: Any) -> AgentSettings:
@@ -35,8 +64,17 @@ def agent_settings(**values: Any) -> AgentSettings:
     Raises:
         UsageError: a value is out of range or of the wrong kind; names it.
     """
+    return checked(AgentSettings, values)
+
+
+def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings of a kind; names that it does not have are left out.
+
+    Raises:
+        UsageError: a value is out of range or of the wrong kind; names it.
+    """
     try:
-        return AgentSettings.model_validate(values)
+        return kind.model_validate({n: v for n, v in values.items() if n in kind.model_fields})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
@@ -51,3 +89,27 @@ class RunSettings(AgentSettings):
     )
     golden: int = Field(default=40, ge=0, description="golden cases to measure on")
     requests: Path | None = Field(default=None, description="labeled requests, JSONL or CSV")
+
+
+RECORDED = (
+    "skill",
+    "seed",
+    "top_k",
+    "examples",
+    "concurrency",
+    "runs",
+    "golden",
+    "patcher",
+    "embedder",
+)
+"""What a cassette remembers of the run that it was recorded in, and a replay takes up again."""
+
+SIMULATION = ("noise",)
+"""What only a simulated backend heeds."""
+MODEL = (
+    *("model", "api_base", "temperature", "max_tokens", "seed_model", "timeout"),
+    *("record_note", "max_calls", "max_cost", "max_tokens_total"),
+)
+"""What only a real model heeds."""
+PATHS = ("store", "requests", "record", "replay")
+"""Files and folders of one machine."""

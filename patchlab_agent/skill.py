@@ -54,6 +54,11 @@ class Task(Protocol):
         ...
 
     @property
+    def demonstrations(self) -> Sequence[Example]:
+        """Examples that every prompt shows, the baseline's too; they teach the answer's form."""
+        ...
+
+    @property
     def answer_schema(self) -> JsonObject:
         """JSON schema of the answer that a model is asked for."""
         ...
@@ -74,8 +79,8 @@ class Task(Protocol):
         """
         ...
 
-    def example_of(self, fix: Fix) -> Example | None:
-        """The example that a fix shows in the prompt, or None when it is a rule."""
+    def examples_of(self, fixes: Sequence[Fix]) -> Sequence[Example]:
+        """The worked examples that fixes bring into the prompt, beside their rules."""
         ...
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
@@ -136,12 +141,11 @@ class World(Protocol):
         """The carrier's answer to a quote; None is an answer that could not be used."""
         ...
 
-    def concerning(self, case: Case) -> Sequence[Fix]:
-        """Exactly the carrier's rules that the case needs: the context of the ceiling."""
-        ...
-
     def untaught(self, case: Case) -> Sequence[Fix]:
-        """Those of `concerning` that the baseline's own rules do not say."""
+        """The carrier's rules that the case needs and every prompt lacks: the ceiling's context.
+
+        With those that stand in every prompt, the ceiling has exactly what concerns the case.
+        """
         ...
 
     def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
@@ -159,6 +163,10 @@ class Skill:
     world: World
     backends: Mapping[str, Callable[[int, float], Backend]]
     """Simulated backends by name: (seed, noise) → backend."""
+    model_proposer: Callable[[Backend], Proposer] | None = None
+    """A proposer that asks a model: backend → proposer."""
+    cassette: Path | None = None
+    """A recorded run of a real model, to be played where no other is named."""
 
 
 def skill_names() -> list[str]:

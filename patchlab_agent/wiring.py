@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from patchlab_agent.agent import Agent, utc_now
 from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cache import CachedBackend
+from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
+from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
@@ -18,12 +22,26 @@ from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate import Gate
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.model import ModelParameters
 from patchlab_agent.models.patch import GateCase, PatchEvent, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, RunSettings, agent_settings
-from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.settings import (
+    DEFAULT_STORE,
+    LITELLM,
+    MAX_REPAIRS,
+    MODEL,
+    RECORDED,
+    REPLAY,
+    AgentSettings,
+    RunSettings,
+    agent_settings,
+)
+from patchlab_agent.skill import Proposer, Skill, load_skill
 from patchlab_agent.store.layout import delete_store, read_info
 from patchlab_agent.store.store import Store
+
+CACHED_ANSWERS = 16384
+"""A few times what a run of a thousand requests asks for."""
 
 
 @dataclass
@@ -35,28 +53,50 @@ class Lab:
         store: patches and traces; `store.patches` is the `PatchStore`.
         agent: answers requests.
         meter: counts what the model's calls came to.
+        patcher: who proposes patches: `rules` or `llm`.
+        model: what answers in the end, behind caches and books.
     """
 
     skill: Skill
     store: Store
     agent: Agent
     meter: MeteredBackend
+    patcher: str = "rules"
+    model: Backend | None = None
+
+    @property
+    def recording(self) -> RecordingBackend | None:
+        """The cassette in the making, if there is one."""
+        return self.model if isinstance(self.model, RecordingBackend) else None
 
     @cached_property
-    def learner(self) -> Learner:
-        """Turns failures into patches, with the skill's proposer and a gate."""
+    def gate(self) -> Gate:
+        """Decides on patches by the skill's regression suite."""
         world = self.skill.world
         suite = [
             GateCase(role=Role.REGRESSION, request=case.request, expected=world.expected(case))
             for case in world.regression()
         ]
-        gate = Gate(self.agent, suite)
-        return Learner(self.agent, self.skill.proposer, gate, self.store.patches)
+        return Gate(self.agent, suite)
+
+    @cached_property
+    def learner(self) -> Learner:
+        """Turns failures into patches, with a proposer of the skill's and a gate."""
+        return Learner(self.agent, self.proposer, self.gate, self.store.patches)
+
+    @property
+    def proposer(self) -> Proposer:
+        """Whatever the settings let propose: the skill's rules, or the model."""
+        if self.patcher == "rules":
+            return self.skill.proposer
+        if self.skill.model_proposer is None:
+            raise UsageError(f"Skill {self.skill.name!r} lets no model propose; use its rules.")
+        return self.skill.model_proposer(self.meter)
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """Compares patched, baseline and ceiling."""
-        return Evaluator(self.agent, self.skill.world, self.meter)
+        return Evaluator(self.agent, self.skill.world)
 
     def learn(self, trace: Trace, feedback: Feedback) -> tuple[PatchEvent, ...]:
         """Take feedback on an answer, store the judged trace, and say what was learned.
@@ -66,8 +106,7 @@ class Lab:
         """
         events: tuple[PatchEvent, ...] = ()
         try:
-            with self.meter.purpose("gate"):
-                events = self.learner.learn(trace, feedback)
+            events = self.learner.learn(trace, feedback)
         finally:
             judged = {"feedback": feedback, "events": (*trace.events, *events)}
             self.store.traces.add(trace.model_copy(update=judged))
@@ -153,7 +192,9 @@ def lab_of(
         clock: the time as ISO 8601.
     """
     skill = load_skill(settings.skill)
-    meter = MeteredBackend(CachedBackend(model or _simulated(skill, settings)))
+    is_simulated = model is None and settings.backend in skill.backends
+    model = model or backend_of(skill, settings)
+    meter = MeteredBackend(CachedBackend(model, capacity=CACHED_ANSWERS))
     store = Store(
         settings.store,
         skill.name,
@@ -169,13 +210,15 @@ def lab_of(
             store.traces,
             top_k=settings.top_k,
             n_examples=settings.examples,
+            # A simulated model makes the same mistake again on the same draw.
+            max_repairs=0 if is_simulated else MAX_REPAIRS,
             clock=clock,
         )
         store.keep_prompt(agent.system)
     except BaseException:
         store.close()
         raise
-    return Lab(skill, store, agent, meter)
+    return Lab(skill, store, agent, meter, settings.patcher, model)
 
 
 def open_store(path: Path) -> Store:
@@ -232,7 +275,9 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
     skill = load_skill(settings.skill)
-    _simulated(skill, settings)
+    backend_of(skill, settings).close()
+    if settings.patcher == "llm" and skill.model_proposer is None:
+        raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.embedder is not None:
         build_embedder(settings.embedder)
     available = len(skill.world.golden())
@@ -244,8 +289,77 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 
-def _simulated(skill: Skill, settings: AgentSettings) -> Backend:
-    if settings.backend not in skill.backends:
-        known = ", ".join(sorted(skill.backends))
-        raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
-    return skill.backends[settings.backend](settings.seed, settings.noise)
+def backend_of(skill: Skill, settings: AgentSettings) -> Backend:
+    """The model that settings name; a real one is not called yet.
+
+    Raises:
+        UsageError: there is no such backend, or settings contradict each other.
+        InputError: a cassette cannot be used.
+    """
+    if settings.backend != LITELLM:
+        _refuse_without_model(settings)
+    if settings.backend != REPLAY and settings.replay is not None:
+        raise UsageError(f"--replay is for --backend {REPLAY}; leave one of the two out.")
+    if settings.backend in skill.backends:
+        return skill.backends[settings.backend](settings.seed, settings.noise)
+    if settings.backend == LITELLM:
+        return _real(settings)
+    if settings.backend == REPLAY:
+        return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
+    known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY])
+    raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+
+
+def cassette_path(skill: Skill, wanted: Path | None) -> Path:
+    """The cassette to play: the one asked for, or the skill's own.
+
+    Raises:
+        UsageError: none is asked for, and the skill has none.
+    """
+    path = wanted or skill.cassette
+    if path is None:
+        raise UsageError(f"Skill {skill.name!r} brings no cassette; name one with --replay FILE.")
+    return path
+
+
+def recorded_settings(skill: str, cassette: Path | None) -> dict[str, Any]:
+    """The settings of the run that a cassette was recorded in.
+
+    Raises:
+        InputError, UsageError, SkillError: there is no such cassette, or it cannot be used.
+    """
+    return dict(Cassette(cassette_path(load_skill(skill), cassette)).header.settings)
+
+
+def _refuse_without_model(settings: AgentSettings) -> None:
+    for name in (*MODEL, "record"):
+        if getattr(settings, name) != AgentSettings.model_fields[name].default:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a real model; add --backend {LITELLM} --model ….")
+
+
+def _real(settings: AgentSettings) -> Backend:
+    if settings.model is None:
+        raise UsageError(
+            f"--backend {LITELLM} needs --model, as in --model ollama_chat/qwen2.5-coder:1.5b."
+        )
+    parameters = ModelParameters(
+        model=settings.model,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed_model,
+    )
+    model = LlmBackend(
+        parameters,
+        api_base=settings.api_base,
+        timeout=settings.timeout,
+        concurrency=settings.concurrency,
+    )
+    budget = Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
+    spending = BudgetedBackend(model, budget, settings.concurrency) if budget.is_limited else model
+    if settings.record is None:
+        return spending
+    recorded = settings.model_dump(mode="json", include=set(RECORDED))
+    return RecordingBackend(
+        spending, model, settings.record, note=settings.record_note, settings=recorded
+    )

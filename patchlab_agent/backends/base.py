@@ -1,13 +1,18 @@
-"""The seam to a model, and the fake that tests and users script it with."""
+"""The seam to a model, what wraps around one, and the fake that tests and users script it with."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeAlias
 
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Prompt
+
+Answered: TypeAlias = Completion | BackendError
+"""What became of one prompt of a batch."""
 
 
 class Backend(Protocol):
@@ -15,6 +20,9 @@ class Backend(Protocol):
 
     A backend keeps nothing of a prompt that could change a later answer: everything a model
     learns comes through its prompt.
+
+    One that can work on several prompts at a time has a method `complete_batch` besides, as
+    `BatchBackend` has it; any other gets its prompts one after the other.
     """
 
     @property
@@ -39,6 +47,92 @@ class Backend(Protocol):
     def close(self) -> None:
         """Let go of connections; no call comes after."""
         ...
+
+
+class BatchBackend(ABC):
+    """A backend that is given all prompts at once that do not wait for each other's answers."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    @abstractmethod
+    def varies(self) -> bool:
+        """Whether another draw of the same prompt may give another answer."""
+
+    @property
+    def structure(self) -> Structure | None:
+        """How the model is held to the answer's form; None where that is not known or settled."""
+        return None
+
+    @abstractmethod
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        """Answer prompts, in their order; an error stands in the place of an answer.
+
+        Raises nothing of the model's side: one failure must not lose the others' answers.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections; no call comes after."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        """Answer one prompt.
+
+        Raises:
+            BackendError: whatever stands in the answer's place.
+        """
+        [answered] = self.complete_batch([prompt])
+        if isinstance(answered, BackendError):
+            raise answered
+        return answered
+
+
+class WrappedBackend(BatchBackend):
+    """What adds something to another backend, under that one's name.
+
+    Args:
+        inner: the one that answers.
+    """
+
+    def __init__(self, inner: Backend) -> None:
+        self.inner = inner
+
+    @property
+    def name(self) -> str:
+        """The inner backend's."""
+        return self.inner.name
+
+    @property
+    def varies(self) -> bool:
+        """The inner backend's."""
+        return self.inner.varies
+
+    @property
+    def structure(self) -> Structure | None:
+        """The inner backend's."""
+        return self.inner.structure if isinstance(self.inner, BatchBackend) else None
+
+    def close(self) -> None:
+        """Close the inner backend."""
+        self.inner.close()
+
+
+def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered]:
+    """Answer prompts by any backend; after an outage the rest of a batch is not tried."""
+    if isinstance(backend, BatchBackend):
+        return backend.complete_batch(prompts)
+    answered: list[Answered] = []
+    for position, prompt in enumerate(prompts):
+        try:
+            answered.append(backend.complete(prompt))
+        except BackendUnavailable as outage:
+            return [*answered, *[outage] * (len(prompts) - position)]
+        except BackendError as error:
+            answered.append(error)
+    return answered
 
 
 class ScriptedBackend:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
-from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.models.trace import Completion, Prompt
 
+Key = tuple[object, ...]
 
-class CachedBackend:
+
+class CachedBackend(WrappedBackend):
     """A backend that remembers its latest answers.
 
     The key is the text of the prompt's messages, and the draw where the inner backend varies by
@@ -20,34 +23,36 @@ class CachedBackend:
     """
 
     def __init__(self, inner: Backend, capacity: int = 4096) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._capacity = capacity
-        self._answers: OrderedDict[tuple[object, ...], Completion] = OrderedDict()
+        self._answers: OrderedDict[Key, Completion] = OrderedDict()
 
-    @property
-    def name(self) -> str:
-        """The inner backend's."""
-        return self.inner.name
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        """Answer, from memory where possible; equal prompts of a batch are asked once."""
+        keys = [self._key(prompt) for prompt in prompts]
+        found = {key: self._recall(key) for key in keys if key in self._answers}
+        wanted = {key: p for key, p in zip(keys, prompts, strict=True) if key not in found}
+        asked = complete_batch(self.inner, list(wanted.values())) if wanted else []
+        fresh = dict(zip(wanted, asked, strict=True))
+        answers: list[Answered] = []
+        for key in keys:
+            answered = found[key] if key in found else fresh[key]
+            answers.append(answered)
+            if key not in found and isinstance(answered, Completion):
+                found[key] = self._remember(key, answered)
+        return answers
 
-    @property
-    def varies(self) -> bool:
-        """The inner backend's."""
-        return self.inner.varies
-
-    def complete(self, prompt: Prompt) -> Completion:
-        """Answer, from memory where possible."""
+    def _key(self, prompt: Prompt) -> Key:
         contents = tuple(message.content for message in prompt.messages)
-        key = (*contents, prompt.draw) if self.varies else contents
-        if key in self._answers:
-            self._answers.move_to_end(key)
-            return self._answers[key]
-        completion = self.inner.complete(prompt)
+        return (*contents, prompt.draw) if self.varies else contents
+
+    def _recall(self, key: Key) -> Completion:
+        self._answers.move_to_end(key)
+        return self._answers[key]
+
+    def _remember(self, key: Key, completion: Completion) -> Completion:
         usage = completion.usage.model_copy(update={"cached": True})
-        self._answers[key] = completion.model_copy(update={"usage": usage})
+        again = self._answers[key] = completion.model_copy(update={"usage": usage})
         if len(self._answers) > self._capacity:
             self._answers.popitem(last=False)
-        return completion
-
-    def close(self) -> None:
-        """Close the inner backend."""
-        self.inner.close()
+        return again

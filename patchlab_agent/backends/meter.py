@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.models.trace import Completion, Prompt
 
 
@@ -30,36 +29,28 @@ class Spent:
             self.cache_hits += 1
             return
         self.calls += 1
-        self.seconds += seconds
+        self.seconds += seconds if usage.seconds is None else usage.seconds
         self.prompt_tokens += usage.prompt_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
         if usage.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + usage.cost_usd
 
 
-@dataclass
-class MeteredBackend:
+class MeteredBackend(WrappedBackend):
     """A backend that keeps the books of another.
 
     Args:
         inner: the one that answers.
-        clock: seconds, monotonic.
+        clock: seconds, monotonic; times the calls of a backend that does not.
+
+    Attributes:
+        spent: by purpose.
     """
 
-    inner: Backend
-    clock: Callable[[], float] = time.perf_counter
-    spent: defaultdict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
-    _purpose: str = "answer"
-
-    @property
-    def name(self) -> str:
-        """The inner backend's."""
-        return self.inner.name
-
-    @property
-    def varies(self) -> bool:
-        """The inner backend's."""
-        return self.inner.varies
+    def __init__(self, inner: Backend, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__(inner)
+        self.spent: defaultdict[str, Spent] = defaultdict(Spent)
+        self._clock = clock
 
     @property
     def calls(self) -> int:
@@ -70,22 +61,17 @@ class MeteredBackend:
         """Begin new books."""
         self.spent.clear()
 
-    @contextmanager
-    def purpose(self, name: str) -> Iterator[None]:
-        """Book the calls in this block under a name."""
-        before, self._purpose = self._purpose, name
-        try:
-            yield
-        finally:
-            self._purpose = before
-
-    def complete(self, prompt: Prompt) -> Completion:
-        """Answer, and count it."""
-        start = self.clock()
-        completion = self.inner.complete(prompt)
-        self.spent[self._purpose].add(completion, self.clock() - start)
-        return completion
-
-    def close(self) -> None:
-        """Close the inner backend."""
-        self.inner.close()
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        """Answer, and count each answer under its prompt's purpose."""
+        start = self._clock()
+        answers = complete_batch(self.inner, prompts)
+        booked = [
+            (prompt.purpose, answered)
+            for prompt, answered in zip(prompts, answers, strict=True)
+            if isinstance(answered, Completion)
+        ]
+        calls = sum(not answered.usage.cached for _, answered in booked)
+        each = (self._clock() - start) / max(1, calls)
+        for purpose, answered in booked:
+            self.spent[purpose].add(answered, each)
+        return answers

@@ -3,15 +3,123 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from patchlab_agent.settings import MAX_EXAMPLES, MAX_TOP_K
+from patchlab_agent.settings import (
+    MAX_CONCURRENCY,
+    MAX_EXAMPLES,
+    MAX_TOP_K,
+    REPLAY,
+    REPLAY_STORE,
+    AgentSettings,
+    Settings,
+    checked,
+)
+
+REAL = "A real model"
+"""The help's heading for what only a real model heeds."""
 
 Store = Annotated[Path, typer.Option(help="Folder of patches and traces.", metavar="FOLDER")]
 Skill = Annotated[str, typer.Option(help="Which installed skill to use.")]
-Backend = Annotated[str, typer.Option(help="The model: toy is a noisy parser that needs none.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What answers: toy, a noisy parser that needs no model; litellm, a real model; "
+        "replay, recorded answers of one."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="The real model, as litellm names it: ollama_chat/NAME, openai/NAME, "
+        "anthropic/NAME. Keys come from the environment.",
+        metavar="PROVIDER/NAME",
+        rich_help_panel=REAL,
+    ),
+]
+ApiBase = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of your own OpenAI-compatible or Ollama server.",
+        metavar="URL",
+        rich_help_panel=REAL,
+    ),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=2,
+        help="Of the model's sampling. Above 0 answers vary, and the gate asks five times.",
+        rich_help_panel=REAL,
+    ),
+]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens in one answer.", rich_help_panel=REAL)]
+SeedModel = Annotated[
+    int | None,
+    typer.Option(help="Of the model's sampling, where it takes one.", rich_help_panel=REAL),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(min=0.1, help="Seconds to wait for one answer.", rich_help_panel=REAL),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        help="Cassette to keep the model's answers in; what it holds is not asked again.",
+        metavar="FILE",
+        rich_help_panel=REAL,
+    ),
+]
+RecordNote = Annotated[
+    str,
+    typer.Option(
+        help="Goes into a new cassette: the model's file, quantization, server.",
+        metavar="TEXT",
+        rich_help_panel=REAL,
+    ),
+]
+Replay = Annotated[
+    Path | None,
+    typer.Option(
+        help="Cassette to answer from, without model or network; implies --backend replay.",
+        metavar="FILE",
+        show_default="the recorded run that comes with the package",
+        rich_help_panel=REAL,
+    ),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=MAX_CONCURRENCY,
+        help="Requests at a time, all answered from what was learned before the first of them.",
+    ),
+]
+Patcher = Annotated[
+    Literal["rules", "llm"],
+    typer.Option(help="Who proposes patches: the skill's rules, or the model itself."),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(min=1, help="End cleanly after so many model calls.", rich_help_panel=REAL),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        help="End cleanly once so many US dollars are spent.",
+        metavar="USD",
+        rich_help_panel=REAL,
+    ),
+]
+MaxTokensTotal = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="End cleanly once so many tokens went in and out.", rich_help_panel=REAL
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of the toy's mistakes and the generated requests.")]
 Noise = Annotated[
     float, typer.Option(min=0, max=1, help="The toy's chance of a mistake per field.")
@@ -28,3 +136,28 @@ Embedder = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def settings(kind: type[Settings], context: typer.Context) -> Settings:
+    """The settings that a command line asks for; what it leaves out has the settings' defaults.
+
+    `--replay FILE` alone asks for the backend of that name. A replay takes up the settings of the
+    run that was recorded, and a store of its own.
+
+    Raises:
+        UsageError: a value cannot be used.
+        InputError: a cassette cannot be used.
+    """
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) and source.name != "DEFAULT"
+    }
+    if "replay" in given:
+        given.setdefault("backend", REPLAY)
+    if given.get("backend") == REPLAY:
+        from patchlab_agent.wiring import recorded_settings
+
+        recorded = recorded_settings(given.get("skill", AgentSettings().skill), given.get("replay"))
+        given = {**recorded, "store": REPLAY_STORE, **given}
+    return checked(kind, given)

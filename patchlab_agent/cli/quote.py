@@ -11,7 +11,7 @@ import typer
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json
 from patchlab_agent.errors import InputError
-from patchlab_agent.settings import DEFAULT_STORE, AgentSettings, agent_settings
+from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
 
 
 def quote(
+    context: typer.Context,
     text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
     backend: options.Backend = _DEFAULT.backend,
     seed: options.Seed = _DEFAULT.seed,
@@ -30,6 +31,15 @@ def quote(
     examples: options.Examples = _DEFAULT.examples,
     store: options.Store = DEFAULT_STORE,
     embedder: options.Embedder = None,
+    model: options.Model = None,
+    api_base: options.ApiBase = None,
+    temperature: options.Temperature = _DEFAULT.temperature,
+    max_tokens: options.MaxTokens = _DEFAULT.max_tokens,
+    seed_model: options.SeedModel = None,
+    timeout: options.Timeout = _DEFAULT.timeout,
+    record: options.Record = None,
+    record_note: options.RecordNote = "",
+    replay: options.Replay = None,
     skill: options.Skill = _DEFAULT.skill,
     as_json: options.Json = False,
 ) -> None:
@@ -44,16 +54,7 @@ def quote(
     """
     request = _read_stdin() if text == "-" else text
     check_request(request)
-    settings = agent_settings(
-        skill=skill,
-        backend=backend,
-        seed=seed,
-        noise=noise,
-        top_k=top_k,
-        examples=examples,
-        store=store,
-        embedder=embedder,
-    )
+    settings = options.settings(AgentSettings, context)
     from patchlab_agent.models.trace import trace_name
     from patchlab_agent.wiring import lab_of
 

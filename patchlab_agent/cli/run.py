@@ -9,14 +9,21 @@ import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import (
+    err,
     is_interactive,
     knows_unicode,
     out,
     print_json,
     progress,
 )
-from patchlab_agent.errors import BackendUnavailable, UsageError
-from patchlab_agent.settings import DEFAULT_RUNS, DEFAULT_STORE, AgentSettings, RunSettings
+from patchlab_agent.errors import PartialRun, UsageError
+from patchlab_agent.settings import (
+    DEFAULT_RUNS,
+    DEFAULT_STORE,
+    REPLAY_STORE,
+    AgentSettings,
+    RunSettings,
+)
 
 if TYPE_CHECKING:
     from patchlab_agent.models.report import RunReport
@@ -27,6 +34,7 @@ _DEFAULT = AgentSettings()
 
 
 def run(
+    context: typer.Context,
     backend: options.Backend = _DEFAULT.backend,
     runs: Annotated[
         int | None,
@@ -43,6 +51,8 @@ def run(
     ] = 40,
     top_k: options.TopK = _DEFAULT.top_k,
     examples: options.Examples = _DEFAULT.examples,
+    concurrency: options.Concurrency = _DEFAULT.concurrency,
+    patcher: options.Patcher = _DEFAULT.patcher,
     requests: Annotated[
         Path | None,
         typer.Option(
@@ -70,41 +80,48 @@ def run(
             metavar="N",
         ),
     ] = 0,
+    model: options.Model = None,
+    api_base: options.ApiBase = None,
+    temperature: options.Temperature = _DEFAULT.temperature,
+    max_tokens: options.MaxTokens = _DEFAULT.max_tokens,
+    seed_model: options.SeedModel = None,
+    timeout: options.Timeout = _DEFAULT.timeout,
+    max_calls: options.MaxCalls = None,
+    max_cost: options.MaxCost = None,
+    max_tokens_total: options.MaxTokensTotal = None,
+    record: options.Record = None,
+    record_note: options.RecordNote = "",
+    replay: options.Replay = None,
     skill: options.Skill = _DEFAULT.skill,
     as_json: options.Json = False,
 ) -> None:
     """Run requests, learn from the failures, and report what that was worth.
 
-    A second run on the same store continues with what was learned.
+    A second run on the same store continues with what was learned. A replay takes up the settings
+    of the run that was recorded, as far as none are given, and starts a store of its own anew.
 
     Examples:
         patchlab-agent run --backend toy
+
+        patchlab-agent run --backend replay
+
+        patchlab-agent run --backend litellm --model ollama_chat/qwen2.5-coder:1.5b --runs 50
 
         patchlab-agent run --runs 200 --verbose --store /tmp/lab
 
         patchlab-agent run --requests mine.csv --json > report.json
     """
-    settings = RunSettings(
-        skill=skill,
-        backend=backend,
-        seed=seed,
-        noise=noise,
-        top_k=top_k,
-        examples=examples,
-        store=store,
-        embedder=embedder,
-        runs=runs,
-        golden=golden,
-        requests=requests,
-    )
+    settings = options.settings(RunSettings, context)
+    if settings.store == REPLAY_STORE:
+        fresh = yes = True
     _refuse_contradictions(as_json, verbose, trace)
     report = _run(settings, fresh, yes, show, _Printer(verbose, trace))
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
         _print(report)
-    if report.stopped:
-        raise BackendUnavailable(f"{report.stopped} The report is of what was done before.")
+    if report.stopped is not None and report.stopped.kind != "budget":
+        raise PartialRun(f"{report.stopped.reason} The report is of what was done before.")
 
 
 def _refuse_contradictions(as_json: bool, verbose: bool, trace: int) -> None:
@@ -121,7 +138,10 @@ def _run(settings: RunSettings, fresh: bool, yes: bool, show: int, printer: _Pri
         _start_over(settings.store, yes)
     with lab_of(settings) as lab:
         runner = Runner(lab, settings, cases)
-        return printer.watch(runner, show)
+        report = printer.watch(runner, show)
+        if lab.recording is not None:
+            err().print(lab.recording.summary, markup=False, soft_wrap=True)
+        return report
 
 
 def _start_over(store: Path, yes: bool) -> None:

@@ -19,6 +19,10 @@ class Fix(Frozen):
     """
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
+    is_rule: ClassVar[bool] = True
+    """Whether the fix is said as a rule beside the request; one that is not is only shown."""
+    decides: ClassVar[tuple[str, ...]] = ()
+    """The quote's fields that it has a say in."""
 
     kind: str
 
@@ -104,18 +108,26 @@ class Provenance(Frozen):
 
 
 class PairedResult(Frozen):
-    """One test's answers without and with the patch, draw by draw under the same noise."""
+    """One test's answers without and with the patch, draw by draw under the same noise.
+
+    Where every answer with the patch is right, those without it are not asked for.
+    """
 
     role: Role
     request: str
-    draws: int = Field(description="paired draws that were run")
-    passed_before: int = Field(description="draws right without the patch")
+    draws: int = Field(
+        description="paired draws that were run; 0 where the patch does not change the prompt"
+    )
+    passed_before: int | None = Field(
+        description="draws right without the patch; None where they could not matter"
+    )
     passed_after: int = Field(description="draws right with the patch")
     broken: int = Field(description="draws right without and wrong with the patch")
     changed: int = Field(description="draws whose quote differs at all")
     misled: int = Field(
         default=0,
-        description="draws that were wrong and give an expected field another wrong value",
+        description="draws that were wrong and give a field that the patch decides another "
+        "wrong value",
     )
 
 
@@ -142,7 +154,11 @@ class GateReport(Frozen):
     results: tuple[PairedResult, ...] = ()
     suite_size: int = Field(description="cases in the regression suite")
     suite_touched: int = Field(description="suite cases in which the trigger occurs")
-    calls: int = Field(description="model calls the decision cost")
+    calls: int = Field(description="answers that were needed; those known from before included")
+    full_calls: int = Field(
+        description="answers that every test and every case of the suite, without and with the "
+        "patch, would have needed"
+    )
     false_accept_rate: float = Field(
         description="estimated chance that a failure born of noise alone passes; 0 of no pairs"
     )

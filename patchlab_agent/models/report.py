@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
@@ -136,6 +138,31 @@ class Cost(Frozen):
     cost_usd: float | None = Field(description="None where the backend names no price")
 
 
+class PromptTokens(Frozen):
+    """Median prompt tokens per request, over the run and the golden set."""
+
+    baseline: float = Field(description="of the prompt with nothing learned in it")
+    patched: float
+    growth: float = Field(description="(patched - baseline) / baseline")
+
+
+class GateCalls(Frozen):
+    """What the gate asked the model, and what it did not need to ask."""
+
+    asked: int = Field(description="calls made")
+    full: int = Field(
+        description="calls of a gate that asks every test and every case of the suite, without "
+        "and with the patch, for every draw"
+    )
+
+
+class Stop(Frozen):
+    """Why a run ended before its time."""
+
+    kind: Literal["outage", "budget", "refused"]
+    reason: str
+
+
 class Highlight(Frozen):
     """A request that patches turned from wrong to right, or the other way."""
 
@@ -163,7 +190,8 @@ class RunReport(Frozen):
     settings: JsonObject
     continued_from: int = Field(description="active patches at the start")
     runs: int = Field(description="runs done")
-    stopped: str | None = Field(description="why the run ended before its time, or None")
+    stopped: Stop | None = Field(description="why the run ended before its time, or None")
+    structure: str | None = Field(description="how a real model was held to the answer's form")
     overall: Comparison
     recent: Comparison = Field(description="the last runs")
     curve: tuple[CurvePoint, ...]
@@ -172,5 +200,7 @@ class RunReport(Frozen):
     highlights: tuple[Highlight, ...]
     golden: GoldenReport | None
     cost: tuple[Cost, ...]
+    prompt_tokens: PromptTokens | None = Field(description="None where the backend counts none")
+    gate_calls: GateCalls
     store: str
     timing: Timing

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
 
 from patchlab_agent.models.base import Frozen, JsonObject, Quote
 from patchlab_agent.models.patch import Fix, Patch, PatchEvent
+
+Number = TypeVar("Number", int, float)
 
 INVALID_RESPONSE = "invalid_response"
 """The label of an answer that could not be used at all; the same for every skill."""
@@ -30,6 +32,15 @@ class Prompt(Frozen):
     draw: str = Field(
         description="names the sample: a backend that varies answers alike for the same draw"
     )
+    request: str = Field(
+        default="", description="what the prompt is about, to name it to people; no model sees it"
+    )
+    purpose: str = Field(
+        default="answer", description="what the call is booked under; no model sees it"
+    )
+    stable: int = Field(
+        default=1, description="how many of the messages, from the first, all requests share"
+    )
 
     @property
     def system(self) -> str:
@@ -38,8 +49,13 @@ class Prompt(Frozen):
 
     @property
     def user(self) -> str:
-        """The part that changes with the request."""
+        """The last turn, which asks."""
         return self.messages[-1].content
+
+    @property
+    def changing(self) -> str:
+        """All that is of this request alone, as it reads from top to bottom."""
+        return "\n".join(message.content for message in self.messages[self.stable :])
 
 
 class Usage(Frozen):
@@ -48,7 +64,22 @@ class Usage(Frozen):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None
-    cached: bool = False
+    seconds: float | None = Field(default=None, description="how long the call took")
+    cached: bool = Field(default=False, description="known from before: it cost nothing")
+
+    def __add__(self, other: Usage) -> Usage:
+        """What two calls for one answer came to."""
+        return Usage(
+            prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
+            cost_usd=_sum(self.cost_usd, other.cost_usd),
+            seconds=_sum(self.seconds, other.seconds),
+            cached=self.cached and other.cached,
+        )
+
+
+def _sum(one: Number | None, other: Number | None) -> Number | None:
+    return other if one is None else one if other is None else one + other
 
 
 class Completion(Frozen):
@@ -56,6 +87,7 @@ class Completion(Frozen):
 
     text: str
     usage: Usage = Usage()
+    cut_off: bool = Field(default=False, description="the token limit ended it")
 
 
 class Feedback(Frozen):
@@ -82,11 +114,14 @@ OK = Feedback()
 
 
 class Example(Frozen):
-    """A request with an answer that was right, to be shown in a prompt."""
+    """A request with the right answer, to be shown in a prompt as an earlier turn."""
 
-    id: str
+    id: str = ""
     request: str
     answer: JsonObject
+    rules: tuple[SerializeAsAny[Fix], ...] = Field(
+        default=(), description="rules shown beside its request"
+    )
 
 
 class Retrieved(Frozen):
@@ -114,20 +149,26 @@ class Context(Frozen):
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
-        """What goes into the prompt, in its order."""
-        return (*(patch.fix for patch in self.applied), *self.given)
+        """What goes into the prompt: in one order, wherever it comes from.
+
+        So what was learned makes the same prompt as the same rules given, and an answer to one
+        is an answer to the other.
+        """
+        fixes = (*(patch.fix for patch in self.applied), *self.given)
+        return tuple(sorted(fixes, key=lambda fix: fix.slot))
 
 
 class Attempt(Frozen):
     """One prompt, its raw answer, and what the skill made of it."""
 
-    user_prompt: str
+    user_prompt: str = Field(description="the changing part of the prompt")
     system_digest: str = Field(description="names the stable part of the prompt")
     raw: str
     answer: JsonObject | None = Field(default=None, description="the answer as the model gave it")
     quote: Quote | None = Field(default=None, description="the answer, computed and validated")
     problem: str = Field(default="", description="why there is no quote")
-    usage: Usage = Usage()
+    repairs: int = Field(default=0, description="further turns that asked for a usable answer")
+    usage: Usage = Field(default=Usage(), description="of all turns together")
 
 
 class Judged(Frozen):

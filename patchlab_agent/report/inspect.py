@@ -66,9 +66,10 @@ def _gate_table(gate: GateReport) -> Table:
         ),
         title_justify="left",
         caption=(
-            f"Right draws without and with the patch; {gate.suite_touched} of {gate.suite_size} "
-            f"suite cases hold the trigger; {gate.calls} calls; estimated chance that noise alone "
-            f"passes: {fmt.percent(gate.false_accept_rate)}."
+            "Right draws without and with the patch, as far as they matter; "
+            f"{gate.suite_touched} of {gate.suite_size} suite cases hold the trigger; "
+            f"{gate.calls} answers; estimated chance that noise alone passes: "
+            f"{fmt.percent(gate.false_accept_rate)}."
         ),
         caption_justify="left",
     )
@@ -78,11 +79,15 @@ def _gate_table(gate: GateReport) -> Table:
         table.add_row(
             str(result.role),
             fmt.literal(result.request),
-            f"{result.passed_before}/{result.draws}",
-            f"{result.passed_after}/{result.draws}",
+            _share(result.passed_before, result.draws),
+            _share(result.passed_after, result.draws),
             str(result.broken),
         )
     return table
+
+
+def _share(right: int | None, draws: int) -> str:
+    return fmt.NOTHING if right is None or draws == 0 else f"{right}/{draws}"
 
 
 def trace_table(traces: Iterable[Trace]) -> Table:

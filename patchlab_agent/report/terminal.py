@@ -85,7 +85,9 @@ def _headline(report: RunReport) -> Panel:
         start,
     ]
     if report.stopped:
-        lines.append(f"It ended early: {report.stopped} What was learned is kept.")
+        lines.append(f"It ended early: {report.stopped.reason} What was learned is kept.")
+    if report.structure:
+        lines.append(f"The model is held to the answer's form by: {report.structure}.")
     lines.append(_verdict(report))
     return Panel(Text("\n".join(lines)), title="PatchLab", title_align="left")
 
@@ -266,5 +268,20 @@ def _cost(report: RunReport) -> Table:
             fmt.money(cost.cost_usd),
             fmt.milliseconds(report.timing.seconds_per_call.get(cost.purpose)),
         )
-    table.caption = f"{report.timing.seconds:.1f} s in all."
+    table.caption = "\n".join(_notes(report))
     return table
+
+
+def _notes(report: RunReport) -> Iterator[str]:
+    yield f"{report.timing.seconds:.1f} s in all."
+    if tokens := report.prompt_tokens:
+        yield (
+            f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "
+            f"{tokens.patched:,.0f} with patches ({tokens.growth:+.0%})."
+        )
+    gate = report.gate_calls
+    if gate.full:
+        yield (
+            f"Gate: {gate.asked:,} calls of {gate.full:,} that asking every test and the whole "
+            f"suite\nfor each patch would take ({gate.asked / gate.full:.0%})."
+        )

@@ -3,15 +3,100 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import Example
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rules import ExampleFix
-from patchlab_agent.shipping.schema import Answer
+from patchlab_agent.shipping.rules import ExampleFix, RuleBook, SubjectFix
+from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
 from patchlab_agent.text import words
 
 MAX_UNEXPLAINED_WORDS = 3
 MAX_UNEXPLAINED_LETTERS = 24
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a plain request names, as it is written."""
+
+    weight: float = 3.0
+    unit: str = "kg"
+    item: str = "books"
+    parcel: str = "box"
+    destination: str = "us"
+
+    def __str__(self) -> str:
+        return f"Ship {self.weight:g} {self.unit} {self.item} {self.parcel} to {self.destination}"
+
+
+def looked_up(named: Named, book: RuleBook, asked: Iterable[Declaration] = ()) -> Answer:
+    """The right answer to a request, by a rule book and what the sender asks for."""
+    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = None
+    if book.prohibits(named.item):
+        refusal = Refusal.PROHIBITED
+    elif named.destination in book.embargoes:
+        refusal = Refusal.EMBARGO
+    return Answer(
+        weight=named.weight,
+        unit=named.unit,
+        kg_per_unit=book.units.get(named.unit),
+        item=named.item,
+        category=book.items.get(named.item),
+        parcel=named.parcel,
+        parcel_limit_kg=book.parcels.get(named.parcel),
+        parcel_takes_liquids=named.parcel in book.liquids,
+        destination=named.destination,
+        country=book.destinations.get(named.destination),
+        declarations=tuple(dict.fromkeys((*book.declarations(named.item), *asked))),
+        refusal=refusal,
+    )
+
+
+def demonstrations(known: RuleBook) -> tuple[Example, ...]:
+    """What every prompt shows: plain, with declarations, with unknown things, and refusals."""
+    shown: tuple[tuple[str, Named, tuple[Declaration, ...]], ...] = (
+        ("Ship 2.5 kg books box to Germany", Named(2.5, destination="germany"), ()),
+        (
+            "please send a pallet with 400 grams of paint, insured, to Japan",
+            Named(400.0, "grams", "paint", "pallet", "japan"),
+            (Declaration.INSURANCE,),
+        ),
+        ("to Atlantis: 3 oz kites, tin", Named(3.0, "oz", "kites", "tin", "atlantis"), ()),
+        ("Iran <- 12g shoes envelope", Named(12.0, "g", "shoes", "envelope", "iran"), ()),
+        ("weapon, 2 kg, sack, to Italy", Named(2.0, "kg", "weapon", "sack", "italy"), ()),
+    )
+    return tuple(
+        Example(request=request, answer=looked_up(named, known, asked).model_dump(mode="json"))
+        for request, named, asked in shown
+    )
+
+
+def worked_examples(fixes: Sequence[Fix], known: RuleBook) -> Iterator[Example]:
+    """One example for each thing that fixes speak of, answered as all its rules say.
+
+    The rules stand beside the example's request as they will stand beside the real one: that is
+    how a small model is brought to follow them.
+    """
+    subjects: dict[tuple[str, str], list[SubjectFix]] = {}
+    for fix in fixes:
+        if isinstance(fix, ExampleFix):
+            yield Example(request=fix.request, answer=fix.answer.model_dump(mode="json"))
+        elif isinstance(fix, SubjectFix):
+            subjects.setdefault((fix.request_slot, fix.about), []).append(fix)
+    for (slot, subject), rules in subjects.items():
+        book = known.copy()
+        for rule in rules:
+            book.add(rule)
+        named = replace(Named(), **{slot: subject})  # type: ignore[arg-type]  # no weight
+        yield Example(
+            request=str(named),
+            answer=looked_up(named, book).model_dump(mode="json"),
+            rules=tuple(rules),
+        )
 
 
 def number_example(word: str, value: float) -> ExampleFix:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import GateCase, Role
+from patchlab_agent.models.patch import GateCase, Patch, Provenance, Role
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.rules import ShippingFix
 from patchlab_agent.text import occurs
 
@@ -24,6 +25,17 @@ _COMMON = (
     {"unit": "kg", "item": "toys", "parcel": "box", "destination": "Japan"},
 )
 _COUNTRIES = {"US": "US", "Germany": "DE", "Japan": "JP"}
+
+
+def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -> Patch:
+    """The patch that a failure teaches, with its tests."""
+    return Patch(
+        skill="shipping",
+        trigger=trigger,
+        fix=fix,
+        tests=tuple(gate_cases(fix, trigger, trace.request)),
+        provenance=Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump()),
+    )
 
 
 def gate_cases(fix: ShippingFix, trigger: str, failing: str) -> Iterator[GateCase]:

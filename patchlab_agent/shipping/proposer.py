@@ -14,11 +14,11 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from patchlab_agent.models.patch import Patch, Proposal, Provenance, close
+from patchlab_agent.models.patch import Proposal, close
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.examples import number_example
-from patchlab_agent.shipping.gate_cases import gate_cases
+from patchlab_agent.shipping.gate_cases import patch_of
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -65,17 +65,7 @@ class ShippingProposer:
             return Proposal(reason=str(reason))
         except ValidationError as error:
             return Proposal(reason=f"the feedback makes no fix: {error.errors()[0]['msg']}")
-        return Proposal(patch=_patch(trace, feedback, fix, trigger))
-
-
-def _patch(trace: Trace, feedback: Feedback, fix: ShippingFix, trigger: str) -> Patch:
-    return Patch(
-        skill="shipping",
-        trigger=trigger,
-        fix=fix,
-        tests=tuple(gate_cases(fix, trigger, trace.request)),
-        provenance=Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump()),
-    )
+        return Proposal(patch=patch_of(fix, trigger, trace, feedback))
 
 
 class _Failure:

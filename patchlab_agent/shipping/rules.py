@@ -33,8 +33,14 @@ CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Slot = Literal["unit", "parcel", "destination", "item", "weight"]
 
 
-class _ShippingFix(Fix):
-    """What the proposer's tests need to know of a fix."""
+class SubjectFix(Fix):
+    """A fix of this skill, with what its tests and its worked example need to know of it."""
+
+    @property
+    def about(self) -> str:
+        """The word or phrase that the fix speaks of."""
+        name = next(name for name in self.subject_fields if name not in {"rule", "demand"})
+        return str(getattr(self, name))
 
     @property
     def request_slot(self) -> Slot:
@@ -47,10 +53,11 @@ class _ShippingFix(Fix):
         raise NotImplementedError
 
 
-class UnitFix(_ShippingFix):
+class UnitFix(SubjectFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
+    decides: ClassVar = ("kg_per_unit", "weight_kg")
     kind: Literal["unit"] = "unit"
     unit: Phrase
     kg_per_unit: Kilograms
@@ -66,10 +73,11 @@ class UnitFix(_ShippingFix):
         return {"kg_per_unit": self.kg_per_unit}
 
 
-class ParcelFix(_ShippingFix):
+class ParcelFix(SubjectFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
+    decides: ClassVar = ("parcel", "parcel_limit_kg")
     kind: Literal["parcel"] = "parcel"
     parcel: Phrase
     limit_kg: Kilograms
@@ -85,10 +93,11 @@ class ParcelFix(_ShippingFix):
         return {"parcel": self.parcel, "parcel_limit_kg": self.limit_kg}
 
 
-class DestinationFix(_ShippingFix):
+class DestinationFix(SubjectFix):
     """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
 
     subject_fields: ClassVar = ("alias",)
+    decides: ClassVar = ("destination", "country")
     kind: Literal["destination"] = "destination"
     alias: Phrase
     country: CountryCode
@@ -104,10 +113,11 @@ class DestinationFix(_ShippingFix):
         return {"country": self.country}
 
 
-class ItemFix(_ShippingFix):
+class ItemFix(SubjectFix):
     """An item with its category."""
 
     subject_fields: ClassVar = ("item",)
+    decides: ClassVar = ("item", "category")
     kind: Literal["item"] = "item"
     item: Phrase
     category: Phrase
@@ -126,10 +136,11 @@ class ItemFix(_ShippingFix):
 Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
 
 
-class RestrictionFix(_ShippingFix):
+class RestrictionFix(SubjectFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
+    decides: ClassVar = ("declarations", "refusal")
     kind: Literal["restriction"] = "restriction"
     item: Phrase
     demand: Demand
@@ -149,10 +160,11 @@ class RestrictionFix(_ShippingFix):
         )
 
 
-class EmbargoFix(_ShippingFix):
+class EmbargoFix(SubjectFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
+    decides: ClassVar = ("refusal",)
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
 
@@ -167,10 +179,11 @@ class EmbargoFix(_ShippingFix):
         return {"refusal": "embargo_destination"}
 
 
-class LiquidsFix(_ShippingFix):
+class LiquidsFix(SubjectFix):
     """A parcel type that may carry liquids."""
 
     subject_fields: ClassVar = ("parcel",)
+    decides: ClassVar = ("parcel_takes_liquids", "refusal")
     kind: Literal["liquids"] = "liquids"
     parcel: Phrase
 
@@ -185,10 +198,11 @@ class LiquidsFix(_ShippingFix):
         return {"parcel": self.parcel, "parcel_takes_liquids": True}
 
 
-class RevokedFix(_ShippingFix):
+class RevokedFix(SubjectFix):
     """A rule that no longer holds for its subject: an item, a destination or a parcel."""
 
     subject_fields: ClassVar = ("rule", "subject")
+    decides: ClassVar = ("parcel_takes_liquids", "refusal")
     kind: Literal["revoked"] = "revoked"
     rule: Literal["prohibited", "embargo", "liquids"]
     subject: Phrase
@@ -211,10 +225,12 @@ class RevokedFix(_ShippingFix):
         return {"refusal": None}
 
 
-class ExampleFix(_ShippingFix):
+class ExampleFix(SubjectFix):
     """A request with the right answer, for what no rule can say."""
 
     subject_fields: ClassVar = ("request",)
+    is_rule: ClassVar = False
+    decides: ClassVar = ("weight", "weight_kg")
     kind: Literal["example"] = "example"
     request: str = Field(min_length=1, max_length=200)
     answer: Answer

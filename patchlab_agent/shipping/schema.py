@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -37,6 +37,8 @@ class Refusal(StrEnum):
 
 LIQUID = "liquid"
 """The category that only certain parcels take."""
+
+Form = TypeVar("Form", bound=Frozen)
 
 MAX_TEXT = 80
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
@@ -92,16 +94,25 @@ class ShippingQuote(Frozen):
 
 
 def parse_answer(text: str) -> Answer:
+    """Read a model's answer.
+
+    Raises:
+        InvalidAnswer: the text holds none of the right form.
+    """
+    return parse_object(text, Answer)
+
+
+def parse_object(text: str, kind: type[Form]) -> Form:
     """Read the one JSON object in a completion, which may stand in a fenced block.
 
     Raises:
-        InvalidAnswer: there is none, or it has not the form of `Answer`.
+        InvalidAnswer: there is none, or it has not the form asked for.
     """
     found = re.search(r"\{.*\}", text, re.DOTALL)
     if found is None:
         raise InvalidAnswer("the answer holds no JSON object")
     try:
-        return Answer.model_validate(json.loads(found.group()))
+        return kind.model_validate(json.loads(found.group()))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "answer"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from patchlab_agent.resources import resource
+from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
@@ -18,4 +20,6 @@ def shipping() -> Skill:
         proposer=ShippingProposer(),
         world=ShippingWorld(),
         backends={"toy": ToyBackend},
+        model_proposer=ModelProposer,
+        cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )

@@ -9,8 +9,8 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.resources import resource
-from patchlab_agent.shipping.examples import is_plain
-from patchlab_agent.shipping.rules import ExampleFix, parse_fix
+from patchlab_agent.shipping.examples import demonstrations, is_plain, worked_examples
+from patchlab_agent.shipping.rules import RuleBook, parse_fix
 from patchlab_agent.shipping.schema import (
     Answer,
     Refusal,
@@ -32,6 +32,8 @@ class ShippingTask:
 
     def __init__(self, known_rules: Sequence[Fix]) -> None:
         self.known_rules = tuple(known_rules)
+        self._known = RuleBook.of(self.known_rules)
+        self.demonstrations = demonstrations(self._known)
         self.prompts: Path = resource("prompts", "shipping")
         self.answer_schema: JsonObject = Answer.model_json_schema()
 
@@ -53,12 +55,9 @@ class ShippingTask:
         """
         return parse_fix(data)
 
-    def example_of(self, fix: Fix) -> Example | None:
-        """The example in an example fix; rules have none."""
-        if not isinstance(fix, ExampleFix):
-            return None
-        answer = fix.answer.model_dump(mode="json")
-        return Example(id="", request=fix.request, answer=answer)
+    def examples_of(self, fixes: Sequence[Fix]) -> tuple[Example, ...]:
+        """A worked example of each thing that the fixes speak of, by them and the known rules."""
+        return tuple(worked_examples(fixes, self._known))
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Only requests whose words the answer accounts for, but for a few."""

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.models.trace import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused
 
 OUTAGE = BackendUnavailable("The model cannot be reached; try again later.")
+STOP = {"kind": "outage", "reason": str(OUTAGE)}
 Breaks = Callable[[Callable[[Prompt], bool], BaseException], None]
 
 
@@ -38,7 +39,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
     def set_up(when: Callable[[Prompt], bool], error: BaseException) -> None:
         backend = _Breaking()
         backend.breaks, backend.error = when, error
-        monkeypatch.setattr("patchlab_agent.wiring._simulated", lambda *_: backend)
+        monkeypatch.setattr("patchlab_agent.wiring.backend_of", lambda *_: backend)
 
     return set_up
 
@@ -61,7 +62,7 @@ def _traces(cli: Cli) -> int:
 def test_an_outage_in_the_stream_keeps_and_reports_what_was_done(cli: Cli, breaks: Breaks) -> None:
     breaks(at("run-0001:7"), OUTAGE)
     result = cli(*RUN)
-    assert result.code == 5
+    assert result.code == 9
     assert result.err == f"Error: {OUTAGE} The report is of what was done before.\n"
     assert "run-0001: 7 requests" in result.text
     assert f"It ended early: {OUTAGE} What was learned is kept." in result.text
@@ -73,36 +74,51 @@ def test_an_outage_in_the_stream_keeps_and_reports_what_was_done(cli: Cli, break
 def test_json_of_an_outage_says_why_it_stopped(cli: Cli, breaks: Breaks) -> None:
     breaks(at("run-0001:7"), OUTAGE)
     result = cli(*RUN, "--json")
-    assert result.code == 5
-    assert (result.json["runs"], result.json["stopped"]) == (7, str(OUTAGE))
+    assert result.code == 9
+    assert (result.json["runs"], result.json["stopped"]) == (7, STOP)
     assert result.json["golden"] is None
     assert sum(c["patched"] for c in result.json["clusters"]) <= 7
     assert json.loads(Path("s/runs/run-0001.json").read_text("utf-8")) == result.json
 
 
-def test_an_outage_from_the_start_reports_nothing_done(cli: Cli, breaks: Breaks) -> None:
+def test_an_outage_from_the_start_reports_nothing(cli: Cli, breaks: Breaks) -> None:
     breaks(at(""), OUTAGE)
-    result = cli(*RUN)
-    assert result.code == 5
-    assert "run-0001: 0 requests" in result.text
-    assert "No request was run." in result.text
+    assert_refused(cli(*RUN), 5, str(OUTAGE))
+    assert_refused(cli(*RUN, "--json"), 5, str(OUTAGE))
+    assert not list(Path("s/runs").glob("*.json"))
     assert cli("traces", "list", "--store", "s").out == "No trace yet.\n"
     assert cli("patches", "list", "--store", "s").out == "No such patch.\n"
 
 
 def test_an_outage_in_the_gate_decides_nothing(cli: Cli, breaks: Breaks) -> None:
     breaks(at("gate:"), OUTAGE)
-    result = cli(*RUN)
-    assert result.code == 5
-    assert "It ended early" in result.text
+    assert_refused(cli(*RUN), 5, str(OUTAGE))
     assert cli("patches", "list", "--store", "s", "--json").json == []
+
+
+def test_an_outage_in_a_later_gate_keeps_what_was_decided(cli: Cli, breaks: Breaks) -> None:
+    seen: set[str] = set()
+
+    def in_the_gate_of_a_later_run(prompt: Prompt) -> bool:
+        seen.add(prompt.draw)
+        return prompt.draw.startswith("gate:") and "run-0001:7" in seen
+
+    breaks(in_the_gate_of_a_later_run, OUTAGE)
+    result = cli(*RUN, "--json")
+    assert result.code == 9
+    assert result.json["stopped"] == STOP
+    assert 7 <= result.json["runs"] < 20
+    # The request in whose gate it happened is judged and kept, and not counted as done.
+    assert _traces(cli) == result.json["runs"] + 1
+    decided = cli("patches", "list", "--store", "s", "--json").json
+    assert len(decided) == result.json["patches"]["created"] > 0
 
 
 def test_an_outage_on_the_golden_set_keeps_the_whole_stream(cli: Cli, breaks: Breaks) -> None:
     breaks(at("golden"), OUTAGE)
     result = cli(*RUN, "--json")
-    assert result.code == 5
-    assert (result.json["runs"], result.json["stopped"]) == (20, str(OUTAGE))
+    assert result.code == 9
+    assert (result.json["runs"], result.json["stopped"]) == (20, STOP)
     assert result.json["golden"] is None
     assert _traces(cli) == 20
 
@@ -120,9 +136,25 @@ def test_after_an_outage_the_store_can_be_used(cli: Cli, breaks: Breaks) -> None
 
 
 def test_a_refused_call_ends_the_run_with_its_reason(cli: Cli, breaks: Breaks) -> None:
-    breaks(at("run-0001:7"), BackendError("The model does not take this prompt; shorten it."))
-    assert_refused(cli(*RUN), 5, "does not take this prompt")
+    refusal = BackendError("The model does not take this prompt; shorten it.")
+    breaks(at("run-0001:7"), refusal)
+    result = cli(*RUN, "--json")
+    assert result.code == 9
+    assert result.err == f"Error: {refusal} The report is of what was done before.\n"
+    assert result.json["stopped"] == {"kind": "refused", "reason": str(refusal)}
     assert _traces(cli) == 7
+
+
+@pytest.mark.parametrize(("when", "runs"), [("", 0), ("run-0001:7", 7)])
+def test_a_budget_that_is_spent_is_an_end_that_was_asked_for(
+    cli: Cli, breaks: Breaks, when: str, runs: int
+) -> None:
+    breaks(at(when), BudgetReached("The 99 calls are spent."))
+    result = cli(*RUN, "--json")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["stopped"] == {"kind": "budget", "reason": "The 99 calls are spent."}
+    assert (result.json["runs"], result.json["golden"]) == (runs, None)
+    assert _traces(cli) == runs
 
 
 def test_an_outage_leaves_a_quote_unanswered_and_unstored(

@@ -44,6 +44,8 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
         "top_k": 2,
         "examples": 1,
         "embedder": "hashing",
+        "patcher": "rules",
+        "concurrency": 1,
         "runs": 4,
         "golden": 3,
     }

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.agent import EMPTY, Agent
+from patchlab_agent.agent import EMPTY, Agent, Question
+from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendError, InputError
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.trace import Completion, Context, Example, Prompt
+from patchlab_agent.models.trace import Attempt, Completion, Context, Example, Prompt
 from patchlab_agent.ranking import rank
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -19,7 +20,15 @@ from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.wiring import open_lab
 from tests.core.make import make_hit, make_patch, make_trace
-from tests.core.words_skill import CLOCK, Reader, ShownFix, WordFix, words_lab
+from tests.core.words_skill import (
+    CLOCK,
+    Reader,
+    ShownFix,
+    WordFix,
+    WordsTask,
+    words_lab,
+    write_templates,
+)
 
 
 class Nothing:
@@ -85,7 +94,7 @@ def test_the_prompt_is_system_and_user_and_carries_the_draw(tmp_path: Path) -> N
     assert (sent.draw, sent.answer_schema) == ("run:7", {"type": "object"})
     assert sent.system == backend.prompts[1].system == lab.agent.system
     assert '- "salt" means "white"' in sent.system
-    assert sent.user == trace.attempt.user_prompt == 'Request: "a zok"\n- "zok" means "red"\n'
+    assert sent.changing == trace.attempt.user_prompt == 'Request: "a zok"\n- "zok" means "red"\n'
     assert trace.attempt.system_digest == other.attempt.system_digest == lab.agent.system_digest
 
 
@@ -109,14 +118,160 @@ def test_an_example_fix_is_shown_as_an_example_and_a_given_rule_as_a_rule(tmp_pa
         given=(WordFix(word="blim", meaning="green"),),
     )
     with words_lab(tmp_path) as lab:
-        user = lab.agent.render("x", context, "0").user
-    assert user.split("\n") == [
-        'Example: "a quil" = {}',
-        'Example: "a tarn" = {"tarn": "blue"}',
-        'Request: "x"',
-        '- "blim" means "green"',
-        "",
+        prompt = lab.agent.render("x", context, "0")
+    turns = [
+        ("user", 'Request: "a quil"\n'),
+        ("assistant", "{}"),
+        ("user", 'Request: "a tarn"\n'),
+        ("assistant", '{"tarn":"blue"}'),
+        ("user", 'Request: "x"\n- "blim" means "green"\n'),
     ]
+    assert [(turn.role, turn.content) for turn in prompt.messages[1:]] == turns
+    assert (prompt.stable, prompt.request) == (1, "x")
+    assert prompt.changing == "\n".join(content for _, content in turns)
+
+
+def test_what_is_learned_makes_the_same_prompt_as_the_same_rules_given(tmp_path: Path) -> None:
+    meanings = {"zok": "red", "blim": "green", "tarn": "blue"}
+    request = "tarn zok blim"
+    with words_lab(tmp_path) as lab:
+        for word, meaning in meanings.items():
+            lab.store.patches.upsert(make_patch(word, meaning))
+        learned = lab.agent.context(request)
+        given = Context(given=tuple(WordFix(word=w, meaning=m) for w, m in meanings.items()))
+        split = Context(retrieved=learned.retrieved[1:], given=(learned.applied[0].fix,))
+        prompts = [lab.agent.render(request, each, "0") for each in (learned, given, split)]
+    assert len(learned.applied) == 3
+    assert prompts[0] == prompts[1] == prompts[2]
+    rules = [line for line in prompts[0].user.split("\n") if line.startswith("- ")]
+    assert rules == sorted(rules)
+
+
+def test_demonstrations_stand_in_every_prompt_ahead_of_all_else(tmp_path: Path) -> None:
+    class Demonstrating(WordsTask):
+        def __init__(self, prompts: Path) -> None:
+            super().__init__(prompts)
+            self.demonstrations = (Example(request="a salt", answer={"salt": "white"}),)
+
+    task = Demonstrating(write_templates(tmp_path))
+    plain, agent = (
+        Agent(each, Reader(), Nothing(), Nothing()) for each in (WordsTask(tmp_path), task)
+    )
+    shown = Context(examples=(Example(id="t", request="a quil", answer={}),))
+    for context in (EMPTY, shown):
+        prompt = agent.render("x", context, "0")
+        assert prompt.messages[:3] == agent.stable
+        assert [turn.role for turn in agent.stable] == ["system", "user", "assistant"]
+        assert prompt.stable == 3
+        assert "a salt" not in prompt.changing
+        assert prompt.changing == plain.render("x", context, "0").changing
+    # They are part of what a trace's digest names, and of the text that is kept under it.
+    assert '{"salt":"white"}' in agent.system
+    assert agent.system_digest != plain.system_digest
+
+
+def repairing(folder: Path, *replies: str | Exception, max_repairs: int = 2) -> Agent:
+    """An agent with a script for a model."""
+    task = WordsTask(write_templates(folder))
+    return Agent(task, ScriptedBackend(replies), Nothing(), Nothing(), max_repairs=max_repairs)
+
+
+def scripted(agent: Agent) -> ScriptedBackend:
+    assert isinstance(agent.backend, ScriptedBackend)
+    return agent.backend
+
+
+def test_a_model_is_shown_what_was_wrong_with_its_answer(tmp_path: Path) -> None:
+    agent = repairing(tmp_path, "hm", '{"a": 1}')
+    attempt = agent.answer("a zok", draw="d").attempt
+    first, second = scripted(agent).history
+    assert (attempt.answer, attempt.problem, attempt.repairs) == ({"a": 1}, "", 1)
+    assert attempt.raw == '{"a": 1}'
+    assert second.messages[:2] == first.messages
+    assert [turn.role for turn in second.messages[2:]] == ["assistant", "user"]
+    assert second.messages[2].content == "hm"
+    assert second.user.startswith('That was "Expecting value')
+    assert second.draw == first.draw == "d"
+    # What was learned shows in the first prompt; the repairs are none of it.
+    assert attempt.user_prompt == first.changing
+
+
+@pytest.mark.parametrize(("max_repairs", "calls"), [(0, 1), (1, 2), (2, 3)])
+def test_repairs_end_after_so_many(tmp_path: Path, max_repairs: int, calls: int) -> None:
+    agent = repairing(tmp_path, "", "still no", "nor now", "{}", max_repairs=max_repairs)
+    attempt = agent.answer("a zok").attempt
+    assert len(scripted(agent).history) == calls
+    assert (attempt.repairs, attempt.quote) == (max_repairs, None)
+    assert attempt.problem
+    if max_repairs:
+        # A turn without content is one that some servers refuse.
+        assert scripted(agent).history[1].messages[2].content == "(no text)"
+    if max_repairs == 2:
+        said = [turn.content for turn in scripted(agent).history[2].messages]
+        assert (said[2], said[4]) == ("(no text)", "still no")
+
+
+def test_only_what_could_not_be_used_is_asked_again(tmp_path: Path) -> None:
+    agent = repairing(tmp_path, "{}", "hm", BackendError("refused"), '{"b": 2}')
+    questions = [Question(request, EMPTY, "0") for request in ("one", "two", "six")]
+    one, two, six = agent.attempts(questions)
+    assert isinstance(one, Attempt)
+    assert isinstance(two, Attempt)
+    assert (one.answer, one.repairs) == ({}, 0)
+    assert (two.answer, two.repairs) == ({"b": 2}, 1)
+    assert isinstance(six, BackendError)
+    asked = [prompt.request for prompt in scripted(agent).history]
+    assert asked == ["one", "two", "six", "two"]
+
+
+def test_a_failure_during_a_repair_is_the_models_side_and_no_wrong_answer(tmp_path: Path) -> None:
+    agent = repairing(tmp_path, "hm", BackendError("refused"))
+    with pytest.raises(BackendError, match="refused"):
+        agent.answer("a zok")
+
+
+def test_an_attempt_costs_what_all_its_turns_cost(tmp_path: Path) -> None:
+    class Learning(Reader):
+        def complete(self, prompt: Prompt) -> Completion:
+            answered = super().complete(prompt.model_copy(update={"messages": prompt.messages[:2]}))
+            text = "hm" if len(self.prompts) == 1 else answered.text
+            return answered.model_copy(update={"text": text})
+
+    agent = Agent(
+        WordsTask(write_templates(tmp_path)), Learning(), Nothing(), Nothing(), max_repairs=1
+    )
+    usage = agent.answer("a zok").attempt.usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cost_usd) == (20, 4, 1.0)
+
+
+def test_an_answer_that_was_cut_off_says_so(tmp_path: Path) -> None:
+    class Cut(Reader):
+        def complete(self, prompt: Prompt) -> Completion:
+            return Completion(text='{"a', cut_off=True)
+
+    agent = Agent(WordsTask(write_templates(tmp_path)), Cut(), Nothing(), Nothing())
+    assert agent.answer("a zok").attempt.problem.endswith("; the token limit cut it off")
+
+
+def test_attempts_beside_each_other_are_those_one_after_the_other(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        lab.store.patches.upsert(make_patch("zok"))
+        asked = [("a zok", "1"), ("a blim", "2"), ("a zok", "2")]
+        questions = [Question(request, lab.agent.context(request), draw) for request, draw in asked]
+        together = lab.agent.attempts(questions)
+    with words_lab(tmp_path / "again") as lab:
+        lab.store.patches.upsert(make_patch("zok"))
+        alone = [lab.agent.answer(request, draw=draw).attempt for request, draw in asked]
+    assert together == alone
+    assert lab.agent.attempts([]) == []
+
+
+def test_a_question_says_what_it_is_for(tmp_path: Path) -> None:
+    agent = repairing(tmp_path, "hm", "{}", "{}")
+    agent.attempts([Question("a zok", EMPTY, "0", "gate")])
+    agent.answer("a zok")
+    # A repair is for what the question was for.
+    assert [p.purpose for p in scripted(agent).history] == ["gate", "gate", "answer"]
 
 
 def test_with_no_patches_and_no_examples_wanted_the_prompt_is_the_baselines(
@@ -159,8 +314,7 @@ def test_a_candidate_has_to_find_room_among_the_others(tmp_path: Path) -> None:
 
 def learned(line: str) -> bool:
     """Whether a line of the shipped user template holds something learned, or announces it."""
-    starts = ("- ", "Example: ", "Answer: {", "Rules that concern", "Requests like this one")
-    return not line or line.startswith(starts)
+    return not line or line.startswith(("- ", "Rules that concern"))
 
 
 def test_the_baselines_prompt_is_the_patched_one_with_nothing_learned(tmp_path: Path) -> None:
@@ -177,10 +331,12 @@ def test_the_baselines_prompt_is_the_patched_one_with_nothing_learned(tmp_path: 
             assert after == before
             assert toy.complete(after) == answer
             patched = lab.agent.render(request, lab.agent.context(request), "d")
-            assert patched.system == before.system
+            # Only turns ahead of the last one come in, and only rules into the last one.
+            assert patched.messages[: patched.stable] == before.messages[: before.stable]
             rest = [line for line in patched.user.split("\n") if not learned(line)]
             assert rest == [line for line in before.user.split("\n") if line]
-            taught += patched.user != before.user
+            assert before.changing == before.user
+            taught += patched.changing != before.changing
         assert taught == len(requests)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.cache import CachedBackend
-from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Message, Prompt
-from tests.core.test_backends_base import prompt
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.trace import Completion, Message, Prompt
+from tests.core.test_backends_base import Echo, prompt, said
 
 
 class Varying(ScriptedBackend):
@@ -69,3 +69,53 @@ def test_a_prompt_with_more_turns_is_another_prompt() -> None:
         update={"messages": (*short.messages, Message(role="user", content="b"))}
     )
     assert backend.complete(short).text != backend.complete(longer).text
+
+
+def test_equal_prompts_of_a_batch_are_asked_once() -> None:
+    echo = Echo()
+    backend = CachedBackend(echo)
+    backend.complete(prompt("a"))
+    answers = backend.complete_batch([prompt(text) for text in "babcb"])
+    assert said(answers) == list("babcb")
+    assert echo.batches == [["a"], ["b", "c"]]
+    # Only what was asked for costs something.
+    cached = [each.usage.cached for each in answers if isinstance(each, Completion)]
+    assert cached == [False, True, True, False, True]
+
+
+def test_a_batch_of_what_is_known_asks_nobody() -> None:
+    echo = Echo()
+    backend = CachedBackend(echo)
+    backend.complete_batch([prompt("a"), prompt("b")])
+    assert said(backend.complete_batch([prompt("b"), prompt("a")])) == ["b", "a"]
+    assert backend.complete_batch([]) == []
+    assert echo.batches == [["a", "b"]]
+
+
+def test_a_failure_in_a_batch_is_not_remembered_and_costs_no_other_answer() -> None:
+    refused = BackendError("refused")
+    echo = Echo(b=refused)
+    backend = CachedBackend(echo)
+    batch = [prompt(text) for text in "abb"]
+    assert said(backend.complete_batch(batch)) == ["a", refused, refused]
+    echo.failures.clear()
+    assert said(backend.complete_batch(batch)) == ["a", "b", "b"]
+    assert echo.batches == [["a", "b"], ["b"]]
+
+
+def test_a_batch_beyond_the_capacity_is_answered_all_the_same() -> None:
+    backend = CachedBackend(Echo(), capacity=1)
+    backend.complete(prompt("c"))
+    assert said(backend.complete_batch([prompt(text) for text in "abcab"])) == list("abcab")
+
+
+def test_draws_of_one_batch_are_told_apart_where_answers_vary() -> None:
+    inner = Varying(["one", "two"])
+    batch = [prompt("a", draw) for draw in ("0", "1", "0")]
+    assert said(CachedBackend(inner).complete_batch(batch)) == ["one", "two", "one"]
+
+
+def test_what_names_a_prompt_to_people_makes_no_other_prompt() -> None:
+    backend = CachedBackend(ScriptedBackend(["one"]))
+    one, other = (prompt("a").model_copy(update={"request": name}) for name in "xy")
+    assert backend.complete(one).text == backend.complete(other).text == "one"

@@ -11,7 +11,7 @@ from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend, Spent
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Completion, Usage
+from patchlab_agent.models.trace import Completion, Prompt, Usage
 from tests.core.test_backends_base import prompt
 from tests.core.words_skill import Reader
 
@@ -28,11 +28,8 @@ def request(text: str) -> str:
 def test_calls_are_booked_under_their_purpose() -> None:
     clock = ticks()
     meter = MeteredBackend(Reader(), clock=lambda: next(clock))
-    with meter.purpose("patched"):
-        meter.complete(prompt(request("a")))
-        with meter.purpose("gate"):
-            meter.complete(prompt(request("b")))
-        meter.complete(prompt(request("c")))
+    for text, purpose in (("a", "patched"), ("b", "gate"), ("c", "patched")):
+        meter.complete(prompt(request(text)).model_copy(update={"purpose": purpose}))
     meter.complete(prompt(request("d")))
     assert {name: spent.calls for name, spent in meter.spent.items()} == {
         "patched": 2,
@@ -43,15 +40,16 @@ def test_calls_are_booked_under_their_purpose() -> None:
     assert meter.spent["patched"] == Spent(
         calls=2, prompt_tokens=20, completion_tokens=4, cost_usd=1.0, seconds=4.0
     )
+    meter.reset()
+    assert (meter.calls, dict(meter.spent)) == (0, {})
 
 
-def test_the_purpose_is_put_back_after_an_error() -> None:
+def test_a_failure_is_booked_nowhere() -> None:
     meter = MeteredBackend(ScriptedBackend([BackendUnavailable("out"), "one"]))
-    with pytest.raises(BackendUnavailable), meter.purpose("gate"):
-        meter.complete(prompt("a"))
+    with pytest.raises(BackendUnavailable):
+        meter.complete(prompt("a").model_copy(update={"purpose": "gate"}))
     meter.complete(prompt("a"))
-    assert meter.spent["answer"].calls == 1
-    assert meter.spent.get("gate", Spent()).calls == 0
+    assert {name: spent.calls for name, spent in meter.spent.items()} == {"answer": 1}
 
 
 def test_an_answer_from_the_cache_is_a_hit_and_costs_nothing() -> None:
@@ -71,3 +69,36 @@ def test_without_a_price_there_is_no_cost() -> None:
     assert spent.cost_usd == 0.0
     spent.add(Completion(text="x", usage=Usage(cost_usd=0.25)), 0.5)
     assert (spent.cost_usd, spent.seconds) == (0.25, 2.5)
+
+
+def test_a_batch_is_booked_answer_by_answer() -> None:
+    clock = ticks()
+    reader = Reader(outage_at=2)
+    meter = MeteredBackend(CachedBackend(reader), clock=lambda: next(clock))
+    batch = [
+        prompt(request(text)).model_copy(update={"purpose": purpose})
+        for text, purpose in (("a", "patched"), ("a", "baseline"), ("b", "gate"), ("c", "gate"))
+    ]
+    answers = meter.complete_batch(batch)
+    assert [isinstance(each, Completion) for each in answers] == [True, True, True, False]
+    # The time is shared out over the calls that were answered; nothing else took any.
+    one = Spent(calls=1, prompt_tokens=10, completion_tokens=2, cost_usd=0.5, seconds=1.0)
+    assert meter.spent == {"patched": one, "baseline": Spent(cache_hits=1), "gate": one}
+
+
+def test_an_empty_batch_is_booked_nowhere() -> None:
+    meter = MeteredBackend(Reader())
+    assert meter.complete_batch([]) == []
+    assert not meter.spent
+
+
+def test_a_backend_that_times_its_own_calls_is_believed() -> None:
+    clock = ticks()
+
+    class Timed(Reader):
+        def complete(self, prompt: Prompt) -> Completion:
+            return Completion(text="{}", usage=Usage(seconds=0.25))
+
+    meter = MeteredBackend(Timed(), clock=lambda: next(clock))
+    meter.complete_batch([prompt("a"), prompt("b")])
+    assert meter.spent["answer"].seconds == 0.5

@@ -11,9 +11,12 @@ from patchlab_agent import errors
 from patchlab_agent.errors import (
     BackendError,
     BackendUnavailable,
+    BudgetReached,
+    CassetteMiss,
     InputError,
     InvalidAnswer,
     MissingExtra,
+    PartialRun,
     PatchLabError,
     PromptError,
     SkillError,
@@ -28,9 +31,12 @@ CODES: dict[type[PatchLabError], int] = {
     StoreError: 4,
     BackendError: 5,
     BackendUnavailable: 5,
+    BudgetReached: 5,
+    CassetteMiss: 5,
     MissingExtra: 6,
     PromptError: 7,
     SkillError: 8,
+    PartialRun: 9,
 }
 
 
@@ -63,10 +69,11 @@ def test_the_table_of_codes_is_complete() -> None:
     assert found == CODES.keys()
 
 
-def test_only_an_outage_shares_its_parents_code() -> None:
-    own = [kind.exit_code for kind in CODES if kind is not BackendUnavailable]
-    assert len(own) == len(set(own))
-    assert issubclass(BackendUnavailable, BackendError)
+def test_only_what_is_of_the_models_side_shares_its_parents_code() -> None:
+    of_model = {kind for kind in CODES if issubclass(kind, BackendError)}
+    assert of_model == {BackendError, BackendUnavailable, BudgetReached, CassetteMiss}
+    own = [kind.exit_code for kind in CODES.keys() - of_model]
+    assert len(own) == len({*own, BackendError.exit_code}) - 1
 
 
 def test_an_invalid_answer_is_no_error_of_the_program() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.agent import Ask
+from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.evaluation import stratified
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Completion, Feedback, Prompt
+from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
 from tests.core.make import make_patch
 from tests.core.words_skill import Reader, case, words_lab
 
@@ -55,6 +58,72 @@ def test_where_nothing_is_learned_the_baseline_costs_no_call(tmp_path: Path) -> 
     assert trace.baseline is not None
     assert trace.baseline.attempt.quote == trace.quote
     assert (len(backend.prompts), hits) == (2, 1)
+
+
+def test_where_nothing_is_untaught_the_ceiling_costs_no_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        trace = lab.evaluator.compare(case("salt"), draw="d", trace_id="t", run="r", index=0)
+        booked = {name: (spent.calls, spent.cache_hits) for name, spent in lab.meter.spent.items()}
+    assert trace.baseline is not None
+    assert trace.ceiling is not None
+    # The rule for salt stands in the prompt from the start; it is not said twice.
+    assert trace.ceiling.attempt.user_prompt == trace.baseline.attempt.user_prompt
+    assert trace.ceiling.feedback.ok
+    assert booked == {"patched": (1, 0), "baseline": (0, 1), "ceiling": (0, 1)}
+
+
+def test_where_all_is_learned_the_ceiling_costs_no_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        for word, meaning in (("zok", "red"), ("blim", "green")):
+            lab.store.patches.upsert(make_patch(word, meaning))
+        trace = lab.evaluator.compare(case("zok blim"), draw="d", trace_id="t", run="r", index=0)
+        hits = lab.meter.spent["ceiling"].cache_hits
+    assert trace.ceiling is not None
+    assert trace.ceiling.attempt.user_prompt == trace.attempt.user_prompt
+    assert (len(backend.prompts), hits) == (2, 1)
+
+
+def test_cases_beside_each_other_are_compared_as_one_after_the_other(tmp_path: Path) -> None:
+    cases = [case("zok"), case("salt"), case("zok blim")]
+    asks = [Ask(each.request, draw=f"d{n}", trace_id=f"t-{n}") for n, each in enumerate(cases)]
+    with words_lab(tmp_path) as lab:
+        lab.store.patches.upsert(make_patch("zok", "red"))
+        together = lab.evaluator.compare_all(cases, asks, run="r")
+    with words_lab(tmp_path / "again") as lab:
+        lab.store.patches.upsert(make_patch("zok", "red"))
+        alone = [
+            lab.evaluator.compare(
+                each, draw=ask.draw, trace_id=ask.trace_id or "", run="r", index=0
+            )
+            for each, ask in zip(cases, asks, strict=True)
+        ]
+    assert [trace.ok for trace in alone] == [True, True, False]
+    assert [without_usage(trace) for trace in together] == list(map(without_usage, alone))
+
+
+def without_usage(trace: Trace | BackendError) -> dict[str, Any]:
+    assert isinstance(trace, Trace)
+    data = trace.model_dump(mode="json", exclude={"attempt": {"usage"}})
+    for name in ("baseline", "ceiling"):
+        del data[name]["attempt"]["usage"]
+    return data
+
+
+def test_a_failure_in_any_of_the_three_takes_the_place_of_that_case_alone(tmp_path: Path) -> None:
+    # Only the ceiling's prompt for the second case holds a rule, so only that one is refused.
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("blim") == "green":
+            raise BackendError("refused")
+
+    cases = [case("zok"), case("blim"), case("salt")]
+    with words_lab(tmp_path, Reader(refuse)) as lab:
+        asks = [Ask(each.request) for each in cases]
+        one, two, six = lab.evaluator.compare_all(cases, asks, run="r")
+    assert isinstance(one, Trace)
+    assert isinstance(two, BackendError)
+    assert isinstance(six, Trace)
 
 
 def test_an_answer_of_no_use_is_judged_as_such(tmp_path: Path) -> None:

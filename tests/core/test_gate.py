@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.agent import Agent
+from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.gate import DRAWS, Gate
 from patchlab_agent.models.base import JsonObject
@@ -45,7 +47,7 @@ class NoExamples:
 
 def make_gate(
     folder: Path,
-    backend: Reader,
+    backend: Backend,
     suite: Sequence[GateCase] = (),
     *active: Patch,
     draws: int = DRAWS,
@@ -80,25 +82,135 @@ def test_a_true_lesson_is_accepted_with_its_evidence(tmp_path: Path) -> None:
     assert report.decision is Status.ACTIVE
     assert report.codes == ("fixes",)
     assert "right in 1 of 1 draws, 0 without" in report.reasons[0].text
+    # Without the patch only the failing request is asked: all else is right with it, and the
+    # negative's prompt does not change.
     assert [
-        (r.role, r.passed_before, r.passed_after, r.broken, r.changed) for r in report.results
+        (r.role, r.draws, r.passed_before, r.passed_after, r.broken, r.changed)
+        for r in report.results
     ] == [
-        (Role.FAILING, 0, 1, 0, 1),
-        (Role.POSITIVE, 0, 1, 0, 1),
-        (Role.NEGATIVE, 1, 1, 0, 0),
-        (Role.REGRESSION, 0, 1, 0, 1),
+        (Role.FAILING, 1, 0, 1, 0, 1),
+        (Role.POSITIVE, 1, None, 1, 0, 0),
+        (Role.NEGATIVE, 0, None, 0, 0, 0),
+        (Role.REGRESSION, 1, None, 1, 0, 0),
     ]
     assert (report.suite_size, report.suite_touched) == (5, 1)
-    assert report.calls == len(backend.prompts)
+    assert report.calls == len(backend.prompts) == 4
+    assert report.full_calls == 2 * (3 + 5)
 
 
-def test_where_the_prompt_does_not_change_nothing_is_asked_again(tmp_path: Path) -> None:
+def asked(backend: Reader) -> list[tuple[str, bool]]:
+    """Each request that was asked, and whether with a rule for zok beside it."""
+    return [(prompt.request, '"zok" means' in prompt.user) for prompt in backend.prompts]
+
+
+def test_where_the_prompt_does_not_change_nothing_is_asked(tmp_path: Path) -> None:
     backend = Reader()
-    patch = zok(negative("a blim"), negative("salt and tarn"))
+    patch = zok(negative("a blim"), negative("salt and tarn"), positive("no such word", RED))
     report = make_gate(tmp_path, backend, OTHERS).examine(patch)
     assert report.codes == ("fixes",)
-    # The failing request twice, each negative once, the untouched suite never.
-    assert report.calls == len(backend.prompts) == 4
+    assert asked(backend) == [("a zok", False), ("a zok", True)]
+    assert report.calls == 2
+    assert {r.role: (r.draws, r.passed_before) for r in report.results[1:]} == {
+        Role.NEGATIVE: (0, None),
+        Role.POSITIVE: (0, None),
+    }
+
+
+def test_what_is_right_with_the_patch_is_not_asked_without_it(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    suite = (*OTHERS, regression("salt with zok", {"salt": "white"}))
+    gate = make_gate(tmp_path, backend, suite)
+    report = gate.examine(zok(positive("one zok", RED)))
+    assert report.codes == ("fixes",)
+    pairs = [("a zok", False), ("a zok", True), ("one zok", True), ("salt with zok", True)]
+    assert asked(backend) == [pair for pair in pairs for _ in range(DRAWS)]
+    assert (report.calls, report.full_calls) == (4 * DRAWS, 2 * DRAWS * (2 + 5))
+    assert [r.passed_after for r in report.results] == [DRAWS] * 3
+
+
+def test_what_is_wrong_with_the_patch_is_asked_without_it_too(tmp_path: Path) -> None:
+    # Once in five draws, which must not be held against the patch: it was wrong before, too.
+    backend = Reader(when("one zok", "3", zok=None), varies=True)
+    report = make_gate(tmp_path, backend).examine(
+        zok(positive("one zok", RED), positive("six zok", RED))
+    )
+    assert report.codes == ("fixes",)
+    (_, one, six) = report.results
+    assert (one.passed_before, one.passed_after, one.broken) == (0, 4, 0)
+    assert (six.passed_before, six.passed_after) == (None, 5)
+    assert ("one zok", False) in asked(backend)
+    assert ("six zok", False) not in asked(backend)
+
+
+def test_one_wrong_labeled_answer_asks_for_all_labeled_ones_without(tmp_path: Path) -> None:
+    # Most of the changed answers decide whether labels contradict the patch, so all are wanted.
+    backend = Reader()
+    suite = [regression(f"zok {n}", {"zok": "red"}) for n in ("one", "two")]
+    suite += [regression("zok six", {"zok": "blue"})]
+    suite += [regression(f"salt {n}", {"salt": "white"}) for n in range(12)]
+    report = make_gate(tmp_path, backend, suite).examine(zok())
+    labeled = [r for r in report.results if r.role is Role.REGRESSION]
+    assert [(r.passed_before, r.passed_after, r.misled) for r in labeled] == [
+        (0, 1, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+    assert report.codes == ("fixes",)
+    assert report.calls == len(backend.prompts) == 8
+
+
+def test_a_request_that_is_a_test_twice_over_is_asked_once(tmp_path: Path) -> None:
+    backend = Reader()
+    report = make_gate(tmp_path, backend).examine(zok(positive("a zok", RED), negative("a zok")))
+    assert report.codes == ("changes_unconcerned",)
+    assert asked(backend) == [("a zok", False), ("a zok", True)]
+
+
+def test_what_is_asked_ahead_is_not_asked_again(tmp_path: Path) -> None:
+    suite = (*OTHERS, regression("zok and salt", {"zok": "red", "salt": "white"}))
+    patches = [zok(positive("one zok more", RED), negative("a blim")), make_patch("blim", "green")]
+    patches[1] = patches[1].model_copy(update={"tests": (failing("a blim", {"blim": "green"}),)})
+    plain = [make_gate(tmp_path / "plain", Reader(), suite).examine(patch) for patch in patches]
+    backend = Reader()
+    gate = make_gate(tmp_path, CachedBackend(backend), suite)
+    gate.prepare(patches)
+    # Its own failing request without and with it, what else holds its trigger with it.
+    ahead = asked(backend)
+    assert len(ahead) == sum(report.calls for report in plain) == 6
+    assert {prompt.purpose for prompt in backend.prompts} == {"gate"}
+    assert [gate.examine(patch) for patch in patches] == plain
+    assert asked(backend) == ahead
+
+
+def test_what_will_not_be_asked_is_not_asked_ahead_either(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    gate = make_gate(tmp_path, CachedBackend(backend), OTHERS)
+    gate.prepare([zok().model_copy(update={"trigger": "salt"})])
+    assert asked(backend) == []
+    # Where answers vary the failure may not come again, so no more than that is looked at.
+    gate.prepare([zok(positive("one zok", RED))])
+    assert asked(backend) == [("a zok", False)] * DRAWS
+    gate.prepare([])
+    assert len(backend.prompts) == DRAWS
+
+
+def test_an_outage_while_asking_ahead_is_met_when_it_matters(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(outage_at=0))
+    gate.prepare([zok()])
+    with pytest.raises(BackendUnavailable):
+        gate.examine(zok())
+
+
+def test_a_gate_adds_up_what_asking_everything_would_have_cost(tmp_path: Path) -> None:
+    backend = Reader()
+    gate = make_gate(tmp_path, backend, OTHERS)
+    assert gate.full_calls == 0
+    full = [gate.examine(zok()).full_calls, gate.examine(zok(negative("a blim"))).full_calls]
+    assert full == [10, 12]
+    # Where the trigger decides no gate would have asked.
+    broad = zok().model_copy(update={"trigger": "salt"})
+    assert gate.examine(broad).calls == 0
+    assert gate.full_calls == sum(full)
 
 
 def test_both_answers_of_a_pair_come_from_the_same_draws(tmp_path: Path) -> None:
@@ -205,3 +317,8 @@ def test_an_outage_decides_nothing(tmp_path: Path) -> None:
 def test_without_room_in_the_prompt_nothing_is_fixed(tmp_path: Path) -> None:
     report = make_gate(tmp_path, Reader(), top_k=0).examine(zok())
     assert (report.codes, report.calls) == (("does_not_fix",), 1)
+
+
+def test_a_patch_that_others_crowd_out_of_the_prompt_fixes_nothing(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), (), make_patch("a", "x"), top_k=1)
+    assert gate.examine(zok()).codes == ("does_not_fix",)

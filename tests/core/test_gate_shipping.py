@@ -12,6 +12,7 @@ import pytest
 from patchlab_agent.models.patch import Patch, PatchEvent, Role
 from patchlab_agent.models.trace import Completion, Feedback, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.text import occurs
 from patchlab_agent.wiring import Lab, open_lab
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
@@ -44,7 +45,13 @@ def test_a_true_lesson_is_accepted(lab: Lab, request_text: str, feedback: Feedba
     assert patch.gate.flips == 0
     assert patch.gate.suite_touched > 0
     draws = 5 if lab.agent.backend.varies else 1
-    assert {result.draws for result in patch.gate.results} == {draws}
+    asked = [result for result in patch.gate.results if result.draws]
+    assert {result.draws for result in asked} == {draws}
+    assert all(result.passed_before is None for result in patch.gate.results if not result.draws)
+    # Every test that holds the trigger is asked, and of the others none.
+    assert len(asked) == sum(occurs(patch.trigger, r.request) for r in patch.gate.results)
+    assert len(asked) == sum(r.role is not Role.NEGATIVE for r in patch.gate.results)
+    assert patch.gate.calls < patch.gate.full_calls / 5
     roles = Counter(result.role for result in patch.gate.results)
     assert (roles[Role.FAILING], roles[Role.REGRESSION]) == (1, patch.gate.suite_touched)
     assert roles[Role.POSITIVE] > 0

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import GateCase, Patch
 from tests.core.make import make_patch, negative, positive, regression
 from tests.core.test_gate import OTHERS, RED, make_gate, when, zok
 from tests.core.words_skill import Reader
@@ -94,3 +95,35 @@ def test_conditions_stand_until_something_changes_that_counts(tmp_path: Path) ->
     assert len(changed) == 6
     assert conditions not in changed
     assert len(backend.prompts) == asked
+
+
+def suite_of(*labels: JsonObject) -> list[GateCase]:
+    """Cases that hold the trigger, with so many others that it is not too broad."""
+    touched = [regression(f"zok {n}", label) for n, label in enumerate(labels)]
+    return [*touched, *(regression(f"salt {n}", {"salt": "white"}) for n in range(15))]
+
+
+@pytest.mark.parametrize(
+    ("rest", "codes"), [((), ("contradicted",)), (({"zok": "red"},), ("fixes",))]
+)
+def test_labels_that_a_patch_gets_wrong_in_most_changed_answers_contradict_it(
+    tmp_path: Path, rest: tuple[JsonObject, ...], codes: tuple[str, ...]
+) -> None:
+    def mistake(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok") == "red" and request == "zok 0":
+            answer["tarn"] = "black"
+
+    suite = suite_of({"tarn": "blue"}, *rest)
+    assert make_gate(tmp_path, Reader(mistake), suite).examine(zok()).codes == codes
+
+
+def test_what_a_patch_has_no_say_in_does_not_contradict_it(tmp_path: Path) -> None:
+    # A field more makes the answer longer, and wrong otherwise than before.
+    def mistake(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok") == "red":
+            answer["more"] = "x"
+
+    suite = suite_of({"length": 9})
+    report = make_gate(tmp_path, Reader(mistake), suite).examine(zok())
+    assert report.codes == ("fixes",)
+    assert [result.misled for result in report.results] == [0, 0]

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.gate import DRAWS
+from patchlab_agent.learner import Learner
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import PatchEvent, Status
-from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.models.patch import PatchEvent, Proposal, Status
+from patchlab_agent.models.trace import OK, Feedback, Trace
 from patchlab_agent.wiring import Lab
 from tests.core.make import listing, make_patch
-from tests.core.words_skill import CLOCK, Reader, WordFix, words_lab
+from tests.core.words_skill import CLOCK, Reader, WordFix, WordsProposer, words_lab
 
 RED = Feedback(label="word_unknown", field="zok", value=None, detail="red")
 BLUE = Feedback(label="word_unknown", field="zok", value="red", detail="blue")
@@ -167,3 +169,57 @@ def test_an_outage_in_the_gate_stores_nothing(tmp_path: Path, after: int) -> Non
         assert listing(tmp_path) == before
         backend.outage_at = None
         assert kinds(lab.learner.learn(trace, RED)) == ["activated"]
+
+
+def judged(lab: Lab, request: str, feedback: Feedback | None) -> Trace:
+    return lab.agent.answer(request).model_copy(update={"feedback": feedback})
+
+
+def test_what_is_prepared_is_learned_without_another_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        traces = [judged(lab, "a zok", RED), judged(lab, "a salt", OK), judged(lab, "a blim", None)]
+        lab.learner.prepare(traces)
+        # The failing request without the patch is the answer that failed; with it, it is new.
+        assert [prompt.purpose for prompt in backend.prompts] == ["answer"] * 3 + ["gate"]
+        assert lab.store.patches.count() == 0
+        assert kinds(lab.learner.learn(traces[0], RED)) == ["activated"]
+        assert len(backend.prompts) == 4
+        # What is known already needs no gate, and so nothing to prepare.
+        asked = lab.meter.calls + lab.meter.spent["gate"].cache_hits
+        lab.learner.prepare(traces)
+        assert lab.meter.calls + lab.meter.spent["gate"].cache_hits == asked
+
+
+def test_preparing_for_the_same_lesson_twice_asks_once(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(varies=True)) as lab:
+        traces = [judged(lab, "a zok", RED)] * 3
+        lab.learner.prepare(traces)
+        assert lab.meter.spent["gate"].calls == DRAWS
+        assert lab.meter.spent["gate"].cache_hits == 0
+
+
+def test_an_outage_while_preparing_is_told_when_it_is_learned_from(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(outage_at=1)) as lab:
+        trace = judged(lab, "a zok", RED)
+        lab.learner.prepare([trace])
+        with pytest.raises(BackendUnavailable):
+            lab.learner.learn(trace, RED)
+        assert lab.store.patches.count() == 0
+
+
+def test_a_proposer_that_fails_while_preparing_hides_no_other_lesson(tmp_path: Path) -> None:
+    class Failing(WordsProposer):
+        def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+            if trace.request == "a blim":
+                raise BackendError("refused")
+            return super().propose(trace, feedback)
+
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        learner = Learner(lab.agent, Failing(), lab.gate, lab.store.patches)
+        bad, good = judged(lab, "a blim", RED), judged(lab, "a zok", RED)
+        learner.prepare([bad, good])
+        assert backend.prompts[-1].purpose == "gate"
+        with pytest.raises(BackendError, match="refused"):
+            learner.learn(bad, RED)

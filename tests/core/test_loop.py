@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent.loop import Loop
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.wiring import Lab
 from tests.core.words_skill import Reader, case, words_lab
@@ -17,8 +18,8 @@ from tests.core.words_skill import Reader, case, words_lab
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
 
 
-def loop_of(lab: Lab) -> Loop:
-    return Loop(lab.evaluator, lab.learner, lab.store.traces, lab.meter)
+def loop_of(lab: Lab, window: int = 1) -> Loop:
+    return Loop(lab.evaluator, lab.learner, lab.store.traces, window=window)
 
 
 def kinds(traces: list[Trace]) -> list[list[str]]:
@@ -74,7 +75,8 @@ def test_an_outage_ends_the_run_and_keeps_what_came_before(tmp_path: Path, done:
     with words_lab(tmp_path / "again", backend) as lab:
         loop = loop_of(lab)
         traces = list(loop.run(STREAM, "run-0001"))
-        assert loop.outage == "The reader is out; call again later."
+        assert isinstance(loop.stopped, BackendUnavailable)
+        assert str(loop.stopped) == "The reader is out; call again later."
         assert len(traces) == done
         # On disk at once, not only when the store is closed.
         assert [trace.id for trace in lab.store.traces.newest(9)] == [t.id for t in traces][::-1]
@@ -84,7 +86,7 @@ def test_without_an_outage_there_is_none_to_tell_of(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         loop = loop_of(lab)
         assert list(loop.run([], "run-0001")) == []
-        assert loop.outage is None
+        assert loop.stopped is None
 
 
 def test_an_outage_in_the_gate_leaves_the_judged_trace_and_no_patch(tmp_path: Path) -> None:
@@ -92,23 +94,41 @@ def test_an_outage_in_the_gate_leaves_the_judged_trace_and_no_patch(tmp_path: Pa
     with words_lab(tmp_path, Reader(varies=True, outage_at=3)) as lab:
         loop = loop_of(lab)
         assert list(loop.run(STREAM, "run-0001")) == []
-        assert loop.outage is not None
+        assert isinstance(loop.stopped, BackendUnavailable)
         assert lab.store.patches.count() == 0
         (stored,) = lab.store.traces.newest(9)
         assert stored.feedback is not None
         assert not stored.feedback.ok
 
 
-def test_a_refusal_is_no_outage_but_keeps_what_came_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [BackendError, BudgetReached, CassetteMiss])
+def test_any_failure_of_the_models_side_ends_the_run_and_keeps_what_came_before(
+    tmp_path: Path, kind: type[BackendError]
+) -> None:
+    failure = kind("no such model")
+
     def refuse(request: str, draw: str, answer: JsonObject) -> None:
         if "blim" in request:
-            raise BackendError("no such model")
+            raise failure
 
     with words_lab(tmp_path, Reader(refuse)) as lab:
         loop = loop_of(lab)
-        with pytest.raises(BackendError, match="no such model"):
+        traces = list(loop.run(STREAM, "run-0001"))
+        assert loop.stopped is failure
+        assert len(traces) == 2
+        assert list(lab.store.traces.newest(9)) == traces[::-1]
+
+
+def test_a_bug_is_no_failure_of_the_models_side(tmp_path: Path) -> None:
+    def crash(request: str, draw: str, answer: JsonObject) -> None:
+        if "blim" in request:
+            raise ZeroDivisionError
+
+    with words_lab(tmp_path, Reader(crash)) as lab:
+        loop = loop_of(lab)
+        with pytest.raises(ZeroDivisionError):
             list(loop.run(STREAM, "run-0001"))
-        assert loop.outage is None
+        assert loop.stopped is None
         assert len(list(lab.store.traces.newest(9))) == 2
 
 
@@ -119,3 +139,60 @@ def test_a_listener_that_stops_early_loses_nothing(tmp_path: Path) -> None:
         seen = [next(run), next(run)]
         run.close()
         assert list(lab.store.traces.newest(9)) == seen[::-1]
+
+
+def test_a_window_is_answered_from_the_state_at_its_start(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        traces = list(loop_of(lab, window=2).run(STREAM, "run-0001"))
+        assert lab.store.patches.active_count == 2
+    # "one zok" is asked beside "a zok", so it fails, too: on a patch that is there by then.
+    assert [trace.ok for trace in traces] == [False, False, False, False, True]
+    taught, again = ["activated"], ["active_already"]
+    assert kinds(traces) == [taught, again, taught, again, []]
+    assert [bool(trace.applied) for trace in traces] == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 99])
+def test_windows_change_neither_order_nor_names_nor_draws(tmp_path: Path, window: int) -> None:
+    backend = Reader(varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        traces = list(loop_of(lab, window).run(STREAM, "run-0007"))
+        kept = list(lab.store.traces.newest(9))
+    assert [trace.request for trace in traces] == [case.request for case in STREAM]
+    assert [trace.id for trace in traces] == [f"t-000000{n}" for n in range(5)]
+    assert kept == traces[::-1]
+    draws = {
+        prompt.draw: prompt.request
+        for prompt in backend.prompts
+        if not prompt.draw.startswith("gate:")
+    }
+    assert draws == {f"run-0007:{n}": case.request for n, case in enumerate(STREAM)}
+
+
+def test_a_window_asks_no_more_than_it_needs_ahead(tmp_path: Path) -> None:
+    taken: list[str] = []
+
+    def stream() -> Iterator[Case]:
+        for each in STREAM:
+            taken.append(each.request)
+            yield each
+
+    with words_lab(tmp_path) as lab:
+        run = loop_of(lab, window=2).run(stream(), "run-0001")
+        next(run)
+        assert taken == [case.request for case in STREAM[:2]]
+        list(run)
+    assert taken == [case.request for case in STREAM]
+
+
+def test_a_failure_in_a_window_keeps_what_stands_before_it(tmp_path: Path) -> None:
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if request == "a blim":
+            raise BackendError("no")
+
+    with words_lab(tmp_path, Reader(refuse)) as lab:
+        loop = loop_of(lab, window=5)
+        traces = list(loop.run(STREAM, "run-0001"))
+        assert [trace.request for trace in traces] == ["a zok", "one zok"]
+        assert str(loop.stopped) == "no"
+        assert lab.store.traces.count() == 2

@@ -14,12 +14,14 @@ from patchlab_agent.metrics import (
     golden_report,
     highlights,
     patch_uses,
+    prompt_tokens,
     score,
 )
 from patchlab_agent.models.patch import PatchEvent
-from patchlab_agent.models.trace import OK, Trace
+from patchlab_agent.models.report import PromptTokens
+from patchlab_agent.models.trace import OK, Judged, Trace, Usage
 from patchlab_agent.skill import Confusion
-from tests.core.make import WRONG, make_trace
+from tests.core.make import WRONG, make_attempt, make_trace
 
 ACTIVATED = PatchEvent(kind="activated", patch_id="p", trigger="zok")
 SUPERSEDED = PatchEvent(kind="superseded", patch_id="o", trigger="zok")
@@ -247,3 +249,43 @@ def test_the_golden_set_is_split_by_what_was_taught() -> None:
     assert (a.baseline.recall, a.baseline.precision) == (0.0, 0.0)
     assert (a.patched.recall, a.patched.precision) == (1 / 3, 0.5)
     assert (b.support, b.patched.f1) == (0, None)
+
+
+def asked_with(
+    plain: int | None, learned: int | None, *, repairs: tuple[int, int] = (0, 0)
+) -> Outcome:
+    """The outcome of prompts of these lengths, answered after so many repairs."""
+    one, other = (
+        make_attempt().model_copy(update={"usage": Usage(prompt_tokens=n), "repairs": again})
+        for n, again in zip((plain, learned), repairs, strict=True)
+    )
+    judged = Judged(attempt=one, feedback=OK)
+    trace = make_trace(baseline=OK, ceiling=OK)
+    return Outcome.of(trace.model_copy(update={"attempt": other, "baseline": judged}), 1)
+
+
+def test_prompts_are_compared_by_their_medians() -> None:
+    outcomes = [asked_with(100, 100), asked_with(104, 160), asked_with(900, 2000)]
+    assert prompt_tokens(outcomes) == PromptTokens(baseline=104, patched=160, growth=56 / 104)
+    assert prompt_tokens(outcomes[:2]) == PromptTokens(baseline=102, patched=130, growth=28 / 102)
+
+
+@pytest.mark.parametrize(
+    "uncounted",
+    [
+        asked_with(None, 160),
+        asked_with(104, None),
+        # A repair's turns say the prompt again, which is no growth.
+        asked_with(104, 320, repairs=(0, 1)),
+        asked_with(208, 160, repairs=(1, 0)),
+    ],
+)
+def test_what_says_nothing_about_a_prompts_growth_is_left_out(uncounted: Outcome) -> None:
+    assert prompt_tokens([uncounted]) is None
+    assert prompt_tokens([uncounted, asked_with(10, 15)]) == PromptTokens(
+        baseline=10, patched=15, growth=0.5
+    )
+
+
+def test_no_prompt_has_no_median() -> None:
+    assert prompt_tokens([]) is None

@@ -141,6 +141,7 @@ def report(*codes: str, broken: tuple[int, ...] = ()) -> GateReport:
         suite_size=3,
         suite_touched=1,
         calls=2,
+        full_calls=20,
         false_accept_rate=0.1,
         conditions="c",
     )

@@ -8,11 +8,13 @@ from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import (
     OK,
     Context,
+    Example,
     Feedback,
     Message,
     Prompt,
     RetrievedRef,
     Trace,
+    Usage,
 )
 from tests.core.make import WRONG, make_hit, make_patch, make_trace
 from tests.core.words_skill import WordFix
@@ -26,6 +28,8 @@ def test_a_prompts_stable_part_is_first_and_its_request_last() -> None:
     )
     prompt = Prompt(messages=messages, answer_schema={}, draw="0")
     assert (prompt.system, prompt.user) == ("0 system", "3 user")
+    assert prompt.changing == "1 user\n2 assistant\n3 user"
+    assert prompt.model_copy(update={"stable": 3}).changing == "3 user"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,17 @@ def test_only_patches_whose_trigger_occurs_are_applied_in_order() -> None:
         given=(WordFix(word="quil", meaning="black"),),
     )
     assert context.applied == (near, far)
-    assert [fix.slot[1] for fix in context.fixes] == ["zok", "blim", "quil"]
+
+
+def test_fixes_stand_in_one_order_wherever_they_come_from() -> None:
+    words = ("zok", "blim", "tarn", "quil")
+    patches = [make_patch(word, "red") for word in words]
+    for cut in range(len(words) + 1):
+        context = Context(
+            retrieved=tuple(map(make_hit, patches[:cut])),
+            given=tuple(patch.fix for patch in patches[cut:]),
+        )
+        assert [fix.slot[1] for fix in context.fixes] == sorted(words)
 
 
 def test_an_empty_context_teaches_nothing() -> None:
@@ -88,3 +102,19 @@ def test_a_trace_survives_json_unchanged() -> None:
 
 def test_a_report_carries_its_schemas_version() -> None:
     assert RunReport.model_fields["schema_version"].default == 1
+
+
+def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:
+    known = Usage(prompt_tokens=3, completion_tokens=2, cost_usd=0.5, seconds=1.5)
+    assert known + known == Usage(prompt_tokens=6, completion_tokens=4, cost_usd=1.0, seconds=3.0)
+    assert known + Usage() == Usage() + known == known
+    assert Usage() + Usage() == Usage()
+    hit = Usage(cached=True)
+    assert [(hit + hit).cached, (hit + known).cached, (known + hit).cached] == [True, False, False]
+
+
+def test_an_example_keeps_its_rules_own_fields_in_json() -> None:
+    shown = Example(request="a zok", answer={}, rules=(WordFix(word="zok", meaning="red"),))
+    assert shown.model_dump(mode="json")["rules"] == [
+        {"kind": "word", "word": "zok", "meaning": "red"}
+    ]

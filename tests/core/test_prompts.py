@@ -35,21 +35,29 @@ def prompts(folder: Path, **changed: str) -> Prompts:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_request_is_never_looked_at_as_a_template(tmp_path: Path, text: str) -> None:
-    rendered = prompts(tmp_path).user(text, [], [])
+    rendered = prompts(tmp_path).user(text, [])
     assert rendered == f"Request: {json.dumps(text)}\n"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_rule_and_an_example_are_never_looked_at_as_templates(tmp_path: Path, text: str) -> None:
-    shown = Example(id="", request=text, answer={"a": text})
-    rendered = prompts(tmp_path).user("x", [WordFix(word=text, meaning=text)], [shown])
-    quoted = json.dumps(text)
-    assert rendered.split("\n") == [
-        f'Example: {quoted} = {{"a": {quoted}}}',
-        'Request: "x"',
-        f"- {quoted} means {quoted}",
-        "",
-    ]
+    rule, quoted = WordFix(word=text, meaning=text), json.dumps(text)
+    shown = Example(request=text, answer={"a": text}, rules=(rule,))
+    asked, answered = prompts(tmp_path).turns(shown)
+    assert (asked.role, answered.role) == ("user", "assistant")
+    assert asked.content == f"Request: {quoted}\n- {quoted} means {quoted}\n"
+    assert answered.content == f'{{"a":{quoted}}}'
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_problem_is_never_looked_at_as_a_template(tmp_path: Path, text: str) -> None:
+    assert prompts(tmp_path).repair(text) == f"That was {json.dumps(text)}."
+
+
+def test_an_example_asks_as_the_request_itself_would(tmp_path: Path) -> None:
+    loaded = prompts(tmp_path)
+    asked, _ = loaded.turns(Example(request="a zok", answer={}, rules=(ZOK,)))
+    assert asked.content == loaded.user("a zok", [ZOK])
 
 
 @given(ANY_TEXT)
@@ -69,13 +77,15 @@ def test_a_literal_is_one_visible_line_that_means_the_text(text: str) -> None:
 
 def test_a_literal_leaves_readable_text_readable() -> None:
     assert literal("España → 東京, 2½ kg") == '"España → 東京, 2½ kg"'
-    assert literal({"a": [1, None, True]}) == '{"a": [1, null, true]}'
+    assert literal({"a": [1, None, True], "b": "x: y, z"}) == '{"a":[1,null,true],"b":"x: y, z"}'
 
 
 @given(ANY_TEXT)
 @settings(deadline=None, derandomize=True, max_examples=60)
 def test_no_request_adds_a_line_to_the_shipped_prompt(text: str) -> None:
-    assert len(SHIPPED.user(text, [], []).splitlines()) == 2
+    assert len(SHIPPED.user(text, []).splitlines()) == 2
+    assert len(SHIPPED.repair(text).splitlines()) == 2
+    assert len(SHIPPED.turns(Example(request="x", answer={"a": text}))[1].content.splitlines()) == 1
 
 
 def test_all_unknown_names_are_listed_together(tmp_path: Path) -> None:
@@ -85,17 +95,24 @@ def test_all_unknown_names_are_listed_together(tmp_path: Path) -> None:
             system="{{ rules }} {{ weather }} {{ request }}",
             user="{{ request }} {% if mood %}{{ mood }}{% endif %}",
             rule="{{ fix }} {{ patch }}",
+            repair="{{ problem }} {{ answer }}",
         )
     for name in ("system.j2: request", "system.j2: weather", "user.j2: mood", "rule.j2: patch"):
         assert name in str(caught.value)
+    assert "repair.j2: answer" in str(caught.value)
+
+
+def test_examples_are_no_part_of_the_turn_that_asks(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=r"user\.j2: examples"):
+        prompts(tmp_path, user="{{ request }} {{ examples }}")
 
 
 def test_a_name_that_a_template_sets_itself_is_no_unknown_one(tmp_path: Path) -> None:
     found = prompts(tmp_path, user="{% set loud = request | upper %}{{ loud }}")
-    assert found.user("ship", [], []) == "SHIP"
+    assert found.user("ship", []) == "SHIP"
 
 
-@pytest.mark.parametrize("name", ["system", "user", "rule"])
+@pytest.mark.parametrize("name", ["system", "user", "rule", "repair"])
 def test_a_missing_template_is_named(tmp_path: Path, name: str) -> None:
     folder = write_templates(tmp_path / "t")
     (folder / f"{name}.j2").unlink()
@@ -130,19 +147,20 @@ def test_a_rule_is_one_line_or_an_error(tmp_path: Path, source: str) -> None:
 def test_templates_cannot_reach_into_python(tmp_path: Path) -> None:
     unsafe = prompts(tmp_path, user="{{ request.__class__.__mro__ }}")
     with pytest.raises(PromptError):
-        unsafe.user("x", [], [])
+        unsafe.user("x", [])
 
 
 def test_the_digest_names_the_templates_content(tmp_path: Path) -> None:
     one, same = prompts(tmp_path / "a"), prompts(tmp_path / "b")
     other = prompts(tmp_path / "c", user="Now: {{ request }}")
+    mended = prompts(tmp_path / "d", repair="No: {{ problem }}")
     assert one.digest == same.digest
-    assert one.digest != other.digest
+    assert len({one.digest, other.digest, mended.digest}) == 3
 
 
 def test_the_system_part_holds_rules_and_schema_and_nothing_of_a_request(tmp_path: Path) -> None:
     loaded = prompts(tmp_path)
-    expected = 'Say what the words mean.\n- "zok" means "red"\nSchema: {"type": "object"}'
+    expected = 'Say what the words mean.\n- "zok" means "red"\nSchema: {"type":"object"}'
     assert loaded.system([ZOK], {"type": "object"}) == expected
-    loaded.user("a request", [WordFix(word="blim", meaning="green")], [])
+    loaded.user("a request", [WordFix(word="blim", meaning="green")])
     assert loaded.system([ZOK], {"type": "object"}) == expected

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.report import GateCalls, PromptTokens, RunReport, Stop
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runner import Runner
-from patchlab_agent.settings import DEFAULT_RUNS, RunSettings
+from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
 from patchlab_agent.wiring import Lab, open_lab
 from tests.core.make import make_patch
 from tests.core.words_skill import CLOCK, Reader, case, words_lab
@@ -57,6 +57,16 @@ def test_a_run_can_be_repeated_exactly(tmp_path: Path) -> None:
     assert first.patches.created > 0
     other = shipping_run(tmp_path / "c", seed=8)
     assert other.overall != first.overall or other.clusters != first.clusters
+
+
+def test_a_run_in_windows_can_be_repeated_exactly_and_asks_for_the_same(tmp_path: Path) -> None:
+    first, again = (shipping_run(tmp_path / name, concurrency=4) for name in "ab")
+    assert content(first) == content(again)
+    strict = shipping_run(tmp_path / "c")
+    # The same requests under the same noise; what was learned in time for them differs.
+    assert first.overall.baseline == strict.overall.baseline
+    assert first.overall.ceiling == strict.overall.ceiling
+    assert first.patches.created > 0
 
 
 def test_another_process_with_another_hash_seed_makes_the_same_run(tmp_path: Path) -> None:
@@ -199,13 +209,16 @@ def test_calls_are_booked_by_purpose(tmp_path: Path) -> None:
     assert report.timing.seconds_per_call.keys() <= asked.keys()
 
 
-@pytest.mark.parametrize("outage_at", [0, 2, 5])
+OUT = Stop(kind="outage", reason="The reader is out; call again later.")
+
+
+@pytest.mark.parametrize("outage_at", [2, 5])
 def test_an_outage_in_mid_run_is_reported_as_such(tmp_path: Path, outage_at: int) -> None:
     backend = Reader(outage_at=outage_at)
     with words_lab(tmp_path, backend) as lab:
         report = runner(lab, golden=3).run()
         kept = list(lab.store.traces.newest(9))
-    assert report.stopped == "The reader is out; call again later."
+    assert report.stopped == OUT
     assert report.golden is None
     assert report.runs == len(kept) < 5
     assert report.overall.cases == report.runs
@@ -220,7 +233,11 @@ def test_a_run_that_was_stopped_is_not_measured(tmp_path: Path) -> None:
 
     with words_lab(tmp_path, Reader(out_for_a_moment)) as lab:
         report = runner(lab, golden=3).run()
-    assert (report.runs, report.stopped, report.golden) == (2, "busy", None)
+    assert (report.runs, report.stopped, report.golden) == (
+        2,
+        Stop(kind="outage", reason="busy"),
+        None,
+    )
 
 
 def test_an_outage_in_the_golden_set_costs_the_golden_set_only(tmp_path: Path) -> None:
@@ -231,10 +248,81 @@ def test_an_outage_in_the_golden_set_costs_the_golden_set_only(tmp_path: Path) -
     with words_lab(tmp_path / "again", backend) as lab:
         report = runner(lab, golden=3).run()
     assert (report.runs, report.golden) == (5, None)
-    assert report.stopped == "The reader is out; call again later."
+    assert report.stopped == OUT
 
 
 def test_without_a_golden_set_nothing_stopped_the_run(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         report = runner(lab).run()
     assert (report.golden, report.stopped, report.highlights) == (None, None, ())
+
+
+@pytest.mark.parametrize("kind", [BackendError, BackendUnavailable, CassetteMiss])
+def test_where_nothing_was_run_the_failure_itself_is_raised(
+    tmp_path: Path, kind: type[BackendError]
+) -> None:
+    def fail(request: str, draw: str, answer: dict[str, Any]) -> None:
+        raise kind("not today")
+
+    with words_lab(tmp_path, Reader(fail)) as lab, pytest.raises(kind, match="not today"):
+        runner(lab, golden=3).run()
+    assert not (tmp_path / "store" / "runs" / "run-0001.json").exists()
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_a_budget_that_is_spent_is_a_reported_end_even_at_once(tmp_path: Path, calls: int) -> None:
+    done: list[str] = []
+
+    def spend(request: str, draw: str, answer: dict[str, Any]) -> None:
+        if len(done) >= calls:
+            raise BudgetReached("enough")
+        done.append(request)
+
+    with words_lab(tmp_path, Reader(spend)) as lab:
+        report = runner(lab, golden=3).run()
+    assert report.stopped == Stop(kind="budget", reason="enough")
+    assert (report.golden, bool(report.runs)) == (None, bool(calls))
+
+
+def test_any_other_failure_is_a_refusal(tmp_path: Path) -> None:
+    def refuse(request: str, draw: str, answer: dict[str, Any]) -> None:
+        if request == "a blim":
+            raise CassetteMiss("no such answer")
+
+    with words_lab(tmp_path, Reader(refuse)) as lab:
+        report = runner(lab).run()
+    assert report.stopped == Stop(kind="refused", reason="no such answer")
+    assert report.runs == 2
+
+
+def test_a_window_of_requests_is_measured_like_any_other(tmp_path: Path) -> None:
+    with words_lab(tmp_path / "one") as lab:
+        strict = runner(lab, golden=3).run()
+    with words_lab(tmp_path / "all") as lab:
+        wide = runner(lab, golden=3, concurrency=5).run()
+    # Nothing was learned in time for the stream, and just as much for the golden set.
+    assert strict.overall.patched.successes > wide.overall.patched.successes
+    assert wide.overall.patched == wide.overall.baseline == strict.overall.baseline
+    assert wide.overall.ceiling == strict.overall.ceiling
+    assert wide.golden == strict.golden
+
+
+def test_a_report_says_how_long_prompts_became_and_what_the_gate_asked(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        first, second = runner(lab).run(), runner(lab).run()
+    assert first.prompt_tokens == PromptTokens(baseline=10, patched=10, growth=0)
+    # Two lessons with one test each, on a suite of three: two answers instead of eight.
+    assert (first.gate_calls.full, first.gate_calls.asked) == (16, 0)
+    assert second.gate_calls == GateCalls(asked=0, full=0)
+    assert first.structure is None
+
+
+def test_settings_that_had_no_say_and_paths_are_not_reported(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        shown = runner(lab, store=tmp_path).run().settings
+        real = runner(lab, backend="litellm", model="ollama_chat/x", record=tmp_path / "r").run()
+    assert not shown.keys() & {*PATHS, *MODEL}
+    assert shown.keys() >= {"seed", "noise", "top_k", "concurrency", "patcher"}
+    assert not real.settings.keys() & {*PATHS, *SIMULATION}
+    assert real.settings["model"] == "ollama_chat/x"
+    assert str(tmp_path) not in real.model_dump_json(include={"settings"})

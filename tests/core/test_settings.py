@@ -10,11 +10,17 @@ from pydantic import ValidationError
 from patchlab_agent.errors import UsageError
 from patchlab_agent.settings import (
     DEFAULT_STORE,
+    MAX_CONCURRENCY,
     MAX_EXAMPLES,
     MAX_TOP_K,
+    MODEL,
+    PATHS,
+    RECORDED,
+    SIMULATION,
     AgentSettings,
     RunSettings,
     agent_settings,
+    checked,
 )
 
 
@@ -45,7 +51,16 @@ def test_values_are_taken_and_turned_into_their_kind() -> None:
         ("seed", 1.5),
         ("seed", "seven"),
         ("store", 3),
-        ("speed", 1),
+        ("patcher", "magic"),
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("max_tokens", 0),
+        ("timeout", 0),
+        ("concurrency", 0),
+        ("concurrency", MAX_CONCURRENCY + 1),
+        ("max_calls", 0),
+        ("max_cost", 0),
+        ("max_tokens_total", 0),
     ],
 )
 def test_what_cannot_be_used_is_named(name: str, value: object) -> None:
@@ -72,3 +87,18 @@ def test_a_run_has_at_least_one_request_and_no_negative_golden_set() -> None:
 def test_settings_do_not_change_under_a_run() -> None:
     with pytest.raises(ValidationError):
         RunSettings().seed = 8  # type: ignore[misc]
+
+
+def test_settings_of_another_kind_are_left_out() -> None:
+    values = {"runs": 5, "top_k": 2, "as_json": True}
+    assert checked(AgentSettings, values) == AgentSettings(top_k=2)
+    assert checked(RunSettings, values) == RunSettings(top_k=2, runs=5)
+    with pytest.raises(UsageError, match=r"^runs=0 cannot be used"):
+        checked(RunSettings, {"runs": 0})
+
+
+def test_every_setting_that_has_a_place_exists() -> None:
+    for names in (RECORDED, SIMULATION, MODEL, PATHS):
+        assert len(set(names)) == len(names)
+        assert set(names) <= RunSettings.model_fields.keys()
+    assert not set(RECORDED) & {*PATHS, *MODEL, *SIMULATION}

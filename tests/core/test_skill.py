@@ -81,6 +81,8 @@ def test_only_the_world_of_a_skill_holds_a_truth() -> None:
         "proposer",
         "world",
         "backends",
+        "model_proposer",
+        "cassette",
     ]
     for part in (skill_module.Task, skill_module.Proposer):
-        assert not {"judge", "expected", "golden", "concerning"} & set(dir(part))
+        assert not {"judge", "expected", "golden", "concerning", "untaught"} & set(dir(part))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from patchlab_agent import wiring
-from patchlab_agent.backends.base import ScriptedBackend
+from patchlab_agent.backends.base import Backend, ScriptedBackend
 from patchlab_agent.errors import (
     BackendUnavailable,
     InputError,
@@ -20,7 +21,8 @@ from patchlab_agent.errors import (
     UsageError,
 )
 from patchlab_agent.models.trace import OK, Feedback
-from patchlab_agent.settings import RunSettings
+from patchlab_agent.settings import MAX_REPAIRS, AgentSettings, RunSettings
+from patchlab_agent.skill import Proposer
 from patchlab_agent.wiring import (
     StoreContents,
     check_settings,
@@ -98,13 +100,66 @@ def test_a_backend_of_ones_own_is_used_and_closed(tmp_path: Path) -> None:
 
 
 def test_a_scripted_backend_serves_the_shipping_skill(tmp_path: Path) -> None:
-    backend = ScriptedBackend(["I do not know."])
+    backend = ScriptedBackend(["I do not know.", "Nor now.", "Never."])
     with open_lab(backend=backend, store=tmp_path) as lab:
         trace = lab.agent.answer("Ship 2 kg books box to US")
         assert trace.quote is None
         with pytest.raises(BackendUnavailable):
             lab.agent.answer("Ship 3 kg books box to US")
-    assert "I do not know." in trace.attempt.raw
+    assert (trace.attempt.raw, trace.attempt.repairs) == ("Never.", MAX_REPAIRS)
+    assert "the answer holds no JSON object" in backend.history[1].user
+
+
+def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
+    with open_lab(store=tmp_path, noise=1) as lab:
+        attempts = [lab.agent.baseline("Ship 2 kg books box to US", str(n)) for n in range(40)]
+    assert any(attempt.quote is None for attempt in attempts)
+    assert not any(attempt.repairs for attempt in attempts)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"backend": "litellm"}, "litellm needs --model"),
+        ({"model": "ollama_chat/x"}, "--model is for a real model; add --backend litellm"),
+        ({"temperature": 0.5}, "--temperature is for a real model"),
+        ({"max_tokens_total": 5}, "--max-tokens-total is for a real model"),
+        ({"backend": "replay", "record": "c.jsonl"}, "--record is for a real model"),
+        ({"backend": "gpt"}, "no backend 'gpt'; choose one of: toy, litellm, replay"),
+    ],
+)
+def test_settings_of_a_model_that_contradict_each_other_are_refused(
+    own_folder: Path, given: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(UsageError, match=problem):
+        check_settings(RunSettings.model_validate(given))
+    assert listing(own_folder) == []
+
+
+@pytest.mark.usefixtures("_words")
+def test_a_skill_without_a_cassette_or_a_proposer_of_its_own_says_so(own_folder: Path) -> None:
+    for given, problem in (
+        ({"backend": "replay"}, "'words' brings no cassette; name one with --replay FILE"),
+        ({"backend": "reader", "patcher": "llm"}, "no --patcher llm; use --patcher rules"),
+    ):
+        with pytest.raises(UsageError, match=problem):
+            check_settings(RunSettings.model_validate(given))
+
+
+def test_a_model_that_proposes_is_asked_behind_cache_and_books(tmp_path: Path) -> None:
+    asked: list[Backend] = []
+
+    def propose(backend: Backend) -> Proposer:
+        asked.append(backend)
+        return skill.proposer
+
+    skill = replace(words_skill(tmp_path / "prompts"), model_proposer=propose)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wiring, "load_skill", lambda name: skill)
+        settings = AgentSettings(backend="reader", store=tmp_path / "s", patcher="llm")
+        with wiring.lab_of(settings) as lab:
+            assert lab.proposer is skill.proposer
+            assert asked == [lab.meter]
 
 
 @pytest.mark.usefixtures("_words")

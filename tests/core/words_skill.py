@@ -34,9 +34,9 @@ MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "sal
 TEMPLATES = {
     "system.j2": "Say what the words mean.\n"
     "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\nSchema: {{ schema | literal }}\n",
-    "user.j2": "{% for shown in examples %}\n"
-    "Example: {{ shown.request | literal }} = {{ shown.answer | literal }}\n{% endfor %}\n"
-    "Request: {{ request | literal }}\n{% for rule in rules %}\n{{ rule }}\n{% endfor %}\n",
+    "user.j2": "Request: {{ request | literal }}\n"
+    "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\n",
+    "repair.j2": "That was {{ problem | literal }}.\n",
     "rule.j2": "- {{ fix.word | literal }} means {{ fix.meaning | literal }}\n",
 }
 
@@ -45,6 +45,7 @@ class WordFix(Fix):
     """What a word means."""
 
     subject_fields: ClassVar = ("word",)
+    decides: ClassVar = tuple(MEANINGS)
     kind: Literal["word"] = "word"
     word: str
     meaning: str
@@ -54,6 +55,7 @@ class ShownFix(Fix):
     """An example."""
 
     subject_fields: ClassVar = ("request",)
+    is_rule: ClassVar = False
     kind: Literal["shown"] = "shown"
     request: str
     answer: JsonObject
@@ -91,6 +93,7 @@ class WordsTask:
     def __init__(self, prompts: Path) -> None:
         self.prompts = prompts
         self.known_rules: tuple[Fix, ...] = (WordFix(word="salt", meaning="white"),)
+        self.demonstrations: tuple[Example, ...] = ()
         self.answer_schema: JsonObject = {"type": "object"}
 
     def read(self, text: str) -> Reading:
@@ -103,10 +106,9 @@ class WordsTask:
     def parse_fix(self, data: JsonObject) -> Fix:
         return parse_fix(data)
 
-    def example_of(self, fix: Fix) -> Example | None:
-        if isinstance(fix, ShownFix):
-            return Example(id="", request=fix.request, answer=fix.answer)
-        return None
+    def examples_of(self, fixes: Sequence[Fix]) -> Sequence[Example]:
+        shown = [fix for fix in fixes if isinstance(fix, ShownFix)]
+        return [Example(request=fix.request, answer=fix.answer) for fix in shown]
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         return may_show(request, answer)

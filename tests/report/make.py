@@ -24,15 +24,18 @@ from patchlab_agent.models.report import (
     Cost,
     CurvePoint,
     FailureCluster,
+    GateCalls,
     GoldenReport,
     Highlight,
     LabelScore,
     PairedDifference,
     PatchSummary,
     PatchUse,
+    PromptTokens,
     Proportion,
     RunReport,
     Score,
+    Stop,
     Timing,
 )
 from patchlab_agent.models.trace import (
@@ -203,10 +206,17 @@ def full_report(**changes: Any) -> RunReport:
                 cost_usd=None,
             ),
         ),
+        "structure": "json_schema",
+        "prompt_tokens": PromptTokens(baseline=1203.5, patched=1504.5, growth=0.2501),
+        "gate_calls": GateCalls(asked=1122, full=9911),
         "store": "/lab/store",
         "timing": Timing(started_at=AT, seconds=98.76, seconds_per_call={"patched": 0.0123}),
     }
     return RunReport.model_validate({**values, **changes})
+
+
+def stop(reason: str) -> Stop:
+    return Stop(kind="outage", reason=reason)
 
 
 def empty_report(**changes: Any) -> RunReport:
@@ -221,6 +231,9 @@ def empty_report(**changes: Any) -> RunReport:
         "highlights": (),
         "golden": None,
         "cost": (),
+        "structure": None,
+        "prompt_tokens": None,
+        "gate_calls": GateCalls(asked=0, full=0),
     }
     return full_report(**{**nothing, **changes})
 
@@ -291,6 +304,7 @@ GATE = GateReport(
     suite_size=160,
     suite_touched=9,
     calls=77,
+    full_calls=1620,
     false_accept_rate=0.0116,
     conditions="c",
 )

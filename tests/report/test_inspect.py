@@ -15,7 +15,18 @@ from patchlab_agent.report.inspect import (
     trace_table,
 )
 from patchlab_agent.shipping.rules import UnitFix
-from tests.report.make import AT, MARKUP, attempt, flat, judged, patch, retrieved, shown, trace
+from tests.report.make import (
+    AT,
+    GATE,
+    MARKUP,
+    attempt,
+    flat,
+    judged,
+    patch,
+    retrieved,
+    shown,
+    trace,
+)
 
 WIDTHS = pytest.mark.parametrize("width", [60, 100, 160])
 
@@ -63,7 +74,7 @@ def test_patches_stand_in_the_order_given() -> None:
         "test request without with broken",
         "failing Ship 2 kg battery box to US 0/5 4/5 0 ",
         "regression Ship 3 kg paint 6/6 5/6 1 ",
-        "9 of 160 suite cases hold the trigger; 77 calls;",
+        "9 of 160 suite cases hold the trigger; 77 answers;",
         "chance that noise alone passes: 1.2 %.",
         f"History {AT} quarantined new: not yet (trace t-0000007)",
     ],
@@ -154,3 +165,14 @@ def test_markup_is_shown_as_it_is(width: int) -> None:
     listed = shown(trace_table([trace(request=MARKUP, retrieved=(retrieved("[/b]"),))]), width)
     for word in ("[red]2", "[/]", "[/b]"):
         assert word in listed
+
+
+def test_a_test_that_needed_no_answer_has_none_to_show() -> None:
+    asked = GATE.results[0]
+    results = (
+        asked.model_copy(update={"request": "a", "draws": 0, "passed_before": None}),
+        asked.model_copy(update={"request": "b", "passed_before": None, "passed_after": 5}),
+    )
+    given = patch(gate=GATE.model_copy(update={"results": results}))
+    text = flat(shown(patch_details(given)))
+    assert "failing a – – 0 failing b – 5/5 0 " in text

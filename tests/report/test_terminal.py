@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.report import GateCalls, RunReport
 from patchlab_agent.report.terminal import BAR_WIDTH, render
-from tests.report.make import MARKUP, comparison, empty_report, flat, full_report, shown
+from tests.report.make import MARKUP, comparison, empty_report, flat, full_report, shown, stop
 
 WIDE = 160
 
@@ -48,6 +48,10 @@ FIGURES = [
     "patched 4,321 876 7,654,321 54,321 $1.2500 12.3 ms",
     "gate 11 12 13 14 – –",
     "98.8 s in all.",
+    "Median prompt: 1,204 tokens with nothing learned, 1,504 with patches (+25%).",
+    "Gate: 1,122 calls of 9,911 that asking every test and the whole suite",
+    "for each patch would take (11%).",
+    "The model is held to the answer's form by: json_schema.",
 ]
 
 
@@ -60,7 +64,9 @@ def test_every_figure_is_shown_from_80_columns_on(figures: str, width: int) -> N
 def test_the_headline_names_run_model_store_and_start() -> None:
     text = text_of(full_report())
     assert "run-0042: 1,234 requests, toy(seed=7, noise=0.03), store /lab/store" in text
-    assert "It starts with nothing learned. In the last 200 runs patches took success" in text
+    assert "It starts with nothing learned. The model is held to the answer's form by" in text
+    plain = text_of(full_report(structure=None))
+    assert "It starts with nothing learned. In the last 200 runs patches took success" in plain
 
 
 def test_every_figure_of_a_huge_run_fits_into_80_columns() -> None:
@@ -140,7 +146,7 @@ def test_a_run_that_continues_says_from_what() -> None:
 
 def test_a_run_that_was_stopped_says_why() -> None:
     stopped = "The model cannot be reached; try again later."
-    text = text_of(full_report(stopped=stopped))
+    text = text_of(full_report(stopped=stop(stopped)))
     assert f"It ended early: {stopped} What was learned is kept." in text
     assert "It ended early" not in text_of(full_report())
 
@@ -203,9 +209,9 @@ def test_a_plain_terminal_gets_a_plain_curve() -> None:
     "report",
     [
         full_report(),
-        full_report(stopped="Out.", continued_from=3),
+        full_report(stopped=stop("Out."), continued_from=3),
         empty_report(),
-        empty_report(stopped="Out."),
+        empty_report(stopped=stop("Out.")),
     ],
     ids=["full", "stopped", "empty", "stopped at once"],
 )
@@ -228,3 +234,11 @@ def test_the_bar_is_as_wide_as_it_says() -> None:
         full_report().curve[0].model_copy(update={"baseline": 1.0, "patched": 1.0, "ceiling": 1.0})
     )
     assert "█" * BAR_WIDTH + "│" in shown(render(full_report(curve=(curve,))))
+
+
+def test_what_nobody_counted_is_not_told() -> None:
+    text = text_of(
+        full_report(prompt_tokens=None, gate_calls=GateCalls(asked=0, full=0), structure=None)
+    )
+    assert text.endswith("98.8 s in all.")
+    assert "held to the answer" not in text

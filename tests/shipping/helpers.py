@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import Fix, GateCase, Proposal, Role
-from patchlab_agent.models.trace import Attempt, Feedback, Message, Prompt, Trace
+from patchlab_agent.models.trace import Attempt, Example, Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.schema import Answer, ShippingQuote
@@ -61,17 +61,24 @@ def shipment(**changes: Any) -> Shipment:
     return Shipment.model_validate({**truth, **changes})
 
 
+def turns(
+    request: str, rules: Sequence[Fix] = (), examples: Iterable[Example] = ()
+) -> tuple[Message, ...]:
+    """All that follows the system message: examples as earlier turns, and the one that asks."""
+    shown = (turn for example in examples for turn in PROMPTS.turns(example))
+    return (*shown, Message(role="user", content=PROMPTS.user(request, rules)))
+
+
 def prompt(
     request: str, fixes: Iterable[Fix] = (), *, system: str = SYSTEM, draw: str = "0"
 ) -> Prompt:
     """What an agent would send that knows these fixes beside its stable rules."""
     fixes = list(fixes)
-    examples = [found for fix in fixes if (found := TASK.example_of(fix)) is not None]
-    rules = [fix for fix in fixes if TASK.example_of(fix) is None]
+    rules = [fix for fix in fixes if fix.is_rule]
     return Prompt(
         messages=(
             Message(role="system", content=system),
-            Message(role="user", content=PROMPTS.user(request, rules, examples)),
+            *turns(request, rules, (*TASK.demonstrations, *TASK.examples_of(fixes))),
         ),
         answer_schema=TASK.answer_schema,
         draw=draw,

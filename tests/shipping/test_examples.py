@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import Example, Message, Prompt
 from patchlab_agent.shipping.examples import MAX_UNEXPLAINED_WORDS, is_plain, number_example
-from patchlab_agent.shipping.tables import rows
-from patchlab_agent.shipping.task import settle
-from tests.shipping.helpers import ANSWER, REQUEST, TASK, WORLD, as_json, asked
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    EmbargoFix,
+    ItemFix,
+    LiquidsFix,
+    ParcelFix,
+    RestrictionFix,
+    RevokedFix,
+    RuleBook,
+    SubjectFix,
+    UnitFix,
+)
+from patchlab_agent.shipping.schema import parse_answer
+from patchlab_agent.shipping.tables import carrier_rules, rows
+from patchlab_agent.shipping.task import ShippingTask, settle
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.text import occurs
+from tests.shipping.helpers import ANSWER, REQUEST, SYSTEM, TASK, WORLD, as_json, asked, turns
 
 
 @pytest.mark.parametrize("row", rows("numbers"), ids=lambda row: row["word"])
@@ -76,3 +96,113 @@ def test_instructions_of_the_golden_set_are_never_shown() -> None:
 def test_a_sentence_in_one_word_is_not_plain(smuggled: str) -> None:
     assert is_plain(REQUEST, ANSWER)
     assert not is_plain(f"{REQUEST} {smuggled}", ANSWER)
+
+
+KNOWN = RuleBook.of(TASK.known_rules)
+LESSONS: tuple[Fix, ...] = (
+    UnitFix(unit="lb", kg_per_unit=0.45359237),
+    ParcelFix(parcel="bag", limit_kg=10),
+    DestinationFix(alias="berlin", country="DE"),
+    ItemFix(item="kayak", category="sports"),
+    RestrictionFix(item="drone", demand="hazmat"),
+    RestrictionFix(item="ivory", demand="prohibited"),
+    EmbargoFix(destination="syria"),
+    LiquidsFix(parcel="flask"),
+    RevokedFix(rule="prohibited", subject="weapon"),
+    RevokedFix(rule="embargo", subject="iran"),
+    RevokedFix(rule="liquids", subject="satchel"),
+)
+EACH = pytest.mark.parametrize("fix", LESSONS, ids=lambda fix: "-".join(fix.slot))
+
+
+def said(example: Example, rules: Sequence[Fix]) -> JsonObject:
+    """What a model that makes no mistakes answers, by the rules from the start and these."""
+    messages = (Message(role="system", content=SYSTEM), *turns(example.request, rules))
+    asking = Prompt(messages=messages, answer_schema=TASK.answer_schema, draw="0")
+    return TASK.read(ToyBackend(noise=0).complete(asking).text).answer
+
+
+def test_what_every_prompt_shows_is_right_by_the_known_rules() -> None:
+    assert TASK.demonstrations
+    for shown in TASK.demonstrations:
+        assert shown.rules == ()
+        assert said(shown, ()) == shown.answer
+        assert parse_answer(json.dumps(shown.answer)).model_dump(mode="json") == shown.answer
+    answers = [parse_answer(json.dumps(shown.answer)) for shown in TASK.demonstrations]
+    # Both refusals, a declaration, and null where no rule speaks.
+    assert {given.refusal for given in answers} == {None, "prohibited_item", "embargo_destination"}
+    assert any(given.declarations for given in answers)
+    assert any(
+        (given.country, given.category, given.parcel_limit_kg) == (None, None, None)
+        for given in answers
+    )
+
+
+def test_what_every_prompt_shows_gives_nothing_away() -> None:
+    shown = {shown.request for shown in TASK.demonstrations}
+    tested = {case.request for case in (*WORLD.golden(), *WORLD.regression())}
+    assert not shown & tested
+    for row in rows("numbers"):
+        assert not any(occurs(row["word"], request) for request in shown), row
+
+
+@EACH
+def test_a_worked_example_is_right_by_its_rule_and_the_known_ones(fix: Fix) -> None:
+    assert isinstance(fix, SubjectFix)
+    (example,) = TASK.examples_of([fix])
+    assert example.rules == (fix,)
+    assert occurs(fix.about, example.request)
+    assert said(example, [fix]) == example.answer
+    # The rule is what makes it so, and it is seen in the answer.
+    assert said(example, ()) != example.answer
+    quote = as_json(settle(parse_answer(json.dumps(example.answer))))
+    claimed = fix.claim if not isinstance(fix, RevokedFix) or fix.rule != "liquids" else {}
+    assert {name: quote[name] for name in claimed} == claimed
+
+
+@EACH
+def test_the_same_rule_is_never_needed_for_a_request_of_the_tests(fix: Fix) -> None:
+    (example,) = TASK.examples_of([fix])
+    tested = (*WORLD.golden(), *WORLD.regression())
+    assert example.request not in {case.request for case in tested}
+    assert is_plain(example.request, example.answer)
+
+
+def test_rules_of_one_thing_are_worked_out_together() -> None:
+    kind, demand = (
+        ItemFix(item="tent", category="sports"),
+        RestrictionFix(item="tent", demand="fragile"),
+    )
+    unit = UnitFix(unit="lb", kg_per_unit=0.45359237)
+    tent, pound = TASK.examples_of([kind, unit, demand])
+    assert (tent.rules, pound.rules) == ((kind, demand), (unit,))
+    assert (tent.answer["category"], tent.answer["declarations"]) == ("sports", ["fragile"])
+    assert said(tent, [kind, demand]) == tent.answer
+    # What is said of the tent is not said of the pound.
+    assert said(pound, [unit]) == pound.answer
+
+
+def test_a_rule_that_is_revoked_for_a_parcel_is_not_mixed_up_with_an_item_of_that_name() -> None:
+    item, parcel = ItemFix(item="drum", category="music"), LiquidsFix(parcel="drum")
+    one, other = TASK.examples_of([item, parcel])
+    assert (one.answer["item"], other.answer["parcel"]) == ("drum", "drum")
+    assert (one.rules, other.rules) == ((item,), (parcel,))
+
+
+def test_working_out_examples_leaves_what_is_known_alone() -> None:
+    before = TASK.demonstrations
+    TASK.examples_of(LESSONS)
+    assert TASK.examples_of(LESSONS[:1]) == ShippingTask(TASK.known_rules).examples_of(LESSONS[:1])
+    assert TASK.demonstrations == before
+    (plain,) = TASK.examples_of([DestinationFix(alias="oslo", country="NO")])
+    assert plain.answer["item"] == "books"
+    assert plain.answer["kg_per_unit"] == KNOWN.units["kg"]
+
+
+def test_each_carrier_rule_that_is_untaught_has_a_right_example() -> None:
+    known = set(TASK.known_rules)
+    untaught = [rule for rule in carrier_rules() if rule not in known]
+    assert len(untaught) > 50
+    for rule in untaught:
+        (example,) = TASK.examples_of([rule])
+        assert said(example, [rule]) == example.answer, rule

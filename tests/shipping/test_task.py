@@ -86,9 +86,12 @@ def test_the_prompt_folder_holds_every_template() -> None:
 def test_fixes_are_read_by_kind_and_only_examples_are_shown_as_such() -> None:
     fix = UnitFix(unit="lb", kg_per_unit=0.45)
     assert TASK.parse_fix(fix.model_dump(mode="json")) == fix
-    assert TASK.example_of(fix) is None
-    example = TASK.example_of(ExampleFix(request=REQUEST, answer=answer(weight=3)))
-    assert example is not None
+    assert fix.is_rule
+    shown = ExampleFix(request=REQUEST, answer=answer(weight=3))
+    assert not shown.is_rule
+    worked, example = TASK.examples_of([fix, shown])[::-1]
     assert (example.request, example.answer) == (REQUEST, {**ANSWER, "weight": 3.0})
+    assert (example.rules, worked.rules) == ((), (fix,))
+    assert TASK.examples_of([]) == ()
     with pytest.raises(ValueError, match="validation error"):
         TASK.parse_fix({"kind": "spell"})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example
+from patchlab_agent.models.trace import Example, Message
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -24,9 +24,9 @@ from patchlab_agent.shipping.rules import (
     UnitFix,
 )
 from patchlab_agent.shipping.tables import carrier_rules
-from patchlab_agent.shipping.toy.prompt import Shown, read_rule, read_rules, read_user
+from patchlab_agent.shipping.toy.prompt import Shown, read_rule, read_rules, read_turns
 from patchlab_agent.text import as_trigger, normalise
-from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, SYSTEM, TASK, answer
+from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, SYSTEM, TASK, answer, turns
 
 PHRASES = (
     st.text(
@@ -70,7 +70,7 @@ def test_a_rendered_rule_is_read_as_the_same_rule(fix: Fix) -> None:
 @given(st.lists(RULES, max_size=6))
 @settings(deadline=None, max_examples=60, derandomize=True)
 def test_rules_beside_a_request_are_read_in_their_order(fixes: list[Fix]) -> None:
-    reading = read_user(PROMPTS.user(REQUEST, fixes, []))
+    reading = read_turns(turns(REQUEST, fixes))
     assert reading.request == REQUEST
     assert list(reading.rules) == fixes
 
@@ -133,18 +133,20 @@ def test_a_line_that_is_no_sentence_of_the_template_tells_nothing(line: str) -> 
 def test_reading_arbitrary_text_never_fails(text: str) -> None:
     assert read_rule(text) is None
     assert read_rules(text) == ()
-    assert read_user(text).examples == ()
+    said = [Message(role=role, content=text) for role in ("user", "assistant", "user")]
+    assert read_turns(said[2:]).examples == ()
+    read_turns(said)
 
 
 def test_an_unreadable_user_turn_is_an_empty_one() -> None:
     for text in ("", "Answer:", "Request: books", "Request:", "request: “x”", 'Request: "x'):
-        reading = read_user(text)
+        reading = read_turns([Message(role="user", content=text)])
         assert (reading.request, reading.rules, reading.examples) == ("", (), ())
 
 
 def test_the_request_is_read_whatever_it_holds() -> None:
-    assert read_user('Request: "a: b"').request == "a: b"
-    assert read_user("Request: 5").request == "5"
+    for line, request in (('Request: "a: b"', "a: b"), ("Request: 5", "5")):
+        assert read_turns([Message(role="user", content=line)]).request == request
 
 
 def shown(request: str, **changes: Any) -> Example:
@@ -153,7 +155,7 @@ def shown(request: str, **changes: Any) -> Example:
 
 def test_examples_are_read_with_their_answers() -> None:
     examples = [shown("Ship two kg books box to US"), shown("3 kg toys", weight=3, item="toys")]
-    reading = read_user(PROMPTS.user(REQUEST, [], examples))
+    reading = read_turns(turns(REQUEST, [], examples))
     assert reading.request == REQUEST
     assert reading.examples == (
         Shown("Ship two kg books box to US", answer()),
@@ -165,5 +167,24 @@ def test_examples_are_read_with_their_answers() -> None:
     "bad", ["", "null", "{}", "[1]", "{", json.dumps({**ANSWER, "weight": -1}), '"text"']
 )
 def test_an_example_with_a_broken_answer_is_passed_over(bad: str) -> None:
-    text = f'Example: "x"\nAnswer: {bad}\nExample: "y"\nAnswer: {json.dumps(ANSWER)}\nRequest: "z"'
-    assert read_user(text).examples == (Shown("y", answer()),)
+    broken = (PROMPTS.turns(shown("x"))[0], Message(role="assistant", content=bad))
+    reading = read_turns((*broken, *turns("z", [], [shown("y")])))
+    assert reading.examples == (Shown("y", answer()),)
+    assert reading.request == "z"
+
+
+def test_only_the_rules_of_the_turn_that_asks_are_about_what_it_asks() -> None:
+    other, own = UnitFix(unit="lb", kg_per_unit=0.45), UnitFix(unit="oz", kg_per_unit=0.03)
+    example = Example(request="Ship 2 lb books box to US", answer=ANSWER, rules=(other,))
+    said = turns(REQUEST, [own], [example])
+    assert read_turns(said).rules == (own,)
+    assert '"lb"' in said[0].content
+    assert read_turns(said[:1]).rules == (other,)
+
+
+def test_a_turn_that_nobody_answered_is_no_example() -> None:
+    asked, answered = PROMPTS.turns(shown("x"))
+    (asking,) = turns(REQUEST)
+    assert read_turns([asked, asked, answered, asking]).examples == (Shown("x", answer()),)
+    assert read_turns([asked, asking]).examples == ()
+    assert read_turns([answered, asking]).examples == ()

@@ -11,7 +11,7 @@ from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Refusal
 from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
 from patchlab_agent.shipping.toy.noise import Noise
-from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_user
+from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_turns
 from patchlab_agent.shipping.toy.reader import Understood, understand
 from patchlab_agent.text import words
 
@@ -49,7 +49,7 @@ class ToyBackend:
     def complete(self, prompt: Prompt) -> Completion:
         """Answer with the JSON object that the prompt asks for."""
         stable = _stable(prompt.system)
-        reading = read_user(prompt.user)
+        reading = read_turns(prompt.messages[1:])
         known = stable.extended(reading.rules)
         understood = understand(reading.request, known, _numbers(reading.examples, known))
         noise = Noise(self.seed, self.noise, reading.request, prompt.draw)
@@ -59,7 +59,7 @@ class ToyBackend:
         if (slip := noise.slip("answer", BROKEN_ANSWER_SHARE)) is not None:
             text = text[: slip.pick(range(len(text)))]
         usage = Usage(
-            prompt_tokens=_count(prompt.system) + len(_MARK.findall(prompt.user)),
+            prompt_tokens=sum(_count(message.content) for message in prompt.messages),
             completion_tokens=len(_MARK.findall(text)),
         )
         return Completion(text=text, usage=usage)
@@ -74,9 +74,9 @@ def _stable(system: str) -> Lexicon:
     return lexicon(read_rules(system))
 
 
-@lru_cache(maxsize=16)
-def _count(stable: str) -> int:
-    return len(_MARK.findall(stable))
+@lru_cache(maxsize=64)
+def _count(text: str) -> int:
+    return len(_MARK.findall(text))
 
 
 def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import Message
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -72,9 +73,9 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
     (_sentence("item Q: declare Q"), _restrict),
     (_sentence("destination Q: under embargo, refuse it"), lambda d: EmbargoFix(destination=d)),
     (_sentence("parcel Q: may carry liquids"), lambda p: LiquidsFix(parcel=p)),
-    (_sentence("item Q: no longer prohibited"), lambda s: _revoke("prohibited", s)),
-    (_sentence("destination Q: no longer under embargo"), lambda s: _revoke("embargo", s)),
-    (_sentence("parcel Q: may no longer carry liquids"), lambda s: _revoke("liquids", s)),
+    (_sentence("item Q: allowed, do not refuse it"), lambda s: _revoke("prohibited", s)),
+    (_sentence("destination Q: no embargo, do not refuse it"), lambda s: _revoke("embargo", s)),
+    (_sentence("parcel Q: may not carry liquids"), lambda s: _revoke("liquids", s)),
 )
 
 
@@ -96,28 +97,31 @@ def _unquote(group: str) -> str:
 
 def read_rules(text: str) -> tuple[Fix, ...]:
     """All rules that a text states, in order."""
-    return tuple(_rules(text.split("\n")))
+    lines = (line for line in text.split("\n") if line.startswith("- "))
+    return tuple(rule for line in lines if (rule := read_rule(line)) is not None)
 
 
-def _rules(lines: list[str]) -> Iterator[Fix]:
-    for line in lines:
-        if line.startswith("- ") and (rule := read_rule(line)) is not None:
-            yield rule
+def read_turns(turns: Sequence[Message]) -> Reading:
+    """What all turns after the system message say; a missing request reads as the empty one.
+
+    Each user turn with the answer that follows it is an example. Only the last one with a request
+    asks, and only the rules that stand in it are about what it asks.
+    """
+    asked = [n for n, turn in enumerate(turns) if turn.role == "user" and _request(turn.content)]
+    if not asked:
+        return Reading("", (), ())
+    shown = (_shown(_request(turns[n].content), turns[n + 1].content) for n in asked[:-1])
+    asking = turns[asked[-1]].content
+    return Reading(_request(asking), read_rules(asking), tuple(filter(None, shown)))
 
 
-def read_user(text: str) -> Reading:
-    """Request, rules and examples of a user turn; a missing request reads as the empty one."""
-    request, example, examples = "", "", []
-    lines = text.split("\n")
-    for line in lines:
+@lru_cache(maxsize=4096)
+def _request(turn: str) -> str:
+    for line in turn.split("\n"):
         name, _, rest = line.partition(": ")
         if name == "Request":
-            request = _quoted(rest)
-        elif name == "Example":
-            example = _quoted(rest)
-        elif name == "Answer" and (shown := _shown(example, rest)) is not None:
-            examples.append(shown)
-    return Reading(request, tuple(_rules(lines)), tuple(examples))
+            return _quoted(rest)
+    return ""
 
 
 def _quoted(text: str) -> str:

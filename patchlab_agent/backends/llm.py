@@ -1,0 +1,323 @@
+"""A real model, local or hosted, through litellm.
+
+litellm is imported with the first call, never before: it takes seconds. Its price map is the one
+that came with it, and its own retries, telemetry and hints on the terminal are off. Keys come from
+the environment, where litellm looks for them; none is kept here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from patchlab_agent.backends.base import Answered, BatchBackend
+from patchlab_agent.backends.faults import (
+    is_transient,
+    is_unwanted_parameter,
+    retry_after,
+    translated,
+)
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.model import ModelParameters, Structure
+from patchlab_agent.models.trace import Completion, Prompt, Usage
+
+DEFAULT_TIMEOUT = 120.0
+DEFAULT_RETRIES = 5
+LONGEST_WAIT = 60.0
+NO_KEY = "none-needed"
+"""What a server on one's own machine gets where no key is set; litellm wants to send one."""
+
+_KEPT_KEYWORDS = frozenset(
+    {
+        "$defs",
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "const",
+        "description",
+        "enum",
+        "items",
+        "properties",
+        "required",
+        "type",
+    }
+)
+
+
+class LlmBackend(BatchBackend):
+    """A model behind litellm.
+
+    A call that fails for a passing reason (429, 5xx, timeout, dropped connection) is made again
+    after a pause that doubles each time and is spread at random, or after the pause that the
+    server asks for. Any other failure is final at once.
+
+    The first answer settles how the model is held to the answer's form: by JSON schema; where the
+    model or its server refuses that, by JSON mode; else by the prompt alone.
+
+    Args:
+        parameters: model and sampling.
+        api_base: the server's address; None takes the provider's.
+        timeout: seconds to wait for one answer.
+        retries: further calls after a passing failure.
+        concurrency: calls at a time.
+        structure: how to hold the model to the form; None finds out.
+        rng: spreads the pauses.
+        sleep: waits for that many seconds.
+    """
+
+    def __init__(
+        self,
+        parameters: ModelParameters,
+        *,
+        api_base: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = DEFAULT_RETRIES,
+        concurrency: int = 1,
+        structure: Structure | None = None,
+        rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.parameters = parameters
+        self._structure = structure
+        self._api_base = api_base
+        self._timeout = timeout
+        self._retries = retries
+        self._concurrency = concurrency
+        self._rng = rng or random.Random()  # noqa: S311 - spreads pauses, decides nothing
+        self._sleep = sleep
+        self._portal: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None
+        self._settled = structure is not None
+        self._outage: BackendUnavailable | None = None
+        self._limit = asyncio.Semaphore(concurrency)
+
+    @property
+    def name(self) -> str:
+        """Model and parameters."""
+        return str(self.parameters)
+
+    @property
+    def varies(self) -> bool:
+        """At a temperature of 0 every draw is the same."""
+        return self.parameters.varies
+
+    @property
+    def structure(self) -> Structure | None:
+        """Settled by the first answer, if not told."""
+        return self._structure if self._settled else None
+
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        """Answer prompts, `concurrency` at a time."""
+        return self._event_loop().call(self._complete_all, list(prompts))
+
+    def settle(self, structure: Structure | None) -> None:
+        """Hold the model to the form in this way, without finding out; None finds out."""
+        self._structure, self._settled = structure, structure is not None
+
+    def close(self) -> None:
+        """End the thread that the calls are made from."""
+        if self._portal is not None:
+            manager, _ = self._portal
+            self._portal = None
+            manager.__exit__(None, None, None)
+
+    def _event_loop(self) -> BlockingPortal:
+        if self._portal is None:
+            # A loop of its own, so that callers with a running one (notebooks) can call, too.
+            manager = start_blocking_portal()
+            self._portal = (manager, manager.__enter__())
+        return self._portal[1]
+
+    async def _complete_all(self, prompts: list[Prompt]) -> list[Answered]:
+        self._outage = None
+        answers: list[Answered] = []
+        while not self._settled and self._outage is None and len(answers) < len(prompts):
+            answers.append(await self._complete(prompts[len(answers)], self._settle))
+        rest = prompts[len(answers) :]
+        return [*answers, *await asyncio.gather(*(self._complete(p, self._ask) for p in rest))]
+
+    async def _complete(
+        self, prompt: Prompt, ask: Callable[[Prompt], Awaitable[Completion]]
+    ) -> Answered:
+        async with self._limit:
+            # What is out of reach for one prompt is so for the rest of the batch.
+            if self._outage is not None:
+                return self._outage
+            try:
+                return await ask(prompt)
+            except BackendUnavailable as outage:
+                self._outage = outage
+                return outage
+            except BackendError as error:
+                return error
+
+    async def _settle(self, prompt: Prompt) -> Completion:
+        """Answer a first prompt in the strictest structure that is not refused."""
+        order = list(Structure)
+        self._structure = _strictest(_litellm(), self.parameters.model, self._api_base)
+        while True:
+            try:
+                completion = await self._ask(prompt)
+            except _Refused as refusal:
+                if self._structure is Structure.TEXT:
+                    raise refusal.translated from refusal
+                self._structure = order[order.index(self._structure) + 1]
+            else:
+                self._settled = True
+                return completion
+
+    async def _ask(self, prompt: Prompt) -> Completion:
+        started = time.perf_counter()
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_transient),
+            stop=stop_after_attempt(1 + self._retries),
+            wait=self._pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        litellm = _litellm()
+        try:
+            response: Any = await retrying(litellm.acompletion, **self._arguments(prompt))
+        except Exception as error:
+            known = translated(error, self.parameters.model, self._api_base, self._retries)
+            if known is None:
+                raise
+            if not self._settled and is_unwanted_parameter(error):
+                raise _Refused(known) from error
+            raise known from error
+        return _completion(litellm, response, round(time.perf_counter() - started, 3))
+
+    def _pause(self, state: RetryCallState) -> float:
+        """Seconds before the next try: what the server asks for, else a doubling spread pause."""
+        error = state.outcome.exception() if state.outcome else None
+        wanted = retry_after(error)
+        if wanted is not None:
+            return min(wanted, LONGEST_WAIT)
+        ceiling = min(LONGEST_WAIT, 2.0 ** (state.attempt_number - 1))
+        return self._rng.uniform(ceiling / 2, ceiling)
+
+    def _arguments(self, prompt: Prompt) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "model": self.parameters.model,
+            "messages": [message.model_dump() for message in prompt.messages],
+            "temperature": self.parameters.temperature,
+            "max_tokens": self.parameters.max_tokens,
+            "timeout": self._timeout,
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if self.parameters.seed is not None:
+            arguments["seed"] = self.parameters.seed
+        if self._api_base is not None:
+            arguments["api_base"] = self._api_base
+            if self.parameters.model.startswith("ollama"):
+                # litellm asks there what a model can do, whatever the call itself says.
+                os.environ.setdefault("OLLAMA_API_BASE", self._api_base)
+            if self.parameters.model.startswith("openai/") and not os.environ.get("OPENAI_API_KEY"):
+                arguments["api_key"] = NO_KEY
+        match self._structure:
+            case Structure.SCHEMA:
+                schema = {"name": "answer", "schema": wire_schema(prompt.answer_schema)}
+                arguments["response_format"] = {
+                    "type": "json_schema",
+                    "json_schema": {**schema, "strict": True},
+                }
+            case Structure.JSON:
+                arguments["response_format"] = {"type": "json_object"}
+        return arguments
+
+
+class _Refused(Exception):
+    """The server did not take a call as it was made; another structure may do."""
+
+    def __init__(self, translated: BackendError) -> None:
+        super().__init__(str(translated))
+        self.translated = translated
+
+
+def wire_schema(schema: JsonObject) -> JsonObject:
+    """A schema without the limits that servers refuse or are slow at; the skill checks those."""
+    kept: JsonObject = {}
+    for keyword, value in schema.items():
+        if keyword in {"anyOf", "oneOf"} and isinstance(value, list):
+            # Told apart by their `kind`, the alternatives of a union never hold at once.
+            kept["anyOf"] = [wire_schema(part) for part in value if isinstance(part, dict)]
+        elif keyword in {"properties", "$defs"} and isinstance(value, dict):
+            kept[keyword] = {
+                name: wire_schema(part) if isinstance(part, dict) else part
+                for name, part in value.items()
+            }
+        elif keyword in _KEPT_KEYWORDS:
+            kept[keyword] = wire_schema(value) if isinstance(value, dict) else value
+    if isinstance(properties := kept.get("properties"), dict):
+        # Strict servers take no optional property: one with a default is sent all the same.
+        kept["required"] = list(properties)
+    return kept
+
+
+@cache
+def _litellm() -> Any:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+    os.environ.setdefault("LITELLM_LOG", "ERROR")
+    import litellm  # noqa: PLC0415 - takes seconds
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.disable_aiohttp_transport = True
+    litellm.drop_params = False
+    return litellm
+
+
+def _strictest(litellm: Any, model: str, api_base: str | None) -> Structure:
+    """The strictest structure that litellm says a model takes; one's own server is asked."""
+    if api_base is not None or litellm.supports_response_schema(model):
+        return Structure.SCHEMA
+    try:
+        taken = litellm.get_supported_openai_params(model) or []
+    except Exception:
+        taken = []
+    return Structure.SCHEMA if "response_format" in taken else Structure.TEXT
+
+
+def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
+    choices = getattr(response, "choices", None) or []
+    message = getattr(choices[0], "message", None) if choices else None
+    usage = getattr(response, "usage", None)
+    try:
+        cost = litellm.completion_cost(completion_response=response) or None
+    except Exception:
+        cost = None
+    return Completion(
+        text=_text(message),
+        usage=Usage(
+            # Where a server counts nothing, litellm says 0.
+            prompt_tokens=getattr(usage, "prompt_tokens", None) or None,
+            completion_tokens=getattr(usage, "completion_tokens", None) or None,
+            cost_usd=cost,
+            seconds=seconds,
+        ),
+        cut_off=bool(choices) and getattr(choices[0], "finish_reason", None) == "length",
+    )
+
+
+def _text(message: Any) -> str:
+    """What a model said: its text, or the arguments of the tool that it meant to call."""
+    if message is None:
+        return ""
+    if message.content:
+        return str(message.content)
+    for call in getattr(message, "tool_calls", None) or []:
+        arguments = call.function.arguments
+        return arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return ""

@@ -1,0 +1,100 @@
+"""Asking a model until its answer can be used, a few times at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from patchlab_agent.backends.base import Answered, Backend, complete_batch
+from patchlab_agent.errors import BackendError, InvalidAnswer
+from patchlab_agent.models.trace import Message, Prompt, Usage
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Reply(Generic[Value]):
+    """What a model said in the end.
+
+    Attributes:
+        raw: its last text.
+        value: what was read from it; None where nothing could be.
+        problem: why there is no value.
+        repairs: further turns that it took.
+        usage: of all turns together.
+    """
+
+    raw: str
+    value: Value | None
+    problem: str
+    repairs: int
+    usage: Usage
+
+
+class Conversation(Generic[Value]):
+    """Asks a backend, and shows it what is wrong with an answer that cannot be used.
+
+    Args:
+        backend: the model.
+        read: makes a value of a text, or raises `InvalidAnswer`.
+        complaint: what to say to the model of a problem.
+        max_repairs: further turns.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        read: Callable[[str], Value],
+        complaint: Callable[[str], str],
+        max_repairs: int,
+    ) -> None:
+        self._backend = backend
+        self._read = read
+        self._complaint = complaint
+        self._max_repairs = max_repairs
+
+    def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | BackendError]:
+        """Ask prompts that do not wait for each other; their repairs, too, run beside each other.
+
+        Returns:
+            For each prompt the model's reply, or the error that stands in its place.
+        """
+        found = [self._reply(answered) for answered in complete_batch(self._backend, prompts)]
+        asked = list(prompts)
+        for _ in range(self._max_repairs):
+            broken = {
+                n: reply
+                for n, reply in enumerate(found)
+                if isinstance(reply, Reply) and reply.value is None
+            }
+            if not broken:
+                break
+            for n, reply in broken.items():
+                asked[n] = self._again(asked[n], reply)
+            answers = complete_batch(self._backend, [asked[n] for n in broken])
+            for (n, reply), answered in zip(broken.items(), answers, strict=True):
+                found[n] = self._reply(answered, reply)
+        return found
+
+    def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
+        """The prompt once more, with the unusable answer and what is wrong with it."""
+        said = Message(role="assistant", content=reply.raw or "(no text)")
+        wanted = Message(role="user", content=self._complaint(reply.problem))
+        return prompt.model_copy(update={"messages": (*prompt.messages, said, wanted)})
+
+    def _reply(
+        self, answered: Answered, before: Reply[Value] | None = None
+    ) -> Reply[Value] | BackendError:
+        if isinstance(answered, BackendError):
+            return answered
+        repairs, usage = 0, answered.usage
+        if before is not None:
+            repairs, usage = before.repairs + 1, before.usage + usage
+        value, problem = None, ""
+        try:
+            value = self._read(answered.text)
+        except InvalidAnswer as error:
+            cut_off = "; the token limit cut it off" if answered.cut_off else ""
+            problem = f"{error or 'it has not the form asked for'}{cut_off}"
+        return Reply(answered.text, value, problem, repairs, usage)

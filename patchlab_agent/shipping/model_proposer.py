@@ -1,0 +1,146 @@
+"""A model that proposes patches: typed fixes of the same closed union, for the same gate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from patchlab_agent.backends.base import Backend
+from patchlab_agent.conversation import Conversation
+from patchlab_agent.errors import BackendError
+from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.patch import Proposal
+from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
+from patchlab_agent.prompts import Prompts, literal
+from patchlab_agent.resources import resource
+from patchlab_agent.shipping.examples import Named, is_plain
+from patchlab_agent.shipping.gate_cases import patch_of
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    ExampleFix,
+    ParcelFix,
+    RestrictionFix,
+    ShippingFix,
+)
+from patchlab_agent.shipping.schema import parse_object
+from patchlab_agent.text import as_trigger, occurs
+
+MAX_REPAIRS = 2
+
+
+class Proposed(Frozen):
+    """What the model is asked for."""
+
+    trigger: str = Field(max_length=80, description="word or phrase, copied from the request")
+    fix: Annotated[ShippingFix, Field(discriminator="kind")] | None
+
+
+class ModelProposer:
+    """Asks a model what would have prevented a failure.
+
+    Args:
+        backend: the model.
+
+    Raises:
+        PromptError: a template is missing or broken.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._prompts = Prompts(resource("prompts", "shipping"))
+        self._schema = Proposed.model_json_schema()
+        self._stable = (
+            Message(role="system", content=self._prompts.proposal()),
+            *(turn for failure in _DEMONSTRATIONS for turn in self._turns(*failure)),
+        )
+        self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)
+
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        """Ask for a fix, and make a patch of it with the tests that every patch gets.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        if trace.quote is None:
+            return Proposal(reason="the answer held no quote to compare with")
+        [reply] = self._conversation.ask([self._prompt(trace, feedback)])
+        if isinstance(reply, BackendError):
+            raise reply
+        if reply.value is None:
+            return Proposal(reason=f"the model proposes no usable fix: {reply.problem}")
+        fix = reply.value.fix
+        if fix is None:
+            return Proposal(reason="the model sees no fix")
+        trigger = as_trigger(reply.value.trigger if isinstance(fix, ExampleFix) else fix.about)
+        if trigger is None or not occurs(trigger, trace.request):
+            return Proposal(reason="the model's fix is about no phrase of the request")
+        if isinstance(fix, ExampleFix) and not _may_show(fix, trigger):
+            return Proposal(reason="the model's example is no plain request with the trigger")
+        return Proposal(patch=patch_of(fix, trigger, trace, feedback))
+
+    def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
+        asked = self._prompts.failure(
+            trace.request, trace.quote or {}, feedback.model_dump(mode="json")
+        )
+        return Prompt(
+            messages=(*self._stable, Message(role="user", content=asked)),
+            answer_schema=self._schema,
+            draw=trace.id,
+            request=trace.request,
+            purpose="patcher",
+            stable=len(self._stable),
+        )
+
+    def _turns(self, named: Named, feedback: Feedback, proposed: Proposed) -> tuple[Message, ...]:
+        quote: JsonObject = {
+            "weight": named.weight,
+            "unit": named.unit,
+            "item": named.item,
+            "parcel": named.parcel,
+            "destination": named.destination,
+        }
+        said = feedback.model_dump(mode="json")
+        return (
+            Message(role="user", content=self._prompts.failure(str(named), quote, said)),
+            Message(role="assistant", content=literal(proposed.model_dump(mode="json"))),
+        )
+
+
+_DEMONSTRATIONS = (
+    (
+        Named(parcel="tin"),
+        Feedback(label="parcel_unknown", field="parcel", value="tin", detail="tin: up to 4.5 kg"),
+        Proposed(trigger="tin", fix=ParcelFix(parcel="tin", limit_kg=4.5)),
+    ),
+    (
+        Named(item="kites"),
+        Feedback(
+            label="fragile_undeclared", field="declarations", value=[], detail="kites: fragile"
+        ),
+        Proposed(trigger="kites", fix=RestrictionFix(item="kites", demand="fragile")),
+    ),
+    (
+        Named(destination="atlantis"),
+        Feedback(
+            label="destination_unknown",
+            field="country",
+            value=None,
+            detail="the address is in XA",
+        ),
+        Proposed(trigger="atlantis", fix=DestinationFix(alias="atlantis", country="XA")),
+    ),
+    (
+        Named(),
+        Feedback(label="wrong_refusal", field="refusal", value="overweight_parcel", detail=""),
+        Proposed(trigger="", fix=None),
+    ),
+)
+
+
+def _read(text: str) -> Proposed:
+    return parse_object(text, Proposed)
+
+
+def _may_show(fix: ExampleFix, trigger: str) -> bool:
+    """An example is the only fix with words of its own: none but plain ones may be shown."""
+    return occurs(trigger, fix.request) and is_plain(fix.request, fix.answer.model_dump())

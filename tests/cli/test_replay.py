@@ -1,0 +1,98 @@
+"""A recorded run of a real model, played back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from patchlab_agent.shipping.skill import shipping
+from patchlab_agent.wiring import cassette_path
+from tests.cli.helpers import Cli
+
+CASSETTE = cassette_path(shipping(), None)
+SHORT = ("run", "--backend", "replay", "--runs", 12, "--golden", 0)
+
+
+def without_times(report: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in report.items() if name != "timing"}
+
+
+def test_a_replay_is_the_same_each_time_and_starts_anew(cli: Cli) -> None:
+    once, twice = (cli(*SHORT, "--json").json for _ in range(2))
+    assert without_times(once) == without_times(twice)
+    assert once["runs"] == 12
+    assert once["run"] == "run-0001"
+    assert once["structure"] == "json_schema"
+    assert once["backend"].startswith("replay of openai/qwen15b(temperature=0")
+
+
+def test_a_replay_takes_up_the_settings_of_the_recording(cli: Cli) -> None:
+    recorded = json.loads(CASSETTE.read_text("utf-8").splitlines()[0])["settings"]
+    settings = cli(*SHORT, "--json").json["settings"]
+    assert {name: settings[name] for name in ("examples", "concurrency", "seed")} == {
+        name: recorded[name] for name in ("examples", "concurrency", "seed")
+    }
+
+
+def test_a_replay_has_a_store_of_its_own(cli: Cli, own_folder: Path) -> None:
+    assert cli("run", "--runs", 3, "--golden", 0).code == 0
+    before = cli("patches", "list", "--json").json
+    assert cli(*SHORT).code == 0
+    assert cli("patches", "list", "--json").json == before
+    assert {path.name for path in own_folder.iterdir()} == {".patchlab", ".patchlab-replay"}
+
+
+def test_the_answers_show_what_they_cost_when_they_were_recorded(cli: Cli) -> None:
+    report = cli(*SHORT, "--json").json
+    costs = {cost["purpose"]: cost for cost in report["cost"]}
+    assert costs["patched"]["calls"] == 12
+    assert costs["patched"]["prompt_tokens"] > 12 * 1000
+    assert report["timing"]["seconds_per_call"]["patched"] > 0.5
+    assert 0 < report["gate_calls"]["asked"] < 0.25 * report["gate_calls"]["full"]
+
+
+@pytest.mark.parametrize("option", ["--backend=replay", f"--replay={CASSETTE}"])
+def test_either_option_asks_for_a_replay(cli: Cli, option: str) -> None:
+    report = cli("run", option, "--runs", 4, "--golden", 0, "--json").json
+    assert report["backend"].startswith("replay of ")
+
+
+def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli) -> None:
+    # Other examples in the prompts than when it was recorded.
+    result = cli(*SHORT, "--examples", 3, "--json")
+    assert result.code == 9
+    assert "has no answer to the prompt about 'What would" in result.error
+    assert "record it anew with --record" in result.error
+    assert result.json["stopped"]["kind"] == "refused"
+    assert 0 < result.json["runs"] < 12
+
+
+def test_an_unseen_prompt_at_the_start_is_an_error_without_a_report(cli: Cli) -> None:
+    result = cli(*SHORT, "--seed", 8)
+    assert result.code == 5
+    assert result.out == ""
+
+
+def test_a_quote_can_be_replayed_on_what_the_replay_learned(cli: Cli) -> None:
+    assert cli(*SHORT).code == 0
+    request = cli("traces", "list", "--store", ".patchlab-replay", "--json").json[0]["request"]
+    known = cli("quote", request, "--backend", "replay")
+    unknown = cli("quote", "Ship 77 kg of something nobody asked for", "--backend", "replay")
+    assert (known.code, unknown.code) == (0, 5)
+    assert "Ship 77 kg of something nobody asked for" in unknown.error
+
+
+def test_a_cassette_that_is_none_names_the_line(cli: Cli, own_folder: Path) -> None:
+    broken = own_folder / "broken.jsonl"
+    broken.write_text(CASSETTE.read_text("utf-8").splitlines()[0] + '\n{"key": 1}\n', "utf-8")
+    result = cli("run", "--replay", broken)
+    assert result.code == 3
+    assert "Line 2 of" in result.error
+
+
+def test_a_replay_beside_another_backend_is_refused(cli: Cli) -> None:
+    result = cli("run", "--backend", "toy", "--replay", CASSETTE)
+    assert result.code == 2
+    assert "--replay is for --backend replay" in result.error

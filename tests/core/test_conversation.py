@@ -1,0 +1,83 @@
+"""Asking until an answer can be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchlab_agent.backends.base import ScriptedBackend
+from patchlab_agent.conversation import Conversation, Reply
+from patchlab_agent.errors import BackendError, BackendUnavailable, InvalidAnswer
+from patchlab_agent.models.trace import Message, Prompt, Usage
+
+
+def number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidAnswer(f"{text!r} is no number") from error
+
+
+def prompt(text: str) -> Prompt:
+    asked = (Message(role="system", content="count"), Message(role="user", content=text))
+    return Prompt(messages=asked, answer_schema={}, draw="0", request=text)
+
+
+def ask(backend: ScriptedBackend, *texts: str, repairs: int = 2) -> list[Reply[int] | BackendError]:
+    conversation = Conversation(backend, number, lambda problem: f"no: {problem}", repairs)
+    return conversation.ask([prompt(text) for text in texts])
+
+
+def test_a_usable_answer_needs_no_repair() -> None:
+    assert ask(ScriptedBackend(["7"]), "a") == [Reply("7", 7, "", 0, Usage())]
+
+
+def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
+    backend = ScriptedBackend(["x", "8"])
+    assert ask(backend, "a") == [Reply("8", 8, "", 1, Usage())]
+    turns = [(turn.role, turn.content) for turn in backend.history[1].messages[2:]]
+    assert turns == [("assistant", "x"), ("user", "no: 'x' is no number")]
+    assert backend.history[1].stable == backend.history[0].stable
+
+
+def test_an_empty_answer_is_repaired_too() -> None:
+    backend = ScriptedBackend(["", "8"])
+    ask(backend, "a")
+    assert backend.history[1].messages[2].content == "(no text)"
+
+
+@pytest.mark.parametrize("repairs", [0, 1, 2])
+def test_after_the_last_repair_the_problem_stands(repairs: int) -> None:
+    backend = ScriptedBackend(["x", "y", "z", "5"])
+    [reply] = ask(backend, "a", repairs=repairs)
+    assert isinstance(reply, Reply)
+    said = "xyz"[repairs]
+    assert (reply.raw, reply.value, reply.repairs) == (said, None, repairs)
+    assert reply.problem == f"{said!r} is no number"
+    assert len(backend.history) == 1 + repairs
+
+
+def test_only_the_broken_ones_of_a_batch_are_asked_again() -> None:
+    backend = ScriptedBackend(["1", "x", "3", "2"])
+    replies = ask(backend, "a", "b", "c")
+    assert [reply.value for reply in replies if isinstance(reply, Reply)] == [1, 2, 3]
+    assert [seen.request for seen in backend.history] == ["a", "b", "c", "b"]
+
+
+def test_a_failure_of_the_backend_stands_in_the_answers_place() -> None:
+    refusal = BackendError("no")
+    assert ask(ScriptedBackend([refusal, "2"]), "a", "b")[0] is refusal
+
+
+def test_an_outage_during_a_repair_replaces_the_reply() -> None:
+    outage = BackendUnavailable("out")
+    assert ask(ScriptedBackend(["x", outage]), "a") == [outage]
+
+
+def test_a_problem_without_words_is_a_problem() -> None:
+    def refuse(_: str) -> int:
+        raise InvalidAnswer
+
+    backend = ScriptedBackend(["x", "y"])
+    [reply] = Conversation(backend, refuse, str, 1).ask([prompt("a")])
+    assert isinstance(reply, Reply)
+    assert (reply.repairs, reply.problem) == (1, "it has not the form asked for")

@@ -96,5 +96,5 @@ class Conversation(Generic[Value]):
             value = self._read(answered.text)
         except InvalidAnswer as error:
             cut_off = "; the token limit cut it off" if answered.cut_off else ""
-            problem = f"{error or 'it has not the form asked for'}{cut_off}"
+            problem = f"{str(error) or 'it has not the form asked for'}{cut_off}"
         return Reply(answered.text, value, problem, repairs, usage)

@@ -35,8 +35,10 @@ def open_client(path: Path) -> Client:
     Raises:
         StoreError: Chroma cannot open the folder.
     """
+    # Chroma shares clients by the path as it is written, whatever the current folder is.
+    name, settings = str(path.resolve()), Settings(anonymized_telemetry=False)
     try:
-        client = chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(name, settings=settings)
     except (ChromaError, ValueError, OSError, RuntimeError) as error:
         raise StoreError(f"Chroma cannot open {path}: {error}; use another --store.") from error
     # Declared as the interface, which lacks `close`.

@@ -107,21 +107,23 @@ def read_turns(turns: Sequence[Message]) -> Reading:
     Each user turn with the answer that follows it is an example. Only the last one with a request
     asks, and only the rules that stand in it are about what it asks.
     """
-    asked = [n for n, turn in enumerate(turns) if turn.role == "user" and _request(turn.content)]
+    requests = {n: _request(turn.content) for n, turn in enumerate(turns) if turn.role == "user"}
+    asked = [n for n, request in requests.items() if request is not None]
     if not asked:
         return Reading("", (), ())
-    shown = (_shown(_request(turns[n].content), turns[n + 1].content) for n in asked[:-1])
-    asking = turns[asked[-1]].content
-    return Reading(_request(asking), read_rules(asking), tuple(filter(None, shown)))
+    shown = (_shown(requests[n] or "", turns[n + 1].content) for n in asked[:-1])
+    asking = asked[-1]
+    rules = read_rules(turns[asking].content)
+    return Reading(requests[asking] or "", rules, tuple(filter(None, shown)))
 
 
 @lru_cache(maxsize=4096)
-def _request(turn: str) -> str:
+def _request(turn: str) -> str | None:
     for line in turn.split("\n"):
         name, _, rest = line.partition(": ")
         if name == "Request":
             return _quoted(rest)
-    return ""
+    return None
 
 
 def _quoted(text: str) -> str:

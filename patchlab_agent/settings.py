@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
-from patchlab_agent.models.model import DEFAULT_MAX_TOKENS
+from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
 
 DEFAULT_STORE = Path(".patchlab")
 REPLAY_STORE = Path(".patchlab-replay")
@@ -22,7 +22,6 @@ MAX_REPAIRS = 2
 
 LITELLM = "litellm"
 REPLAY = "replay"
-DEFAULT_TIMEOUT = 120.0
 MAX_CONCURRENCY = 64
 
 

@@ -29,10 +29,9 @@ from patchlab_agent.backends.faults import (
 )
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.model import ModelParameters, Structure
+from patchlab_agent.models.model import DEFAULT_TIMEOUT, ModelParameters, Structure
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 
-DEFAULT_TIMEOUT = 120.0
 DEFAULT_RETRIES = 5
 LONGEST_WAIT = 60.0
 NO_KEY = "none-needed"
@@ -93,7 +92,6 @@ class LlmBackend(BatchBackend):
         self._api_base = api_base
         self._timeout = timeout
         self._retries = retries
-        self._concurrency = concurrency
         self._rng = rng or random.Random()  # noqa: S311 - spreads pauses, decides nothing
         self._sleep = sleep
         self._portal: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None

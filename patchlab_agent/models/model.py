@@ -9,6 +9,8 @@ from pydantic import Field
 from patchlab_agent.models.base import Frozen
 
 DEFAULT_MAX_TOKENS = 1024
+DEFAULT_TIMEOUT = 120.0
+"""Seconds for one answer."""
 
 
 class ModelParameters(Frozen):

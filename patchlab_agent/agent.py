@@ -162,6 +162,7 @@ class Agent:
             run=run,
             index=ask.index,
             request=ask.request,
+            draw=ask.draw,
             retrieved=tuple(refs),
             examples=tuple(example.id for example in context.examples),
             attempt=attempt,
@@ -172,10 +173,22 @@ class Agent:
         """The control: the same prompt with nothing learned in it."""
         return self.attempt(request, EMPTY, draw)
 
-    def context(self, request: str, *, examples: bool = True) -> Context:
-        """What was learned and concerns the request."""
+    def context(
+        self, request: str, *, examples: bool = True, without: str | None = None
+    ) -> Context:
+        """What was learned and concerns the request.
+
+        Args:
+            request: what a person typed.
+            examples: whether similar successes are shown, too.
+            without: id of a patch that is to be left out, as if it were not active.
+        """
+        retrieved = self._patches.search(request, self.top_k)
+        if any(hit.patch.id == without for hit in retrieved):
+            more = self._patches.search(request, self.top_k + 1)
+            retrieved = tuple(hit for hit in more if hit.patch.id != without)
         return Context(
-            retrieved=self._patches.search(request, self.top_k),
+            retrieved=retrieved,
             examples=self._examples.similar(request, self._n_examples) if examples else (),
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 from patchlab_agent.agent import Agent, Question, or_raise
 from patchlab_agent.models.base import Quote, digest
@@ -35,6 +36,58 @@ at 5 % noise, where a single pair would be 1 time in 20."""
 
 MAX_TRIGGER_SHARE = 0.2
 """A trigger that stands in more of the suite than this says too little about a request."""
+
+
+class Admission(Protocol):
+    """Whatever decides whether a patch becomes active."""
+
+    @property
+    def full_calls(self) -> int:
+        """Answers that all decisions would have needed, had everything been asked."""
+        ...
+
+    def conditions(self, patch: Patch) -> str:
+        """Digest of what a decision rests on; while it stands, none is taken anew."""
+        ...
+
+    def examine(self, patch: Patch) -> GateReport:
+        """Decide.
+
+        Raises:
+            BackendError: the model's side failed; nothing is decided then.
+        """
+        ...
+
+    def prepare(self, patches: Iterable[Patch]) -> None:
+        """Get ready, all beside each other, for what examining these patches will need."""
+        ...
+
+
+class OpenGate:
+    """Lets every patch in unseen: what the gate is compared with."""
+
+    full_calls = 0
+
+    def conditions(self, patch: Patch) -> str:
+        """The patch is all that counts."""
+        return digest(["open", patch.id])
+
+    def examine(self, patch: Patch) -> GateReport:
+        """Always active."""
+        reason = Reason(code="unchecked", text="the gate is off: let in unseen")
+        return GateReport(
+            decision=Status.ACTIVE,
+            reasons=(reason,),
+            suite_size=0,
+            suite_touched=0,
+            calls=0,
+            full_calls=0,
+            false_accept_rate=1.0,
+            conditions=self.conditions(patch),
+        )
+
+    def prepare(self, patches: Iterable[Patch]) -> None:
+        """Nothing to ask."""
 
 
 class Gate:
@@ -72,7 +125,7 @@ class Gate:
         are left out.
         """
         applied = [
-            [known.id for known in self._agent.context(case.request, examples=False).applied]
+            [known.id for known in self._others(patch, case.request).applied]
             for case in patch.tests
             if case.role is Role.FAILING
         ]
@@ -90,6 +143,9 @@ class Gate:
                 self._max_trigger_share,
             ]
         )
+
+    def _others(self, patch: Patch, request: str) -> Context:
+        return self._agent.context(request, examples=False, without=patch.id)
 
     def examine(self, patch: Patch) -> GateReport:
         """Run the tests and decide.
@@ -262,7 +318,9 @@ class _Trial:
 
     def _without(self, case: GateCase) -> Context:
         if case.request not in self._contexts:
-            self._contexts[case.request] = self._agent.context(case.request, examples=False)
+            self._contexts[case.request] = self._agent.context(
+                case.request, examples=False, without=self._patch.id
+            )
         return self._contexts[case.request]
 
     def _with(self, case: GateCase) -> Context:

@@ -9,6 +9,7 @@ from statistics import median
 
 from patchlab_agent.models.patch import PatchEvent
 from patchlab_agent.models.report import (
+    CaseOutcome,
     Comparison,
     CurvePoint,
     FailureCluster,
@@ -242,6 +243,17 @@ def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> G
         known=compare([g.outcome for g in rest if not g.needs_lesson]),
         untaught=compare([g.outcome for g in rest if g.needs_lesson]),
         labels=tuple(_label_score(label, outcomes) for label in labels),
+        cases=tuple(_case(g.outcome) for g in outcomes),
+    )
+
+
+def _case(outcome: Outcome) -> CaseOutcome:
+    return CaseOutcome(
+        request=outcome.request,
+        baseline=outcome.baseline,
+        patched=outcome.patched,
+        ceiling=outcome.ceiling,
+        applied=outcome.applied,
     )
 
 

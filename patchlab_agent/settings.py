@@ -37,6 +37,9 @@ class AgentSettings(Frozen):
     store: Path = DEFAULT_STORE
     embedder: str | None = Field(default=None, description="None: the store's, or hashing")
     patcher: Literal["rules", "llm"] = Field(default="rules", description="who proposes patches")
+    gate: Literal["on", "off"] = Field(
+        default="on", description="off lets every patch in unseen, to see what the gate is for"
+    )
     model: str | None = Field(default=None, description="as litellm names it: provider/model")
     api_base: str | None = Field(default=None, description="address of one's own server")
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -99,6 +102,7 @@ RECORDED = (
     "runs",
     "golden",
     "patcher",
+    "gate",
     "embedder",
 )
 """What a cassette remembers of the run that it was recorded in, and a replay takes up again."""

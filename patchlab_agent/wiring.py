@@ -16,10 +16,11 @@ from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
 from patchlab_agent.evaluation import Evaluator
-from patchlab_agent.gate import Gate
+from patchlab_agent.gate import Admission, Gate, OpenGate
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters
@@ -54,6 +55,7 @@ class Lab:
         agent: answers requests.
         meter: counts what the model's calls came to.
         patcher: who proposes patches: `rules` or `llm`.
+        gating: whether the gate decides on them: `on` or `off`.
         model: what answers in the end, behind caches and books.
     """
 
@@ -62,6 +64,7 @@ class Lab:
     agent: Agent
     meter: MeteredBackend
     patcher: str = "rules"
+    gating: str = "on"
     model: Backend | None = None
 
     @property
@@ -70,8 +73,10 @@ class Lab:
         return self.model if isinstance(self.model, RecordingBackend) else None
 
     @cached_property
-    def gate(self) -> Gate:
-        """Decides on patches by the skill's regression suite."""
+    def gate(self) -> Admission:
+        """Decides on patches by the skill's regression suite, or lets all in if it is off."""
+        if self.gating == "off":
+            return OpenGate()
         world = self.skill.world
         suite = [
             GateCase(role=Role.REGRESSION, request=case.request, expected=world.expected(case))
@@ -82,7 +87,12 @@ class Lab:
     @cached_property
     def learner(self) -> Learner:
         """Turns failures into patches, with a proposer of the skill's and a gate."""
-        return Learner(self.agent, self.proposer, self.gate, self.store.patches)
+        return Learner(self.proposer, self.gate, self.curator, self.store.patches)
+
+    @cached_property
+    def curator(self) -> Curator:
+        """Moves patches between their statuses."""
+        return Curator(self.gate, self.store.patches, self.agent.clock)
 
     @property
     def proposer(self) -> Proposer:
@@ -218,7 +228,7 @@ def lab_of(
     except BaseException:
         store.close()
         raise
-    return Lab(skill, store, agent, meter, settings.patcher, model)
+    return Lab(skill, store, agent, meter, settings.patcher, settings.gate, model)
 
 
 def open_store(path: Path) -> Store:

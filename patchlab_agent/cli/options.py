@@ -102,6 +102,10 @@ Patcher = Annotated[
     Literal["rules", "llm"],
     typer.Option(help="Who proposes patches: the skill's rules, or the model itself."),
 ]
+Gate = Annotated[
+    Literal["on", "off"],
+    typer.Option(help="off lets every proposed patch in unseen, to see what the gate is for."),
+]
 MaxCalls = Annotated[
     int | None,
     typer.Option(min=1, help="End cleanly after so many model calls.", rich_help_panel=REAL),

@@ -53,6 +53,7 @@ def run(
     examples: options.Examples = _DEFAULT.examples,
     concurrency: options.Concurrency = _DEFAULT.concurrency,
     patcher: options.Patcher = _DEFAULT.patcher,
+    gate: options.Gate = _DEFAULT.gate,
     requests: Annotated[
         Path | None,
         typer.Option(

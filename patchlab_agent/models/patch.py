@@ -38,6 +38,9 @@ class Status(StrEnum):
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
+    """Superseded, or taken out by a person; a failure may bring it back through the gate."""
+    DISABLED = "disabled"
+    """Switched off by a person; only a person switches it on again."""
 
 
 class Role(StrEnum):
@@ -142,6 +145,7 @@ class Reason(Frozen):
         "changes_unconcerned",
         "trigger_too_broad",
         "contradicted",
+        "unchecked",
     ]
     text: str
 
@@ -182,7 +186,7 @@ class StatusChange(Frozen):
 
     status: Status
     cause: str
-    trace_id: str = Field(description="the trace whose feedback caused it")
+    trace_id: str = Field(description="the trace whose feedback caused it; empty: a person did")
     at: str = Field(description="ISO 8601 time")
 
 
@@ -217,10 +221,18 @@ class Proposal(Frozen):
 
 
 class PatchEvent(Frozen):
-    """What one failure did to the patches."""
+    """What one failure, or a person, did to a patch."""
 
     kind: Literal[
-        "activated", "quarantined", "regated", "known", "active_already", "superseded", "none"
+        "activated",
+        "quarantined",
+        "regated",
+        "known",
+        "active_already",
+        "superseded",
+        "disabled",
+        "retired",
+        "none",
     ]
     patch_id: str | None = None
     trigger: str | None = None

@@ -117,6 +117,16 @@ class LabelScore(Frozen):
     patched: Score
 
 
+class CaseOutcome(Frozen):
+    """One case answered three ways; a label says what was wrong, None that it was right."""
+
+    request: str
+    baseline: str | None
+    patched: str | None
+    ceiling: str | None
+    applied: tuple[str, ...] = Field(description="ids of the patches in the prompt")
+
+
 class GoldenReport(Frozen):
     """Accuracy on held-out cases, none of which the stream or the gate has seen."""
 
@@ -125,6 +135,7 @@ class GoldenReport(Frozen):
     known: Comparison = Field(description="no patch applies, and the starting rules suffice")
     untaught: Comparison = Field(description="no patch applies, though a rule is wanting")
     labels: tuple[LabelScore, ...]
+    cases: tuple[CaseOutcome, ...] = Field(description="each one, in the set's order")
 
 
 class Cost(Frozen):

@@ -194,6 +194,7 @@ class Trace(Frozen):
     run: str = Field(description="which run of the program: run-0001, or 'quote'")
     index: int = Field(description="position in the store's stream of requests, from 0")
     request: str
+    draw: str = Field(default="0", description="the sample that all of its answers come from")
     retrieved: tuple[RetrievedRef, ...] = ()
     examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown")
     attempt: Attempt

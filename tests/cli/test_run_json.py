@@ -45,6 +45,7 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
         "examples": 1,
         "embedder": "hashing",
         "patcher": "rules",
+        "gate": "on",
         "concurrency": 1,
         "runs": 4,
         "golden": 3,

@@ -217,7 +217,7 @@ def test_a_proposer_that_fails_while_preparing_hides_no_other_lesson(tmp_path: P
 
     backend = Reader()
     with words_lab(tmp_path, backend) as lab:
-        learner = Learner(lab.agent, Failing(), lab.gate, lab.store.patches)
+        learner = Learner(Failing(), lab.gate, lab.curator, lab.store.patches)
         bad, good = judged(lab, "a blim", RED), judged(lab, "a zok", RED)
         learner.prepare([bad, good])
         assert backend.prompts[-1].purpose == "gate"

@@ -20,6 +20,7 @@ from patchlab_agent.models.patch import (
     StatusChange,
 )
 from patchlab_agent.models.report import (
+    CaseOutcome,
     Comparison,
     Cost,
     CurvePoint,
@@ -185,6 +186,15 @@ def full_report(**changes: Any) -> RunReport:
                 ),
                 LabelScore(
                     label="liquid_restricted", support=0, baseline=NO_SCORE, patched=NO_SCORE
+                ),
+            ),
+            cases=(
+                CaseOutcome(
+                    request="Ship 7 kg lamp drum to Chile",
+                    baseline="parcel_unknown",
+                    patched=None,
+                    ceiling=None,
+                    applied=("feedbeef01234567",),
                 ),
             ),
         ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -140,6 +143,70 @@ Embedder = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+ANSWERING = {
+    "backend": Backend,
+    "seed": Seed,
+    "noise": Noise,
+    "top_k": TopK,
+    "examples": Examples,
+    "store": Store,
+    "embedder": Embedder,
+    "skill": Skill,
+}
+"""Options of every command that asks a model, by the setting that each is of."""
+LEARNING = {"patcher": Patcher, "gate": Gate}
+"""Options of commands that may make patches."""
+REAL_MODEL = {
+    "model": Model,
+    "api_base": ApiBase,
+    "temperature": Temperature,
+    "max_tokens": MaxTokens,
+    "seed_model": SeedModel,
+    "timeout": Timeout,
+    "record": Record,
+    "record_note": RecordNote,
+    "replay": Replay,
+}
+"""Options that only a real model, or its recording, heeds."""
+SPENDING = {
+    "concurrency": Concurrency,
+    "max_calls": MaxCalls,
+    "max_cost": MaxCost,
+    "max_tokens_total": MaxTokensTotal,
+}
+"""Options of commands that ask a model more than a few times."""
+
+
+def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these groups after its own; it has them by `settings`.
+
+    Their defaults are those of the settings. The command's first parameter is its context.
+    """
+    shared = {name: option for group in groups for name, option in group.items()}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            command(**{name: values[name] for name in own.parameters})
+
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=AgentSettings.model_fields[name].default,
+                annotation=option,
+            )
+            for name, option in shared.items()
+        ]
+        signature = own.replace(parameters=[*own.parameters.values(), *parameters])
+        called.__signature__ = signature  # type: ignore[attr-defined]
+        return called
+
+    return decorate
 
 
 def settings(kind: type[Settings], context: typer.Context) -> Settings:

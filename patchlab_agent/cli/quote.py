@@ -11,36 +11,19 @@ import typer
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json
 from patchlab_agent.errors import InputError
-from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
+from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 
 if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
 
-_DEFAULT = AgentSettings()
 _MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
 
 
+@options.takes(options.ANSWERING, options.REAL_MODEL)
 def quote(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
-    backend: options.Backend = _DEFAULT.backend,
-    seed: options.Seed = _DEFAULT.seed,
-    noise: options.Noise = _DEFAULT.noise,
-    top_k: options.TopK = _DEFAULT.top_k,
-    examples: options.Examples = _DEFAULT.examples,
-    store: options.Store = DEFAULT_STORE,
-    embedder: options.Embedder = None,
-    model: options.Model = None,
-    api_base: options.ApiBase = None,
-    temperature: options.Temperature = _DEFAULT.temperature,
-    max_tokens: options.MaxTokens = _DEFAULT.max_tokens,
-    seed_model: options.SeedModel = None,
-    timeout: options.Timeout = _DEFAULT.timeout,
-    record: options.Record = None,
-    record_note: options.RecordNote = "",
-    replay: options.Replay = None,
-    skill: options.Skill = _DEFAULT.skill,
     as_json: options.Json = False,
 ) -> None:
     """Answer one request with the present patches, and show how the answer came about.

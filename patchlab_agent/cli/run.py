@@ -19,9 +19,7 @@ from patchlab_agent.cli.console import (
 from patchlab_agent.errors import PartialRun, UsageError
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
-    DEFAULT_STORE,
     REPLAY_STORE,
-    AgentSettings,
     RunSettings,
 )
 
@@ -30,12 +28,10 @@ if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
     from patchlab_agent.runner import Runner
 
-_DEFAULT = AgentSettings()
 
-
+@options.takes(options.ANSWERING, options.LEARNING, options.SPENDING, options.REAL_MODEL)
 def run(
     context: typer.Context,
-    backend: options.Backend = _DEFAULT.backend,
     runs: Annotated[
         int | None,
         typer.Option(
@@ -44,16 +40,9 @@ def run(
             show_default=f"{DEFAULT_RUNS}, or all of --requests",
         ),
     ] = None,
-    seed: options.Seed = _DEFAULT.seed,
-    noise: options.Noise = _DEFAULT.noise,
     golden: Annotated[
         int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
     ] = 40,
-    top_k: options.TopK = _DEFAULT.top_k,
-    examples: options.Examples = _DEFAULT.examples,
-    concurrency: options.Concurrency = _DEFAULT.concurrency,
-    patcher: options.Patcher = _DEFAULT.patcher,
-    gate: options.Gate = _DEFAULT.gate,
     requests: Annotated[
         Path | None,
         typer.Option(
@@ -61,8 +50,6 @@ def run(
             metavar="FILE",
         ),
     ] = None,
-    store: options.Store = DEFAULT_STORE,
-    embedder: options.Embedder = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget all that the store learned, and start over.")
     ] = False,
@@ -81,19 +68,6 @@ def run(
             metavar="N",
         ),
     ] = 0,
-    model: options.Model = None,
-    api_base: options.ApiBase = None,
-    temperature: options.Temperature = _DEFAULT.temperature,
-    max_tokens: options.MaxTokens = _DEFAULT.max_tokens,
-    seed_model: options.SeedModel = None,
-    timeout: options.Timeout = _DEFAULT.timeout,
-    max_calls: options.MaxCalls = None,
-    max_cost: options.MaxCost = None,
-    max_tokens_total: options.MaxTokensTotal = None,
-    record: options.Record = None,
-    record_note: options.RecordNote = "",
-    replay: options.Replay = None,
-    skill: options.Skill = _DEFAULT.skill,
     as_json: options.Json = False,
 ) -> None:
     """Run requests, learn from the failures, and report what that was worth.

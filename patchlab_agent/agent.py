@@ -61,8 +61,11 @@ class Question:
 class PatchSource(Protocol):
     """Where an agent finds patches."""
 
-    def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
-        """The `k` active patches that concern a request most, ranked."""
+    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
+        """The `k` active patches that concern a request most, ranked.
+
+        Those whose trigger occurs come first; without `similar` there are no others.
+        """
         ...
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
@@ -174,22 +177,23 @@ class Agent:
         return self.attempt(request, EMPTY, draw)
 
     def context(
-        self, request: str, *, examples: bool = True, without: str | None = None
+        self, request: str, *, applied_only: bool = False, without: str | None = None
     ) -> Context:
         """What was learned and concerns the request.
 
         Args:
             request: what a person typed.
-            examples: whether similar successes are shown, too.
+            applied_only: leave out examples, and patches that are only similar.
             without: id of a patch that is to be left out, as if it were not active.
         """
-        retrieved = self._patches.search(request, self.top_k)
+        similar = not applied_only
+        retrieved = self._patches.search(request, self.top_k, similar=similar)
         if any(hit.patch.id == without for hit in retrieved):
-            more = self._patches.search(request, self.top_k + 1)
+            more = self._patches.search(request, self.top_k + 1, similar=similar)
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
         return Context(
             retrieved=retrieved,
-            examples=self._examples.similar(request, self._n_examples) if examples else (),
+            examples=self._examples.similar(request, self._n_examples) if similar else (),
         )
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:

@@ -145,7 +145,7 @@ class Gate:
         )
 
     def _others(self, patch: Patch, request: str) -> Context:
-        return self._agent.context(request, examples=False, without=patch.id)
+        return self._agent.context(request, applied_only=True, without=patch.id)
 
     def examine(self, patch: Patch) -> GateReport:
         """Run the tests and decide.
@@ -319,7 +319,7 @@ class _Trial:
     def _without(self, case: GateCase) -> Context:
         if case.request not in self._contexts:
             self._contexts[case.request] = self._agent.context(
-                case.request, examples=False, without=self._patch.id
+                case.request, applied_only=True, without=self._patch.id
             )
         return self._contexts[case.request]
 

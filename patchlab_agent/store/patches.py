@@ -103,16 +103,18 @@ class PatchStore:
         """How many of them are active."""
         return len(self._active)
 
-    def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
+    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         """The `k` active patches that concern a request most.
 
         Patches whose trigger stands in the request, one typing error forgiven, are looked up
-        exactly, so none is missed however many others there are. Similar ones fill up the rest.
+        exactly, so none is missed however many others there are. Similar ones fill up the rest,
+        unless they are not wanted: they rank behind, and none of them is applied.
         """
         if k == 0 or not self._active:
             return ()
         here = self._active.occurring(request)
-        others = self._similar(request, k) - here.keys() if len(here) < k else set()
+        is_short = similar and len(here) < k
+        others = self._similar(request, k) - here.keys() if is_short else set()
         # Ranked by id and trigger, so that only the winners need to be loaded.
         order = sorted(
             rank_key(i in here, here.get(i, False), self._distance(request, i), i)

@@ -34,7 +34,7 @@ from tests.core.words_skill import (
 class Nothing:
     """A source of patches and examples that has none."""
 
-    def search(self, request: str, k: int) -> tuple[()]:
+    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[()]:
         return ()
 
     def similar(self, request: str, n: int) -> tuple[()]:

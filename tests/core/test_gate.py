@@ -31,7 +31,7 @@ class Shelf:
     def __init__(self, *patches: Patch) -> None:
         self.patches = list(patches)
 
-    def search(self, request: str, k: int) -> tuple[Retrieved, ...]:
+    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         return rank((self.hit(patch, request) for patch in self.patches), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:

@@ -69,6 +69,8 @@ def test_a_trigger_that_occurs_is_always_retrieved_among_300_patches(tmp_path: P
                 assert exact == set(meant) if count <= 5 else exact < set(meant)
                 assert len(exact) == min(count, 5)
                 assert exact <= occurring
+                applied = tuple(hit for hit in hits if hit.occurs)
+                assert store.patches.search(request, 5, similar=False) == applied
         store.patches.upsert(make_patch("fireworks"))
         misspelt = store.patches.search("3 boxes of firewroks to US", 1)[0]
         assert (misspelt.patch.trigger, misspelt.occurs) == ("fireworks", True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 
 from pydantic import ValidationError
@@ -97,6 +98,21 @@ class _Failure:
         value = float(found.group(1)) if found else math.inf
         return value if math.isfinite(value) else None
 
+    def weight(self) -> float:
+        """The weight as the request writes it, to reckon its unit from.
+
+        Raises:
+            NoLesson: the answer names none, or one that the request does not: then the number was
+                misread, and says nothing about the unit.
+        """
+        weight = self.quote.weight
+        if not weight:
+            raise NoLesson("the answer names no weight to reckon the unit from")
+        written = [reading for word in words(self.request) for reading in _readings(word)]
+        if written and not any(close(number, weight) for number in written):
+            raise NoLesson("the answer's number is not the request's, so it was misread")
+        return weight
+
     def confirm(self, ours: str | None) -> None:
         """Make sure that the carrier speaks of what the quote names.
 
@@ -125,6 +141,17 @@ class _Failure:
         return told.strip()
 
 
+def _readings(word: str) -> list[float]:
+    """What a word in digits may mean: a comma stands before decimals, or between thousands."""
+    if not word[0].isdigit():
+        return []
+    found = []
+    for text in (word.replace(",", "."), word.replace(",", "")):
+        with suppress(ValueError):
+            found.append(float(text))
+    return found
+
+
 def _required(value: float | None) -> float:
     if value is None:
         raise NoLesson("the feedback's detail gives no number to learn")
@@ -139,19 +166,16 @@ def _unit(failure: _Failure) -> tuple[ShippingFix, str]:
     measured = _SCALE.search(failure.feedback.detail)
     if measured is None:
         factor = _required(failure.number(_FACTOR))
-    elif failure.quote.weight:
-        factor = float(measured.group(1)) / failure.quote.weight
     else:
-        raise NoLesson("the answer names no weight to reckon the unit from")
+        factor = float(measured.group(1)) / failure.weight()
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
 
 
 def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
     kg = _required(failure.number(_SCALE))
-    if not failure.quote.weight:
-        raise NoLesson("the answer names no weight to reckon the unit from")
+    factor = kg / failure.weight()
     trigger = failure.trigger(failure.quote.unit)
-    return UnitFix(unit=trigger, kg_per_unit=float(f"{kg / failure.quote.weight:.6g}")), trigger
+    return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.6g}")), trigger
 
 
 def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:

@@ -9,7 +9,7 @@ import pytest
 from patchlab_agent.models.patch import Patch, Provenance, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.shipping.carrier import LABELS
-from patchlab_agent.shipping.rules import ExampleFix, RevokedFix, ShippingFix
+from patchlab_agent.shipping.rules import ExampleFix, RevokedFix, ShippingFix, UnitFix
 from patchlab_agent.text import occurs
 from tests.shipping.helpers import as_json, proposed, quote
 from tests.shipping.lessons import LESSONS, NO_WEIGHT, TUBE, Changes, Lesson
@@ -64,6 +64,18 @@ def test_the_same_lesson_from_two_failures_is_one_patch() -> None:
     one = learned("Ship 2 kg books tube to US", TUBE, "parcel_unknown", "tube: up to 5 kg")
     other = learned("Send 3 kg toys TUBE to EU", TUBE, "parcel_unknown", "5")
     assert one.id == other.id
+
+
+@pytest.mark.parametrize(
+    ("written", "weight"), [("1,5", 1.5), ("1,200", 1200.0), ("1,200", 1.2), ("two", 2.0)]
+)
+def test_a_unit_is_reckoned_from_the_number_as_the_request_may_mean_it(
+    written: str, weight: float
+) -> None:
+    read = {"weight": weight, "unit": "lb", "kg_per_unit": 1.0}
+    patch = learned(f"Ship {written} lb books box", read, "weight_mismatch", f"{weight / 2} kg")
+    assert isinstance(patch.fix, UnitFix)
+    assert patch.fix.kg_per_unit == 0.5
 
 
 def test_what_a_person_typed_never_becomes_an_example() -> None:

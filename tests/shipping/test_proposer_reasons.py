@@ -23,6 +23,7 @@ NO_WORD = "no word of the request names what went wrong"
 NO_NUMBER = "the feedback's detail gives no number to learn"
 NO_WEIGHT_NAMED = "the answer names no weight to reckon the unit from"
 NO_UNIT_NAMED = "the answer names no unit to reckon the weight in"
+MISREAD = "the answer's number is not the request's, so it was misread"
 NO_CODE = "the feedback's detail gives no country code to learn"
 
 
@@ -57,6 +58,8 @@ NO_CODE = "the feedback's detail gives no country code to learn"
         ("weight_mismatch", REQUEST, NO_WEIGHT, "2 kg", NO_WEIGHT_NAMED),
         ("weight_mismatch", REQUEST, {}, "", NO_NUMBER),
         ("weight_mismatch", REQUEST, {"unit": None}, "2 kg", NO_WORD),
+        ("weight_mismatch", "Ship 0.25 lb", {**LB, "weight": 12.0}, "0.1 kg", MISREAD),
+        ("unit_unknown", "Ship 3 lb", LB, "1.36 kg on the scale", MISREAD),
         ("parcel_unknown", REQUEST, {}, "up to five kg", NO_NUMBER),
         ("parcel_unknown", REQUEST, {"parcel": None}, "5 kg", NO_WORD),
         ("overweight_parcel", REQUEST, {}, "too heavy", NO_NUMBER),

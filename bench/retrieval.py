@@ -49,7 +49,7 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.tables import Choices, rows
 from patchlab_agent.store.chroma import open_client, open_collection
-from patchlab_agent.store.patches import PatchStore, _metadata, describe
+from patchlab_agent.store.patches import PatchStore, describe, metadata_of
 from patchlab_agent.text import words
 from patchlab_agent.wiring import open_lab
 
@@ -252,7 +252,7 @@ def fill(path: Path, patches: Sequence[Patch], embedder_name: str) -> Collection
             ids=[patch.id for patch in batch],
             documents=[describe(patch) for patch in batch],
             embeddings=function([patch.trigger for patch in batch]),
-            metadatas=[_metadata(patch) for patch in batch],
+            metadatas=[metadata_of(patch) for patch in batch],
         )
     return collection
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate import Admission
-from patchlab_agent.models.patch import GateReport, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import SUPERSEDED_BY, GateReport, Patch, PatchEvent, Status
 from patchlab_agent.store.patches import PatchStore
 
 BY_HAND = "by hand"
@@ -92,6 +92,16 @@ class Curator:
             )
         return self.decide(patch, f"gated again {BY_HAND}")
 
+    def adopt(self, patch: Patch, cause: str) -> None:
+        """Store a patch from elsewhere as it stands there, with this event in its history.
+
+        Raises:
+            UsageError: it is active there; here the gate decides on that.
+        """
+        if patch.status is Status.ACTIVE:
+            raise UsageError(f"Patch {patch.id} is active; only the gate lets it in.")
+        self._move(patch, patch.status, cause, "")
+
     def _take_out(self, patch: Patch, status: Status) -> tuple[PatchEvent, ...]:
         if patch.status is status:
             raise UsageError(f"Patch {patch.id} is {status} already; there is nothing to do.")
@@ -105,8 +115,8 @@ class Curator:
         self._move(patch, Status.ACTIVE, cause, trace_id)
         events = [event("activated", patch, text, created=created)]
         for old in superseded:
-            self._move(old, Status.RETIRED, f"superseded by {patch.id}", trace_id)
-            events.append(event("superseded", old, f"superseded by {patch.id}"))
+            self._move(old, Status.RETIRED, f"{SUPERSEDED_BY}{patch.id}", trace_id)
+            events.append(event("superseded", old, f"{SUPERSEDED_BY}{patch.id}"))
         return tuple(events)
 
     def _move(self, patch: Patch, status: Status, cause: str, trace_id: str) -> None:

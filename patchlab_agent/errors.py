@@ -11,7 +11,8 @@
     ├── MissingExtra            6   an optional package that is not installed
     ├── PromptError             7   a prompt template that cannot be loaded or rendered
     ├── SkillError              8   a skill that cannot be found or used
-    └── PartialRun              9   a run that the model's side ended early; its report is kept
+    ├── PartialRun              9   a run that the model's side ended early; its report is kept
+    └── OutputError            10   standard output that cannot be written, as on a full disk
     InvalidAnswer               -   a completion that is no quote: scored, never fatal
 
 Any other exception is a bug: it keeps its traceback (exit code 1).
@@ -85,6 +86,12 @@ class PartialRun(PatchLabError):
     """The model's side ended a run before its time; what was learned and its report are kept."""
 
     exit_code: ClassVar[int] = 9
+
+
+class OutputError(PatchLabError):
+    """Standard output cannot be written; what was done before is kept."""
+
+    exit_code: ClassVar[int] = 10
 
 
 class InvalidAnswer(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
     CaseOutcome,
     Comparison,
@@ -16,6 +16,7 @@ from patchlab_agent.models.report import (
     GoldenReport,
     Highlight,
     LabelScore,
+    PatchCounts,
     PatchUse,
     PromptTokens,
     Score,
@@ -115,28 +116,42 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     )
 
 
-def curve(outcomes: Sequence[Outcome], active_at_start: int) -> tuple[CurvePoint, ...]:
-    """Rates over up to `CURVE_POINTS` stretches of equal length, the last maybe shorter."""
+def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
+    """Rates over up to `CURVE_POINTS` stretches of equal length, the last maybe shorter.
+
+    Args:
+        outcomes: of the run, in its order.
+        at_start: the status of each patch that was in the store before, by id.
+    """
     size = max(1, -(-len(outcomes) // CURVE_POINTS))
-    active, points = active_at_start, []
+    # An event says what a patch became; only the patch itself tells what it was before.
+    status, points = dict(at_start), []
     for start in range(0, len(outcomes), size):
         part = outcomes[start : start + size]
-        active += sum(_active_change(event) for outcome in part for event in outcome.events)
+        for event in (event for outcome in part for event in outcome.events):
+            if event.patch_id is not None and event.kind in _BECOMES:
+                status[event.patch_id] = _BECOMES[event.kind]
         points.append(
             CurvePoint(
                 first=part[0].number,
                 last=part[-1].number,
-                baseline=sum(o.baseline is None for o in part) / len(part),
-                patched=sum(o.patched is None for o in part) / len(part),
-                ceiling=sum(o.ceiling is None for o in part) / len(part),
-                active=active,
+                baseline=proportion([o.baseline is None for o in part]),
+                patched=proportion([o.patched is None for o in part]),
+                ceiling=proportion([o.ceiling is None for o in part]),
+                patches=PatchCounts(**Counter(map(str, status.values()))),
             )
         )
     return tuple(points)
 
 
-def _active_change(event: PatchEvent) -> int:
-    return {"activated": 1, "superseded": -1}.get(event.kind, 0)
+_BECOMES = {
+    "activated": Status.ACTIVE,
+    "quarantined": Status.QUARANTINED,
+    "regated": Status.QUARANTINED,
+    "superseded": Status.RETIRED,
+    "retired": Status.RETIRED,
+    "disabled": Status.DISABLED,
+}
 
 
 def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:

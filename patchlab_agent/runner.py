@@ -96,6 +96,7 @@ class Runner:
             show: how many requests to name to which patches made a difference.
         """
         started_at, start = self.lab.agent.clock(), time.perf_counter()
+        at_start = self.lab.store.patches.statuses()
         continued_from = self.lab.store.patches.active_count
         self.lab.meter.reset()
         name = self.lab.store.start_run()
@@ -130,11 +131,11 @@ class Runner:
             settings=self._settings(),
             continued_from=continued_from,
             runs=len(outcomes),
-            stopped=None if error is None else Stop(kind=_kind(error), reason=str(error)),
+            stopped=None if error is None else stop_of(error),
             structure=self._structure(),
             overall=compare(outcomes),
             recent=compare(outcomes[-RECENT:]),
-            curve=curve(outcomes, continued_from),
+            curve=curve(outcomes, at_start),
             clusters=clusters(outcomes, self.lab.skill.world.labels),
             patches=self._patches(outcomes),
             highlights=highlights(outcomes, show),
@@ -240,10 +241,12 @@ class Runner:
         }
 
 
-def _kind(error: BackendError) -> str:
+def stop_of(error: BackendError) -> Stop:
+    """Why a run ended, as a report says it."""
     if isinstance(error, BudgetReached):
-        return "budget"
-    return "outage" if isinstance(error, BackendUnavailable) else "refused"
+        return Stop(kind="budget", reason=str(error))
+    is_outage = isinstance(error, BackendUnavailable)
+    return Stop(kind="outage" if is_outage else "refused", reason=str(error))
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

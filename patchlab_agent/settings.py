@@ -116,3 +116,10 @@ MODEL = (
 """What only a real model heeds."""
 PATHS = ("store", "requests", "record", "replay")
 """Files and folders of one machine."""
+
+
+def unheeded(backend: str) -> frozenset[str]:
+    """The settings that have no say in what a backend answers."""
+    if backend == LITELLM:
+        return frozenset({"replay"})
+    return frozenset({*MODEL, "record"} if backend == REPLAY else {*MODEL, "record", "replay"})

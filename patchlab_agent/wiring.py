@@ -14,11 +14,11 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
-from patchlab_agent.backends.llm import LlmBackend
+from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate import Admission, Gate, OpenGate
 from patchlab_agent.learner import Learner
@@ -174,7 +174,6 @@ def open_lab(
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
     """
-    chosen = {} if isinstance(backend, str) else {"model": backend}
     settings = agent_settings(
         skill=skill,
         backend=backend if isinstance(backend, str) else backend.name,
@@ -185,7 +184,8 @@ def open_lab(
         examples=examples,
         embedder=embedder,
     )
-    return lab_of(settings, clock=clock, **chosen)
+    model = None if isinstance(backend, str) else backend
+    return lab_of(settings, model=model, clock=clock)
 
 
 def lab_of(
@@ -193,6 +193,7 @@ def lab_of(
     *,
     model: Backend | None = None,
     clock: Callable[[], str] = utc_now,
+    write: bool = True,
 ) -> Lab:
     """The lab that settings describe; raises what `open_lab` raises.
 
@@ -200,6 +201,7 @@ def lab_of(
         settings: what decides about an answer.
         model: takes the place of the backend that the settings name.
         clock: the time as ISO 8601.
+        write: False opens the store for reading, beside a process that writes; it must be there.
     """
     skill = load_skill(settings.skill)
     is_simulated = model is None and settings.backend in skill.backends
@@ -211,6 +213,7 @@ def lab_of(
         skill.task.parse_fix,
         skill.task.may_show,
         embedder_name=settings.embedder,
+        write=write,
     )
     try:
         agent = Agent(
@@ -224,23 +227,54 @@ def lab_of(
             max_repairs=0 if is_simulated else MAX_REPAIRS,
             clock=clock,
         )
-        store.keep_prompt(agent.system)
+        if write:
+            store.keep_prompt(agent.system)
     except BaseException:
         store.close()
         raise
     return Lab(skill, store, agent, meter, settings.patcher, settings.gate, model)
 
 
-def open_store(path: Path) -> Store:
-    """A store to look into, beside whoever writes to it; its skill must be installed.
+def open_store(path: Path, *, write: bool = False) -> Store:
+    """A store without a model; its skill must be installed.
+
+    Args:
+        path: its folder; no new one is made.
+        write: False opens it for looking into, beside whoever writes to it.
 
     Raises:
         StoreError: there is none at the path, or it cannot be opened.
         SkillError: its skill is not installed.
     """
+    if write:
+        require_store(path)
     info = read_info(path)
     skill = load_skill(info.skill if info else AgentSettings().skill)
-    return Store(path, skill.name, skill.task.parse_fix, skill.task.may_show, write=False)
+    return Store(path, skill.name, skill.task.parse_fix, skill.task.may_show, write=write)
+
+
+def require_store(path: Path) -> None:
+    """Make sure that a store is there, before a command that is about one makes it.
+
+    Raises:
+        StoreError: there is none at the path.
+    """
+    if read_info(path) is None:
+        raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
+
+
+def curator_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Curator:
+    """Moves patches as a person says, which needs no model; its gate has seen nothing."""
+    return Curator(OpenGate(), store.patches, clock)
+
+
+def labels_in(store: Store) -> tuple[str, ...]:
+    """The error labels of the skill that a store is of.
+
+    Raises:
+        SkillError: it is not installed.
+    """
+    return load_skill(store.info.skill).world.labels
 
 
 @dataclass(frozen=True)
@@ -299,8 +333,13 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 
-def backend_of(skill: Skill, settings: AgentSettings) -> Backend:
+def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
     """The model that settings name; a real one is not called yet.
+
+    Args:
+        skill: brings the simulated ones.
+        settings: name it.
+        retries: further calls of a real one after a passing failure.
 
     Raises:
         UsageError: there is no such backend, or settings contradict each other.
@@ -313,7 +352,7 @@ def backend_of(skill: Skill, settings: AgentSettings) -> Backend:
     if settings.backend in skill.backends:
         return skill.backends[settings.backend](settings.seed, settings.noise)
     if settings.backend == LITELLM:
-        return _real(settings)
+        return _real(settings, retries)
     if settings.backend == REPLAY:
         return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
     known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY])
@@ -348,7 +387,7 @@ def _refuse_without_model(settings: AgentSettings) -> None:
             raise UsageError(f"--{option} is for a real model; add --backend {LITELLM} --model ….")
 
 
-def _real(settings: AgentSettings) -> Backend:
+def _real(settings: AgentSettings, retries: int) -> Backend:
     if settings.model is None:
         raise UsageError(
             f"--backend {LITELLM} needs --model, as in --model ollama_chat/qwen2.5-coder:1.5b."
@@ -363,6 +402,7 @@ def _real(settings: AgentSettings) -> Backend:
         parameters,
         api_base=settings.api_base,
         timeout=settings.timeout,
+        retries=retries,
         concurrency=settings.concurrency,
     )
     budget = Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)

@@ -71,7 +71,7 @@ def test_each_command_and_option_exists(words: list[str]) -> None:
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
-    documented = {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     raised = {
         kind.exit_code
         for kind in vars(errors).values()

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import Annotated
 
 import typer
 
 import patchlab_agent
-from patchlab_agent.cli import patches, traces
+from patchlab_agent.cli import (  # noqa: F401 - effect, exchange and steer add to patches
+    effect,
+    exchange,
+    patches,
+    steer,
+    traces,
+)
+from patchlab_agent.cli.compare import compare
+from patchlab_agent.cli.completion import Install, Show
 from patchlab_agent.cli.console import err
+from patchlab_agent.cli.doctor import config, doctor
+from patchlab_agent.cli.feedback import feedback
 from patchlab_agent.cli.quote import quote
+from patchlab_agent.cli.report import report
+from patchlab_agent.cli.root import Root, table_for, warnings
 from patchlab_agent.cli.run import run
-from patchlab_agent.errors import PatchLabError
+from patchlab_agent.cli.streams import CLOSED, OutputClosed, give_up, guarded
+from patchlab_agent.errors import OutputError, PatchLabError
 
 app = typer.Typer(
     name="patchlab-agent",
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -24,6 +37,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(quote)
+app.command()(report)
+app.command()(feedback)
+app.command()(compare)
+app.command()(config)
+app.command()(doctor)
 app.add_typer(patches.app, name="patches")
 app.add_typer(traces.app, name="traces")
 
@@ -36,20 +54,29 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
+    install_completion: Install = None,
+    show_completion: Show = None,
 ) -> None:
     """Find out how far context engineering gets a model whose weights never change."""
+    context.default_map = table_for(context.command, context.invoked_subcommand)
+    for warning in warnings(context.invoked_subcommand):
+        err().print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
 def main() -> None:
     """The entry point: runs a command and exits with its code; a bug keeps its traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     try:
-        app()
+        with guarded():
+            app()
+    except OutputClosed:
+        give_up()
+        sys.exit(CLOSED)
     except PatchLabError as error:
+        if isinstance(error, OutputError):
+            give_up()
         err().print(f"Error: {error}", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)

@@ -1,14 +1,15 @@
-"""What commands share: consoles, JSON output, and errors made exit codes."""
+"""What commands share: consoles, JSON output, and whether there is a person."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,17 +17,39 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
+from rich.table import Table
 
-MIN_WIDTH = 80
 PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, where no terminal tells."""
+MIN_WIDTH = 20
+"""Columns that even a terminal gets that says that it has none."""
+_HEIGHT = 25
+"""Of no consequence, but a dumb terminal's width is believed only if it comes with one."""
+
+
+class _Terminal(Console):
+    """A console on which a table that is too wide becomes a list of its rows."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Rich calls this for every part of a part, so no command needs to know."""
+        if isinstance(renderable, Table) and renderable.columns:
+            from patchlab_agent.report.tables import on_its_side, width_of
+
+            if width_of(renderable, self) > (options or self.options).max_width:
+                renderable = on_its_side(renderable)
+        return super().render(renderable, options)
 
 
 def out() -> Console:
     """Standard output; as wide as the terminal."""
-    console = Console(highlight=False)
-    width = max(MIN_WIDTH, console.width) if console.is_terminal else PIPE_WIDTH
-    return Console(highlight=False, width=width)
+    # Asked of the stream itself, as FORCE_COLOR makes no terminal of a file.
+    if sys.stdout is None or not sys.stdout.isatty():
+        return Console(highlight=False, width=PIPE_WIDTH, height=_HEIGHT)
+    columns = shutil.get_terminal_size().columns
+    return _Terminal(highlight=False, width=max(MIN_WIDTH, columns), height=_HEIGHT)
 
 
 def err() -> Console:
@@ -50,7 +73,7 @@ def knows_unicode(console: Console) -> bool:
 
 
 def progress() -> Progress:
-    """A progress bar on a terminal, nothing in a pipe."""
+    """A progress bar on a terminal that can redraw a line, nothing elsewhere."""
     console = err()
     return Progress(
         TextColumn("{task.description}"),
@@ -59,7 +82,7 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (console.is_interactive and console.file.isatty()),
         transient=True,
     )
 

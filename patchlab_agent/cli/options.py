@@ -10,15 +10,19 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from patchlab_agent.models.setting import Source
 from patchlab_agent.settings import (
+    DEFAULT_RUNS,
     MAX_CONCURRENCY,
     MAX_EXAMPLES,
     MAX_TOP_K,
     REPLAY,
     REPLAY_STORE,
     AgentSettings,
+    RunSettings,
     Settings,
     checked,
+    unheeded,
 )
 
 REAL = "A real model"
@@ -142,7 +146,24 @@ Embedder = Annotated[
         show_default="hashing",
     ),
 ]
+Runs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Requests to run.", show_default=f"{DEFAULT_RUNS}, or all of --requests"
+    ),
+]
+Golden = Annotated[
+    int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
+]
+Requests = Annotated[
+    Path | None,
+    typer.Option(
+        help="Your own labeled requests, JSONL or CSV, in place of generated ones.",
+        metavar="FILE",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there already.")]
 
 
 ANSWERING = {
@@ -156,6 +177,8 @@ ANSWERING = {
     "skill": Skill,
 }
 """Options of every command that asks a model, by the setting that each is of."""
+RUNNING = {"runs": Runs, "golden": Golden, "requests": Requests}
+"""Options of commands that run many requests."""
 LEARNING = {"patcher": Patcher, "gate": Gate}
 """Options of commands that may make patches."""
 REAL_MODEL = {
@@ -197,7 +220,7 @@ def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callabl
             inspect.Parameter(
                 name,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=AgentSettings.model_fields[name].default,
+                default=RunSettings.model_fields[name].default,
                 annotation=option,
             )
             for name, option in shared.items()
@@ -210,25 +233,60 @@ def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callabl
 
 
 def settings(kind: type[Settings], context: typer.Context) -> Settings:
-    """The settings that a command line asks for; what it leaves out has the settings' defaults.
-
-    `--replay FILE` alone asks for the backend of that name. A replay takes up the settings of the
-    run that was recorded, and a store of its own.
+    """The settings that hold for a call; what nothing speaks of has the settings' defaults.
 
     Raises:
         UsageError: a value cannot be used.
         InputError: a cassette cannot be used.
     """
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if (source := context.get_parameter_source(name)) and source.name != "DEFAULT"
-    }
-    if "replay" in given:
-        given.setdefault("backend", REPLAY)
-    if given.get("backend") == REPLAY:
-        from patchlab_agent.wiring import recorded_settings
+    return checked(kind, {name: value for name, (value, _) in chosen(context).items()})
 
-        recorded = recorded_settings(given.get("skill", AgentSettings().skill), given.get("replay"))
-        given = {**recorded, "store": REPLAY_STORE, **given}
-    return checked(kind, given)
+
+def chosen(context: typer.Context) -> dict[str, tuple[Any, Source]]:
+    """What the command line, variables and the table choose, and which of them it was.
+
+    `--replay FILE` alone asks for the backend of that name. A replay takes up the settings of the
+    run that was recorded, and a store of its own: anything else from around the command line would
+    make it ask for answers that were not recorded. Any other backend passes over what it would not
+    heed from there, so that a table may describe several.
+
+    Raises:
+        UsageError, InputError: a cassette cannot be used.
+    """
+    said = {
+        name: (value, source)
+        for name, value in context.params.items()
+        if (source := _source(context, name)) is not None
+    }
+    given = {name: told for name, told in said.items() if told[1] is Source.COMMAND_LINE}
+    around = {name: told for name, told in said.items() if name not in given}
+    if "replay" in given:
+        given.setdefault("backend", (REPLAY, Source.COMMAND_LINE))
+    backend, _ = {**around, **given}.get("backend", (AgentSettings().backend, None))
+    if backend != REPLAY:
+        passed_over = unheeded(backend)
+        return {**{n: told for n, told in around.items() if n not in passed_over}, **given}
+    which = {name: told for name, told in around.items() if name in _WHICH_RECORDING}
+    return {**which, **_recorded({**which, **given}), **given}
+
+
+_WHICH_RECORDING = ("backend", "skill", "replay")
+_SOURCES = {
+    "COMMANDLINE": Source.COMMAND_LINE,
+    "PROMPT": Source.COMMAND_LINE,
+    "ENVIRONMENT": Source.ENVIRONMENT,
+    "DEFAULT_MAP": Source.TABLE,
+}
+
+
+def _source(context: typer.Context, name: str) -> Source | None:
+    source = context.get_parameter_source(name)
+    return None if source is None else _SOURCES.get(source.name)
+
+
+def _recorded(said: Mapping[str, tuple[Any, Source]]) -> dict[str, tuple[Any, Source]]:
+    from patchlab_agent.wiring import recorded_settings
+
+    skill, cassette = (said.get(name, (None, None))[0] for name in ("skill", "replay"))
+    found = recorded_settings(skill or AgentSettings().skill, cassette)
+    return {name: (v, Source.RECORDING) for name, v in {**found, "store": REPLAY_STORE}.items()}

@@ -70,6 +70,7 @@ def _read_stdin() -> str:
 
 
 def _print(trace: Trace, active: int) -> None:
+    from patchlab_agent.report import format as fmt
     from patchlab_agent.report.inspect import quote_table
     from patchlab_agent.report.steps import steps
 
@@ -77,5 +78,6 @@ def _print(trace: Trace, active: int) -> None:
     console.print(steps(trace, title="Request", prompt=True))
     if trace.quote is not None:
         console.print(quote_table(trace.quote))
-    learned = f"{active} active patches" if active else "nothing learned yet"
+    known = fmt.several(active, "active patch", "active patches")
+    learned = known if active else "nothing learned yet"
     console.print(f"Stored as trace {trace.id}; the store has {learned}.")

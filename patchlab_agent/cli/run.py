@@ -16,12 +16,9 @@ from patchlab_agent.cli.console import (
     print_json,
     progress,
 )
+from patchlab_agent.cli.page import Html, check_page, write_page
 from patchlab_agent.errors import PartialRun, UsageError
-from patchlab_agent.settings import (
-    DEFAULT_RUNS,
-    REPLAY_STORE,
-    RunSettings,
-)
+from patchlab_agent.settings import REPLAY_STORE, RunSettings
 
 if TYPE_CHECKING:
     from patchlab_agent.models.report import RunReport
@@ -29,27 +26,15 @@ if TYPE_CHECKING:
     from patchlab_agent.runner import Runner
 
 
-@options.takes(options.ANSWERING, options.LEARNING, options.SPENDING, options.REAL_MODEL)
+@options.takes(
+    options.RUNNING,
+    options.ANSWERING,
+    options.LEARNING,
+    options.SPENDING,
+    options.REAL_MODEL,
+)
 def run(
     context: typer.Context,
-    runs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Requests to run.",
-            show_default=f"{DEFAULT_RUNS}, or all of --requests",
-        ),
-    ] = None,
-    golden: Annotated[
-        int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
-    ] = 40,
-    requests: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your own labeled requests, JSONL or CSV, in place of generated ones.",
-            metavar="FILE",
-        ),
-    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget all that the store learned, and start over.")
     ] = False,
@@ -68,6 +53,7 @@ def run(
             metavar="N",
         ),
     ] = 0,
+    html: Html = None,
     as_json: options.Json = False,
 ) -> None:
     """Run requests, learn from the failures, and report what that was worth.
@@ -84,13 +70,16 @@ def run(
 
         patchlab-agent run --runs 200 --verbose --store /tmp/lab
 
+        patchlab-agent run --html report.html
+
         patchlab-agent run --requests mine.csv --json > report.json
     """
     settings = options.settings(RunSettings, context)
     if settings.store == REPLAY_STORE:
         fresh = yes = True
     _refuse_contradictions(as_json, verbose, trace)
-    report = _run(settings, fresh, yes, show, _Printer(verbose, trace))
+    check_page(html)
+    report = _run(settings, fresh, yes, show, _Printer(verbose, trace), html)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -104,7 +93,14 @@ def _refuse_contradictions(as_json: bool, verbose: bool, trace: int) -> None:
         raise UsageError("--json prints JSON alone; leave --verbose and --trace out.")
 
 
-def _run(settings: RunSettings, fresh: bool, yes: bool, show: int, printer: _Printer) -> RunReport:
+def _run(
+    settings: RunSettings,
+    fresh: bool,
+    yes: bool,
+    show: int,
+    printer: _Printer,
+    html: Path | None,
+) -> RunReport:
     from patchlab_agent.runner import Runner
     from patchlab_agent.wiring import check_settings, lab_of
 
@@ -116,6 +112,8 @@ def _run(settings: RunSettings, fresh: bool, yes: bool, show: int, printer: _Pri
         report = printer.watch(runner, show)
         if lab.recording is not None:
             err().print(lab.recording.summary, markup=False, soft_wrap=True)
+        if html is not None:
+            write_page(report, lab.store, html)
         return report
 
 

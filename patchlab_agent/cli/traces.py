@@ -2,61 +2,200 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
-from patchlab_agent.errors import InputError
+from patchlab_agent.cli.files import STANDARD, check_target, write_lines
+from patchlab_agent.cli.ids import find_patch, find_trace, patch_ids, trace_ids
+from patchlab_agent.cli.labels import known_label
+from patchlab_agent.models.selection import Selection
 from patchlab_agent.settings import DEFAULT_STORE
 
+if TYPE_CHECKING:
+    from patchlab_agent.models.trace import Trace
+    from patchlab_agent.store.store import Store
+
 app = typer.Typer(no_args_is_help=True, help="Look into the stored traces.")
+
+TraceId = Annotated[
+    str,
+    typer.Argument(
+        help="Its id, as much of it as is unique, or its number: 41 is t-0000041.",
+        autocompletion=trace_ids,
+    ),
+]
+Label = Annotated[
+    str | None, typer.Option(help="Only those with this error label; OK for those taken.")
+]
+Failed = Annotated[bool, typer.Option("--failed", help="Only those that were found wrong.")]
+Better = Annotated[
+    bool, typer.Option("--better", help="Only those right with patches and wrong without.")
+]
+Applied = Annotated[
+    str | None,
+    typer.Option(
+        help="Only those to which this patch was applied; as much of its id as is unique.",
+        metavar="ID",
+        autocompletion=patch_ids,
+    ),
+]
+Run = Annotated[str | None, typer.Option(help="Only those of one run: run-0001, or quote.")]
 
 
 @app.command("list")
 def list_traces(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    label: Label = None,
+    failed: Failed = False,
+    better: Better = False,
+    applied: Applied = None,
+    run: Run = None,
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
     """List the newest traces with the outcome of baseline and patched.
 
-    Example:
+    Of several filters, all must hold.
+
+    Examples:
         patchlab-agent traces list --limit 50
+
+        patchlab-agent traces list --failed --applied 3f9c
+
+        patchlab-agent traces list --better --run run-0001
     """
     from patchlab_agent.wiring import open_store
 
     with open_store(store) as opened:
-        traces = list(opened.traces.newest(limit))
+        chosen = _selection(opened, label, failed, better, applied, run)
+        traces = list(islice(opened.traces.select(chosen), limit))
     if as_json:
         print_json(dumped(traces))
         return
     from patchlab_agent.report.inspect import trace_table
 
-    out().print(trace_table(traces) if traces else "No trace yet.")
+    nothing = "No trace yet." if chosen == Selection() else "No such trace."
+    out().print(trace_table(traces) if traces else nothing)
 
 
 @app.command()
 def show(
-    trace_id: Annotated[str, typer.Argument(help="Its id, as `traces list` shows it.")],
+    trace_id: TraceId,
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
     """Show one trace step by step, with its prompt and the raw answer.
 
     Example:
-        patchlab-agent traces show t-0000041
+        patchlab-agent traces show 41
     """
     from patchlab_agent.wiring import open_store
 
     with open_store(store) as opened:
-        trace = opened.traces.get(trace_id)
-    if trace is None:
-        raise InputError(f"There is no trace {trace_id!r}; see `traces list`.")
+        trace = find_trace(opened.traces, trace_id)
     if as_json:
         print_json(trace.model_dump(mode="json"))
         return
     from patchlab_agent.report.steps import steps
 
     out().print(steps(trace, title=f"Trace {trace.id}", prompt=True))
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="A request, or a part of one.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many, the nearest first.")] = 10,
+    store: options.Store = DEFAULT_STORE,
+    as_json: options.Json = False,
+) -> None:
+    """Find the traces whose requests are most like a text.
+
+    Those that hold it as it stands come first, whatever its case. Distances are cosine distances
+    of the requests: 0 is nearest.
+
+    Examples:
+        patchlab-agent traces search "battery crate"
+
+        patchlab-agent traces search "2 lb tea box to Portugal" --limit 3 --json
+    """
+    from patchlab_agent.text import check_request
+    from patchlab_agent.wiring import open_store
+
+    check_request(text)
+    with open_store(store) as opened:
+        found = opened.traces.look_up(text, limit)
+    if as_json:
+        print_json([{**dumped([trace])[0], "distance": distance} for trace, distance in found])
+        return
+    from patchlab_agent.report.inspect import trace_table
+
+    distances = {trace.id: distance for trace, distance in found}
+    traces = [trace for trace, _ in found]
+    out().print(trace_table(traces, distances) if found else "No trace yet.")
+
+
+@app.command()
+def export(
+    file: Annotated[str, typer.Argument(help="JSONL to write; - for standard output.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="How many, the newest first.", show_default="all")
+    ] = None,
+    label: Label = None,
+    failed: Failed = False,
+    better: Better = False,
+    applied: Applied = None,
+    run: Run = None,
+    store: options.Store = DEFAULT_STORE,
+    force: options.Force = False,
+) -> None:
+    """Write whole traces as JSONL, one per line, the newest first.
+
+    Each line is what `traces show --json` prints. Of several filters, all must hold.
+
+    Examples:
+        patchlab-agent traces export traces.jsonl
+
+        patchlab-agent traces export - --failed --limit 100
+    """
+    from patchlab_agent.wiring import open_store
+
+    check_target(file, force)
+    with open_store(store) as opened:
+        chosen = _selection(opened, label, failed, better, applied, run)
+        traces = islice(opened.traces.select(chosen), limit)
+        count = write_lines(file, _lines(traces, ascii_only=file == STANDARD))
+    if file != STANDARD:
+        from patchlab_agent.report.format import several
+
+        told = f"Wrote {several(count, 'trace', 'traces')} to {file}."
+        out().print(told, markup=False, soft_wrap=True)
+
+
+def _lines(traces: Iterator[Trace], *, ascii_only: bool) -> Iterator[str]:
+    for trace in traces:
+        yield json.dumps(trace.model_dump(mode="json"), ensure_ascii=ascii_only)
+
+
+def _selection(
+    store: Store,
+    label: str | None,
+    failed: bool,
+    better: bool,
+    applied: str | None,
+    run: str | None,
+) -> Selection:
+    from patchlab_agent.wiring import labels_in
+
+    return Selection(
+        label=None if label is None else known_label(label, [*labels_in(store), "OK"]),
+        failed=failed,
+        better=better,
+        applied=None if applied is None else find_patch(store.patches, applied).id,
+        run=run,
+    )

@@ -181,6 +181,10 @@ class GateReport(Frozen):
         return sum(result.broken for result in self.results)
 
 
+SUPERSEDED_BY = "superseded by "
+"""How the cause begins where another patch of the same slot became active."""
+
+
 class StatusChange(Frozen):
     """One event in a patch's life."""
 
@@ -201,6 +205,20 @@ class Patch(Frozen):
     status: Status = Status.QUARANTINED
     gate: GateReport | None = None
     history: tuple[StatusChange, ...] = ()
+
+    @property
+    def since(self) -> tuple[list[tuple[str, str]], str]:
+        """Sorts patches by when they became what they are.
+
+        That is the last event, and among those that share one, as an import's do, the one before.
+        """
+        return [(change.at, change.trace_id) for change in reversed(self.history)], self.id
+
+    @property
+    def superseded_by(self) -> str | None:
+        """Id of the patch that took its place; None where that is not what retired it."""
+        cause = self.history[-1].cause if self.history else ""
+        return cause.removeprefix(SUPERSEDED_BY) if cause.startswith(SUPERSEDED_BY) else None
 
     @cached_property
     def id(self) -> str:

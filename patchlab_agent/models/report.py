@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Proportion(Frozen):
@@ -45,15 +45,24 @@ class Comparison(Frozen):
     )
 
 
+class PatchCounts(Frozen):
+    """A store's patches by status."""
+
+    active: int = 0
+    quarantined: int = 0
+    retired: int = 0
+    disabled: int = 0
+
+
 class CurvePoint(Frozen):
     """One stretch of the run."""
 
     first: int = Field(description="first run of the stretch, from 1")
     last: int
-    baseline: float
-    patched: float
-    ceiling: float
-    active: int = Field(description="active patches at its end")
+    baseline: Proportion
+    patched: Proportion
+    ceiling: Proportion
+    patches: PatchCounts = Field(description="in the store at its end")
 
 
 class FailureCluster(Frozen):

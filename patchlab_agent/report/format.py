@@ -30,9 +30,21 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def several(number: int, one: str, many: str) -> str:
+    """A number with what it counts: `1 patch`, `1,200 patches`."""
+    return f"{count(number)} {one if number == 1 else many}"
+
+
 def score(value: float | None) -> str:
     """0.9 → `0.90`; nothing for None."""
     return NOTHING if value is None else f"{value:.2f}"
+
+
+def p_value(value: float | None) -> str:
+    """0.0312 → `0.031`, and nothing smaller than `<0.001`; nothing for None."""
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def money(usd: float | None) -> str:
@@ -60,8 +72,15 @@ def value(json_value: JsonValue) -> str:
 
 def literal(text: str) -> Text:
     """A text of others as it is: no markup, and control characters shown in place of sent."""
+    return Text(visible(text))
+
+
+def visible(text: str) -> str:
+    """A text of others in which control characters are shown in place of sent."""
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
-    return Text("".join(shown))
+    return "".join(shown)
 
 
 def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:

@@ -2,45 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import GateReport, Patch
-from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.patch import GateReport, Patch, PatchEvent
+from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
+LISTED_CHARS = 60
+"""Of what a patch teaches, where it is one of many."""
+UNUSED = Tally()
+_WHAT = {"regated": "quarantined", "active_already": "active already", "none": "no lesson"}
+"""What happened to a patch, where the event's own name would not tell a person."""
 
 
-def patch_table(patches: Iterable[Patch]) -> Table:
-    """One line per patch."""
-    table = Table()
-    for column in ("id", "status", "trigger", "kind", "teaches", "label", "why"):
-        table.add_column(column, overflow="fold")
+def patch_table(patches: Iterable[Patch], tallies: Mapping[str, Tally]) -> Table:
+    """One line per patch, with what became of the answers that it was applied to."""
+    table = _dense("id", "status", "trigger", "kind", "teaches", "label", "why")
+    _numbers(table, "uses", "saves", "harms")
     for patch in patches:
         table.add_row(
             patch.id[:SHORT_ID],
             str(patch.status),
             fmt.literal(patch.trigger),
             fmt.literal(patch.fix.kind),
-            fmt.literal(_facts(patch)),
+            fmt.literal(_brief(_facts(patch))),
             fmt.literal(patch.provenance.label),
             fmt.literal("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
+            *_tally(tallies.get(patch.id, UNUSED)),
         )
     return table
 
 
+def hit_table(hits: Iterable[Retrieved], tallies: Mapping[str, Tally]) -> Table:
+    """One line per patch that a search found, with its distance."""
+    table = _dense("id", "status", "trigger", "teaches", "in text")
+    _numbers(table, "distance", "uses", "saves", "harms")
+    for hit in hits:
+        table.add_row(
+            hit.patch.id[:SHORT_ID],
+            str(hit.patch.status),
+            fmt.literal(hit.patch.trigger),
+            fmt.literal(_brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
+            "yes" if hit.occurs else fmt.NOTHING,
+            _distance(hit.distance),
+            *_tally(tallies.get(hit.patch.id, UNUSED)),
+        )
+    return table
+
+
+def event_table(events: Iterable[PatchEvent]) -> Table:
+    """One line for each thing that happened to a patch."""
+    table = _texts("id", "what", "trigger", "teaches", "why")
+    for event in events:
+        facts = {name: value for name, value in (event.fix or {}).items() if name != "kind"}
+        table.add_row(
+            (event.patch_id or fmt.NOTHING)[:SHORT_ID],
+            _WHAT.get(event.kind, event.kind),
+            fmt.literal(event.trigger or fmt.NOTHING),
+            fmt.literal(_brief(_told(facts)) or fmt.NOTHING),
+            fmt.literal(event.text),
+        )
+    return table
+
+
+def _dense(*columns: str) -> Table:
+    """For so many columns that none can spare room at its sides."""
+    table = _texts(*columns)
+    table.padding = (0, 0)
+    return table
+
+
+def _texts(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _numbers(table: Table, *columns: str) -> None:
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+
+
+def _tally(tally: Tally) -> tuple[str, ...]:
+    return tuple(map(fmt.count, (tally.uses, tally.saves, tally.harms)))
+
+
+def _distance(distance: float) -> str:
+    # Of equal texts it may be a hair below 0.
+    return f"{max(0.0, distance):.3f}"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LISTED_CHARS else f"{text[: LISTED_CHARS - 1]}…"
+
+
 def _facts(patch: Patch) -> str:
-    facts = patch.fix.model_dump(mode="json", exclude={"kind"})
+    return _told(patch.fix.model_dump(mode="json", exclude={"kind"}))
+
+
+def _told(facts: JsonObject) -> str:
     return ", ".join(f"{name}={fmt.value(value)}" for name, value in facts.items())
 
 
-def patch_details(patch: Patch) -> RenderableType:
-    """All that is known of one patch."""
+def patch_details(
+    patch: Patch, tally: Tally, rivals: Iterable[Patch], birth: Trace | None
+) -> RenderableType:
+    """All that is known of one patch.
+
+    Args:
+        patch: as it is stored.
+        tally: what became of the answers that it was applied to.
+        rivals: the other patches of its slot.
+        birth: the trace that it was born of, where the store has it.
+    """
     born = patch.provenance
+    others = (f"{each.id[:SHORT_ID]} {each.status}: {_facts(each)}" for each in rivals)
     facts = quote_table(
         {
             "id": patch.id,
@@ -50,13 +134,28 @@ def patch_details(patch: Patch) -> RenderableType:
             "teaches": _facts(patch),
             "born of": f"{born.trace_id}: {born.request}",
             "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
+            "answers": ", ".join(
+                (
+                    fmt.several(tally.uses, "use", "uses"),
+                    fmt.several(tally.saves, "save", "saves"),
+                    fmt.several(tally.harms, "harm", "harms"),
+                )
+            ),
+            "superseded by": patch.superseded_by,
+            "same subject": "; ".join(others) or None,
         }
     )
-    history = [f"{e.at}  {e.status}  {e.cause} (trace {e.trace_id})" for e in patch.history]
+    history = [
+        f"{e.at}  {e.status}  {e.cause}" + (f" (trace {e.trace_id})" if e.trace_id else "")
+        for e in patch.history
+    ]
     parts: list[RenderableType] = [facts]
     if patch.gate is not None:
         parts.append(_gate_table(patch.gate))
-    return Group(*parts, fmt.literal("\n".join(["History", *history])))
+    parts.append(fmt.literal("\n".join(["History", *history])))
+    if birth is not None:
+        parts.append(steps(birth, title=f"Born of trace {birth.id}"))
+    return Group(*parts)
 
 
 def _gate_table(gate: GateReport) -> Table:
@@ -90,11 +189,11 @@ def _share(right: int | None, draws: int) -> str:
     return fmt.NOTHING if right is None or draws == 0 else f"{right}/{draws}"
 
 
-def trace_table(traces: Iterable[Trace]) -> Table:
-    """One line per trace."""
-    table = Table()
-    for column in ("id", "run", "request", "baseline", "patched", "applied", "patch events"):
-        table.add_column(column, overflow="fold")
+def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None = None) -> Table:
+    """One line per trace; with its distance from what was searched for, if it was."""
+    table = _texts("id", "run", "request", "baseline", "patched", "applied", "patch events")
+    if distances is not None:
+        _numbers(table, "distance")
     for trace in traces:
         baseline = trace.baseline.feedback if trace.baseline else None
         table.add_row(
@@ -107,6 +206,7 @@ def trace_table(traces: Iterable[Trace]) -> Table:
                 ", ".join(ref.trigger for ref in trace.retrieved if ref.applied) or fmt.NOTHING
             ),
             ", ".join(event.kind for event in trace.events) or fmt.NOTHING,
+            *(() if distances is None else [_distance(distances[trace.id])]),
         )
     return table
 

@@ -37,7 +37,7 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
     if trace.ceiling is not None:
         yield f"  ceiling    {trace.ceiling.feedback}"
     for event in trace.events:
-        yield f"  patch      {_event(event)}"
+        yield f"  patch      {event_line(event)}"
 
 
 def _retrieved(trace: Trace) -> Iterator[str]:
@@ -70,7 +70,8 @@ def _block(name: str, text: str) -> Iterator[str]:
     yield from (f"    | {line}" for line in text.rstrip("\n").split("\n"))
 
 
-def _event(event: PatchEvent) -> str:
+def event_line(event: PatchEvent) -> str:
+    """What happened to a patch, on one line."""
     what = ""
     if event.fix is not None:
         facts = {name: value for name, value in event.fix.items() if name != "kind"}

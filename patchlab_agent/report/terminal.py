@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -20,6 +19,8 @@ from patchlab_agent.models.report import (
     Score,
 )
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.sentences import headline, notes
+from patchlab_agent.report.tables import line, table_of
 
 BAR_WIDTH = 24
 
@@ -46,67 +47,16 @@ def _parts(report: RunReport, unicode: bool) -> Iterator[RenderableType]:
     yield _cost(report)
 
 
-def _table(title: str, *columns: str, texts: int = 1, caption: str | None = None) -> Table:
-    """A table whose first `texts` columns hold text, and give way before any figure does."""
-    table = Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for position, column in enumerate(columns):
-        if position < texts:
-            table.add_column(column)
-        else:
-            table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _line(text: str, style: str = "") -> Text:
-    """A text on one line, cut off where its column ends; never read as markup."""
-    line = fmt.literal(" ".join(text.split("\n")))
-    line.style, line.no_wrap, line.overflow = style, True, "ellipsis"
-    return line
-
-
 def _headline(report: RunReport) -> Panel:
-    start = (
-        f"It continues with {report.continued_from} active patches that were learned before."
-        if report.continued_from
-        else "It starts with nothing learned."
-    )
     lines = [
         f"{report.run}: {fmt.count(report.runs)} requests, {report.backend}, store {report.store}",
-        start,
+        *headline(report),
     ]
-    if report.stopped:
-        lines.append(f"It ended early: {report.stopped.reason} What was learned is kept.")
-    if report.structure:
-        lines.append(f"The model is held to the answer's form by: {report.structure}.")
-    lines.append(_verdict(report))
     return Panel(Text("\n".join(lines)), title="PatchLab", title_align="left")
 
 
-def _verdict(report: RunReport) -> str:
-    recent = report.recent
-    if recent.difference.mean is None:
-        return "No request was run."
-    closed = ""
-    if recent.gap_closed is not None:
-        closed = f", {fmt.percent(recent.gap_closed)} of the way to perfect context"
-    return (
-        f"In the last {recent.cases} runs patches took success from "
-        f"{fmt.percent(recent.baseline.rate)} to {fmt.percent(recent.patched.rate)}{closed}."
-    )
-
-
 def _comparisons(report: RunReport) -> Table:
-    table = _table(
+    table = table_of(
         "Success on the same requests under the same noise",
         *("cases", "n", "baseline", "patched", "ceiling", "difference", "of gap"),
         caption=(
@@ -125,7 +75,7 @@ def _comparisons(report: RunReport) -> Table:
             ("- untaught", golden.untaught),
         ]
     for name, comparison in rows:
-        table.add_row(_line(name), *_compared(comparison))
+        table.add_row(line(name), *_compared(comparison))
     return table
 
 
@@ -142,26 +92,26 @@ def _compared(comparison: Comparison) -> tuple[str, ...]:
 
 def _curve(report: RunReport, unicode: bool) -> Table:
     marks = "█ baseline, ▒ won by patches, │ ceiling" if unicode else "# baseline, + won, | ceiling"
-    table = _table(
+    table = table_of(
         "Learning curve",
         *("runs", "", "baseline", "patched", "ceiling", "active"),
         texts=2,
         caption=marks,
     )
     for point in report.curve:
+        shares = (point.baseline, point.patched, point.ceiling)
+        baseline, patched, ceiling = (share.rate or 0.0 for share in shares)
         table.add_row(
-            _line(f"{point.first}–{point.last}"),
-            _line(fmt.bar(point.baseline, point.patched, point.ceiling, BAR_WIDTH, unicode)),
-            fmt.percent(point.baseline),
-            fmt.percent(point.patched),
-            fmt.percent(point.ceiling),
-            fmt.count(point.active),
+            line(f"{point.first}–{point.last}"),
+            line(fmt.bar(baseline, patched, ceiling, BAR_WIDTH, unicode)),
+            *map(fmt.percent, (baseline, patched, ceiling)),
+            fmt.count(point.patches.active),
         )
     return table
 
 
 def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
-    table = _table(
+    table = table_of(
         "Failures by label, each with its first request",
         *("label", "base", "patched", "share", "first", "last", "to fix", "to last"),
         caption=(
@@ -171,7 +121,7 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
     )
     for cluster in clusters:
         table.add_row(
-            Group(_line(cluster.label), _line(f"  {cluster.example}", "dim")),
+            Group(line(cluster.label), line(f"  {cluster.example}", "dim")),
             fmt.count(cluster.baseline),
             fmt.count(cluster.patched),
             fmt.percent(cluster.share),
@@ -184,7 +134,7 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
 
 
 def _patches(patches: PatchSummary) -> Table:
-    table = _table("Patches", "", "", texts=2)
+    table = table_of("Patches", "", "", texts=2)
     table.show_header = False
     table.add_row("created", f"{patches.created} of {patches.proposed} proposals")
     table.add_row("activated", f"{patches.activated}  {_listed(patches.kinds)}")
@@ -202,7 +152,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _most_useful(patches: PatchSummary) -> Table:
-    table = _table(
+    table = table_of(
         "Most useful patches",
         *("patch", "teaches", "uses", "saves", "harms"),
         texts=2,
@@ -210,19 +160,19 @@ def _most_useful(patches: PatchSummary) -> Table:
     )
     for use in patches.most_useful:
         figures = map(fmt.count, (use.uses, use.saves, use.harms))
-        table.add_row(_line(use.id[:8]), _line(use.teaches), *figures)
+        table.add_row(line(use.id[:8]), line(use.teaches), *figures)
     return table
 
 
 def _labels(golden: GoldenReport) -> Table:
-    table = _table(
+    table = table_of(
         "Golden set by label: baseline → patched",
         *("label", "support", "precision", "recall", "F1"),
         caption="support: cases in which there was something to do for the label.",
     )
     for label in golden.labels:
         table.add_row(
-            _line(label.label),
+            line(label.label),
             fmt.count(label.support),
             *(_before_after(label.baseline, label.patched, name) for name in _SCORES),
         )
@@ -237,30 +187,30 @@ def _before_after(before: Score, after: Score, name: str) -> str:
 
 
 def _highlights(report: RunReport) -> Table:
-    table = _table(
+    table = table_of(
         "The latest requests to which patches made a difference",
         *("run", "request", "baseline", "patched", "applied"),
         texts=5,
     )
     for highlight in report.highlights:
         table.add_row(
-            _line(str(highlight.run)),
+            line(str(highlight.run)),
             fmt.literal(highlight.request),
-            _line(highlight.baseline),
-            _line(highlight.patched),
+            line(highlight.baseline),
+            line(highlight.patched),
             Text(", ".join(highlight.applied)),
         )
     return table
 
 
 def _cost(report: RunReport) -> Table:
-    table = _table(
+    table = table_of(
         "Cost",
         *("for", "calls", "cache hits", "tokens in", "tokens out", "money", "per call"),
     )
     for cost in report.cost:
         table.add_row(
-            _line(cost.purpose),
+            line(cost.purpose),
             fmt.count(cost.calls),
             fmt.count(cost.cache_hits),
             fmt.count(cost.prompt_tokens),
@@ -268,20 +218,5 @@ def _cost(report: RunReport) -> Table:
             fmt.money(cost.cost_usd),
             fmt.milliseconds(report.timing.seconds_per_call.get(cost.purpose)),
         )
-    table.caption = "\n".join(_notes(report))
+    table.caption = "\n".join(notes(report))
     return table
-
-
-def _notes(report: RunReport) -> Iterator[str]:
-    yield f"{report.timing.seconds:.1f} s in all."
-    if tokens := report.prompt_tokens:
-        yield (
-            f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "
-            f"{tokens.patched:,.0f} with patches ({tokens.growth:+.0%})."
-        )
-    gate = report.gate_calls
-    if gate.full:
-        yield (
-            f"Gate: {gate.asked:,} calls of {gate.full:,} that asking every test and the whole "
-            f"suite\nfor each patch would take ({gate.asked / gate.full:.0%})."
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,8 @@ INDEX: CreateCollectionConfiguration = {
         "sync_threshold": 100,
     }
 }
+
+PAGE = 1000
 
 
 def open_client(path: Path) -> Client:
@@ -61,3 +64,14 @@ def open_collection(
         raise StoreError(
             f"Chroma cannot open collection {name!r}: {error}; use another --store."
         ) from error
+
+
+def records(collection: Collection, where: Any = None) -> Iterator[tuple[str, Any]]:
+    """Ids and metadata of all records that meet a condition, read page by page."""
+    offset = 0
+    while True:
+        page = collection.get(where=where, limit=PAGE, offset=offset, include=["metadatas"])
+        yield from zip(page["ids"], page["metadatas"] or (), strict=True)
+        if len(page["ids"]) < PAGE:
+            return
+        offset += PAGE

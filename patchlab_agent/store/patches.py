@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,10 +15,11 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch, Status
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank_key
+from patchlab_agent.store.chroma import records
+from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.triggers import TriggerIndex
 from patchlab_agent.text import occurs, phrases, same_word, words
 
-PAGE = 1000
 MAX_LOADED = 4096
 MARGIN = 8
 """How many more than 2 K are asked of the index, to pass over inactive ones."""
@@ -48,7 +50,7 @@ class PatchStore:
         self._count = collection.count()
         # Only ids and triggers of the active patches stay in memory.
         self._active = TriggerIndex()
-        for patch_id, metadata in self._pages({"status": str(Status.ACTIVE)}):
+        for patch_id, metadata in records(collection, {"status": str(Status.ACTIVE)}):
             self._active.add(patch_id, str(metadata["trigger"]))
 
     def upsert(self, patch: Patch) -> None:
@@ -57,7 +59,7 @@ class PatchStore:
             ids=[patch.id],
             documents=[describe(patch)],
             embeddings=[self._distances.vector(patch.trigger).tolist()],
-            metadatas=[_metadata(patch)],
+            metadatas=[metadata_of(patch)],
         )
         self._loaded[patch.id] = patch
         self._count = self._collection.count()
@@ -81,18 +83,52 @@ class PatchStore:
         """Ids that start with a prefix, sorted."""
         return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
 
-    def all(self, status: Status | None = None) -> Iterator[Patch]:
-        """All patches, or those of one status, sorted by trigger and id."""
-        where = {"status": str(status)} if status else None
+    def all(
+        self, status: Status | None = None, *, label: str | None = None, kind: str | None = None
+    ) -> Iterator[Patch]:
+        """All patches, or those of one status, label and kind of fix, sorted by trigger and id."""
+        wanted = {"status": status and str(status), "label": label, "kind": kind}
+        given: list[Any] = [{name: value} for name, value in wanted.items() if value is not None]
+        where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         for _, metadata in sorted(
-            self._pages(where), key=lambda page: (str(page[1]["trigger"]), page[0])
+            records(self._collection, where), key=lambda page: (str(page[1]["trigger"]), page[0])
         ):
             yield self._parse(metadata)
 
+    def statuses(self) -> dict[str, Status]:
+        """Where each patch stands, by id."""
+        found = records(self._collection)
+        return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
+
     def in_slot(self, slot: tuple[str, ...]) -> list[Patch]:
         """Active patches that speak of the same subject in the same way."""
-        where: Any = {"$and": [{"slot": json.dumps(slot)}, {"status": str(Status.ACTIVE)}]}
-        return [self._parse(metadata) for _, metadata in self._pages(where)]
+        return [patch for patch in self.rivals(slot) if patch.status is Status.ACTIVE]
+
+    def rivals(self, slot: tuple[str, ...]) -> list[Patch]:
+        """Patches of any status that speak of the same subject in the same way, by id."""
+        found = records(self._collection, {"slot": json.dumps(slot)})
+        return [self._parse(metadata) for _, metadata in sorted(found)]
+
+    def look_up(self, text: str, n: int) -> tuple[Retrieved, ...]:
+        """The `n` patches of any status that a text is most about.
+
+        Those whose trigger stands in the text come first, then those whose words hold the text as
+        it stands, whatever its case, then those whose triggers are similar; each group by
+        distance, equal distances by id.
+        """
+        tiers: tuple[Any, ...] = (
+            {"where": {"trigger": {"$in": [*phrases(text), ""]}}},
+            {"where_document": {"$regex": f"(?i){re.escape(text)}"}},
+            {},
+        )
+        found: dict[str, Retrieved] = {}
+        for rank, condition in enumerate(tiers):
+            for near in nearest(self._collection, self._distances, text, n, _trigger, **condition):
+                hit = Retrieved(
+                    patch=self._parse(near.metadata), distance=near.distance, occurs=rank == 0
+                )
+                found.setdefault(near.id, hit)
+        return tuple(found.values())[:n]
 
     def count(self) -> int:
         """How many patches there are, whatever their status."""
@@ -165,16 +201,10 @@ class PatchStore:
         data = json.loads(metadata["patch"])
         return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
 
-    def _pages(self, where: Any) -> Iterator[tuple[str, Any]]:
-        offset = 0
-        while True:
-            page = self._collection.get(
-                where=where, limit=PAGE, offset=offset, include=["metadatas"]
-            )
-            yield from zip(page["ids"], page["metadatas"] or (), strict=True)
-            if len(page["ids"]) < PAGE:
-                return
-            offset += PAGE
+
+def _trigger(_document: str, metadata: Any) -> str:
+    """What a patch's vector is of."""
+    return str(metadata["trigger"])
 
 
 def describe(patch: Patch) -> str:
@@ -184,7 +214,8 @@ def describe(patch: Patch) -> str:
     return f"{patch.trigger} → {patch.fix.kind}: {told}"
 
 
-def _metadata(patch: Patch) -> dict[str, Any]:
+def metadata_of(patch: Patch) -> dict[str, Any]:
+    """What a patch's record says of it, by name and as a whole."""
     return {
         "status": str(patch.status),
         "trigger": patch.trigger,

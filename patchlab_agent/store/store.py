@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -12,9 +13,13 @@ from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.selection import Selection
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.store.chroma import open_client, open_collection
 from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
 from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.traces import TraceStore
 
 
@@ -91,6 +96,24 @@ class Store:
         path.parent.mkdir(exist_ok=True)
         path.write_text(report, "utf-8")
         return path
+
+    def runs(self) -> tuple[str, ...]:
+        """Names of the runs whose report was kept, in their order."""
+        found = (path.stem for path in (self.path / "runs").glob("run-*.json"))
+        return tuple(sorted(found, key=lambda name: (len(name), name)))
+
+    def report(self, run: str) -> RunReport:
+        """The report that was kept of a run.
+
+        Raises:
+            StoreError: it is not there, cannot be read, or is of another version.
+        """
+        return read_report(self.path / "runs" / f"{run}.json")
+
+    def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
+        """A run's latest traces, the newest first; those not written yet are written first."""
+        self.traces.flush()
+        return tuple(islice(self.traces.select(Selection(run=run)), limit))
 
     def close(self) -> None:
         """Write what is pending and let others write."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,13 +11,15 @@ from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.selection import EVERY, Selection
+from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Example, Trace
+from patchlab_agent.store.chroma import records
+from patchlab_agent.store.nearest import EDGE, MARGIN, nearest
+from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
 from patchlab_agent.text import words
 
 BATCH = 100
-MARGIN = 8
-EDGE = 1e-6
-"""How far Chroma's distances may be off from ours."""
 MAX_EXAMPLE_CHARS = 200
 """Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
 
@@ -82,7 +85,7 @@ class TraceStore:
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
             embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
-            metadatas=[_metadata(trace) for trace in traces],
+            metadatas=[metadata_of(trace) for trace in traces],
         )
         self._pending.clear()
         self._stored = self._collection.count()
@@ -137,6 +140,42 @@ class TraceStore:
         found = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
         for trace_id in wanted:
             yield _parse(found[trace_id])
+
+    def select(self, selection: Selection = EVERY) -> Iterator[Trace]:
+        """Written traces of a selection, the newest first; few of them are in memory at a time."""
+        ids = sorted(self._collection.get(where=where(selection), include=[])["ids"], reverse=True)
+        for start in range(0, len(ids), BATCH):
+            wanted = ids[start : start + BATCH]
+            page = self._collection.get(ids=wanted, include=["metadatas"])
+            found = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
+            for metadata in (found[trace_id] for trace_id in wanted):
+                if admits(selection, metadata):
+                    yield _parse(metadata)
+
+    def find(self, prefix: str) -> list[str]:
+        """Ids of written traces that start with a prefix, sorted."""
+        return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
+
+    def look_up(self, text: str, n: int) -> list[tuple[Trace, float]]:
+        """The `n` written traces whose requests are nearest to a text, with their distances.
+
+        Those that hold the text as it stands come first, whatever its case; within both groups the
+        nearest first, equal ones by id.
+        """
+        literal = {"$regex": f"(?i){re.escape(text)}"}
+        tiers: tuple[Any, ...] = ({"where_document": literal}, {})
+        found: dict[str, tuple[Trace, float]] = {}
+        for condition in tiers:
+            for near in nearest(
+                self._collection, self._distances, text, n, lambda d, _: d, **condition
+            ):
+                found.setdefault(near.id, (_parse(near.metadata), near.distance))
+        return list(found.values())[:n]
+
+    def tallies(self) -> dict[str, Tally]:
+        """Uses, saves and harms of each patch that some written trace applied, by its id."""
+        applying = records(self._collection, {"applied": {"$ne": ""}})
+        return tallied(metadata for _, metadata in applying)
 
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
         """The `n` successful traces whose requests are most like this one, the nearest first.
@@ -197,8 +236,9 @@ def _key(request: str) -> str:
     return digest(sorted(words(request)))
 
 
-def _metadata(trace: Trace) -> dict[str, Any]:
-    label = "" if trace.feedback is None else (trace.feedback.label or "OK")
+def metadata_of(trace: Trace) -> dict[str, Any]:
+    """What a trace's record says of it, by name and as a whole."""
+    label = UNJUDGED if trace.feedback is None else (trace.feedback.label or OK_LABEL)
     compared = {"baseline_ok": trace.baseline.feedback.ok} if trace.baseline else {}
     answer = trace.attempt.answer
     return {

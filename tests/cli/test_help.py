@@ -40,10 +40,26 @@ def test_the_commands_are_those_that_are_documented() -> None:
     assert set(LEAVES) == {
         ("run",),
         ("quote",),
+        ("report",),
+        ("feedback",),
+        ("compare",),
+        ("config",),
+        ("doctor",),
         ("patches", "list"),
         ("patches", "show"),
+        ("patches", "search"),
+        ("patches", "effect"),
+        ("patches", "export"),
+        ("patches", "import"),
+        ("patches", "diff"),
+        ("patches", "enable"),
+        ("patches", "disable"),
+        ("patches", "retire"),
+        ("patches", "regate"),
         ("traces", "list"),
         ("traces", "show"),
+        ("traces", "search"),
+        ("traces", "export"),
     }
 
 
@@ -113,4 +129,5 @@ def test_help_imports_nothing_heavy() -> None:
     )
     loaded = set(done.stdout.split())
     assert "patchlab_agent.cli.run" in loaded
-    assert not loaded & {"chromadb", "litellm", "scipy", "numpy", "wordllama", "jinja2"}
+    heavy = {"chromadb", "litellm", "matplotlib", "scipy", "numpy", "wordllama", "jinja2"}
+    assert not loaded & heavy

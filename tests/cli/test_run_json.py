@@ -68,7 +68,7 @@ def test_figures_of_a_report_agree_with_each_other(printed: Result) -> None:
     assert sum(c["baseline"] for c in report["clusters"]) == 30 - overall["baseline"]["successes"]
     assert sum(c["share"] for c in report["clusters"]) == pytest.approx(1)
     assert report["curve"][-1]["last"] == 30
-    assert report["curve"][-1]["active"] == report["patches"]["active_in_store"]
+    assert report["curve"][-1]["patches"]["active"] == report["patches"]["active_in_store"]
     golden = report["golden"]
     assert golden["all"]["cases"] == 12
     assert sum(golden[part]["cases"] for part in ("covered", "known", "untaught")) == 12

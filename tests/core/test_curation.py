@@ -162,3 +162,19 @@ def test_a_curator_needs_no_more_than_a_gate_a_store_and_a_clock(tmp_path: Path)
         curator = Curator(OpenGate(), lab.store.patches, lambda: "later")
         curator.disable(patch)
         assert stored(lab, patch.id).history[-1].at == "later"
+
+
+def test_a_patch_from_elsewhere_is_stored_as_it_stands_there(tmp_path: Path) -> None:
+    with words_lab(tmp_path / "a") as lab:
+        patch = learned(lab)
+        lab.curator.disable(patch)
+        disabled = stored(lab, patch.id)
+    with words_lab(tmp_path / "b") as lab:
+        lab.curator.adopt(disabled, "imported from a")
+        here = stored(lab, patch.id)
+        assert here.status is Status.DISABLED
+        assert here.history[:-1] == disabled.history
+        assert here.history[-1].cause == "imported from a"
+        with pytest.raises(UsageError, match="only the gate lets it in"):
+            lab.curator.adopt(patch, "imported from a")
+        assert stored(lab, patch.id) == here

@@ -16,6 +16,7 @@ from patchlab_agent.errors import (
     InputError,
     InvalidAnswer,
     MissingExtra,
+    OutputError,
     PartialRun,
     PatchLabError,
     PromptError,
@@ -37,13 +38,14 @@ CODES: dict[type[PatchLabError], int] = {
     PromptError: 7,
     SkillError: 8,
     PartialRun: 9,
+    OutputError: 10,
 }
 
 
 def drawn() -> dict[str, str]:
     """Each class that the docstring draws, with what stands in the column of exit codes."""
     doc = inspect.getdoc(errors) or ""
-    return dict(re.findall(r"^[\s│├└─]*([A-Z]\w+) +(\d|-) ", doc, re.MULTILINE))
+    return dict(re.findall(r"^[\s│├└─]*([A-Z]\w+) +(\d+|-) ", doc, re.MULTILINE))
 
 
 def defined() -> dict[str, type[Exception]]:

@@ -17,15 +17,20 @@ from patchlab_agent.metrics import (
     prompt_tokens,
     score,
 )
-from patchlab_agent.models.patch import PatchEvent
-from patchlab_agent.models.report import PromptTokens
+from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.report import PatchCounts, PromptTokens
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
 from patchlab_agent.skill import Confusion
+from patchlab_agent.statistics import proportion
 from tests.core.make import WRONG, make_attempt, make_trace
 
 ACTIVATED = PatchEvent(kind="activated", patch_id="p", trigger="zok")
 SUPERSEDED = PatchEvent(kind="superseded", patch_id="o", trigger="zok")
 QUARANTINED = PatchEvent(kind="quarantined", patch_id="q", trigger="zok")
+
+
+def event(kind: str, patch_id: str | None, *, created: bool = False) -> PatchEvent:
+    return PatchEvent.model_validate({"kind": kind, "patch_id": patch_id, "created": created})
 
 
 def outcome(
@@ -128,7 +133,7 @@ def test_nothing_compared_is_nothing() -> None:
     ],
 )
 def test_the_curve_has_equal_stretches(runs: int, stretches: list[tuple[int, int]]) -> None:
-    points = curve(run(*["..."] * runs), 0)
+    points = curve(run(*["..."] * runs), {})
     assert [(point.first, point.last) for point in points] == stretches
     assert len(points) <= CURVE_POINTS
 
@@ -137,11 +142,55 @@ def test_the_curve_counts_rates_and_active_patches_by_stretch() -> None:
     outcomes = run(*["xx.", "x.x"] * 10)
     outcomes[0] = outcome(1, "x", "x", events=(ACTIVATED, QUARANTINED))
     outcomes[5] = outcome(6, "x", None, "x", events=(ACTIVATED, SUPERSEDED))
-    outcomes[19] = outcome(20, events=(ACTIVATED,))
-    points = curve(outcomes, 3)
-    assert [point.active for point in points] == [4] * 9 + [5]
-    assert (points[0].baseline, points[0].patched, points[0].ceiling) == (0.0, 0.5, 0.5)
-    assert (points[9].baseline, points[9].patched, points[9].ceiling) == (0.5, 0.5, 1.0)
+    outcomes[19] = outcome(20, events=(event("activated", "t", created=True),))
+    points = curve(outcomes, {"o": Status.ACTIVE, "r": Status.ACTIVE, "s": Status.DISABLED})
+    assert [point.patches.active for point in points] == [3, 3, *[2] * 7, 3]
+    assert points[0].patches == PatchCounts(active=3, quarantined=1, disabled=1)
+    assert points[9].patches == PatchCounts(active=3, quarantined=1, retired=1, disabled=1)
+    for point, expected in ((points[0], (0.0, 0.5, 0.5)), (points[9], (0.5, 0.5, 1.0))):
+        assert (point.baseline.rate, point.patched.rate, point.ceiling.rate) == expected
+
+
+def test_the_curve_has_wilson_intervals() -> None:
+    (*_, last) = curve(run(*["xx.", "x.."] * 10), {})
+    assert (last.patched.successes, last.patched.total) == (1, 2)
+    assert last.patched == proportion([False, True])
+    assert last.patched.low is not None
+    assert last.patched.high is not None
+    assert 0 < last.patched.low < 0.5 < last.patched.high < 1
+
+
+@pytest.mark.parametrize(
+    ("before", "events", "after"),
+    [
+        ({}, [event("quarantined", "q", created=True)], {"quarantined": 1}),
+        ({"q": "quarantined"}, [event("regated", "q")], {"quarantined": 1}),
+        ({"q": "active"}, [event("regated", "q")], {"quarantined": 1}),
+        ({"q": "quarantined"}, [event("activated", "q")], {"active": 1}),
+        ({"q": "retired"}, [event("activated", "q")], {"active": 1}),
+        ({"q": "active"}, [event("known", "q"), event("active_already", "q")], {"active": 1}),
+        ({"q": "active"}, [event("disabled", "q")], {"disabled": 1}),
+        ({"q": "active"}, [event("retired", "q")], {"retired": 1}),
+        ({"q": "active"}, [event("none", None)], {"active": 1}),
+        (
+            {"o": "active"},
+            [event("activated", "q", created=True), event("superseded", "o")],
+            {"active": 1, "retired": 1},
+        ),
+        (
+            {},
+            [event("quarantined", "q", created=True), event("activated", "q")],
+            {"active": 1},
+        ),
+    ],
+)
+def test_the_curve_follows_each_patch_from_status_to_status(
+    before: dict[str, str], events: list[PatchEvent], after: dict[str, int]
+) -> None:
+    (point,) = curve(
+        [outcome(events=tuple(events))], {name: Status(status) for name, status in before.items()}
+    )
+    assert point.patches == PatchCounts(**after)
 
 
 def test_failures_are_clustered_by_label_the_most_frequent_first() -> None:

@@ -94,7 +94,7 @@ def test_a_second_run_goes_on_where_the_first_one_ended(tmp_path: Path) -> None:
     assert [trace.id for trace in seen[1]] == [f"t-{number:07d}" for number in range(12, 24)]
     requests = [{trace.request for trace in traces} for traces in seen]
     assert len(requests[0] & requests[1]) < 3
-    assert second.curve[0].active >= first.curve[-1].active
+    assert second.curve[0].patches.active >= first.curve[-1].patches.active
 
 
 def test_a_report_is_kept_as_it_was_given(tmp_path: Path) -> None:
@@ -169,7 +169,8 @@ def test_what_a_new_lesson_supersedes_is_counted_as_retired(tmp_path: Path) -> N
     patches = report.patches
     assert (patches.proposed, patches.activated, patches.retired) == (1, 1, 1)
     assert (patches.active_in_store, patches.total_in_store) == (1, 2)
-    assert [point.active for point in report.curve] == [1, 1]
+    assert [point.patches.active for point in report.curve] == [1, 1]
+    assert [point.patches.retired for point in report.curve] == [1, 1]
 
 
 def test_the_golden_set_is_measured_after_the_run_and_teaches_nothing(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from patchlab_agent.settings import (
     RunSettings,
     agent_settings,
     checked,
+    unheeded,
 )
 
 
@@ -102,3 +103,11 @@ def test_every_setting_that_has_a_place_exists() -> None:
         assert len(set(names)) == len(names)
         assert set(names) <= RunSettings.model_fields.keys()
     assert not set(RECORDED) & {*PATHS, *MODEL, *SIMULATION}
+
+
+def test_each_backend_has_settings_that_it_does_not_heed() -> None:
+    assert unheeded("litellm") == {"replay"}
+    assert unheeded("replay") == {*MODEL, "record"}
+    assert unheeded("toy") == {*MODEL, "record", "replay"}
+    for backend in ("litellm", "replay", "toy"):
+        assert unheeded(backend) <= RunSettings.model_fields.keys()

@@ -11,6 +11,7 @@ from chromadb.config import Settings
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import patches as patches_module
 from patchlab_agent.store.patches import describe
 from patchlab_agent.store.store import Store
@@ -35,7 +36,7 @@ def write_at_once(store: Store, patches: list[Patch]) -> None:
         ids=[patch.id for patch in patches],
         documents=[describe(patch) for patch in patches],
         embeddings=[store.patches._distances.vector(p.trigger).tolist() for p in patches],
-        metadatas=[patches_module._metadata(patch) for patch in patches],
+        metadatas=[patches_module.metadata_of(patch) for patch in patches],
     )
 
 
@@ -158,7 +159,7 @@ def test_all_are_sorted_by_trigger_over_pages_of_any_size(
             status = Status.ACTIVE if number % 5 else Status.QUARANTINED
             store.patches.upsert(make_patch(word, status=status))
     for page in (1, 4, 15, 100):
-        monkeypatch.setattr(patches_module, "PAGE", page)
+        monkeypatch.setattr(chroma_module, "PAGE", page)
         with words_store(tmp_path, write=False) as again:
             assert [patch.trigger for patch in again.patches.all()] == sorted(vocabulary)
             assert len(list(again.patches.all(Status.QUARANTINED))) == 3
@@ -205,3 +206,67 @@ def test_a_candidate_applies_where_it_would_once_stored(tmp_path: Path) -> None:
         store.patches.upsert(candidate)
         here = {hit.patch.trigger for hit in store.patches.search("a bottle", 5) if hit.occurs}
         assert here == {"bottle"}
+
+
+def looked_up(store: Store, text: str, n: int = 10) -> list[tuple[str, bool]]:
+    return [(hit.patch.trigger, hit.occurs) for hit in store.patches.look_up(text, n)]
+
+
+def test_looking_up_finds_every_status_by_trigger_then_words_then_likeness(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        assert looked_up(store, "zok") == []
+        for patch in (
+            make_patch("zok", "blimmish", status=Status.RETIRED),
+            make_patch("tarn", "Zok-like", status=Status.QUARANTINED),
+            make_patch("zokk", "green", status=Status.DISABLED),
+            make_patch("murn", "blue"),
+        ):
+            store.patches.upsert(patch)
+        found = looked_up(store, "a ZOK")
+        assert found[0] == ("zok", True)
+        assert {trigger for trigger, _ in found} == {"zok", "tarn", "zokk", "murn"}
+        assert not any(occurs for _, occurs in found[1:])
+        # What it teaches holds the text, so it comes before what is only spelt like it.
+        assert looked_up(store, "ZOK-", 3) == [("zok", True), ("tarn", False), ("zokk", False)]
+
+
+def test_what_is_looked_up_stands_in_one_order_whatever_was_written_first(tmp_path: Path) -> None:
+    # All of one trigger, so all at one distance; more than the index is asked for at first.
+    patches = [make_patch(f"w{number}", trigger="zok") for number in range(40)]
+    found = []
+    for name, order in (("a", patches), ("b", patches[::-1])):
+        with words_store(tmp_path / name) as store:
+            write_at_once(store, order)
+        with words_store(tmp_path / name) as store:
+            hits = [store.patches.look_up(text, 5) for text in ("a zok", "zokk")]
+        found += [[hit.patch.id for hit in each] for each in hits]
+    smallest = sorted(patch.id for patch in patches)[:5]
+    assert found == [smallest] * 4
+
+
+def test_a_text_with_signs_that_mean_something_to_a_search_is_taken_as_it_is(
+    tmp_path: Path,
+) -> None:
+    with words_store(tmp_path) as store:
+        store.patches.upsert(make_patch("zok", "(.*"))
+        for text in ("(.*", "[a-z", "\\", "{{}}", "'; --", "a\nb", "émile", "²"):
+            assert [trigger for trigger, _ in looked_up(store, text)] == ["zok"]
+
+
+def test_a_slot_has_rivals_of_any_status(tmp_path: Path) -> None:
+    red, blue = make_patch("zok", "red", status=Status.RETIRED), make_patch("zok", "blue")
+    with words_store(tmp_path) as store:
+        for patch in (red, blue, make_patch("tarn")):
+            store.patches.upsert(patch)
+        assert store.patches.rivals(red.fix.slot) == sorted([red, blue], key=lambda p: p.id)
+        assert store.patches.in_slot(red.fix.slot) == [blue]
+
+
+def test_all_of_a_label_and_kind_are_found(tmp_path: Path) -> None:
+    patch = make_patch("zok")
+    with words_store(tmp_path) as store:
+        store.patches.upsert(patch)
+        assert list(store.patches.all(Status.ACTIVE, label="word_unknown", kind="word")) == [patch]
+        assert list(store.patches.all(kind="word")) == [patch]
+        assert list(store.patches.all(label="other")) == []
+        assert list(store.patches.all(Status.RETIRED, kind="word")) == []

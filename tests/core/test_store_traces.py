@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.embedding import Distances
+from patchlab_agent.models.selection import Selection
+from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import OK, Feedback, Trace
+from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import traces as traces_module
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import BATCH, MAX_EXAMPLE_CHARS
@@ -165,7 +168,89 @@ def test_newest_first_in_pages(tmp_path: Path) -> None:
 
 
 def test_a_flush_of_nothing_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traces_module, "_metadata", None)
+    monkeypatch.setattr(traces_module, "metadata_of", None)
     with words_store(tmp_path) as store:
         store.traces.flush()
         assert store.traces.count() == 0
+
+
+def judged(number: int, feedback: Feedback | None, baseline: Feedback | None, *ids: str) -> Trace:
+    return make_trace(
+        f"t-{number:07d}", feedback=feedback, baseline=baseline, applied=ids, index=number
+    )
+
+
+TOLD = (
+    judged(0, WRONG, WRONG),
+    judged(1, OK, WRONG, "ab", "cd"),
+    judged(2, OK, OK, "ab"),
+    judged(3, WRONG, OK, "ab"),
+    judged(4, OK, None, "cd"),
+    judged(5, None, None),
+)
+
+
+@pytest.mark.parametrize(
+    ("selection", "numbers"),
+    [
+        (Selection(), [5, 4, 3, 2, 1, 0]),
+        (Selection(label="word_unknown"), [3, 0]),
+        (Selection(label="OK"), [4, 2, 1]),
+        (Selection(failed=True), [3, 0]),
+        (Selection(better=True), [1]),
+        (Selection(applied="ab"), [3, 2, 1]),
+        (Selection(applied="a"), []),
+        (Selection(applied="ab", failed=True), [3]),
+        (Selection(run="run-0001", label="OK"), [4, 2, 1]),
+        (Selection(run="run-0002"), []),
+    ],
+)
+def test_a_selection_is_found_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: Selection, numbers: list[int]
+) -> None:
+    with words_store(tmp_path) as store:
+        for trace in TOLD:
+            store.traces.add(trace)
+        store.traces.flush()
+        monkeypatch.setattr(traces_module, "BATCH", 2)
+        assert [trace.index for trace in store.traces.select(selection)] == numbers
+
+
+def test_tallies_count_uses_saves_and_harms_over_pages_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with words_store(tmp_path) as store:
+        assert store.traces.tallies() == {}
+        for trace in TOLD:
+            store.traces.add(trace)
+        store.traces.flush()
+        for page in (1, 2, 100):
+            monkeypatch.setattr(chroma_module, "PAGE", page)
+            assert store.traces.tallies() == {
+                "ab": Tally(uses=3, saves=1, harms=1),
+                "cd": Tally(uses=2, saves=1, harms=0),
+            }
+
+
+def test_ids_are_found_by_their_beginning(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for trace in TOLD:
+            store.traces.add(trace)
+        store.traces.flush()
+        assert store.traces.find("t-000000") == [trace.id for trace in TOLD]
+        assert store.traces.find("t-0000003") == ["t-0000003"]
+        assert store.traces.find("x") == []
+
+
+def test_looking_up_puts_what_holds_the_text_first_and_equal_ones_by_id(tmp_path: Path) -> None:
+    requests = ["2 kg zok tarn", "a TARN box", "tarn box a", "zok", *["blim quil"] * 30]
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(requests):
+            store.traces.add(make_trace(f"t-{number:07d}", request, feedback=None, index=number))
+        store.traces.flush()
+        found = store.traces.look_up("a tarn box", 3)
+        assert [trace.index for trace, _ in found] == [1, 2, 0]
+        assert [distance for _, distance in found][:2] == pytest.approx([0, 0], abs=1e-6)
+        walled = store.traces.look_up("quil blim", 4)
+        assert [trace.index for trace, _ in walled] == [4, 5, 6, 7]
+        assert store.traces.look_up("(.*[", 100)[0][1] <= 2

@@ -30,6 +30,7 @@ from patchlab_agent.models.report import (
     Highlight,
     LabelScore,
     PairedDifference,
+    PatchCounts,
     PatchSummary,
     PatchUse,
     PromptTokens,
@@ -92,6 +93,32 @@ def comparison(baseline: int, patched: int, ceiling: int, total: int) -> Compari
     )
 
 
+def curve_point(
+    first: int,
+    last: int,
+    baseline: float,
+    patched: float,
+    ceiling: float,
+    *,
+    patches: PatchCounts | None = None,
+) -> CurvePoint:
+    """A stretch of the run with these rates, each with a band of eight points around it."""
+    return CurvePoint(
+        first=first,
+        last=last,
+        baseline=share(baseline),
+        patched=share(patched),
+        ceiling=share(ceiling),
+        patches=patches or PatchCounts(),
+    )
+
+
+def share(rate: float) -> Proportion:
+    """A rate of a thousand cases with a band around it."""
+    low, high = max(0.0, rate - 0.04), min(1.0, rate + 0.04)
+    return Proportion(successes=round(1000 * rate), total=1000, rate=rate, low=low, high=high)
+
+
 NOTHING = comparison(0, 0, 0, 0)
 NO_SCORE = Score(precision=None, recall=None, f1=None)
 
@@ -146,8 +173,8 @@ def full_report(**changes: Any) -> RunReport:
         "overall": comparison(500, 800, 1100, 1234),
         "recent": comparison(80, 150, 180, 200),
         "curve": (
-            CurvePoint(first=1, last=617, baseline=0.25, patched=0.5, ceiling=0.75, active=11),
-            CurvePoint(first=618, last=1234, baseline=0.3, patched=0.65, ceiling=0.95, active=21),
+            curve_point(1, 617, 0.25, 0.5, 0.75, patches=PatchCounts(active=11, quarantined=4)),
+            curve_point(618, 1234, 0.3, 0.65, 0.95, patches=PatchCounts(active=21, retired=2)),
         ),
         "clusters": (
             FailureCluster(

@@ -57,6 +57,13 @@ def test_count(number: int | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 mice"), (1, "1 mouse"), (2, "2 mice"), (1200, "1,200 mice")]
+)
+def test_several(number: int, text: str) -> None:
+    assert fmt.several(number, "mouse", "mice") == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0, "0.00"), (0.9, "0.90"), (1, "1.00"), (0.666, "0.67")]
 )
 def test_score(value: float | None, text: str) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from rich.console import RenderableType
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import PatchEvent, Status
-from patchlab_agent.models.trace import Feedback
+from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.trace import Feedback, Retrieved
 from patchlab_agent.report.inspect import (
     SHORT_ID,
+    event_table,
+    hit_table,
     patch_details,
     patch_table,
     quote_table,
     trace_table,
 )
+from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.rules import UnitFix
 from tests.report.make import (
     AT,
@@ -36,26 +43,31 @@ def squeezed(text: str) -> str:
     return "".join(flat(text).split())
 
 
+def details(given: Patch) -> RenderableType:
+    """Of a patch that nothing applied, alone in its slot, whose birth is not in the store."""
+    return patch_details(given, Tally(), [], None)
+
+
 def test_a_patch_has_one_line_with_what_it_teaches_and_why_it_stands_where_it_does() -> None:
     given = patch()
-    text = flat(shown(patch_table([given])))
+    text = flat(shown(patch_table([given], {given.id: Tally(uses=1234, saves=5, harms=6)})))
     assert text == (
-        "id status trigger kind teaches label why "
+        "id status trigger kind teaches label why uses saves harms "
         f"{given.id[:SHORT_ID]} quarantined battery restriction item=battery, demand=hazmat "
-        "hazmat_undeclared regression; does_not_fix"
+        "hazmat_undeclared regression; does_not_fix 1,234 5 6"
     )
 
 
 def test_a_patch_that_no_gate_saw_has_no_reason() -> None:
-    text = flat(shown(patch_table([patch(gate=None, status=Status.ACTIVE)])))
+    text = flat(shown(patch_table([patch(gate=None, status=Status.ACTIVE)], {})))
     assert text.endswith(
-        "active battery restriction item=battery, demand=hazmat hazmat_undeclared –"
+        "active battery restriction item=battery, demand=hazmat hazmat_undeclared – 0 0 0"
     )
 
 
 def test_patches_stand_in_the_order_given() -> None:
     pounds = patch(trigger="lb", fix=UnitFix(unit="lb", kg_per_unit=0.45359237))
-    text = flat(shown(patch_table([pounds, patch()])))
+    text = flat(shown(patch_table([pounds, patch()], {})))
     assert "unit=lb, kg_per_unit=0.453592" in text
     assert text.index("unit=lb") < text.index("item=battery")
 
@@ -80,11 +92,11 @@ def test_patches_stand_in_the_order_given() -> None:
     ],
 )
 def test_details_tell_all_of_a_patch(line: str) -> None:
-    assert line in flat(shown(patch_details(patch()))) + " "
+    assert line in flat(shown(details(patch()))) + " "
 
 
 def test_details_of_a_patch_that_no_gate_saw_have_no_gate() -> None:
-    text = shown(patch_details(patch(gate=None, history=())))
+    text = shown(details(patch(gate=None, history=())))
     assert "Gate" not in text
     assert "trigger" in text
     assert text.endswith("History\n")
@@ -93,7 +105,7 @@ def test_details_of_a_patch_that_no_gate_saw_have_no_gate() -> None:
 def test_details_tell_a_whole_history() -> None:
     moved = patch().moved(Status.ACTIVE, "gated again: fixes", "t-0000009", AT)
     retired = moved.moved(Status.RETIRED, "superseded by ab", "t-0000011", AT)
-    text = shown(patch_details(retired))
+    text = shown(details(retired))
     history = text.partition("History\n")[2].splitlines()
     assert [line.rstrip() for line in history] == [
         f"{AT}  quarantined  new: not yet (trace t-0000007)",
@@ -137,18 +149,18 @@ def test_a_quote_shows_every_field_with_its_value() -> None:
 @WIDTHS
 def test_every_table_fits_any_terminal(width: int) -> None:
     for renderable in (
-        patch_table([patch()]),
-        patch_details(patch()),
+        patch_table([patch()], {}),
+        details(patch()),
         trace_table([trace(baseline=judged("temperature_uncontrolled"))]),
         quote_table(attempt().quote or {}),
-        patch_table([]),
+        patch_table([], {}),
         trace_table([]),
         quote_table({}),
     ):
         shown(renderable, width)
-    details = squeezed(shown(patch_details(patch()), width))
+    told = squeezed(shown(details(patch()), width))
     for word in (patch().id, "item=battery,demand=hazmat", "hazmat_undeclared", "4/5", "5/6"):
-        assert word in details
+        assert word in told
 
 
 @WIDTHS
@@ -157,10 +169,10 @@ def test_markup_is_shown_as_it_is(width: int) -> None:
     born = patch().provenance.model_copy(
         update={"request": MARKUP, "value": MARKUP, "detail": MARKUP}
     )
-    details = squeezed(shown(patch_details(patch(provenance=born)), width))
-    assert details.count(whole) == 3
+    told = squeezed(shown(details(patch(provenance=born)), width))
+    assert told.count(whole) == 3
     assert whole in squeezed(shown(quote_table({"item": MARKUP}), width))
-    tables = squeezed(shown(patch_table([patch(trigger="[/] [red]")]), width))
+    tables = squeezed(shown(patch_table([patch(trigger="[/] [red]")], {}), width))
     assert "[red]" in tables
     listed = shown(trace_table([trace(request=MARKUP, retrieved=(retrieved("[/b]"),))]), width)
     for word in ("[red]2", "[/]", "[/b]"):
@@ -174,5 +186,61 @@ def test_a_test_that_needed_no_answer_has_none_to_show() -> None:
         asked.model_copy(update={"request": "b", "passed_before": None, "passed_after": 5}),
     )
     given = patch(gate=GATE.model_copy(update={"results": results}))
-    text = flat(shown(patch_details(given)))
+    text = flat(shown(details(given)))
     assert "failing a – – 0 failing b – 5/5 0 " in text
+
+
+def test_details_tell_what_became_of_answers_who_took_its_place_and_how_it_was_born() -> None:
+    moved = patch().moved(Status.RETIRED, "superseded by ab", "t-0000011", AT)
+    rival = patch(status=Status.ACTIVE)
+    shown_details = patch_details(moved, Tally(uses=7, saves=3, harms=1), [rival], trace())
+    text = flat(shown(shown_details))
+    for part in (
+        "answers 7 uses, 3 saves, 1 harm",
+        "superseded by ab",
+        f"same subject {rival.id[:SHORT_ID]} active: item=battery, demand=hazmat",
+        "Born of trace t-0000041 Ship 2 kg battery box to US",
+    ):
+        assert part in text
+
+
+def test_what_a_person_moved_has_no_trace_in_its_history() -> None:
+    moved = patch().moved(Status.DISABLED, "disabled by hand", "", AT)
+    assert shown(details(moved)).rstrip().endswith(f"{AT}  disabled  disabled by hand")
+
+
+def test_a_hit_has_its_distance_and_whether_its_trigger_stands_in_the_text() -> None:
+    hits = [
+        Retrieved(patch=patch(), distance=-1e-9, occurs=True),
+        Retrieved(patch=patch(trigger="lb"), distance=1, occurs=False),
+    ]
+    text = flat(shown(hit_table(hits, {patch().id: Tally(uses=2)})))
+    assert text.startswith("id status trigger teaches in text distance uses saves harms ")
+    assert "yes 0.000 2 0 0" in text
+    assert "– 1.000 0 0 0" in text
+
+
+def test_an_event_has_one_line_and_one_without_a_patch_has_gaps() -> None:
+    fix: Quote = {"kind": "unit", "unit": MARKUP}
+    event = PatchEvent(kind="active_already", patch_id="ab" * 8, trigger="lb", fix=fix, text="so")
+    text = flat(shown(event_table([event, PatchEvent(kind="none", text="why not")])))
+    assert text == (
+        f"id what trigger teaches why abababab active already lb unit={MARKUP} so "
+        "– no lesson – – why not"
+    )
+
+
+def test_a_long_fix_is_cut_in_a_list_and_whole_in_the_details() -> None:
+    long = patch(fix=number_example("dozen", 12))
+    answer = "".join(json.dumps(long.fix.model_dump()["answer"], ensure_ascii=False).split())
+    assert answer in squeezed(shown(details(long)))
+    listed = squeezed(shown(patch_table([long], {})))
+    assert "request=Shipdozenkg" in listed
+    assert answer not in listed
+    assert "…" in listed
+
+
+def test_traces_of_a_search_have_their_distance() -> None:
+    found = flat(shown(trace_table([trace()], {"t-0000041": 0.5})))
+    assert found.startswith("id run request baseline patched applied patch events distance ")
+    assert found.endswith(" 0.500")

@@ -6,7 +6,16 @@ import pytest
 
 from patchlab_agent.models.report import GateCalls, RunReport
 from patchlab_agent.report.terminal import BAR_WIDTH, render
-from tests.report.make import MARKUP, comparison, empty_report, flat, full_report, shown, stop
+from tests.report.make import (
+    MARKUP,
+    comparison,
+    curve_point,
+    empty_report,
+    flat,
+    full_report,
+    shown,
+    stop,
+)
 
 WIDE = 160
 
@@ -230,10 +239,8 @@ def test_any_report_fits_any_terminal(report: RunReport, unicode: bool, width: i
 
 
 def test_the_bar_is_as_wide_as_it_says() -> None:
-    curve = (
-        full_report().curve[0].model_copy(update={"baseline": 1.0, "patched": 1.0, "ceiling": 1.0})
-    )
-    assert "█" * BAR_WIDTH + "│" in shown(render(full_report(curve=(curve,))))
+    curve = (curve_point(1, 100, 1.0, 1.0, 1.0),)
+    assert "█" * BAR_WIDTH + "│" in shown(render(full_report(curve=curve)))
 
 
 def test_what_nobody_counted_is_not_told() -> None:

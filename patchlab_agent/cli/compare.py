@@ -1,0 +1,188 @@
+"""`patchlab-agent compare`: runs or settings side by side."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import knows_unicode, out, print_json, progress
+from patchlab_agent.errors import PartialRun, UsageError
+from patchlab_agent.settings import RunSettings
+
+if TYPE_CHECKING:
+    from patchlab_agent.comparison import Entrant
+    from patchlab_agent.models.comparison import ComparisonReport, Failure
+    from patchlab_agent.runner import Runner
+    from patchlab_agent.trials import Trial
+
+MODEL = {
+    name: option
+    for name, option in options.REAL_MODEL.items()
+    if name not in ("record", "record_note")
+}
+"""A cassette is of one run."""
+PICTURES = (".svg", ".png")
+
+
+@options.takes(options.RUNNING, options.ANSWERING, options.LEARNING, options.SPENDING, MODEL)
+def compare(
+    context: typer.Context,
+    runs_to_compare: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names of runs in --store, or reports as `run --json` prints them.",
+            metavar="[RUN]...",
+            show_default=False,
+        ),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A setting and its values, as in top-k=1,5,20; several make the product.",
+            metavar="NAME=VALUE,...",
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="New or empty folder to keep the settings' stores in.", metavar="FOLDER"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Also draw it, into a .svg or .png file.", metavar="FILE"),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compare runs, or settings, pair by pair on the golden cases that all of them have.
+
+    The first one is what the others are held against. Stored runs are compared as they are; with
+    --vary each setting is run now, on a store of its own that starts with nothing learned, with
+    all other options the same. A setting that fails is left out, and said; after an outage the
+    others are not tried.
+
+    Examples:
+        patchlab-agent compare run-0001 run-0002
+
+        patchlab-agent compare --vary top-k=1,5,20 --runs 400 --golden 240
+
+        patchlab-agent compare --vary gate=on,off --vary noise=0.03,0.1 --plot gate.svg
+
+        patchlab-agent compare before.json after.json --json
+    """
+    settings = options.settings(RunSettings, context)
+    names = runs_to_compare or []
+    _refuse_contradictions(names, vary or [], keep, settings.golden)
+    _check_picture(plot)
+    _check_folder(keep)
+    entrants, failures = (
+        _tried(settings, vary, keep) if vary else (_stored(names, settings.store), [])
+    )
+    report = _compared(entrants, failures)
+    if plot is not None:
+        _draw(report, plot)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print(report)
+    for failure in failures:
+        if failure.stop.kind != "budget":
+            raise PartialRun(
+                f"{failure.label} failed: {failure.stop.reason} "
+                "The comparison is of the settings that came to golden answers."
+            )
+
+
+def _refuse_contradictions(
+    names: list[str], vary: list[str], keep: Path | None, golden: int
+) -> None:
+    if names and vary:
+        raise UsageError("Name runs or give --vary, not both.")
+    if not vary and len(names) < 2:
+        raise UsageError("Name two runs or more, or give --vary as in --vary top-k=1,5,20.")
+    if keep is not None and not vary:
+        raise UsageError("--keep is for the stores of --vary; leave it out.")
+    if vary and golden == 0:
+        raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
+
+
+def _check_picture(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.suffix.casefold() not in PICTURES:
+        raise UsageError(f"--plot {path} must end in {' or '.join(PICTURES)}.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--plot {path} cannot be written; name a file in a folder that is yours.")
+
+
+def _check_folder(path: Path | None) -> None:
+    if path is None:
+        return
+    existing = next(each for each in (path, *path.absolute().parents) if each.exists())
+    is_usable = existing.is_dir() and os.access(existing, os.W_OK)
+    if not is_usable or (existing == path and any(path.iterdir())):
+        raise UsageError(f"--keep {path} is not empty or cannot be written; name a new folder.")
+
+
+def _stored(names: list[str], store: Path) -> list[Entrant]:
+    from patchlab_agent.trials import stored_run
+
+    return [stored_run(name, store) for name in names]
+
+
+def _tried(
+    settings: RunSettings, vary: list[str], keep: Path | None
+) -> tuple[list[Entrant], list[Failure]]:
+    from patchlab_agent.trials import plan, run_trials
+
+    with _folder(keep) as folder, progress() as bars:
+        trials = plan(settings, vary, folder)
+        task = bars.add_task("Settings", total=None, note="")
+
+        def watch(trial: Trial, runner: Runner) -> None:
+            name = f"{trials.index(trial) + 1} of {len(trials)}"
+            bars.reset(task, total=runner.total + runner.golden_total, note=trial.label)
+            bars.update(task, description=f"Setting {name}")
+            runner.on_trace = lambda _trace, number: bars.update(task, completed=number)
+            runner.on_golden = lambda done: bars.update(task, completed=runner.total + done)
+
+        return run_trials(trials, watch)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Where the stores lie: for good, or as long as they are needed."""
+    if keep is not None:
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="patchlab-") as folder:
+        yield Path(folder)
+
+
+def _compared(entrants: list[Entrant], failures: list[Failure]) -> ComparisonReport:
+    from patchlab_agent.comparison import compare as compared
+    from patchlab_agent.trials import rules_of
+
+    skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
+    return compared(entrants, rules_of(sorted(skills)), failures)
+
+
+def _draw(report: ComparisonReport, path: Path) -> None:
+    from patchlab_agent.report.comparison_plot import draw
+
+    try:
+        draw(report, path)
+    except OSError as error:
+        raise UsageError(f"--plot {path} cannot be written ({error.strerror}).") from error
+
+
+def _print(report: ComparisonReport) -> None:
+    from patchlab_agent.report.comparison import render
+
+    console = out()
+    console.print(render(report, unicode=knows_unicode(console)))

@@ -1,0 +1,123 @@
+"""`patchlab-agent patches effect`: what each patch is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import out, print_json, progress
+from patchlab_agent.cli.ids import find_patches, patch_ids
+from patchlab_agent.cli.patches import app
+from patchlab_agent.errors import InputError
+from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.settings import REPLAY, RunSettings
+
+if TYPE_CHECKING:
+    from patchlab_agent.models.effect import EffectReport
+    from patchlab_agent.store.patches import PatchStore
+    from patchlab_agent.wiring import Lab
+
+TRACES = 100
+"""A tenth of a default run."""
+
+
+@app.command()
+@options.takes(options.ANSWERING, options.SPENDING, options.REAL_MODEL)
+def effect(
+    context: typer.Context,
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Ids of active patches, or as much of each as is unique.",
+            metavar="[ID]...",
+            show_default="all active patches",
+            autocompletion=patch_ids,
+        ),
+    ] = None,
+    golden: Annotated[
+        int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
+    ] = 40,
+    traces: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Latest traces to measure on; 0 for none.",
+            metavar="N",
+            show_default=f"{TRACES}, or 0 with --backend {REPLAY}",
+        ),
+    ] = None,
+    sort: Annotated[
+        Literal["saves", "spoils", "net"], typer.Option(help="What to sort by, the highest first.")
+    ] = "net",
+    as_json: options.Json = False,
+) -> None:
+    """Leave out one patch at a time, and count the answers that it saves and spoils.
+
+    Only cases to which a patch is applied are asked again. Traces hold no truth: an answer to one
+    counts as right if it says the same as the answer that the carrier took. Patches are born of
+    traces, so what counts is the golden set. Nothing is stored.
+
+    Two patches that do the same job each look useless: without one, the other still does it.
+
+    Give the model's options as they were in the run. A replay has only the answers of its run: to
+    most golden cases without a patch, which is what its baseline was asked, and to few traces.
+
+    Examples:
+        patchlab-agent patches effect
+
+        patchlab-agent patches effect 3f9c --golden 240 --traces 0
+
+        patchlab-agent patches effect --sort spoils --json
+    """
+    settings = options.settings(RunSettings, context)
+    from patchlab_agent.wiring import check_settings, lab_of
+
+    check_settings(settings)
+    with lab_of(settings, write=False) as lab:
+        patches = _chosen(lab.store.patches, named or [])
+        latest = _traces(settings) if traces is None else traces
+        report = _measured(lab, patches, golden=settings.golden, traces=latest, sort=sort)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    from patchlab_agent.report.effects import render
+
+    out().print(render(report))
+
+
+def _traces(settings: RunSettings) -> int:
+    return 0 if settings.backend == REPLAY else TRACES
+
+
+def _chosen(patches: PatchStore, prefixes: list[str]) -> list[Patch]:
+    if not prefixes:
+        return list(patches.all(Status.ACTIVE))
+    chosen = find_patches(patches, prefixes)
+    for patch in chosen:
+        if patch.status is not Status.ACTIVE:
+            raise InputError(
+                f"Patch {patch.id} is {patch.status}, so no answer rests on it; "
+                "name active ones, as `patches list --status active` shows them."
+            )
+    return chosen
+
+
+def _measured(
+    lab: Lab,
+    patches: list[Patch],
+    *,
+    golden: int,
+    traces: int,
+    sort: Literal["saves", "spoils", "net"],
+) -> EffectReport:
+    from patchlab_agent.effects import LeaveOneOut
+
+    with progress() as bars:
+        task = bars.add_task("Answers", total=None, note=f"{len(patches)} patches")
+
+        def on_answers(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        return LeaveOneOut(lab, patches, on_answers).report(golden, traces, sort)

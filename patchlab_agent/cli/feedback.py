@@ -1,0 +1,149 @@
+"""`patchlab-agent feedback`: a person as the carrier."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import JsonValue
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import dumped, out, print_json
+from patchlab_agent.cli.ids import find_trace
+from patchlab_agent.cli.labels import known_field, known_label
+from patchlab_agent.cli.traces import TraceId
+from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.settings import AgentSettings
+
+if TYPE_CHECKING:
+    from patchlab_agent.models.patch import PatchEvent
+    from patchlab_agent.models.trace import Feedback, Trace
+
+OK = "OK"
+
+
+@options.takes(options.ANSWERING, options.LEARNING, options.SPENDING, options.REAL_MODEL)
+def feedback(
+    context: typer.Context,
+    trace_id: TraceId,
+    label: Annotated[str, typer.Option(help="What was wrong: an error label, or OK.")],
+    field: Annotated[
+        str | None, typer.Option(help="The quote's field that is wrong.", show_default="none named")
+    ] = None,
+    value: Annotated[
+        str | None,
+        typer.Option(
+            help="The offending value, as JSON or text.", show_default="what the quote has there"
+        ),
+    ] = None,
+    detail: Annotated[
+        str, typer.Option(help="What is right, in short: that is what there is to learn.")
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Say what was wrong with an answer, and let a patch be learned from it, as in a run.
+
+    The patch is proposed from request, quote and feedback, then gated and stored. Feedback on a
+    trace that was judged before replaces the older one; what was learned from that one stays.
+    Where the model's side fails, the feedback is kept and no patch is learned.
+
+    The first example is for the answer to `quote "Ship 2 kg bleach box to US"`, the second for
+    `quote "Ship 1 kg tea tube to US"`, the third for `quote "Send 2 kg tea box to Ruritania"`.
+    Quote each again, and the answer is right.
+
+    Examples:
+        patchlab-agent feedback 0 --label hazmat_undeclared --field declarations --detail hazmat
+
+        patchlab-agent feedback 1 --label parcel_unknown --field parcel --detail "up to 5 kg"
+
+        patchlab-agent feedback 2 --label destination_unknown --field destination --detail DE
+    """
+    settings = options.settings(AgentSettings, context)
+    from patchlab_agent.wiring import lab_of, require_store
+
+    require_store(settings.store)
+    with lab_of(settings) as lab:
+        trace = find_trace(lab.store.traces, trace_id)
+        meant = known_label(label, [*lab.skill.world.labels, OK])
+        given = _feedback(trace, meant, field, value, detail)
+        events = lab.learn(trace, given)
+    if as_json:
+        print_json(
+            {
+                "trace_id": trace.id,
+                "replaced": trace.feedback and trace.feedback.model_dump(mode="json"),
+                "feedback": given.model_dump(mode="json"),
+                "events": dumped(events),
+            }
+        )
+        return
+    out().print("\n".join(_told(trace, given, events)), markup=False, soft_wrap=True)
+
+
+def _feedback(
+    trace: Trace, label: str, field: str | None, value: str | None, detail: str
+) -> Feedback:
+    """What a person said, made sure to be of this trace's quote.
+
+    Raises:
+        UsageError: options contradict each other.
+        InputError: the quote has no such field.
+    """
+    from patchlab_agent.models.trace import Feedback
+
+    if label == OK:
+        if field or value or detail:
+            raise UsageError("OK says that nothing is wrong; leave the other options out.")
+        return Feedback()
+    if field is None:
+        if value is not None:
+            raise UsageError("--value is what the quote has in a field; add --field.")
+        return Feedback(label=label, detail=detail)
+    if trace.quote is None:
+        raise InputError(f"The answer of {trace.id} held no quote; leave --field out.")
+    name = known_field(field, trace.quote)
+    offending = trace.quote[name] if value is None else _json_or_text(value)
+    return Feedback(label=label, field=name, value=offending, detail=detail)
+
+
+def _json_or_text(text: str) -> JsonValue:
+    try:
+        read: JsonValue = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+    return read
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _told(trace: Trace, given: Feedback, events: tuple[PatchEvent, ...]) -> Iterator[str]:
+    """What became of feedback, each on a line."""
+    from patchlab_agent.report.format import literal
+    from patchlab_agent.report.steps import event_line
+
+    request = " ".join(trace.request.split())
+    yield literal(f"Trace {trace.id}  {request}").plain
+    if trace.feedback is not None:
+        yield literal(f"  judged before: {trace.feedback}; that is replaced").plain
+    yield literal(f"  feedback   {given}").plain
+    for event in events:
+        yield literal(f"  patch      {event_line(event)}").plain
+    yield literal(_next(trace, events)).plain
+
+
+def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
+    """What to do now, by what became of the patch."""
+    first = next(iter(events), None)
+    if first is None:
+        return "There is nothing to learn from an answer that is right."
+    if first.kind in ("activated", "active_already"):
+        return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
+    if first.patch_id is None:
+        return "Say in --detail what is right, or give the label that fits; see `feedback --help`."
+    show = f"patchlab-agent patches show {first.patch_id}"
+    return f"See why: {show}; to overrule that: patchlab-agent patches enable {first.patch_id}"

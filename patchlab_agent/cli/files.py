@@ -1,0 +1,89 @@
+"""Reading and writing the files that a command line names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from patchlab_agent.errors import InputError, UsageError
+
+STANDARD = "-"
+"""Standard output or input in place of a file."""
+
+
+def check_target(target: str, force: bool) -> None:
+    """Find out, before anything is done, whether a file may be written.
+
+    Raises:
+        UsageError: it is there already, or is a folder.
+    """
+    path = Path(target)
+    if target == STANDARD:
+        return
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file.")
+    if path.is_file() and not force:
+        raise UsageError(f"{path} exists already; add --force to overwrite it, or name another.")
+
+
+def write_lines(target: str, lines: Iterable[str]) -> int:
+    """Write lines to a file, all or none of them, or to standard output; returns how many.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if target == STANDARD:
+        return _written(lines, sys.stdout.write)
+    path = Path(target).resolve()
+    try:
+        if path.exists() and not path.is_file():
+            # A pipe, for one, is written to and not replaced.
+            return _into(path, lines)
+        return _replaced(path, lines)
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written ({error.strerror}); name a file in a folder that is yours."
+        ) from error
+
+
+def _replaced(path: Path, lines: Iterable[str]) -> int:
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        count = _into(fresh, lines)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return count
+
+
+def _into(path: Path, lines: Iterable[str]) -> int:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        return _written(lines, file.write)
+
+
+def _written(lines: Iterable[str], write: Callable[[str], object]) -> int:
+    count = 0
+    for count, line in enumerate(lines, start=1):  # noqa: B007 - the last one is how many
+        write(f"{line}\n")
+    return count
+
+
+def read_lines(source: str) -> tuple[str, list[str]]:
+    """The lines of a text file or of standard input, and what messages call it.
+
+    Raises:
+        InputError: it cannot be read, or is no UTF-8 text.
+    """
+    name = "standard input" if source == STANDARD else Path(source).name
+    try:
+        data = _stdin() if source == STANDARD else Path(source).read_bytes()
+        return name, data.decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise InputError(f"{source} cannot be read ({error.strerror}); give a file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no UTF-8 text; give what `patches export` wrote.") from error
+
+
+def _stdin() -> bytes:
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()

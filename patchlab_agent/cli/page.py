@@ -1,0 +1,60 @@
+"""Writing a run's page, for `run` and `report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchlab_agent.cli.console import err
+from patchlab_agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from patchlab_agent.models.report import RunReport
+    from patchlab_agent.store.store import Store
+
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Write the report as one HTML page, which opens offline.",
+        metavar="FILE",
+    ),
+]
+
+
+def check_page(path: Path | None) -> None:
+    """Find out, before any work is done, whether a page can be written.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"--html {path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"--html {path} is in a folder that is not there; make it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--html {path} cannot be written; name a file in a folder that is yours.")
+
+
+def write_page(report: RunReport, store: Store, path: Path) -> None:
+    """Write a run's page with the store's patches and the run's latest traces.
+
+    Raises:
+        UsageError: the file cannot be written after all.
+    """
+    from patchlab_agent.report.html.page import MAX_TRACES, page
+
+    patches = tuple(store.patches.all())
+    text = page(report, patches, store.traces_of(report.run, MAX_TRACES))
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"--html {path} cannot be written ({error.strerror}); name another file."
+        ) from error
+    err().print(f"The page is {path}.", markup=False, soft_wrap=True)

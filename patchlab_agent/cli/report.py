@@ -1,0 +1,72 @@
+"""`patchlab-agent report`: a run's report again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import knows_unicode, out, print_json
+from patchlab_agent.cli.page import Html, check_page, write_page
+from patchlab_agent.errors import InputError
+from patchlab_agent.settings import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from patchlab_agent.store.store import Store
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="The run's name or number: run-0003, or 3.", show_default="the last one"
+        ),
+    ] = None,
+    html: Html = None,
+    store: options.Store = DEFAULT_STORE,
+    as_json: options.Json = False,
+) -> None:
+    """Show the report of the last run again, or of an earlier one.
+
+    With --html it becomes a page that holds the store's patches and the run's traces as well, to
+    search and to click through; it needs nothing beside itself.
+
+    Examples:
+        patchlab-agent report
+
+        patchlab-agent report run-0002 --json
+
+        patchlab-agent report 2 --html report.html
+    """
+    check_page(html)
+    from patchlab_agent.wiring import open_store
+
+    with open_store(store) as opened:
+        found = opened.report(_named(opened, run))
+        if html is not None:
+            write_page(found, opened, html)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    elif html is None:
+        from patchlab_agent.report.terminal import render
+
+        console = out()
+        console.print(render(found, unicode=knows_unicode(console)))
+
+
+def _named(store: Store, wanted: str | None) -> str:
+    """The run that is asked for, or the last one."""
+    runs = store.runs()
+    if not runs:
+        raise InputError(
+            f"{store.path} has no report of a run; make one with `patchlab-agent run`."
+        )
+    if wanted is None:
+        return runs[-1]
+    is_number = wanted.isascii() and wanted.isdecimal()
+    name = f"run-{wanted.lstrip('0'):0>4}" if is_number else wanted
+    if name not in runs:
+        known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+        raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")
+    return name

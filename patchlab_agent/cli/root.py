@@ -1,0 +1,103 @@
+"""The command above all others: gives their options what variables and the table say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperGroup, TyperOption
+
+from patchlab_agent.config import (
+    NAMES,
+    Table,
+    check_variables,
+    find_table,
+    unknown_variables,
+    variable,
+)
+from patchlab_agent.errors import UsageError
+
+UNHINDERED = ("doctor",)
+"""Commands that start whatever the table holds, and say themselves what is wrong with it."""
+
+EPILOG = (
+    "Settings may also come from variables (PATCHLAB_STORE for --store) and from a table "
+    "tool.patchlab in pyproject.toml; patchlab-agent config shows which are in effect."
+)
+
+
+class Root(TyperGroup):
+    """Every option of any command that has a setting's name can be given from outside, too."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in _leaves(self):
+            for option in _settings(command):
+                # Shown once for all, below: a line for each would drown the help.
+                option.envvar, option.show_envvar = variable(str(option.name)), False
+                command.epilog = EPILOG
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Completion calls no callback, and has nobody to tell what is wrong with the table."""
+        if extra.get("resilient_parsing"):
+            with suppress(UsageError):
+                extra["default_map"] = defaults(self, here())
+        return super().make_context(*arguments, **extra)
+
+
+def here() -> Table:
+    """The table that holds in the working directory.
+
+    Raises:
+        UsageError: there is something wrong with it.
+    """
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was deleted
+        return Table()
+    return find_table(folder)
+
+
+def table_for(command: Any, called: str | None) -> dict[str, Any]:
+    """What the table says to each command below; the one that is called decides how strictly.
+
+    Raises:
+        UsageError: there is something wrong with a variable or the table.
+    """
+    check_variables(os.environ)
+    try:
+        return defaults(command, here())
+    except UsageError:
+        if called not in UNHINDERED:
+            raise
+        return {}
+
+
+def warnings(called: str | None) -> list[str]:
+    """What is wrong with the variables, where the command that is called does not say so itself."""
+    return [] if called in UNHINDERED else unknown_variables(os.environ)
+
+
+def defaults(command: Any, table: Table) -> dict[str, Any]:
+    """A table's values for each command, as deep as the commands are."""
+    below = getattr(command, "commands", {})
+    if below:
+        return {name: defaults(sub, table) for name, sub in below.items()}
+    names = {option.name for option in _settings(command)}
+    return {name: value for name, value in table.values.items() if name in names}
+
+
+def _leaves(command: Any) -> Iterator[Any]:
+    below = getattr(command, "commands", {})
+    if not below:
+        yield command
+    for sub in below.values():
+        yield from _leaves(sub)
+
+
+def _settings(command: Any) -> list[TyperOption]:
+    """A command's options that are settings."""
+    return [p for p in command.params if isinstance(p, TyperOption) and p.name in NAMES]

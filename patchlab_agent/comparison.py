@@ -1,0 +1,175 @@
+"""Pure functions from run reports to a comparison, paired on the golden cases that all have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from patchlab_agent.errors import InputError
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.comparison import ComparisonReport, Failure, Harms, Lessons, Side
+from patchlab_agent.models.patch import Fix, Patch, Status, agrees
+from patchlab_agent.models.report import CaseOutcome, PairedDifference, RunReport
+from patchlab_agent.statistics import paired_difference, proportion
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules that lessons on golden cases are held against.
+
+    Attributes:
+        known: what every prompt says from the start.
+        needed: request of a golden case → the rules that its ceiling is shown.
+    """
+
+    known: Sequence[Fix] = ()
+    needed: Mapping[str, Sequence[Fix]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A run to be compared.
+
+    Attributes:
+        label: what it is called.
+        report: of the run.
+        patches: all in its store, by id; None where the store is not at hand.
+    """
+
+    label: str
+    report: RunReport
+    patches: Mapping[str, Patch] | None = None
+
+    @property
+    def golden(self) -> dict[str, CaseOutcome]:
+        """Its golden cases by request."""
+        cases = self.report.golden.cases if self.report.golden else ()
+        return {case.request: case for case in cases}
+
+
+def compare(
+    entrants: Sequence[Entrant], rules: Rules, failures: Sequence[Failure] = ()
+) -> ComparisonReport:
+    """Hold each entrant against the first one, case by case.
+
+    Args:
+        entrants: at least one.
+        rules: of the skill, or skills.
+        failures: settings that did not come to golden answers.
+
+    Raises:
+        InputError: there is no golden case that all have.
+    """
+    requests = _common(entrants)
+    cases = [[entrant.golden[request] for request in requests] for entrant in entrants]
+    varied = _varied([entrant.report.settings for entrant in entrants])
+    return ComparisonReport(
+        cases=len(requests),
+        sides=tuple(
+            _side(entrant, own, settings, rules, _difference(cases[0], own) if position else None)
+            for position, (entrant, own, settings) in enumerate(
+                zip(entrants, cases, varied, strict=True)
+            )
+        ),
+        failures=tuple(failures),
+    )
+
+
+def _common(entrants: Sequence[Entrant]) -> list[str]:
+    for entrant in entrants:
+        if not entrant.golden:
+            raise InputError(
+                f"{entrant.label} has no golden answers to compare by; "
+                "run it again with --golden 40, or leave it out."
+            )
+    first, *others = (entrant.golden for entrant in entrants)
+    common = [request for request in first if all(request in other for other in others)]
+    if not common:
+        names = ", ".join(entrant.label for entrant in entrants)
+        raise InputError(
+            f"{names} have no golden case in common; compare runs of one skill and golden set."
+        )
+    return common
+
+
+def _varied(settings: Sequence[JsonObject]) -> list[JsonObject]:
+    """Of each one's settings those that are not the same for all."""
+    names = sorted({name for each in settings for name in each})
+    varied = [name for name in names if any(s.get(name) != settings[0].get(name) for s in settings)]
+    return [{name: each.get(name) for name in varied} for each in settings]
+
+
+def _difference(reference: Sequence[CaseOutcome], own: Sequence[CaseOutcome]) -> PairedDifference:
+    return paired_difference(
+        [case.patched is None for case in reference], [case.patched is None for case in own]
+    )
+
+
+def _side(
+    entrant: Entrant,
+    cases: Sequence[CaseOutcome],
+    settings: JsonObject,
+    rules: Rules,
+    difference: PairedDifference | None,
+) -> Side:
+    report = entrant.report
+    return Side(
+        label=entrant.label,
+        run=report.run,
+        backend=report.backend,
+        settings=settings,
+        runs=report.runs,
+        baseline=proportion([case.baseline is None for case in cases]),
+        patched=proportion([case.patched is None for case in cases]),
+        ceiling=proportion([case.ceiling is None for case in cases]),
+        difference=difference,
+        stream=report.overall.patched,
+        harms=Harms(
+            golden=sum(case.baseline is None and case.patched is not None for case in cases),
+            stream=report.overall.difference.lost,
+        ),
+        lessons=None if entrant.patches is None else lessons(cases, entrant.patches, rules),
+        active=report.patches.active_in_store,
+        quarantined=report.patches.quarantined,
+        prompt_tokens=report.prompt_tokens.patched if report.prompt_tokens else None,
+        calls=sum(cost.calls for cost in report.cost),
+    )
+
+
+def lessons(cases: Sequence[CaseOutcome], patches: Mapping[str, Patch], rules: Rules) -> Lessons:
+    """Hold the patches in golden prompts, and those in quarantine, against what the cases need.
+
+    Args:
+        cases: golden ones.
+        patches: by id; one that is not among them is passed over.
+        rules: of the skill.
+    """
+    needs = {case.request: rules.needed.get(case.request, ()) for case in cases}
+    shown = {case.request: {i for i in case.applied if i in patches} for case in cases}
+    right = {
+        request: {patch_id for patch_id in ids if _is_among(patches[patch_id].fix, needs[request])}
+        for request, ids in shown.items()
+    }
+    never_needed = set().union(*shown.values()) - set().union(*right.values())
+    false = {i for i in never_needed if not _is_among(patches[i].fix, rules.known)}
+    every_need = [rule for rules_of_case in needs.values() for rule in rules_of_case]
+    refused = [patch for patch in patches.values() if patch.status is Status.QUARANTINED]
+    return Lessons(
+        shown=len(set().union(*shown.values())),
+        never_needed=len(never_needed),
+        false=len(false),
+        needless_prompts=sum(shown[request] != right[request] for request in shown),
+        false_prompts=sum(bool(ids & false) for ids in shown.values()),
+        refused_needed=sum(_is_among(patch.fix, every_need) for patch in refused),
+    )
+
+
+def _is_among(fix: Fix, rules: Sequence[Fix]) -> bool:
+    said = fix.model_dump(mode="json")
+    return any(
+        rule.slot == fix.slot
+        and all(
+            agrees(value, said.get(name)) for name, value in rule.model_dump(mode="json").items()
+        )
+        for rule in rules
+    )

@@ -1,0 +1,238 @@
+"""What each patch is worth: the same case under the same noise, with the patch and without it.
+
+A case that a patch is not applied to has the same prompt either way, so only the others are asked
+again; the answer with all patches is asked for once, whichever of them is left out then. Nothing
+is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from patchlab_agent.agent import Question, or_raise
+from patchlab_agent.evaluation import stratified
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
+from patchlab_agent.models.patch import Patch, agrees
+from patchlab_agent.models.trace import Context, Trace
+from patchlab_agent.skill import World
+from patchlab_agent.statistics import paired_difference
+from patchlab_agent.store.patches import describe
+from patchlab_agent.text import words
+from patchlab_agent.wiring import Lab
+
+PURPOSE = "effect"
+"""What the calls are booked under."""
+WINDOW = 64
+"""Questions asked beside each other: enough for the greatest concurrency, and a bar that moves."""
+
+Order = Literal["net", "saves", "spoils"]
+Source = Literal["golden", "traces"]
+Pair = tuple[bool, bool]
+"""Right without the patch, right with it."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request to which a right answer can be told from a wrong one.
+
+    Attributes:
+        source: where it comes from.
+        request: what a person typed.
+        draw: the sample that its answers come from, hence their noise.
+        is_right: judges a quote; None is an answer that could not be used.
+    """
+
+    source: Source
+    request: str
+    draw: str
+    is_right: Callable[[Quote | None], bool]
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """A question about a probe, with all patches or with one of them left out."""
+
+    probe: Probe
+    context: Context
+    without: str | None = None
+
+    @property
+    def question(self) -> Question:
+        return Question(self.probe.request, self.context, self.probe.draw, PURPOSE)
+
+
+def no_answers(done: int, total: int) -> None:
+    """The default listener: nobody looks on."""
+
+
+@dataclass
+class LeaveOneOut:
+    """Leaves out one patch at a time.
+
+    Args:
+        lab: its store may be open for reading only.
+        patches: active ones, each to be left out.
+        on_answers: is called with the number of answers there are, and of those to come in all.
+    """
+
+    lab: Lab
+    patches: Sequence[Patch]
+    on_answers: Callable[[int, int], None] = no_answers
+
+    def report(self, golden: int, traces: int, order: Order = "net") -> EffectReport:
+        """Measure on so many golden cases and on so many of the latest traces.
+
+        Args:
+            golden: cases, chosen as a run chooses them.
+            traces: of these, those are left out that nobody has answered rightly.
+            order: the figure that sorts the patches, the highest first.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        latest = list(self.lab.store.traces.newest(traces)) if traces else []
+        known = trace_probes(latest)
+        probes = [*golden_probes(self.lab.skill.world, golden), *known]
+        before = self.lab.meter.spent[PURPOSE].calls
+        effects = self.measure(probes)
+        return EffectReport(
+            backend=self.lab.agent.backend.name,
+            patches=tuple(sorted(effects, key=lambda e: (-getattr(e, order), e.trigger, e.id))),
+            golden_cases=len(probes) - len(known),
+            traces=len(known),
+            traces_unknown=len(latest) - len(known),
+            calls=self.lab.meter.spent[PURPOSE].calls - before,
+            full_calls=len(self.patches) * len(probes),
+        )
+
+    def measure(self, probes: Sequence[Probe]) -> list[PatchEffect]:
+        """Each patch's effect on probes, in the order of the patches.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        whole = list(self._touched(probes))
+        left_out = [one for arm in whole for one in self._left_out(arm)]
+        is_right = self._ask([*whole, *left_out])
+        pairs: dict[tuple[str, Source], list[Pair]] = {}
+        with_all = {id(arm.probe): right for arm, right in zip(whole, is_right, strict=False)}
+        for arm, right in zip(left_out, is_right[len(whole) :], strict=True):
+            found = pairs.setdefault((arm.without or "", arm.probe.source), [])
+            found.append((right, with_all[id(arm.probe)]))
+        return [
+            _effect(patch, pairs.get((patch.id, "golden"), []), pairs.get((patch.id, "traces"), []))
+            for patch in self.patches
+        ]
+
+    def _touched(self, probes: Iterable[Probe]) -> Iterator[_Arm]:
+        """Probes that one of the patches is applied to."""
+        wanted = {patch.id for patch in self.patches}
+        for probe in probes:
+            context = self.lab.agent.context(probe.request)
+            if probe.source == "traces":
+                context = _without_itself(context, probe.request)
+            if wanted & {patch.id for patch in context.applied}:
+                yield _Arm(probe, context)
+
+    def _left_out(self, arm: _Arm) -> Iterator[_Arm]:
+        wanted = {patch.id for patch in self.patches}
+        for patch in arm.context.applied:
+            if patch.id in wanted:
+                others = self.lab.agent.context(
+                    arm.probe.request, applied_only=True, without=patch.id
+                )
+                # The same examples on both sides, or a difference would not be the patch's.
+                context = others.model_copy(update={"examples": arm.context.examples})
+                yield _Arm(arm.probe, context, without=patch.id)
+
+    def _ask(self, arms: Sequence[_Arm]) -> list[bool]:
+        right: list[bool] = []
+        for start in range(0, len(arms), WINDOW):
+            window = arms[start : start + WINDOW]
+            attempts = self.lab.agent.attempts([arm.question for arm in window])
+            right += [
+                arm.probe.is_right(or_raise(attempt).quote)
+                for arm, attempt in zip(window, attempts, strict=True)
+            ]
+            self.on_answers(len(right), len(arms))
+        return right
+
+
+def golden_probes(world: World, n: int) -> list[Probe]:
+    """The golden cases of a run, under the noise of a run; the carrier judges."""
+
+    def judge(position: int) -> Callable[[Quote | None], bool]:
+        return lambda quote: world.judge(cases[position], quote).ok
+
+    cases = stratified(world.golden(), n)
+    return [
+        Probe("golden", case.request, "golden", judge(position))
+        for position, case in enumerate(cases)
+    ]
+
+
+def trace_probes(traces: Iterable[Trace]) -> list[Probe]:
+    """The traces to which a right answer is known, each under the noise that it had."""
+
+    def judge(right: Quote) -> Callable[[Quote | None], bool]:
+        return lambda quote: says_the_same(right, quote)
+
+    known = ((trace, taken_quote(trace)) for trace in traces)
+    return [
+        Probe("traces", trace.request, trace.draw, judge(quote))
+        for trace, quote in known
+        if quote is not None
+    ]
+
+
+def taken_quote(trace: Trace) -> Quote | None:
+    """A quote that the carrier took for this very request, or None if it took none.
+
+    The store keeps no truth, so one of the trace's own answers stands in for it.
+    """
+    if trace.ok:
+        return trace.quote
+    for other in (trace.baseline, trace.ceiling):
+        if other is not None and other.feedback.ok:
+            return other.attempt.quote
+    return None
+
+
+def says_the_same(right: Quote, quote: Quote | None) -> bool:
+    """Whether two quotes agree in every field, whichever of them has it."""
+    return quote is not None and all(
+        agrees(right.get(name), quote.get(name)) and agrees(quote.get(name), right.get(name))
+        for name in right.keys() | quote.keys()
+    )
+
+
+def _without_itself(context: Context, request: str) -> Context:
+    """The context without the stored answer to the request itself, which would give it away."""
+    own = sorted(words(request))
+    others = (example for example in context.examples if sorted(words(example.request)) != own)
+    return context.model_copy(update={"examples": tuple(others)})
+
+
+def _effect(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> PatchEffect:
+    together = [*golden, *traces]
+    paired = paired_difference([pair[0] for pair in together], [pair[1] for pair in together])
+    return PatchEffect(
+        id=patch.id,
+        trigger=patch.trigger,
+        teaches=describe(patch),
+        golden=_counted(golden),
+        traces=_counted(traces),
+        net=paired.gained - paired.lost,
+        p_value=paired.p_value if paired.gained + paired.lost else None,
+    )
+
+
+def _counted(pairs: Sequence[Pair]) -> Effect:
+    return Effect(
+        cases=len(pairs),
+        saves=sum(right and not without for without, right in pairs),
+        spoils=sum(without and not right for without, right in pairs),
+    )

@@ -1,0 +1,82 @@
+"""Whether what is to answer does answer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from patchlab_agent.backends.cassette import Cassette
+from patchlab_agent.models.health import Check
+from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
+from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.wiring import backend_of, cassette_path, lab_of
+
+PATIENCE = 30.0
+"""Seconds that a model gets at most to answer one small call."""
+
+_PING = Prompt(
+    messages=(Message(role="user", content='Answer with {"ok": true} and nothing else.'),),
+    answer_schema={
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    },
+    draw="doctor",
+    request="are you there?",
+    purpose="doctor",
+)
+
+
+def cassette(settings: AgentSettings) -> Iterator[Check]:
+    """The recording that a replay would play can be read."""
+    skill = load_skill(settings.skill)
+    if settings.replay is None and skill.cassette is None and settings.backend != REPLAY:
+        return
+    played = Cassette(cassette_path(skill, settings.replay))
+    yield Check(
+        name="cassette",
+        found=f"{played.path.name}: {len(played.answers):,} answers of {played.header.parameters}",
+    )
+
+
+def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
+    """What answers does answer."""
+    skill = load_skill(settings.skill)
+    if settings.backend in skill.backends:
+        yield _simulated(skill, settings)
+    elif settings.backend == LITELLM and offline:
+        yield Check(name="backend", found=f"{settings.model} was not called: --offline")
+    elif settings.backend == LITELLM:
+        yield _real(skill, settings)
+    else:
+        with_closed = backend_of(skill, settings)
+        yield Check(name="backend", found=with_closed.name)
+        with_closed.close()
+
+
+def _simulated(skill: Skill, settings: AgentSettings) -> Check:
+    request = skill.world.golden()[0].request
+    # A store of its own: to ask must not leave a trace.
+    with tempfile.TemporaryDirectory() as folder:
+        asked = settings.model_copy(update={"store": Path(folder) / "store"})
+        with lab_of(asked) as lab:
+            answered = lab.agent.answer(request)
+            return Check(
+                name="backend",
+                found=f"{lab.agent.backend.name} answers {len(answered.attempt.raw):,} characters",
+            )
+
+
+def _real(skill: Skill, settings: AgentSettings) -> Check:
+    patience = min(settings.timeout, PATIENCE)
+    asked = settings.model_copy(update={"timeout": patience, "record": None})
+    model = backend_of(skill, asked, retries=0)
+    try:
+        completion = model.complete(_PING)
+    finally:
+        model.close()
+    seconds = completion.usage.seconds or 0
+    return Check(name="backend", found=f"{model.name} answers after {seconds:.1f} s")

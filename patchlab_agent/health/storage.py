@@ -1,0 +1,116 @@
+"""The store, its embedder, and the disk that it lies on."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from patchlab_agent.embedding import embedder
+from patchlab_agent.errors import StoreError, UsageError
+from patchlab_agent.models.health import Check, Verdict
+from patchlab_agent.settings import AgentSettings
+from patchlab_agent.skill import load_skill
+from patchlab_agent.store.check import contents, is_locked
+from patchlab_agent.store.layout import StoreInfo, read_info
+
+LOW_DISK = 200 * 1024**2
+"""Bytes; a run of a thousand requests writes about a tenth of it."""
+SHOWN = 3
+"""Problems of a store that are spelled out; the rest are counted."""
+
+
+def embedding(settings: AgentSettings) -> Iterator[Check]:
+    """The embedder can be built, and gives unit vectors."""
+    name = settings.embedder or _embedder_of(settings.store) or "hashing"
+    vector = embedder(name)(["battery"])[0]
+    length = math.sqrt(sum(float(part) ** 2 for part in vector))
+    if math.isclose(length, 1, abs_tol=1e-3):
+        yield Check(name="embedder", found=f"{name}, {len(vector)} dimensions")
+    else:
+        yield Check(
+            name="embedder",
+            status=Verdict.FAILED,
+            found=f"{name} gives vectors of length {length:.3g} in place of 1.",
+            remedy="Reinstall it, or use --embedder hashing with another store.",
+        )
+
+
+def _embedder_of(path: Path) -> str | None:
+    try:
+        info = read_info(path)
+    except StoreError:
+        return None  # which the store's own check tells
+    return info.embedder if info else None
+
+
+def store(settings: AgentSettings) -> Iterator[Check]:
+    """The store can be opened, and all that it holds is whole."""
+    path = settings.store
+    info = read_info(path)
+    if info is None:
+        yield Check(name="store", found=f"none at {path} yet; the first run makes it")
+        return
+    yield from _lock(path)
+    if settings.embedder is not None and settings.embedder != info.embedder:
+        raise UsageError(
+            f"{path} was made with --embedder {info.embedder}, not {settings.embedder}; "
+            "use that one, or another --store."
+        )
+    yield from _contents(path, info)
+
+
+def _lock(path: Path) -> Iterator[Check]:
+    if is_locked(path):
+        yield Check(
+            name="store lock",
+            status=Verdict.WARNING,
+            found=f"Another patchlab-agent writes to {path} just now.",
+            remedy="Wait for it; reading goes on meanwhile.",
+        )
+    elif not os.access(path, os.W_OK):
+        yield Check(
+            name="store lock",
+            status=Verdict.WARNING,
+            found=f"{path} cannot be written.",
+            remedy="Change its rights, or look into it only.",
+        )
+
+
+def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
+    found = contents(path, info, load_skill(info.skill).task.parse_fix)
+    counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
+    about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
+    if not found.problems:
+        yield Check(name="store", found=f"{about}; {counts}, all whole")
+        return
+    shown = "; ".join(found.problems[:SHOWN])
+    more = len(found.problems) - SHOWN
+    yield Check(
+        name="store",
+        status=Verdict.FAILED,
+        found=f"{about}; {counts}; {shown}" + (f"; and {more} more" if more > 0 else ""),
+        remedy="Restore it from a copy, delete those records with plain chromadb, or start over "
+        "with run --fresh.",
+    )
+
+
+def disk(path: Path) -> Iterator[Check]:
+    """There is room for what the store will hold."""
+    folder = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    yield room(shutil.disk_usage(folder).free, folder)
+
+
+def room(free: int, folder: Path) -> Check:
+    """What so many free bytes are good for."""
+    found = f"{free / 1024**3:,.1f} GiB free at {folder}"
+    if free >= LOW_DISK:
+        return Check(name="disk", found=found)
+    return Check(
+        name="disk",
+        status=Verdict.WARNING if free else Verdict.FAILED,
+        found=found,
+        remedy="Make room, or use a --store elsewhere.",
+    )

@@ -1,0 +1,77 @@
+"""Runs or settings side by side. Rates are shares from 0 to 1; higher is better."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.report import PairedDifference, Proportion, Stop
+
+COMPARISON_VERSION = 1
+
+
+class Lessons(Frozen):
+    """Patches held against what golden cases need; for all but `shown`, fewer are better.
+
+    A case needs what its ceiling is shown: the carrier's rules that concern it and that the
+    starting prompt lacks.
+    """
+
+    shown: int = Field(description="patches that stand in some golden prompt")
+    never_needed: int = Field(description="of those, needed by no case in whose prompt they stand")
+    false: int = Field(
+        description="of the never needed, what the starting prompt does not say either: no rule "
+        "of the carrier's, as far as the golden cases tell"
+    )
+    needless_prompts: int = Field(description="golden prompts with a patch that the case needs not")
+    false_prompts: int = Field(description="golden prompts with a false patch")
+    refused_needed: int = Field(description="patches in quarantine that a golden case needs")
+
+
+class Harms(Frozen):
+    """Answers that were right without patches and wrong with them; fewer is better."""
+
+    golden: int = Field(description="of the golden cases compared on")
+    stream: int = Field(description="of the run's own requests")
+
+
+class Side(Frozen):
+    """One run, or one setting's run, on the golden cases that all sides have."""
+
+    label: str
+    run: str
+    backend: str
+    settings: JsonObject = Field(description="those that are not the same on all sides")
+    runs: int = Field(description="requests it learned from")
+    baseline: Proportion
+    patched: Proportion
+    ceiling: Proportion
+    difference: PairedDifference | None = Field(
+        description="its patched answers minus the first side's; gained: right here and wrong "
+        "there; None for the first side"
+    )
+    stream: Proportion = Field(description="the run's own success with patches")
+    harms: Harms
+    lessons: Lessons | None = Field(description="None where the patches are not at hand")
+    active: int = Field(description="active patches in the store after the run")
+    quarantined: int = Field(description="patches that the gate kept out in this run")
+    prompt_tokens: float | None = Field(
+        description="median prompt with patches; None where the backend counts none"
+    )
+    calls: int = Field(description="model calls, whatever for")
+
+
+class Failure(Frozen):
+    """A setting whose run the model's side ended, so that it has no golden answers."""
+
+    label: str
+    stop: Stop
+
+
+class ComparisonReport(Frozen):
+    """Sides in the order asked for; the first is what the others are held against."""
+
+    schema_version: int = COMPARISON_VERSION
+    cases: int = Field(description="golden cases that all sides have")
+    sides: tuple[Side, ...]
+    failures: tuple[Failure, ...] = ()

@@ -1,0 +1,64 @@
+"""The effect of each patch as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from patchlab_agent.models.effect import EffectReport, PatchEffect
+from patchlab_agent.report import format as fmt
+from patchlab_agent.report.inspect import SHORT_ID
+from patchlab_agent.report.tables import line, noted, table_of
+
+
+def render(report: EffectReport) -> RenderableType:
+    """A line for each patch that is applied to some case, and what it took to find out."""
+    applied = [effect for effect in report.patches if effect.cases]
+    notes = Text("\n".join(_notes(report, len(report.patches) - len(applied))))
+    return Group(_rows(applied), Text(), notes) if applied else notes
+
+
+def _rows(effects: list[PatchEffect]) -> RenderableType:
+    table = table_of(
+        "What each patch is worth, left out alone",
+        *("patch", "teaches", "golden", "traces", "saves", "spoils", "net", "p"),
+        texts=2,
+    )
+    for effect in effects:
+        golden, traces = effect.golden, effect.traces
+        table.add_row(
+            line(effect.id[:SHORT_ID]),
+            line(effect.teaches),
+            fmt.count(golden.cases),
+            fmt.count(traces.cases),
+            f"{golden.saves} + {traces.saves}",
+            f"{golden.spoils} + {traces.spoils}",
+            f"{effect.net:+d}" if effect.net else "0",
+            fmt.p_value(effect.p_value),
+        )
+    return noted(
+        table,
+        "golden, traces: cases that it is applied to; saves, spoils: answers right, or wrong, only "
+        "with it, golden + traces; net: saves - spoils; p: exact McNemar test.",
+    )
+
+
+def _notes(report: EffectReport, unused: int) -> Iterator[str]:
+    cases = f"{fmt.count(report.golden_cases)} golden cases and {fmt.count(report.traces)} traces"
+    if not report.patches:
+        yield "No patch is active, so there is none to leave out."
+        return
+    if unused:
+        yield f"{unused} of {len(report.patches)} patches apply to none of {cases}."
+    if report.traces_unknown:
+        yield f"{report.traces_unknown} traces are left out: no answer to them was right."
+    yield _calls(report)
+    yield "Two patches that do the same job each look useless here: the other one still does it."
+
+
+def _calls(report: EffectReport) -> str:
+    full = f"{fmt.count(report.full_calls)} that a full re-run for each patch would take"
+    share = f" ({report.calls / report.full_calls:.1%})" if report.full_calls else ""
+    return f"{fmt.count(report.calls)} calls in place of {full}{share}."

@@ -1,0 +1,100 @@
+"""What the page's figures have in common: margins in pixels, rows with names, marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from patchlab_agent.report import format as fmt
+from patchlab_agent.report.html.svg import COLOURS, UNITS_PER_INCH
+
+WIDE, NARROW = 1040.0, 340.0
+"""Pixels that a figure is drawn for: on a screen, and on a phone."""
+ROW = 34.0
+"""Pixels from one row to the next."""
+MARKS = {"baseline": "s", "patched": "o", "ceiling": "^"}
+"""Told apart without colours, too."""
+EDGE = {"markeredgecolor": COLOURS["page"], "markeredgewidth": 1.0}
+"""Keeps marks apart that lie on one another."""
+
+
+def size_of(figure: Figure) -> tuple[float, float]:
+    """Width and height in pixels."""
+    width, height = figure.get_size_inches() * UNITS_PER_INCH
+    return float(width), float(height)
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Whether it is the phone's."""
+    return size_of(figure)[0] < (WIDE + NARROW) / 2
+
+
+def within(figure: Figure, *, left: float, right: float, top: float, bottom: float) -> Axes:
+    """Axes with margins in pixels."""
+    width, height = size_of(figure)
+    across, upright = width - left - right, height - top - bottom
+    return figure.add_axes((left / width, bottom / height, across / width, upright / height))
+
+
+def over_requests(axes: Axes, last: int) -> None:
+    """Count the run's requests along the foot, and draw lines across."""
+    axes.grid(axis="y")
+    axes.set_xlim(0.5, last + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, prune="lower"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.set_xlabel("requests")
+
+
+def row_by_row(
+    figure: Figure, names: Sequence[str], column: int = 0, columns: int = 1, top: float = 4
+) -> Axes:
+    """Axes with a line for each name: the name beside it, or above it on a phone.
+
+    Args:
+        figure: to put them on.
+        names: of the rows, from above.
+        column: which of several axes beside each other, from 0; the first one has the names.
+        columns: how many.
+        top: margin in pixels.
+    """
+    width, _ = size_of(figure)
+    narrow = is_narrow(figure)
+    left, gap, right = (4.0, 28.0, 12.0) if narrow else (206.0, 40.0, 16.0)
+    each = (width - left - right - gap * (columns - 1)) / columns
+    start = left + column * (each + gap)
+    axes = within(
+        figure, left=start, right=width - start - each, top=top + (16 if narrow else 0), bottom=46.0
+    )
+    axes.set_ylim(len(names) - 0.5, -0.6)
+    axes.grid()
+    axes.set_yticks(range(len(names)), [""] * len(names))
+    for row, name in enumerate(map(fmt.visible, names) if column == 0 else ()):
+        axes.annotate(
+            name,
+            (0, row),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 6) if narrow else (-12, 0),
+            textcoords="offset points",
+            ha="left" if narrow else "right",
+            va="bottom" if narrow else "center",
+            color=COLOURS["ink"],
+            annotation_clip=False,
+        )
+    return axes
+
+
+def dumbbells(axes: Axes, pairs: Iterable[tuple[float | None, float | None]]) -> None:
+    """Row by row a square for before, a dot for after, and a line from one to the other."""
+    # Nowhere, which is never drawn, stands for nothing.
+    before, after = (
+        [math.nan if x is None else x for x in side] for side in zip(*pairs, strict=True)
+    )
+    rows = range(len(before))
+    axes.hlines(rows, before, after, color=COLOURS["patched"], linewidth=3, alpha=0.4)
+    for values, name in ((before, "baseline"), (after, "patched")):
+        look = {"color": COLOURS[name], "markersize": 9, "clip_on": False}
+        axes.plot(values, rows, MARKS[name], **look, **EDGE)  # type: ignore[arg-type]

@@ -1,0 +1,252 @@
+"""The page's figures, each for a wide page and for a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from patchlab_agent.models.report import CurvePoint, FailureCluster, LabelScore, Proportion
+from patchlab_agent.report import format as fmt
+from patchlab_agent.report.html.axes import (
+    EDGE,
+    MARKS,
+    NARROW,
+    ROW,
+    WIDE,
+    dumbbells,
+    is_narrow,
+    over_requests,
+    row_by_row,
+    size_of,
+    within,
+)
+from patchlab_agent.report.html.svg import COLOURS, TEXT_SIZE, drawn
+
+SERIES = ("ceiling", "patched", "baseline")
+STATUSES = ("active", "quarantined", "retired", "disabled")
+_LINES = {"baseline": "--", "patched": "-", "ceiling": ":"}
+_HATCHES = {"active": "", "quarantined": "////", "retired": "....", "disabled": "xxxx"}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure.
+
+    Attributes:
+        caption: what is drawn.
+        says: what a person hears who cannot see it.
+        wide: the picture for a screen.
+        narrow: the picture for a phone.
+    """
+
+    caption: str
+    says: str
+    wide: Markup
+    narrow: Markup
+
+
+def _plot(
+    name: str,
+    caption: str,
+    says: str,
+    heights: tuple[float, float],
+    draw: Callable[[Figure], None],
+) -> Plot:
+    wide, narrow = heights
+    return Plot(
+        caption=caption,
+        says=says,
+        wide=drawn(name, WIDE, wide, draw),
+        narrow=drawn(f"{name}-narrow", NARROW, narrow, draw),
+    )
+
+
+def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
+    """Success over the run, with bands.
+
+    Args:
+        curve: at least one stretch.
+    """
+    ends = (
+        (name, *(fmt.percent(getattr(point, name).rate) for point in (curve[0], curve[-1])))
+        for name in SERIES
+    )
+    ways = ", ".join(f"{name} from {start} to {end}" for name, start, end in ends)
+    return _plot(
+        "curve",
+        "Share of right answers in each stretch of the run, with its 95 % interval (Wilson).",
+        f"Line chart over {len(curve)} stretches of the run: {ways}.",
+        (380, 320),
+        lambda figure: _curve(figure, curve),
+    )
+
+
+def _curve(figure: Figure, curve: Sequence[CurvePoint]) -> None:
+    narrow = is_narrow(figure)
+    axes = within(figure, left=52, right=20 if narrow else 124, top=66 if narrow else 12, bottom=48)
+    middles = [(point.first + point.last) / 2 for point in curve]
+    for name in reversed(SERIES):
+        _line(axes, middles, [getattr(point, name) for point in curve], name)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    over_requests(axes, curve[-1].last)
+    if narrow:
+        _names_above(figure, curve[-1])
+    else:
+        _names_at_ends(axes, curve[-1])
+
+
+def _line(axes: Axes, places: Sequence[float], shares: Sequence[Proportion], name: str) -> None:
+    colour = COLOURS[name]
+    rates = [share.rate or 0.0 for share in shares]
+    lows = [share.low or 0.0 for share in shares]
+    highs = [share.high or 0.0 for share in shares]
+    axes.fill_between(places, lows, highs, color=colour, alpha=0.14, linewidth=0)
+    # A single stretch has a band without any width.
+    axes.vlines(places, lows, highs, color=colour, alpha=0.35, linewidth=1)
+    width = 3 if name == "patched" else 2
+    axes.plot(places, rates, _LINES[name], color=colour, linewidth=width)
+    axes.plot(places, rates, MARKS[name], color=colour, markersize=7, **EDGE)  # type: ignore[arg-type]
+
+
+def _names_at_ends(axes: Axes, last: CurvePoint) -> None:
+    """Each line's name and rate beside its end, none upon another."""
+    ends = sorted((_rate(last, name), -place, name) for place, name in enumerate(SERIES))
+    _, height = size_of(axes.get_figure(root=True))  # type: ignore[arg-type]
+    apart = (TEXT_SIZE + 5) / (axes.get_position().height * height)
+    for (rate, _, name), place in zip(ends, spread([r for r, _, _ in ends], apart), strict=True):
+        axes.annotate(
+            f"{name} {100 * rate:.0f} %",
+            (1, place),
+            xycoords="axes fraction",
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLOURS[name],
+            annotation_clip=False,
+        )
+
+
+def _names_above(figure: Figure, last: CurvePoint) -> None:
+    _, height = size_of(figure)
+    for row, name in enumerate(SERIES):
+        text = f"{name} {100 * _rate(last, name):.0f} %"
+        figure.text(0, 1 - (4 + 18 * row) / height, text, va="top", color=COLOURS[name])
+
+
+def _rate(point: CurvePoint, name: str) -> float:
+    return getattr(point, name).rate or 0.0
+
+
+def spread(values: Sequence[float], apart: float) -> list[float]:
+    """Places up to 1 near to ascending values, in their order, none nearer than `apart`."""
+    places: list[float] = []
+    for value in values:
+        places.append(max(value, places[-1] + apart) if places else value)
+    ceiling = 1.0
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], ceiling)
+        ceiling = places[i] - apart
+    return places
+
+
+def patches_over_time(curve: Sequence[CurvePoint]) -> Plot:
+    """Patches in the store at the end of each stretch, by status.
+
+    Args:
+        curve: at least one stretch.
+    """
+    statuses = [s for s in STATUSES if any(getattr(point.patches, s) for point in curve)]
+    ways = ", ".join(
+        f"{s} from {getattr(curve[0].patches, s)} to {getattr(curve[-1].patches, s)}"
+        for s in statuses
+    )
+    return _plot(
+        "patches",
+        "Patches in the store at the end of each stretch of the run, by status.",
+        f"Stacked bars over {len(curve)} stretches: {ways or 'no patch at all'}.",
+        (320, 290),
+        lambda figure: _stacks(figure, curve, statuses),
+    )
+
+
+def _stacks(figure: Figure, curve: Sequence[CurvePoint], statuses: Sequence[str]) -> None:
+    narrow = is_narrow(figure)
+    axes = within(figure, left=44, right=20, top=54 if narrow else 36, bottom=48)
+    middles = [(point.first + point.last) / 2 for point in curve]
+    widths = [0.84 * (point.last - point.first + 1) for point in curve]
+    floor = [0] * len(curve)
+    for status in statuses:
+        counts = [getattr(point.patches, status) for point in curve]
+        look = {"color": COLOURS[status], "hatch": _HATCHES[status], "edgecolor": COLOURS["page"]}
+        axes.bar(middles, counts, widths, floor, label=status, linewidth=0, **look)  # type: ignore[arg-type]
+        floor = [low + count for low, count in zip(floor, counts, strict=True)]
+    axes.set_ylim(0, max(*floor, 1) * 1.05)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    over_requests(axes, curve[-1].last)
+    if statuses:
+        columns = 2 if narrow else len(statuses)
+        figure.legend(loc="upper left", ncols=columns, borderpad=0.2, handlelength=1.2)
+
+
+def failures(clusters: Sequence[FailureCluster]) -> Plot:
+    """Failures by label, without patches and with them.
+
+    Args:
+        clusters: at least one.
+    """
+    before, after = (sum(getattr(c, name) for c in clusters) for name in ("baseline", "patched"))
+    height = 60 + ROW * len(clusters)
+    return _plot(
+        "failures",
+        "Failures by label: those of the baseline (square) and those with patches (dot).",
+        f"Dot plot of {len(clusters)} labels: {before:,} failures of the baseline in all, "
+        f"{after:,} with patches.",
+        (height, height + 24),
+        lambda figure: _failures(figure, clusters),
+    )
+
+
+def _failures(figure: Figure, clusters: Sequence[FailureCluster]) -> None:
+    axes = row_by_row(figure, [cluster.label for cluster in clusters])
+    dumbbells(axes, [(cluster.baseline, cluster.patched) for cluster in clusters])
+    most = max(max(cluster.baseline, cluster.patched) for cluster in clusters)
+    axes.set_xlim(-0.03 * most, 1.06 * most)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.set_xlabel("failures")
+
+
+def label_scores(labels: Sequence[LabelScore]) -> Plot:
+    """Precision and recall of each label, without patches and with them.
+
+    Args:
+        labels: at least one.
+    """
+    moves = [(each.patched.recall or 0.0) - (each.baseline.recall or 0.0) for each in labels]
+    better, worse = sum(move > 0 for move in moves), sum(move < 0 for move in moves)
+    height = 76 + ROW * len(labels)
+    return _plot(
+        "labels",
+        "Precision and recall of each label on the golden set: baseline (square) and patched "
+        "(dot).",
+        f"Dot plot of {len(labels)} labels: recall rises for {better} and falls for {worse}.",
+        (height, height + 24),
+        lambda figure: _scores(figure, labels),
+    )
+
+
+def _scores(figure: Figure, labels: Sequence[LabelScore]) -> None:
+    names = [each.label for each in labels]
+    for column, score in enumerate(("precision", "recall")):
+        axes = row_by_row(figure, names, column, 2, top=30)
+        pairs = [(getattr(each.baseline, score), getattr(each.patched, score)) for each in labels]
+        dumbbells(axes, pairs)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.set_title(score, pad=26 if is_narrow(figure) else 10)

@@ -1,0 +1,157 @@
+"""Patches and traces as the page's lists show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from patchlab_agent.metrics import Outcome, patch_uses
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.report import CaseOutcome, PatchUse
+from patchlab_agent.models.trace import Judged, Trace
+from patchlab_agent.report import format as fmt
+
+MAX_PATCHES = 500
+"""Patches on a page, those of most use in the run first: more would make it too large."""
+
+
+@dataclass(frozen=True)
+class PatchRow:
+    """A patch and what became of it in the requests on the page.
+
+    Attributes:
+        patch: as it is in the store now.
+        facts: what its fix says, field by field.
+        use: uses, saves and harms; None where it was never applied.
+        traces: ids of the traces on the page whose prompt it was in.
+    """
+
+    patch: Patch
+    facts: str
+    use: PatchUse | None
+    traces: tuple[str, ...]
+
+
+def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[PatchRow, ...]:
+    """All patches, the most used first."""
+    compared = [trace for trace in traces if trace.feedback and trace.baseline and trace.ceiling]
+    uses = {use.id: use for use in patch_uses([Outcome.of(t, t.index) for t in compared], {})}
+    applied: dict[str, list[str]] = {}
+    for trace in traces:
+        for patch_id in trace.applied:
+            applied.setdefault(patch_id, []).append(trace.id)
+    rows = [
+        PatchRow(
+            patch=patch,
+            facts=facts(patch.fix.model_dump(mode="json")),
+            use=uses.get(patch.id),
+            traces=tuple(applied.get(patch.id, ())),
+        )
+        for patch in patches
+    ]
+    return tuple(sorted(rows, key=lambda r: (-len(r.traces), r.patch.trigger, r.patch.id)))
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a quote, as the baseline gave it and with patches."""
+
+    name: str
+    baseline: str
+    patched: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether patches changed it."""
+        return self.baseline != self.patched
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """A trace.
+
+    Attributes:
+        trace: as it is stored.
+        number: of the request in its run, from 1.
+        outcome: what it can be filtered by: `right` or `failed`, and `saved` or `harmed` where
+            patches made the difference.
+        fields: of both quotes.
+    """
+
+    trace: Trace
+    number: int
+    outcome: str
+    fields: tuple[Field, ...]
+
+
+def trace_rows(traces: Sequence[Trace], last: int) -> tuple[TraceRow, ...]:
+    """Traces with both quotes side by side.
+
+    Args:
+        traces: of one run, the newest first.
+        last: the number of the newest one in its run.
+    """
+    return tuple(
+        TraceRow(
+            trace=trace,
+            number=last - (traces[0].index - trace.index),
+            outcome=_outcome(trace),
+            fields=_fields(trace),
+        )
+        for trace in traces
+    )
+
+
+def _outcome(trace: Trace) -> str:
+    if trace.feedback is None:
+        return ""
+    baseline = None if trace.baseline is None else trace.baseline.feedback.label
+    return _outcomes(trace.baseline is not None, baseline, trace.feedback.label)
+
+
+def case_outcome(case: CaseOutcome) -> str:
+    """What a golden case can be filtered by, in the words of `TraceRow`."""
+    return _outcomes(True, case.baseline, case.patched)
+
+
+def _outcomes(is_compared: bool, baseline: str | None, patched: str | None) -> str:
+    told = "right" if patched is None else "failed"
+    if is_compared and (baseline is None) != (patched is None):
+        return f"{told} {'saved' if patched is None else 'harmed'}"
+    return told
+
+
+def _fields(trace: Trace) -> tuple[Field, ...]:
+    before = _quote(trace.baseline)
+    after = trace.quote or {}
+    names = dict.fromkeys((*after, *before))
+    return tuple(
+        Field(
+            name=name,
+            baseline=fmt.value(before.get(name)) if before else fmt.NOTHING,
+            patched=fmt.value(after.get(name)),
+        )
+        for name in names
+    )
+
+
+def _quote(judged: Judged | None) -> JsonObject:
+    return (judged.attempt.quote if judged else None) or {}
+
+
+def facts(fix: Mapping[str, object]) -> str:
+    """What a fix says beside its kind: `unit=lb, kg_per_unit=0.45359237`."""
+    return ", ".join(
+        f"{name}={fmt.value(value)}"  # type: ignore[arg-type]
+        for name, value in fix.items()
+        if name != "kind"
+    )
+
+
+_VERBS = {"none": "no lesson", "active_already": "active already", "regated": "gated again"}
+
+
+def event_words(event: PatchEvent) -> str:
+    """What happened, in a word or two."""
+    return _VERBS.get(event.kind, event.kind)

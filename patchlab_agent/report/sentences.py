@@ -1,0 +1,52 @@
+"""What a report says in sentences, wherever it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.report import format as fmt
+
+
+def headline(report: RunReport) -> Iterator[str]:
+    """Where the run began, how it ended, and what it came to."""
+    if report.continued_from:
+        known = fmt.several(report.continued_from, "active patch", "active patches")
+        was = "was" if report.continued_from == 1 else "were"
+        yield f"It continues with {known} that {was} learned before."
+    else:
+        yield "It starts with nothing learned."
+    if report.stopped:
+        yield f"It ended early: {report.stopped.reason} What was learned is kept."
+    if report.structure:
+        yield f"The model is held to the answer's form by: {report.structure}."
+    yield _verdict(report)
+
+
+def _verdict(report: RunReport) -> str:
+    recent = report.recent
+    if recent.difference.mean is None:
+        return "No request was run."
+    closed = ""
+    if recent.gap_closed is not None:
+        closed = f", {fmt.percent(recent.gap_closed)} of the way to perfect context"
+    return (
+        f"In the last {recent.cases} runs patches took success from "
+        f"{fmt.percent(recent.baseline.rate)} to {fmt.percent(recent.patched.rate)}{closed}."
+    )
+
+
+def notes(report: RunReport) -> Iterator[str]:
+    """What the table of costs leaves to say."""
+    yield f"{report.timing.seconds:.1f} s in all."
+    if tokens := report.prompt_tokens:
+        yield (
+            f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "
+            f"{tokens.patched:,.0f} with patches ({tokens.growth:+.0%})."
+        )
+    gate = report.gate_calls
+    if gate.full:
+        yield (
+            f"Gate: {gate.asked:,} calls of {gate.full:,} that asking every test and the whole "
+            f"suite\nfor each patch would take ({gate.asked / gate.full:.0%})."
+        )

@@ -1,0 +1,43 @@
+"""Reading back the reports of runs that a store keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.report import SCHEMA_VERSION, RunReport
+
+
+def read_report(path: Path) -> RunReport:
+    """The report in a file.
+
+    Raises:
+        StoreError: it is not there, cannot be read, is damaged, or is of another version.
+    """
+    try:
+        text = path.read_text("utf-8")
+        version = _version(text)
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} is a report of version {version}, this one reads version "
+                f"{SCHEMA_VERSION}; run again, or use the patchlab-agent that wrote it."
+            )
+        return RunReport.model_validate_json(text)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged; restore it, or name another run.") from error
+
+
+def _version(text: str) -> int:
+    """What a report says of its form.
+
+    Raises:
+        ValueError: it says nothing of it.
+    """
+    found = json.loads(text)
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise ValueError("no report")
+    return version

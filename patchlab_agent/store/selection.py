@@ -1,0 +1,56 @@
+"""What the metadata of traces tell: which are asked for, and what became of patches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from patchlab_agent.models.selection import Selection
+from patchlab_agent.models.tally import Tally
+
+UNJUDGED = ""
+OK_LABEL = "OK"
+
+
+def where(selection: Selection) -> Any:
+    """A selection in Chroma's terms, as far as it can tell; None for all traces."""
+    wanted: list[dict[str, Any]] = []
+    if selection.label is not None:
+        wanted.append({"label": selection.label})
+    if selection.failed:
+        wanted.append({"label": {"$nin": [UNJUDGED, OK_LABEL]}})
+    if selection.better:
+        wanted += [{"ok": True}, {"baseline_ok": False}]
+    if selection.run is not None:
+        wanted.append({"run": selection.run})
+    if selection.applied is not None:
+        wanted.append({"applied": {"$ne": ""}})
+    return {"$and": wanted} if len(wanted) > 1 else next(iter(wanted), None)
+
+
+def admits(selection: Selection, metadata: Mapping[str, Any]) -> bool:
+    """Whether a record that `where` finds is one of those; Chroma cannot search in lists."""
+    return selection.applied is None or selection.applied in applied_in(metadata)
+
+
+def applied_in(metadata: Mapping[str, Any]) -> list[str]:
+    """Ids of the patches that went into a trace's prompt."""
+    return str(metadata["applied"]).split(",") if metadata["applied"] else []
+
+
+def tallied(records: Iterable[Mapping[str, Any]]) -> dict[str, Tally]:
+    """Uses, saves and harms of each patch that some trace applied, by id.
+
+    Answers that were not compared, as those of `quote`, count as uses alone.
+    """
+    uses: Counter[str] = Counter()
+    saves: Counter[str] = Counter()
+    harms: Counter[str] = Counter()
+    for metadata in records:
+        applied = applied_in(metadata)
+        uses.update(applied)
+        baseline_ok = metadata.get("baseline_ok")
+        if baseline_ok is not None and baseline_ok != metadata["ok"]:
+            (harms if baseline_ok else saves).update(applied)
+    return {name: Tally(uses=uses[name], saves=saves[name], harms=harms[name]) for name in uses}

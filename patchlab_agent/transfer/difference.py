@@ -1,0 +1,58 @@
+"""What two collections of patches differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.transfer import Difference, PatchDiff, Side
+from patchlab_agent.store.patches import describe
+
+
+def compare(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> PatchDiff:
+    """What two collections of patches differ in, by what they teach and where that stands.
+
+    Histories, tests and gate reports are not compared. A patch that only one of them has is held
+    against one that only the other has, if both speak of the same subject.
+    """
+    ours, theirs = ({patch.id: patch for patch in patches} for patches in (of_a, of_b))
+    both = ours.keys() & theirs.keys()
+    differences = [
+        Difference(kind="status", a=_side(ours[i]), b=_side(theirs[i]))
+        for i in both
+        if ours[i].status is not theirs[i].status
+    ]
+    equal = len(both) - len(differences)
+    differences += _alone(
+        [patch for patch in ours.values() if patch.id not in both],
+        [patch for patch in theirs.values() if patch.id not in both],
+    )
+    return PatchDiff(a=a, b=b, equal=equal, differences=tuple(sorted(differences, key=_by_trigger)))
+
+
+def _alone(ours: list[Patch], theirs: list[Patch]) -> Iterator[Difference]:
+    """Patches of one side only, in pairs where both sides have one of a slot."""
+    rivals: dict[tuple[str, ...], list[Patch]] = {}
+    for patch in sorted(theirs, key=_active_first):
+        rivals.setdefault(patch.fix.slot, []).append(patch)
+    for patch in sorted(ours, key=_active_first):
+        others = rivals.get(patch.fix.slot)
+        if others:
+            yield Difference(kind="fix", a=_side(patch), b=_side(others.pop(0)))
+        else:
+            yield Difference(kind="only_in_a", a=_side(patch))
+    for patch in (patch for others in rivals.values() for patch in others):
+        yield Difference(kind="only_in_b", b=_side(patch))
+
+
+def _active_first(patch: Patch) -> tuple[bool, str]:
+    return patch.status is not Status.ACTIVE, patch.id
+
+
+def _side(patch: Patch) -> Side:
+    return Side(id=patch.id, status=patch.status, trigger=patch.trigger, teaches=describe(patch))
+
+
+def _by_trigger(difference: Difference) -> tuple[str, str]:
+    side = difference.a or difference.b
+    return (side.trigger, side.id) if side else ("", "")

@@ -1,0 +1,94 @@
+"""Patches from elsewhere, taken into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from patchlab_agent.curation import Curator, why
+from patchlab_agent.gate import Admission
+from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.models.transfer import Imported, ImportReport
+from patchlab_agent.store.patches import PatchStore, describe
+
+
+class Importer:
+    """Brings patches into a store: those that were active elsewhere pass the gate first.
+
+    Args:
+        store: that they come into.
+        gate: tells whether a refusal still stands.
+        curator: puts patches before the gate, and stores them.
+        source: what their histories call the export.
+    """
+
+    def __init__(self, store: PatchStore, gate: Admission, curator: Curator, source: str) -> None:
+        self._store = store
+        self._gate = gate
+        self._curator = curator
+        self._source = source
+        self._done: dict[str, Imported] = {}
+
+    @property
+    def report(self) -> ImportReport:
+        """What became of the patches so far."""
+        return ImportReport(source=self._source, patches=tuple(self._done.values()))
+
+    def run(self, patches: Iterable[Patch], on_patch: Callable[[], None]) -> None:
+        """Take patches in, in the order in which they became what they are.
+
+        Args:
+            patches: new ones, and such as are known and left alone.
+            on_patch: is called after each.
+
+        Raises:
+            BackendError: the model failed; what was taken in before stays, so that the same
+                import goes on from there.
+        """
+        for patch in patches:
+            self._done[patch.id] = self._take(patch)
+            on_patch()
+        while any(self._again(imported) for imported in self.report.patches):
+            pass
+
+    def _take(self, patch: Patch) -> Imported:
+        if (known := self._store.get(patch.id)) is not None:
+            return _imported(patch, "known", f"{known.status} here")
+        if patch.status is not Status.ACTIVE:
+            self._curator.adopt(patch, f"imported from {self._source}")
+            return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")
+        return self._gated(patch, f"imported from {self._source}")
+
+    def _gated(self, patch: Patch, cause: str) -> Imported:
+        event, *others = self._curator.decide(patch, cause)
+        outcome = "activated" if event.kind == "activated" else "quarantined"
+        return _imported(patch, outcome, event.text, others)
+
+    def _again(self, refused: Imported) -> bool:
+        """Gate a patch again if what refused it has changed: others came that it was born among.
+
+        Returns:
+            Whether it is active now, which may change things for others.
+        """
+        patch = self._store.get(refused.patch_id)
+        if refused.outcome != "quarantined" or patch is None or patch.gate is None:
+            return False
+        if patch.gate.conditions == self._gate.conditions(patch):
+            return False
+        found = self._gated(patch, f"imported from {self._source}, gated again beside the others")
+        self._done[patch.id] = found.model_copy(update={"was": refused.was})
+        return found.outcome == "activated"
+
+
+def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent] = ()) -> Imported:
+    """What became of a patch, and of those whose place it took."""
+    return Imported.model_validate(
+        {
+            "patch_id": patch.id,
+            "trigger": patch.trigger,
+            "teaches": describe(patch),
+            "was": patch.status,
+            "outcome": outcome,
+            "text": text,
+            "superseded": tuple(event.patch_id for event in others),
+        }
+    )

@@ -1,0 +1,134 @@
+"""Patches as lines of JSON that a person can review.
+
+The first line says format and skill. Each further line is a patch, in the order in which they
+became what they are: an import gates each one beside those that were there before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from patchlab_agent.errors import InputError
+from patchlab_agent.models.patch import Patch, Role
+from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
+from patchlab_agent.skill import load_skill
+from patchlab_agent.text import as_trigger
+
+
+def export_lines(
+    skill: str, patches: Iterable[Patch], *, ascii_only: bool = False
+) -> Iterator[str]:
+    """The lines of an export, without line ends.
+
+    Args:
+        skill: that the patches are of.
+        patches: in any order.
+        ascii_only: escape all other characters, for a stream that may lack them.
+    """
+    yield ExportHeader(skill=skill).model_dump_json()
+    for patch in sorted(patches, key=lambda patch: patch.since):
+        data = {"id": patch.id, **patch.model_dump(mode="json")}
+        yield json.dumps(data, ensure_ascii=ascii_only)
+
+
+def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
+    """Check every line of an export.
+
+    Args:
+        name: what messages call it.
+        lines: of the file.
+
+    Returns:
+        The skill, and the patches in the file's order.
+
+    Raises:
+        InputError: a line cannot be used; names it.
+        SkillError: the export's skill is not installed.
+    """
+    numbered = [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
+    if not numbered:
+        raise InputError(f"{name} is empty; give a file that `patches export` wrote.")
+    header = _header(f"{name}, line {numbered[0][0]}", numbered[0][1])
+    parse_fix = load_skill(header.skill).task.parse_fix
+    patches: dict[str, Patch] = {}
+    for number, line in numbered[1:]:
+        where = f"{name}, line {number}"
+        patch = _patch(where, line, header.skill, parse_fix)
+        if patch.id in patches:
+            raise InputError(f"{where}: patch {patch.id} stands there twice; take one out.")
+        patches[patch.id] = patch
+    return header.skill, list(patches.values())
+
+
+def _header(where: str, line: str) -> ExportHeader:
+    data = _json(where, line)
+    found = data.get("format")
+    if "skill" not in data or found is None:
+        raise InputError(f"{where}: no export begins so; give a file that `patches export` wrote.")
+    if found != EXPORT_FORMAT:
+        raise InputError(
+            f"{where}: the export has format {found!r}, this version reads format "
+            f"{EXPORT_FORMAT}; use the version of patchlab-agent that wrote it."
+        )
+    try:
+        return ExportHeader.model_validate(data)
+    except ValidationError as error:
+        raise _unusable(where, error) from error
+
+
+def _patch(where: str, line: str, skill: str, parse_fix: Callable[[Any], Any]) -> Patch:
+    data = _json(where, line)
+    given = data.pop("id", None)
+    try:
+        fix = parse_fix(data.get("fix") or {})
+    except ValueError as error:
+        raise _unusable(f"{where}: fix", error) from error
+    try:
+        patch = Patch.model_validate({**data, "fix": fix})
+    except ValidationError as error:
+        raise _unusable(where, error) from error
+    if problem := _problem(patch, given, skill):
+        raise InputError(f"{where}: {problem}.")
+    return patch
+
+
+def _problem(patch: Patch, given: object, skill: str) -> str:
+    """What is wrong with a patch that is well-formed; empty if nothing is."""
+    if patch.skill != skill:
+        return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; take it out"
+    if as_trigger(patch.trigger) != patch.trigger:
+        return f"{patch.trigger!r} is no trigger; give one to four words in lower case"
+    if not any(case.role is Role.FAILING for case in patch.tests):
+        return "the patch has no failing test, so the gate cannot tell what it mends; add one"
+    if given not in (None, patch.id):
+        return (
+            f"the patch was changed, so it is not {given!r} any more; "
+            "leave its id out to import it as a new one"
+        )
+    return ""
+
+
+def _json(where: str, line: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no JSON; correct the line or take it out.") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{where} is no JSON object; correct the line or take it out.")
+    return data
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _unusable(where: str, error: ValueError) -> InputError:
+    problem = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        problem = ": ".join([*map(str, first["loc"]), first["msg"]])
+    return InputError(f"{where}: {problem}; correct the line or take it out.")

@@ -28,6 +28,7 @@ from patchlab_agent.metrics import (
     prompt_tokens,
 )
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.model import without_login
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import (
     Cost,
@@ -190,6 +191,8 @@ class Runner:
         idle = SIMULATION if self.settings.backend in (LITELLM, REPLAY) else MODEL
         shown = self.settings.model_dump(mode="json", exclude={*PATHS, *idle})
         embedder = self.lab.store.info.embedder
+        if shown.get("api_base"):
+            shown["api_base"] = without_login(shown["api_base"])
         return {**shown, "runs": self.total, "embedder": embedder}
 
     def _patches(self, outcomes: Sequence[Outcome]) -> PatchSummary:

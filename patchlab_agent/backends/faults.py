@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.model import without_login
 
 _SHOWN_CHARS = 300
 _SECRET = re.compile(
@@ -62,7 +63,7 @@ def translated(
     status = _status(error)
     if status is None:
         return None
-    where = f"at {api_base}" if api_base else "of the provider"
+    where = f"at {without_login(api_base)}" if api_base else "of the provider"
     said = _said(error)
     answered = _was_answered(error)
     if answered is False or _kind(error) == "Timeout" or status == 408:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,13 +11,12 @@ from patchlab_agent.cli.console import dumped, out, print_json
 from patchlab_agent.cli.root import here
 from patchlab_agent.config import key, variable
 from patchlab_agent.errors import PatchLabError
+from patchlab_agent.models.model import without_login
 from patchlab_agent.models.setting import Setting, Source
 from patchlab_agent.settings import AgentSettings, RunSettings
 
 if TYPE_CHECKING:
     from patchlab_agent.models.health import Check
-
-_LOGIN = re.compile(r"//[^/@\s]*@")
 
 
 @options.takes(options.ANSWERING, options.REAL_MODEL)
@@ -97,7 +95,7 @@ def _effective(context: typer.Context) -> list[Setting]:
     found = []
     for name, value in values.items():
         _, source = chosen.get(name, (None, Source.DEFAULT))
-        shown = _LOGIN.sub("//***@", value) if isinstance(value, str) else value
+        shown = without_login(value) if isinstance(value, str) else value
         found.append(Setting(name=name, value=shown, source=source, where=_where(name, source)))
     return found
 

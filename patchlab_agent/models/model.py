@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from pydantic import Field
@@ -42,3 +43,11 @@ class Structure(StrEnum):
     """The server lets through only JSON."""
     TEXT = "text"
     """The prompt asks for JSON, and it is looked for in the text."""
+
+
+_LOGIN = re.compile(r"//[^/@\s]*@")
+
+
+def without_login(address: str) -> str:
+    """An address as it may be shown and kept: name and password in it are hidden."""
+    return _LOGIN.sub("//***@", address)

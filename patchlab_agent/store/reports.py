@@ -26,7 +26,7 @@ def read_report(path: Path) -> RunReport:
         return RunReport.model_validate_json(text)
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is damaged; restore it, or name another run.") from error
 
 

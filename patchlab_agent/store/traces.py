@@ -10,6 +10,7 @@ from typing import Any
 from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
+from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
@@ -255,4 +256,7 @@ def metadata_of(trace: Trace) -> dict[str, Any]:
 
 
 def _parse(metadata: Any) -> Trace:
-    return Trace.model_validate_json(str(metadata["trace"]))
+    try:
+        return Trace.model_validate_json(str(metadata["trace"]))
+    except (ValueError, KeyError) as error:
+        raise StoreError("A trace cannot be read; `patchlab-agent doctor` names it.") from error

@@ -10,9 +10,10 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
+from patchlab_agent.backends.faults import translated
 from patchlab_agent.backends.llm import LONGEST_WAIT
 from patchlab_agent.errors import BackendError, BackendUnavailable
-from patchlab_agent.models.model import Structure
+from patchlab_agent.models.model import Structure, without_login
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import (
     ANTHROPIC,
@@ -280,3 +281,15 @@ def test_a_long_message_is_shortened_to_one_line(
         backend(structure=SCHEMA).complete(prompt())
     assert len(str(error.value)) < 600
     assert "\n" not in str(error.value)
+
+
+def test_a_login_in_the_address_is_told_nobody() -> None:
+    address = "http://me:hush@127.0.0.1:9/v1"
+    assert without_login(address) == "http://***@127.0.0.1:9/v1"
+
+    class Busy(Exception):
+        status_code = 429
+
+    assert "openai/x at http://***@127.0.0.1:9/v1 still" in str(
+        translated(Busy(), "openai/x", address, 0)
+    )

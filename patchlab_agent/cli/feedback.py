@@ -98,6 +98,8 @@ def _feedback(
         if field or value or detail:
             raise UsageError("OK says that nothing is wrong; leave the other options out.")
         return Feedback()
+    if not all(text.isprintable() for text in (detail, value or "")):
+        raise InputError("--detail and --value must be plain text on one line; leave the rest out.")
     if field is None:
         if value is not None:
             raise UsageError("--value is what the quote has in a field; add --field.")
@@ -112,6 +114,7 @@ def _feedback(
 def _json_or_text(text: str) -> JsonValue:
     try:
         read: JsonValue = json.loads(text, parse_constant=_no_constant)
+        json.dumps(read, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return text
     return read

@@ -216,3 +216,9 @@ def test_markup_is_printed_as_it_is(cli: Cli) -> None:
     assert "([bold]x[/])" in result.out
     assert json.dumps(stored(cli)["feedback"]["detail"]) == '"[bold]x[/]"'
     assert Feedback.model_validate(stored(cli)["feedback"]).label == "item_unknown"
+
+
+@pytest.mark.parametrize("option", ["--detail", "--value"])
+def test_what_is_no_text_is_refused(store: Path, cli: Cli, option: str) -> None:
+    said = ("--label", "hazmat_undeclared", "--field", "declarations", option, "hazmat \udcff")
+    assert_refused(cli("feedback", "0", *said, "--store", store), 3, "plain text on one line")

@@ -53,7 +53,8 @@ class Role(StrEnum):
     NEGATIVE = "negative"
     """A request that the patch does not concern: its answer must not change at all."""
     REGRESSION = "regression"
-    """A labeled case of the regression suite: what was right must stay right."""
+    """A labeled case of the regression suite: what turns wrong counts against a patch, what turns
+    right counts for it."""
 
 
 class GateCase(Frozen):
@@ -132,6 +133,13 @@ class PairedResult(Frozen):
         description="draws that were wrong and give a field that the patch decides another "
         "wrong value",
     )
+
+    @property
+    def mended(self) -> int:
+        """Draws wrong without and right with the patch; 0 where those without were not asked."""
+        if self.passed_before is None:
+            return 0
+        return self.passed_after - self.passed_before + self.broken
 
 
 class Reason(Frozen):

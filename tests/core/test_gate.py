@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.agent import Agent
-from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.gate import DRAWS, Gate
+from patchlab_agent.gate import DRAWS, MAX_TRIGGER_SHARE, Gate
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import GateCase, Patch, Role, Status
-from patchlab_agent.models.trace import Retrieved
+from patchlab_agent.models.trace import Prompt, Retrieved
 from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs
 from tests.core.make import failing, make_hit, make_patch, negative, positive, regression
 from tests.core.words_skill import Reader, WordsTask, write_templates
 
 RED: JsonObject = {"zok": "red"}
+WHITE: JsonObject = {"salt": "white"}
 OTHERS = tuple(regression(f"salt {n}", {"salt": "white"}) for n in ("one", "two", "six", "ten"))
 Disturb = Callable[[str, str, JsonObject], None]
 
@@ -38,6 +39,18 @@ class Shelf:
         return make_hit(patch, occurs=occurs(patch.trigger, request))
 
 
+class Rounds(WrappedBackend):
+    """Notes how many prompts come at a time."""
+
+    def __init__(self, inner: Backend) -> None:
+        super().__init__(inner)
+        self.sizes: list[int] = []
+
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        self.sizes.append(len(prompts))
+        return complete_batch(self.inner, prompts)
+
+
 class NoExamples:
     """Examples would let a decision rest on more than the patch."""
 
@@ -52,11 +65,12 @@ def make_gate(
     *active: Patch,
     draws: int = DRAWS,
     top_k: int = 5,
+    max_trigger_share: float = MAX_TRIGGER_SHARE,
     **templates: str,
 ) -> Gate:
     task = WordsTask(write_templates(folder / "templates", **templates))
     agent = Agent(task, backend, Shelf(*active), NoExamples(), top_k=top_k)
-    return Gate(agent, suite, draws=draws)
+    return Gate(agent, suite, draws=draws, max_trigger_share=max_trigger_share)
 
 
 def zok(*others: GateCase, meaning: str = "red", expected: JsonObject | None = None) -> Patch:
@@ -187,11 +201,25 @@ def test_what_will_not_be_asked_is_not_asked_ahead_either(tmp_path: Path) -> Non
     gate = make_gate(tmp_path, CachedBackend(backend), OTHERS)
     gate.prepare([zok().model_copy(update={"trigger": "salt"})])
     assert asked(backend) == []
-    # Where answers vary the failure may not come again, so no more than that is looked at.
-    gate.prepare([zok(positive("one zok", RED))])
+    # Nor is what hangs on a failure that does not come again.
+    blim = make_patch("blim", tests=(failing("a zok", {}), positive("one blim", RED)))
+    gate.prepare([blim])
     assert asked(backend) == [("a zok", False)] * DRAWS
     gate.prepare([])
     assert len(backend.prompts) == DRAWS
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_patches_are_examined_ahead_in_rounds_that_each_are_one_batch(
+    tmp_path: Path, varies: bool
+) -> None:
+    backend = Rounds(Reader(varies=varies))
+    gate = make_gate(tmp_path, backend)
+    tests = {word: failing(f"a {word}", {word: "red"}) for word in ("zok", "blim", "tarn")}
+    gate.prepare([make_patch(word, tests=(tests[word],)) for word in tests])
+    each = 3 * (DRAWS if varies else 1)
+    # The failures without the patches, then with them.
+    assert backend.sizes == [each, each]
 
 
 def test_an_outage_while_asking_ahead_is_met_when_it_matters(tmp_path: Path) -> None:
@@ -263,6 +291,49 @@ def test_one_answer_that_turns_wrong_is_a_regression(tmp_path: Path, draws: str)
     assert report.decision is Status.QUARANTINED
     assert report.codes == ("regression",)
     assert report.flips == len(draws)
+
+
+@pytest.mark.parametrize(
+    ("mended", "codes"), [(0, ("regression",)), (1, ("regression",)), (2, ("fixes",))]
+)
+def test_one_slip_is_outweighed_by_twice_as_many_labeled_cases_mended(
+    tmp_path: Path, mended: int, codes: tuple[str, ...]
+) -> None:
+    slips = when("salt with zok", "0", salt=None)
+    broken = regression("salt with zok", {"salt": "white"})
+    suite = (*OTHERS, broken, *(regression(f"zok {n}", RED) for n in range(mended)))
+
+    def only_with_the_patch(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok"):
+            slips(request, draw, answer)
+
+    gate = make_gate(tmp_path, Reader(only_with_the_patch), suite, max_trigger_share=1.0)
+    report = gate.examine(zok())
+    assert (report.codes, report.flips) == (codes, 1)
+    if codes == ("fixes",):
+        assert report.reasons[0].text.endswith("2 labeled draws are mended for 1 that turn wrong")
+
+
+def test_what_only_its_own_tests_say_is_mended_outweighs_nothing(tmp_path: Path) -> None:
+    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok") == "red":
+            answer["salt"] = None
+
+    positives = [positive(f"one zok {n}", RED) for n in range(3)]
+    broken = positive("salt with zok", {"salt": "white"})
+    report = make_gate(tmp_path, Reader(forget_salt), OTHERS).examine(zok(*positives, broken))
+    assert report.codes == ("regression",)
+
+
+def test_labeled_cases_outweigh_what_turns_wrong_on_its_own_tests(tmp_path: Path) -> None:
+    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
+        if request == "salt with zok" and answer.get("zok") == "red":
+            answer["salt"] = None
+
+    patch = zok(*(positive(f"one zok {n}", RED) for n in "ab"), positive("salt with zok", WHITE))
+    suite = (*OTHERS, regression("a zok", RED), regression("the zok", RED))
+    gate = make_gate(tmp_path, Reader(forget_salt), suite, max_trigger_share=1.0)
+    assert gate.examine(patch).codes == ("fixes",)
 
 
 def test_what_was_wrong_before_may_stay_wrong(tmp_path: Path) -> None:

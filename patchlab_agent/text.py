@@ -7,9 +7,11 @@ of six letters or more may hold one typing error, as long as its first letter is
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Any, NoReturn
 
 from rapidfuzz.distance import OSA
 
@@ -93,3 +95,19 @@ def check_request(request: str) -> None:
         raise InputError(
             "The request holds control characters or invisible marks; give plain text."
         )
+
+
+def strict_json(text: str) -> Any:
+    """Read JSON that can be written again as UTF-8: no NaN, no infinity, no half of a character.
+
+    Raises:
+        ValueError: the text is no such JSON.
+        RecursionError: it is nested too deep.
+    """
+    data = json.loads(text, parse_constant=_no_constant)
+    json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    return data
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from patchlab_agent.cli.labels import known_field, known_label
 from patchlab_agent.cli.traces import TraceId
 from patchlab_agent.errors import InputError, UsageError
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.text import strict_json
 
 if TYPE_CHECKING:
     from patchlab_agent.models.patch import PatchEvent
@@ -113,15 +113,10 @@ def _feedback(
 
 def _json_or_text(text: str) -> JsonValue:
     try:
-        read: JsonValue = json.loads(text, parse_constant=_no_constant)
-        json.dumps(read, ensure_ascii=False, allow_nan=False).encode()
+        read: JsonValue = strict_json(text)
     except (ValueError, RecursionError):
         return text
     return read
-
-
-def _no_constant(name: str) -> JsonValue:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _told(trace: Trace, given: Feedback, events: tuple[PatchEvent, ...]) -> Iterator[str]:

@@ -26,6 +26,7 @@ class Importer:
         self._gate = gate
         self._curator = curator
         self._source = source
+        self._cause = f"imported from {source}"
         self._done: dict[str, Imported] = {}
 
     @property
@@ -54,9 +55,9 @@ class Importer:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
         if patch.status is not Status.ACTIVE:
-            self._curator.adopt(patch, f"imported from {self._source}")
+            self._curator.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")
-        return self._gated(patch, f"imported from {self._source}")
+        return self._gated(patch, self._cause)
 
     def _gated(self, patch: Patch, cause: str) -> Imported:
         event, *others = self._curator.decide(patch, cause)
@@ -66,17 +67,25 @@ class Importer:
     def _again(self, refused: Imported) -> bool:
         """Gate a patch again if what refused it has changed: others came that it was born among.
 
+        That goes for what an earlier import of the same export refused before it was cut off, too.
+
         Returns:
             Whether it is active now, which may change things for others.
         """
         patch = self._store.get(refused.patch_id)
-        if refused.outcome != "quarantined" or patch is None or patch.gate is None:
+        if patch is None or patch.gate is None or not self._refused_here(refused, patch):
             return False
         if patch.gate.conditions == self._gate.conditions(patch):
             return False
-        found = self._gated(patch, f"imported from {self._source}, gated again beside the others")
+        found = self._gated(patch, f"{self._cause}, gated again beside the others")
         self._done[patch.id] = found.model_copy(update={"was": refused.was})
         return found.outcome == "activated"
+
+    def _refused_here(self, imported: Imported, patch: Patch) -> bool:
+        """Whether the gate refused a patch in this import, or in an earlier one of this export."""
+        was_active = imported.was is Status.ACTIVE
+        is_refused = was_active and patch.status is Status.QUARANTINED
+        return is_refused and patch.history[-1].cause.startswith(self._cause)
 
 
 def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent] = ()) -> Imported:

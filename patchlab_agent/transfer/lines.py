@@ -16,7 +16,7 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.skill import load_skill
-from patchlab_agent.text import as_trigger
+from patchlab_agent.text import as_trigger, strict_json
 
 
 def export_lines(
@@ -114,16 +114,14 @@ def _problem(patch: Patch, given: object, skill: str) -> str:
 
 def _json(where: str, line: str) -> dict[str, Any]:
     try:
-        data = json.loads(line, parse_constant=_no_constant)
+        data = strict_json(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no JSON; correct the line or take it out.") from error
+        raise InputError(
+            f"{where} is no JSON in UTF-8; correct the line or take it out."
+        ) from error
     if not isinstance(data, dict):
         raise InputError(f"{where} is no JSON object; correct the line or take it out.")
     return data
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _unusable(where: str, error: ValueError) -> InputError:

@@ -38,9 +38,9 @@ def words_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("patchlab_agent.transfer.lines.load_skill", load)
 
 
-def take(lab: Lab, patches: list[Patch]) -> ImportReport:
-    """Import patches from a file called `f`."""
-    importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+def take(lab: Lab, patches: list[Patch], source: str = "f") -> ImportReport:
+    """Import patches from a file of that name."""
+    importer = Importer(lab.store.patches, lab.gate, lab.curator, source)
     importer.run(patches, lambda: None)
     return importer.report
 
@@ -187,6 +187,25 @@ def test_an_outage_leaves_what_came_before_it(tmp_path: Path) -> None:
         assert lab.store.patches.count() == 1
 
 
+def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: Path) -> None:
+    # What a zok is can only be told beside a blim, and that one comes after it.
+    first, other = zok(blim="green"), blim()
+    backend = Reader(outage_at=2)
+    with words_lab(tmp_path, backend) as lab:
+        importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+        with pytest.raises(BackendUnavailable):
+            importer.run([first, other], lambda: None)
+        assert outcomes(importer.report) == [("zok", "quarantined")]
+        backend.outage_at = None
+        # Another export knows nothing of it, the same one goes on.
+        assert outcomes(take(lab, [first], source="g")) == [("zok", "known")]
+        report = take(lab, [first, other])
+        assert outcomes(report) == [("zok", "activated"), ("blim", "activated")]
+        before = list(lab.store.patches.all())
+        assert outcomes(take(lab, [first, other])) == [("zok", "known"), ("blim", "known")]
+        assert list(lab.store.patches.all()) == before
+
+
 def lines_of(*patches: Patch) -> list[str]:
     return list(export_lines("words", patches))
 
@@ -246,6 +265,14 @@ def test_a_line_that_is_no_patch_is_refused_by_name(
         read_export("f", changed(change))
     assert str(refused.value).startswith("f, line 2: ")
     assert word in str(refused.value)
+
+
+def test_half_a_character_is_refused_by_its_line() -> None:
+    def halve(data: dict[str, Any]) -> None:
+        data["provenance"]["request"] = "\ud800"
+
+    with pytest.raises(InputError, match="f, line 2 is no JSON in UTF-8"):
+        read_export("f", changed(halve))
 
 
 def test_a_patch_stands_in_an_export_once() -> None:

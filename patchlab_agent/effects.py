@@ -18,7 +18,7 @@ from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Trace
 from patchlab_agent.skill import World
-from patchlab_agent.statistics import paired_difference
+from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
 from patchlab_agent.wiring import Lab
@@ -122,10 +122,13 @@ class LeaveOneOut:
         for arm, right in zip(left_out, is_right[len(whole) :], strict=True):
             found = pairs.setdefault((arm.without or "", arm.probe.source), [])
             found.append((right, with_all[id(arm.probe)]))
-        return [
-            _effect(patch, pairs.get((patch.id, "golden"), []), pairs.get((patch.id, "traces"), []))
+        effects = [
+            effect_of(
+                patch, pairs.get((patch.id, "golden"), []), pairs.get((patch.id, "traces"), [])
+            )
             for patch in self.patches
         ]
+        return with_p_values(effects)
 
     def _touched(self, probes: Iterable[Probe]) -> Iterator[_Arm]:
         """Probes that one of the patches is applied to."""
@@ -216,18 +219,33 @@ def _without_itself(context: Context, request: str) -> Context:
     return context.model_copy(update={"examples": tuple(others)})
 
 
-def _effect(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> PatchEffect:
-    together = [*golden, *traces]
-    paired = paired_difference([pair[0] for pair in together], [pair[1] for pair in together])
+def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> PatchEffect:
+    """What pairs of answers come to for a patch; `with_p_values` gives it its p-value."""
+    held_out, seen = _counted(golden), _counted(traces)
     return PatchEffect(
         id=patch.id,
         trigger=patch.trigger,
         teaches=describe(patch),
-        golden=_counted(golden),
-        traces=_counted(traces),
-        net=paired.gained - paired.lost,
-        p_value=paired.p_value if paired.gained + paired.lost else None,
+        golden=held_out,
+        traces=seen,
+        net=held_out.saves + seen.saves - held_out.spoils - seen.spoils,
+        p_value=None,
     )
+
+
+def with_p_values(effects: Sequence[PatchEffect]) -> list[PatchEffect]:
+    """The effects with their p-values, adjusted for how many patches were put to the test.
+
+    Traces are of the stream that taught the patches, so what these do there proves nothing.
+    """
+    tested = {effect.id: effect.golden for effect in effects if effect.golden.cases}
+    p_values = adjusted([mcnemar(golden.saves, golden.spoils) for golden in tested.values()])
+    found = {
+        patch_id: p_value
+        for (patch_id, golden), p_value in zip(tested.items(), p_values, strict=True)
+        if golden.saves + golden.spoils
+    }
+    return [effect.model_copy(update={"p_value": found.get(effect.id)}) for effect in effects]
 
 
 def _counted(pairs: Sequence[Pair]) -> Effect:

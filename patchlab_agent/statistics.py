@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import binomtest
+from scipy.stats import binomtest, false_discovery_control
 
 from patchlab_agent.models.report import PairedDifference, Proportion
 
@@ -46,8 +46,18 @@ def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDi
         high=_rounded(high),
         gained=gained,
         lost=lost,
-        p_value=_mcnemar(gained, lost),
+        p_value=mcnemar(gained, lost),
     )
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """P-values of many tests made at once, so that a share of false discoveries can be read off.
+
+    Of the tests whose adjusted value is at most 0.05, 5 % at most are expected to be chance
+    (Benjamini and Hochberg, Controlling the false discovery rate, Journal of the Royal
+    Statistical Society B 57, 1995).
+    """
+    return [float(value) for value in false_discovery_control(p_values)] if p_values else []
 
 
 def _newcombe(before: int, after: int, gained: int, lost: int, n: int) -> tuple[float, float]:
@@ -71,7 +81,13 @@ def _wilson(successes: int, n: int) -> tuple[float, float]:
     return float(limits.low), float(limits.high)
 
 
-def _mcnemar(gained: int, lost: int) -> float:
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided p-value of the exact McNemar test; 1.0 where no pair changed.
+
+    Args:
+        gained: pairs that were wrong before and right after.
+        lost: pairs the other way round.
+    """
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 

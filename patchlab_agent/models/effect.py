@@ -27,8 +27,9 @@ class PatchEffect(Frozen):
     traces: Effect
     net: int = Field(description="saves - spoils over golden cases and traces; higher is better")
     p_value: float | None = Field(
-        description="exact McNemar test over golden cases and traces together, two-sided; None "
-        "where no answer changed between right and wrong"
+        description="exact McNemar test over golden cases, two-sided, adjusted by Benjamini and "
+        "Hochberg's method for all patches that apply to some; None where no golden answer "
+        "changed between right and wrong"
     )
 
     @property

@@ -41,7 +41,8 @@ def _rows(effects: list[PatchEffect]) -> RenderableType:
     return noted(
         table,
         "golden, traces: cases that it is applied to; saves, spoils: answers right, or wrong, only "
-        "with it, golden + traces; net: saves - spoils; p: exact McNemar test.",
+        "with it, golden + traces; net: saves - spoils; p: exact McNemar test on golden cases, "
+        "adjusted for the number of patches (Benjamini and Hochberg).",
     )
 
 
@@ -54,6 +55,8 @@ def _notes(report: EffectReport, unused: int) -> Iterator[str]:
         yield f"{unused} of {len(report.patches)} patches apply to none of {cases}."
     if report.traces_unknown:
         yield f"{report.traces_unknown} traces are left out: no answer to them was right."
+    if report.traces:
+        yield "Traces are of the requests that taught the patches, so p leaves them out."
     yield _calls(report)
     yield "Two patches that do the same job each look useless here: the other one still does it."
 

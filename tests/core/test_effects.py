@@ -9,10 +9,12 @@ import pytest
 from patchlab_agent.effects import (
     LeaveOneOut,
     Order,
+    effect_of,
     golden_probes,
     says_the_same,
     taken_quote,
     trace_probes,
+    with_p_values,
 )
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.evaluation import stratified
@@ -59,6 +61,20 @@ def test_a_patch_saves_what_is_right_only_with_it(tmp_path: Path) -> None:
     assert found["blim"].golden == Effect(cases=1, saves=0, spoils=0)
     assert (found["zok"].net, found["zok"].p_value) == (1, 1.0)
     assert (found["blim"].net, found["blim"].p_value) == (0, None)
+
+
+def test_p_values_are_of_golden_cases_alone_and_adjusted_for_how_many_there_are() -> None:
+    def effect(name: str, saves: int, spoils: int, traced: int) -> PatchEffect:
+        golden = [(False, True)] * saves + [(True, False)] * spoils + [(True, True)]
+        return effect_of(make_patch(name), golden, [(False, True)] * traced)
+
+    unused = effect_of(make_patch("quil"), [], [(False, True)] * 9)
+    effects = [effect("zok", 8, 0, 0), effect("blim", 5, 0, 90), effect("tarn", 0, 0, 9), unused]
+    assert [effect.net for effect in effects] == [8, 95, 9, 9]
+    # Each alone: 2 / 2**8 and 2 / 2**5. Two of three that were tested are as good or better.
+    raw = [2 / 2**8, 2 / 2**5]
+    found = [effect.p_value for effect in with_p_values(effects)]
+    assert found == [pytest.approx(raw[0] * 3), pytest.approx(raw[1] * 3 / 2), None, None]
 
 
 def test_patches_that_need_each_other_each_save_the_case(tmp_path: Path) -> None:

@@ -111,7 +111,19 @@ def _checked(path: Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             raise UsageError(f"{path}: [tool.{TABLE}] has {key(name)!r} twice; leave one out.")
         seen.add(name)
         _check_value(path, written, name, value)
-        yield name, str(path.parent / value) if name in PATHS else value
+        yield name, _path(path.parent, value) if name in PATHS else value
+
+
+def _path(folder: Path, value: str) -> str:
+    """A path of the table; `~` is somebody's home folder, as in a shell.
+
+    Raises:
+        UsageError: whose home that is cannot be told.
+    """
+    try:
+        return str(folder / Path(value).expanduser())
+    except RuntimeError as error:
+        raise UsageError(f"{value!r} names no home folder; write the path in full.") from error
 
 
 def _unknown(path: Path, written: str) -> str:
@@ -144,11 +156,18 @@ def _check_value(path: Path, written: str, name: str, value: object) -> None:
 
 
 def check_variables(environment: Mapping[str, str]) -> None:
-    """Find out whether every variable that is a setting can be one; empty ones say nothing.
+    """Find out whether every variable that is a setting can be one.
 
     Raises:
         UsageError: one cannot be used; names it.
     """
+    for problem in broken_variables(environment).values():
+        raise UsageError(problem)
+
+
+def broken_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are settings and cannot be used, by name; empty ones say nothing."""
+    found = {}
     for name in sorted(NAMES):
         value = environment.get(variable(name))
         if not value:
@@ -157,7 +176,8 @@ def check_variables(environment: Mapping[str, str]) -> None:
             RunSettings.model_validate({name: value})
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
-            raise UsageError(f"{variable(name)}={value!r} cannot be used: {why}.") from error
+            found[variable(name)] = f"{variable(name)}={value!r} cannot be used: {why}."
+    return found
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -22,7 +22,7 @@ from patchlab_agent.cli.doctor import config, doctor
 from patchlab_agent.cli.feedback import feedback
 from patchlab_agent.cli.quote import quote
 from patchlab_agent.cli.report import report
-from patchlab_agent.cli.root import Root, table_for, warnings
+from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
 from patchlab_agent.cli.run import run
 from patchlab_agent.cli.streams import CLOSED, OutputClosed, give_up, guarded
 from patchlab_agent.errors import OutputError, PatchLabError
@@ -41,7 +41,7 @@ app.command()(report)
 app.command()(feedback)
 app.command()(compare)
 app.command()(config)
-app.command()(doctor)
+app.command(cls=Unhindered)(doctor)
 app.add_typer(patches.app, name="patches")
 app.add_typer(traces.app, name="traces")
 

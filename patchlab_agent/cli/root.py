@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from patchlab_agent.config import (
     NAMES,
     Table,
+    broken_variables,
     check_variables,
     find_table,
     unknown_variables,
@@ -21,7 +22,7 @@ from patchlab_agent.config import (
 from patchlab_agent.errors import UsageError
 
 UNHINDERED = ("doctor",)
-"""Commands that start whatever the table holds, and say themselves what is wrong with it."""
+"""Commands that start whatever table and variables hold, and say themselves what is wrong."""
 
 EPILOG = (
     "Settings may also come from variables (PATCHLAB_STORE for --store) and from a table "
@@ -48,6 +49,18 @@ class Root(TyperGroup):
         return super().make_context(*arguments, **extra)
 
 
+class Unhindered(TyperCommand):
+    """A command that does not see the variables that cannot be used."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Take the options, as if those variables were not set."""
+        broken = {name: os.environ.pop(name) for name in broken_variables(os.environ)}
+        try:
+            return super().parse_args(context, arguments)
+        finally:
+            os.environ.update(broken)
+
+
 def here() -> Table:
     """The table that holds in the working directory.
 
@@ -67,12 +80,12 @@ def table_for(command: Any, called: str | None) -> dict[str, Any]:
     Raises:
         UsageError: there is something wrong with a variable or the table.
     """
-    check_variables(os.environ)
+    if called not in UNHINDERED:
+        check_variables(os.environ)
+        return defaults(command, here())
     try:
         return defaults(command, here())
     except UsageError:
-        if called not in UNHINDERED:
-            raise
         return {}
 
 

@@ -8,7 +8,14 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from patchlab_agent.config import NAMES, find_table, key, unknown_variables, variable
+from patchlab_agent.config import (
+    NAMES,
+    broken_variables,
+    find_table,
+    key,
+    unknown_variables,
+    variable,
+)
 from patchlab_agent.health.base import looked
 from patchlab_agent.models.health import Check, Verdict
 from patchlab_agent.prompts import Prompts
@@ -22,13 +29,18 @@ COMPROMISED = ("1.82.7", "1.82.8", "1.107.")
 
 def surroundings(folder: Path, environment: Mapping[str, str]) -> Iterator[Check]:
     """Which file and variables are in effect, and what in them is not understood."""
+    broken = broken_variables(environment)
+    for problem in broken.values():
+        yield Check(
+            name="settings", status=Verdict.FAILED, found=problem, remedy="Correct or unset it."
+        )
     for problem in unknown_variables(environment):
         yield Check(
             name="settings", status=Verdict.WARNING, found=problem, remedy="Rename or unset it."
         )
     table = find_table(folder)
     known = map(variable, NAMES)
-    names = sorted(name for name in known if environment.get(name))
+    names = sorted(name for name in known if environment.get(name) and name not in broken)
     file = f"{table.path} ({', '.join(sorted(map(key, table.values)))})" if table.path else ""
     yield Check(
         name="settings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import sys
@@ -325,6 +326,27 @@ def test_a_server_that_answers_gets_one_small_call(
     [call] = received
     assert len(call) < 2000
     assert list(own_folder.iterdir()) == []
+
+
+def test_variables_that_cannot_be_used_are_findings_and_the_rest_holds(
+    cli: Cli, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folder / "pyproject.toml").write_text('[tool.patchlab]\nstore = "mine"\n', "utf-8")
+    values = {"TOP_K": "999", "GOLDEN": "many", "SEED": "8"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"PATCHLAB_{name}", value)
+    result = cli("doctor", "--offline", "--json")
+    assert result.code == 1
+    found = [check for check in result.json["checks"] if check["name"] == "settings"]
+    failed = [check["found"] for check in found if check["status"] == "failed"]
+    assert [text.split(" cannot be used")[0] for text in failed] == [
+        "PATCHLAB_GOLDEN='many'",
+        "PATCHLAB_TOP_K='999'",
+    ]
+    in_effect = next(check["found"] for check in found if check["status"] == "ok")
+    assert in_effect.endswith("pyproject.toml (store); PATCHLAB_SEED")
+    # They are still set for whoever comes next.
+    assert {name: os.environ[f"PATCHLAB_{name}"] for name in values} == values
 
 
 def test_a_broken_table_is_a_finding(cli: Cli, own_folder: Path) -> None:

@@ -59,6 +59,15 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     }
 
 
+def test_a_home_folder_may_stand_in_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    write(tmp_path, '[tool.patchlab]\nstore = "~/lab"\n')
+    assert find_table(tmp_path).values == {"store": str(tmp_path / "home" / "lab")}
+    assert "names no home folder; write the path in full" in refusal(
+        tmp_path, '[tool.patchlab]\nstore = "~nobody-of-that-name/lab"\n'
+    )
+
+
 def test_the_nearest_file_counts_even_without_a_table(tmp_path: Path) -> None:
     write(tmp_path, "[tool.patchlab]\nseed = 1\n")
     write(tmp_path / "near", "[project]\nname = 'x'\n")

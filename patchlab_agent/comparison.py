@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,12 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.comparison import ComparisonReport, Failure, Harms, Lessons, Side
 from patchlab_agent.models.patch import Fix, Patch, Status, agrees
-from patchlab_agent.models.report import CaseOutcome, PairedDifference, RunReport
+from patchlab_agent.models.report import (
+    CaseOutcome,
+    PairedDifference,
+    PatchCounts,
+    RunReport,
+)
 from patchlab_agent.statistics import paired_difference, proportion
 
 
@@ -39,6 +45,17 @@ class Entrant:
     label: str
     report: RunReport
     patches: Mapping[str, Patch] | None = None
+
+    @property
+    def at_end(self) -> PatchCounts:
+        """The store's patches by status when the run ended."""
+        return self.report.curve[-1].patches
+
+    @property
+    def has_ended_so(self) -> bool:
+        """Whether the store's patches stand as the run left them, as far as numbers tell."""
+        now = Counter(str(patch.status) for patch in (self.patches or {}).values())
+        return PatchCounts(**now) == self.at_end
 
     @property
     def golden(self) -> dict[str, CaseOutcome]:
@@ -128,12 +145,20 @@ def _side(
             golden=sum(case.baseline is None and case.patched is not None for case in cases),
             stream=report.overall.difference.lost,
         ),
-        lessons=None if entrant.patches is None else lessons(cases, entrant.patches, rules),
+        lessons=_lessons(entrant, cases, rules),
         active=report.patches.active_in_store,
-        quarantined=report.patches.quarantined,
+        quarantined=entrant.at_end.quarantined,
         prompt_tokens=report.prompt_tokens.patched if report.prompt_tokens else None,
         calls=sum(cost.calls for cost in report.cost),
     )
+
+
+def _lessons(entrant: Entrant, cases: Sequence[CaseOutcome], rules: Rules) -> Lessons | None:
+    if entrant.patches is None:
+        return None
+    found = lessons(cases, entrant.patches, rules)
+    # What a patch says never changes, but its status does: later runs and people move it on.
+    return found if entrant.has_ended_so else found.model_copy(update={"refused_needed": None})
 
 
 def lessons(cases: Sequence[CaseOutcome], patches: Mapping[str, Patch], rules: Rules) -> Lessons:

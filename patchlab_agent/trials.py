@@ -12,6 +12,7 @@ from patchlab_agent.errors import BackendError, InputError, StoreError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.comparison import Failure
 from patchlab_agent.models.report import RunReport, Stop
+from patchlab_agent.models.trace import named_run
 from patchlab_agent.runner import Runner, stop_of
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.skill import load_skill
@@ -120,7 +121,7 @@ def rules_of(skills: Iterable[str]) -> Rules:
 
 
 def stored_run(name: str, store: Path) -> Entrant:
-    """A run by its name in a store, or by the path of its report as `run --json` prints it.
+    """A run by its name or number in a store, or by the path of a report of `run --json`.
 
     Raises:
         InputError: there is no such run or file, or it is no report.
@@ -131,11 +132,12 @@ def stored_run(name: str, store: Path) -> Entrant:
         return Entrant(name, _from_file(path))
     if path.suffix == ".json" or len(path.parts) != 1:
         raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
+    run = named_run(name)
     with open_store(store) as opened:
-        if name not in opened.runs():
+        if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"
             raise InputError(f"{store} has no run {name!r}; there are: {known}.")
-        return Entrant(name, opened.report(name), {p.id: p for p in opened.patches.all()})
+        return Entrant(run, opened.report(run), {p.id: p for p in opened.patches.all()})
 
 
 def _from_file(path: Path) -> RunReport:

@@ -37,7 +37,7 @@ def compare(
     runs_to_compare: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Names of runs in --store, or reports as `run --json` prints them.",
+            help="Runs in --store by name or number, or reports as `run --json` prints them.",
             metavar="[RUN]...",
             show_default=False,
         ),
@@ -67,7 +67,7 @@ def compare(
     others are not tried.
 
     Examples:
-        patchlab-agent compare run-0001 run-0002
+        patchlab-agent compare 1 2
 
         patchlab-agent compare --vary top-k=1,5,20 --runs 400 --golden 240
 
@@ -78,6 +78,8 @@ def compare(
     settings = options.settings(RunSettings, context)
     names = runs_to_compare or []
     _refuse_contradictions(names, vary or [], keep, settings.golden)
+    if names:
+        _refuse_settings(context)
     _check_picture(plot)
     _check_folder(keep)
     entrants, failures = (
@@ -109,6 +111,14 @@ def _refuse_contradictions(
         raise UsageError("--keep is for the stores of --vary; leave it out.")
     if vary and golden == 0:
         raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
+
+
+def _refuse_settings(context: typer.Context) -> None:
+    """Runs that are over are compared as they are: what a new one would heed has no say."""
+    for name in options.given(context):
+        if name in RunSettings.model_fields and name != "store":
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for the runs of --vary; leave it out to compare runs.")
 
 
 def _check_picture(path: Path | None) -> None:

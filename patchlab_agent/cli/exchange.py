@@ -141,7 +141,8 @@ def diff(
 
 
 def _patches_of(path: Path) -> list[Patch]:
-    if path.is_file():
+    # A pipe, as of a shell's <(…), is read like a file.
+    if path.exists() and not path.is_dir():
         from patchlab_agent.transfer.lines import read_export
 
         return read_export(*read_lines(str(path)))[1]

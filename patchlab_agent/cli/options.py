@@ -270,6 +270,11 @@ def chosen(context: typer.Context) -> dict[str, tuple[Any, Source]]:
     return {**which, **_recorded({**which, **given}), **given}
 
 
+def given(context: typer.Context) -> list[str]:
+    """The parameters that the command line itself gives."""
+    return [name for name in context.params if _source(context, name) is Source.COMMAND_LINE]
+
+
 _WHICH_RECORDING = ("backend", "skill", "replay")
 _SOURCES = {
     "COMMANDLINE": Source.COMMAND_LINE,

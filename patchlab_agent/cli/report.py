@@ -57,6 +57,8 @@ def report(
 
 def _named(store: Store, wanted: str | None) -> str:
     """The run that is asked for, or the last one."""
+    from patchlab_agent.models.trace import named_run
+
     runs = store.runs()
     if not runs:
         raise InputError(
@@ -64,8 +66,7 @@ def _named(store: Store, wanted: str | None) -> str:
         )
     if wanted is None:
         return runs[-1]
-    is_number = wanted.isascii() and wanted.isdecimal()
-    name = f"run-{wanted.lstrip('0'):0>4}" if is_number else wanted
+    name = named_run(wanted)
     if name not in runs:
         known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")

@@ -25,7 +25,10 @@ class Lessons(Frozen):
     )
     needless_prompts: int = Field(description="golden prompts with a patch that the case needs not")
     false_prompts: int = Field(description="golden prompts with a false patch")
-    refused_needed: int = Field(description="patches in quarantine that a golden case needs")
+    refused_needed: int | None = Field(
+        description="patches in quarantine that a golden case needs; None where the store's "
+        "patches were moved after the run"
+    )
 
 
 class Harms(Frozen):
@@ -54,7 +57,7 @@ class Side(Frozen):
     harms: Harms
     lessons: Lessons | None = Field(description="None where the patches are not at hand")
     active: int = Field(description="active patches in the store after the run")
-    quarantined: int = Field(description="patches that the gate kept out in this run")
+    quarantined: int = Field(description="patches in the store's quarantine after the run")
     prompt_tokens: float | None = Field(
         description="median prompt with patches; None where the backend counts none"
     )

@@ -223,3 +223,15 @@ class Trace(Frozen):
 def trace_name(index: int) -> str:
     """The id of the trace at a position in a store; ids sort as positions do."""
     return f"t-{index:07d}"
+
+
+def run_name(number: int) -> str:
+    """The name of a store's run, from 1."""
+    return f"run-{number:04d}"
+
+
+def named_run(wanted: str) -> str:
+    """The run that a person means: `3` → `run-0003`; a name stays as it is."""
+    is_number = wanted.isascii() and wanted.isdecimal()
+    # No int: a text of thousands of digits would not become one.
+    return f"run-{wanted.lstrip('0'):0>4}" if is_number else wanted

@@ -132,11 +132,11 @@ def _lessons(report: ComparisonReport) -> RenderableType:
         )
     return noted(
         table,
-        "active, kept out: patches in use, and those that the gate refused; wrongly: of these, "
-        "what a golden case needs; false: of the patches in golden prompts, what no case needs "
-        "and the model was not told; prompts: golden ones with such a patch; harms, own: golden "
-        "cases, and its own requests, right without patches and wrong with them; tokens: of the "
-        "median prompt.",
+        "active, kept out: patches in use, and in quarantine, after the run; wrongly: of the "
+        "latter, what a golden case needs; false: of the patches in golden prompts, what no case "
+        "needs and the model was not told; prompts: golden ones with such a patch; harms, own: "
+        "golden cases, and its own requests, right without patches and wrong with them; tokens: "
+        "of the median prompt.",
     )
 
 
@@ -144,7 +144,9 @@ def _lessons_shown(lessons: Lessons | None, cases: int) -> tuple[str, str, str]:
     if lessons is None:
         return (fmt.NOTHING,) * 3
     false = f"{lessons.false} of {lessons.shown}"
-    return fmt.count(lessons.refused_needed), false, fmt.percent(lessons.false_prompts / cases)
+    refused = lessons.refused_needed
+    wrongly = fmt.NOTHING if refused is None else fmt.count(refused)
+    return wrongly, false, fmt.percent(lessons.false_prompts / cases)
 
 
 def _settings(report: ComparisonReport) -> Iterator[str]:

@@ -15,7 +15,7 @@ from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
-from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.store.chroma import open_client, open_collection
 from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
 from patchlab_agent.store.patches import PatchStore
@@ -79,7 +79,7 @@ class Store:
         """Count a new run and name it: `run-0001` is the first."""
         self.info = self.info.model_copy(update={"runs": self.info.runs + 1})
         write_info(self.path, self.info)
-        return f"run-{self.info.runs:04d}"
+        return run_name(self.info.runs)
 
     def keep_prompt(self, system: str) -> str:
         """Keep a prompt's stable part once, and return the digest that traces name it by."""

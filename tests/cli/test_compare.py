@@ -52,6 +52,14 @@ def test_runs_of_a_store_are_compared_as_they_are(cli: Cli, two_runs: Path) -> N
     assert contents(two_runs) == before
 
 
+def test_runs_are_known_by_their_numbers_too(cli: Cli, two_runs: Path) -> None:
+    named = cli("compare", "run-0001", "run-0002", "--store", two_runs, "--json")
+    numbered = cli("compare", "1", "02", "--store", two_runs, "--json")
+    assert numbered.code == 0
+    assert numbered.out == named.out
+    assert_refused(cli("compare", "1", "9" * 5000, "--store", two_runs), 3, "has no run")
+
+
 def test_names_and_files_can_be_mixed(cli: Cli, two_runs: Path, own_folder: Path) -> None:
     shutil.copy(two_runs / "runs/run-0002.json", own_folder / "second.json")
     found = compared(cli("compare", "run-0001", "second.json", "--store", two_runs, "--json"))
@@ -144,6 +152,8 @@ def test_a_picture_is_drawn_beside_the_table(cli: Cli, two_runs: Path, name: str
         (("--vary", "top-k=1,5", "--golden", 0), "give --golden 1 or more"),
         (("--vary", "top-k=1,5", "--golden", 241), "The golden set has 240 cases"),
         (("run-0001", "run-0002", "--keep", "new"), "--keep is for the stores of --vary"),
+        (("run-0001", "run-0002", "--noise", 0.2), "--noise is for the runs of --vary"),
+        (("run-0001", "run-0002", "--top-k", 5), "--top-k is for the runs of --vary"),
         (("--vary", "top-k=1,5", "--keep", "."), "--keep . is not empty"),
         (("--vary", "top-k=1,5", "--keep", "file/below"), "--keep file/below"),
         (("--vary", "top-k=1,5", "--plot", "plot.pdf"), "must end in .svg or .png"),

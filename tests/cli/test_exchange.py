@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -227,6 +229,17 @@ def test_equal_ones_have_no_difference(store: Path, cli: Cli, exported: Path) ->
         result = cli("patches", "diff", *pair)
         assert (result.code, result.err) == (0, "")
         assert "0 differences" in result.text
+
+
+def test_a_pipe_is_read_like_a_file(store: Path, cli: Cli, exported: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=lambda: pipe.write_bytes(exported.read_bytes()), daemon=True)
+    writer.start()
+    result = cli("patches", "diff", store, pipe)
+    assert (result.code, result.err) == (0, "")
+    writer.join(timeout=10)
+    assert not writer.is_alive()
 
 
 def test_what_is_neither_store_nor_export_is_refused(store: Path, cli: Cli, tmp_path: Path) -> None:

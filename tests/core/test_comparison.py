@@ -18,7 +18,7 @@ from patchlab_agent.errors import (
 )
 from patchlab_agent.models.comparison import Harms, Lessons
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.report import CaseOutcome, RunReport
+from patchlab_agent.models.report import CaseOutcome, PatchCounts, RunReport
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.statistics import paired_difference, proportion
@@ -84,7 +84,7 @@ def test_the_other_figures_are_those_of_the_report() -> None:
     assert side.stream == ONE.overall.patched
     assert (side.run, side.backend, side.runs) == (ONE.run, ONE.backend, ONE.runs)
     assert side.active == ONE.patches.active_in_store
-    assert side.quarantined == ONE.patches.quarantined
+    assert side.quarantined == ONE.curve[-1].patches.quarantined > 0
     assert side.calls == sum(cost.calls for cost in ONE.cost) > 0
     assert ONE.prompt_tokens is not None
     assert side.prompt_tokens == ONE.prompt_tokens.patched
@@ -151,6 +151,25 @@ def test_a_needed_lesson_in_quarantine_is_wrongly_refused() -> None:
     )
     assert held(outcome("zok a"), outcome("zok b"), patches=refused).refused_needed == 1
     assert held(outcome("zok b"), patches=refused).refused_needed == 0
+
+
+def test_what_was_wrongly_refused_is_told_only_while_the_store_stands_as_the_run_left_it() -> None:
+    refused = RED.model_copy(update={"status": Status.QUARANTINED})
+    run = report(outcome("zok a", applied=(GREEN.id,)))
+    left = run.curve[-1].model_copy(update={"patches": PatchCounts(active=1, quarantined=1)})
+    run = run.model_copy(update={"curve": (*run.curve[:-1], left)})
+
+    def told(*patches: Patch) -> Lessons:
+        entrant = Entrant("run", run, {patch.id: patch for patch in patches})
+        [side] = compare([entrant], TAUGHT).sides
+        assert (side.quarantined, side.lessons is not None) == (1, True)
+        return side.lessons  # type: ignore[return-value]
+
+    assert told(GREEN, refused).refused_needed == 1
+    # A later run, or a person, let it in: nobody knows any more what was in quarantine then.
+    moved_on = told(GREEN, RED)
+    assert moved_on.refused_needed is None
+    assert moved_on.false == 1
 
 
 BASE = RunSettings(runs=9, noise=0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patchlab_agent.agent import EMPTY, Agent, Ask, Question, or_raise
+from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Trace
@@ -23,6 +24,19 @@ class Evaluator:
     def __init__(self, agent: Agent, world: World) -> None:
         self._agent = agent
         self._world = world
+
+    def expect(self, cases: Sequence[Case], asks: Sequence[Ask]) -> None:
+        """Tell the backend of the answers that comparing these cases will take in any case.
+
+        Those are baseline and ceiling, which do not hang on what is learned until then.
+        """
+        backend = self._agent.backend
+        if isinstance(backend, BatchBackend):
+            backend.expect(
+                self._agent.render(ask.request, context, ask.draw)
+                for case, ask in zip(cases, asks, strict=True)
+                for context in (EMPTY, self._perfect(case))
+            )
 
     def compare(self, case: Case, *, draw: str, trace_id: str, run: str, index: int) -> Trace:
         """Answer a case three ways and judge each answer.
@@ -45,7 +59,7 @@ class Evaluator:
         for case in cases:
             check_request(case.request)
         learned = [self._agent.context(case.request) for case in cases]
-        perfect = [Context(given=tuple(self._world.untaught(case))) for case in cases]
+        perfect = [self._perfect(case) for case in cases]
         contexts = {"patched": learned, "baseline": [EMPTY] * len(cases), "ceiling": perfect}
         attempts = self._agent.attempts(
             [
@@ -60,6 +74,9 @@ class Evaluator:
             self._compared(case, ask, run, context, attempts_of)
             for case, ask, context, attempts_of in zip(cases, asks, learned, ways, strict=True)
         ]
+
+    def _perfect(self, case: Case) -> Context:
+        return Context(given=tuple(self._world.untaught(case)))
 
     def _compared(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice, pairwise
+from typing import TypeVar
 
 from patchlab_agent.agent import Ask, or_raise
 from patchlab_agent.errors import BackendError
@@ -12,6 +13,20 @@ from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.store.traces import TraceStore
+
+Item = TypeVar("Item")
+
+
+def windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Items by so many; the last window may be smaller."""
+    rest = iter(items)
+    while window := list(islice(rest, size)):
+        yield window
+
+
+def with_next(parts: Iterable[list[Item]]) -> Iterator[tuple[list[Item], list[Item]]]:
+    """Each part with the one after it, the last with an empty one."""
+    return pairwise(chain(parts, [[]]))
 
 
 class Loop:
@@ -52,9 +67,10 @@ class Loop:
         ends the loop, not the program: what was learned before it is kept, and `stopped` says why.
         """
         start = self._traces.count()
-        numbered = enumerate(cases)
         try:
-            while window := list(islice(numbered, self._window)):
+            for window, following in with_next(windows(enumerate(cases), self._window)):
+                later = [case for _, case in following]
+                self._evaluator.expect(later, self._asks(following, name, start))
                 yield from self._run_window(window, name, start)
         except BackendError as error:
             self.stopped = error
@@ -62,7 +78,16 @@ class Loop:
             self._traces.flush()
 
     def _run_window(self, window: list[tuple[int, Case]], name: str, start: int) -> Iterator[Trace]:
-        asks = [
+        asks = self._asks(window, name, start)
+        compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
+        if len(window) > 1:
+            self._learner.prepare([trace for trace in compared if isinstance(trace, Trace)])
+        for trace in compared:
+            yield self._learn(or_raise(trace))
+
+    @staticmethod
+    def _asks(window: list[tuple[int, Case]], name: str, start: int) -> list[Ask]:
+        return [
             Ask(
                 case.request,
                 draw=f"{name}:{number}",
@@ -71,11 +96,6 @@ class Loop:
             )
             for number, case in window
         ]
-        compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
-        if len(window) > 1:
-            self._learner.prepare([trace for trace in compared if isinstance(trace, Trace)])
-        for trace in compared:
-            yield self._learn(or_raise(trace))
 
     def _learn(self, trace: Trace) -> Trace:
         try:

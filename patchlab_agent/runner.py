@@ -13,7 +13,7 @@ from typing import Any
 from patchlab_agent.agent import Ask, or_raise
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.evaluation import stratified
-from patchlab_agent.loop import Loop
+from patchlab_agent.loop import Loop, windows, with_next
 from patchlab_agent.metrics import (
     MOST_USEFUL,
     RECENT,
@@ -163,24 +163,26 @@ class Runner:
     def _golden(self, name: str) -> Iterator[GoldenOutcome]:
         """Compare on held-out cases; a failure of the model's side leaves none of them."""
         world = self.lab.skill.world
+        evaluator = self.lab.evaluator
         numbered = enumerate(stratified(world.golden(), self.settings.golden), start=1)
-        while window := list(islice(numbered, self.settings.concurrency)):
-            cases = [case for _, case in window]
-            asks = [
-                Ask(case.request, draw="golden", trace_id="golden", index=number)
-                for number, case in window
-            ]
-            compared = self.lab.evaluator.compare_all(cases, asks, run=name)
-            for (number, case), found in zip(window, compared, strict=True):
+        asked = (
+            (case, Ask(case.request, draw="golden", trace_id="golden", index=number))
+            for number, case in numbered
+        )
+        for window, following in with_next(windows(asked, self.settings.concurrency)):
+            evaluator.expect([case for case, _ in following], [ask for _, ask in following])
+            cases, asks = [case for case, _ in window], [ask for _, ask in window]
+            compared = evaluator.compare_all(cases, asks, run=name)
+            for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
                 yield GoldenOutcome(
-                    outcome=Outcome.of(trace, number),
+                    outcome=Outcome.of(trace, ask.index),
                     needs_lesson=bool(world.untaught(case)),
                     baseline=world.confusion(case, baseline),
                     patched=world.confusion(case, trace.quote),
                 )
-                self.on_golden(number)
+                self.on_golden(ask.index)
 
     def _structure(self) -> str | None:
         structure = self.lab.meter.structure

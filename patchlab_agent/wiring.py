@@ -206,7 +206,10 @@ def lab_of(
     skill = load_skill(settings.skill)
     is_simulated = model is None and settings.backend in skill.backends
     model = model or backend_of(skill, settings)
-    meter = MeteredBackend(CachedBackend(model, capacity=CACHED_ANSWERS))
+    # Where spending is limited, nothing is asked for before it is needed.
+    ahead = not is_simulated and not budget_of(settings).is_limited
+    cached = CachedBackend(model, CACHED_ANSWERS, width=settings.concurrency if ahead else 1)
+    meter = MeteredBackend(cached)
     store = Store(
         settings.store,
         skill.name,
@@ -387,6 +390,11 @@ def _refuse_without_model(settings: AgentSettings) -> None:
             raise UsageError(f"--{option} is for a real model; add --backend {LITELLM} --model ….")
 
 
+def budget_of(settings: AgentSettings) -> Budget:
+    """What a run may spend."""
+    return Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
+
+
 def _real(settings: AgentSettings, retries: int) -> Backend:
     if settings.model is None:
         raise UsageError(
@@ -405,7 +413,7 @@ def _real(settings: AgentSettings, retries: int) -> Backend:
         retries=retries,
         concurrency=settings.concurrency,
     )
-    budget = Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
+    budget = budget_of(settings)
     spending = BudgetedBackend(model, budget, settings.concurrency) if budget.is_limited else model
     if settings.record is None:
         return spending

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "curation": {"errors", "gate", "models", "store"},
     "learner": {"curation", "errors", "gate", "models", "skill", "store"},
     "transfer": {"curation", "errors", "gate", "models", "skill", "store", "text"},
-    "evaluation": {"agent", "errors", "models", "skill", "text"},
+    "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
     "loop": {"agent", "errors", "evaluation", "learner", "models", "store"},
     "metrics": {"models", "skill", "statistics"},
     "wiring": {

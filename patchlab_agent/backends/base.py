@@ -78,6 +78,12 @@ class BatchBackend(ABC):
     def close(self) -> None:
         """Let go of connections; no call comes after."""
 
+    def expect(self, prompts: Iterable[Prompt]) -> None:  # noqa: B027 - most have no use for it
+        """Hear what will be asked next, whatever comes of the batches before it.
+
+        What was expected before and not asked is expected no more.
+        """
+
     def complete(self, prompt: Prompt) -> Completion:
         """Answer one prompt.
 
@@ -114,6 +120,11 @@ class WrappedBackend(BatchBackend):
     def structure(self) -> Structure | None:
         """The inner backend's."""
         return self.inner.structure if isinstance(self.inner, BatchBackend) else None
+
+    def expect(self, prompts: Iterable[Prompt]) -> None:
+        """Tell the inner backend."""
+        if isinstance(self.inner, BatchBackend):
+            self.inner.expect(prompts)
 
     def close(self) -> None:
         """Close the inner backend."""

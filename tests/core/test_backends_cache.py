@@ -119,3 +119,55 @@ def test_what_names_a_prompt_to_people_makes_no_other_prompt() -> None:
     backend = CachedBackend(ScriptedBackend(["one"]))
     one, other = (prompt("a").model_copy(update={"request": name}) for name in "xy")
     assert backend.complete(one).text == backend.complete(other).text == "one"
+
+
+def expecting(inner: Echo, expected: str, width: int = 4) -> CachedBackend:
+    backend = CachedBackend(inner, width=width)
+    backend.expect(map(prompt, expected))
+    return backend
+
+
+def test_places_that_a_batch_leaves_empty_are_filled_with_what_is_expected() -> None:
+    echo = Echo()
+    backend = expecting(echo, "cdef")
+    assert said(backend.complete_batch([prompt("a"), prompt("b")])) == ["a", "b"]
+    assert echo.batches == [["a", "b", "c", "d"]]
+    # Nobody has paid for it yet: it counts as a call once, as if it were asked for now.
+    first, second = backend.complete(prompt("c")), backend.complete(prompt("c"))
+    assert (first.text, first.usage.cached, second.usage.cached) == ("c", False, True)
+    assert said(backend.complete_batch([prompt(text) for text in "dge"])) == ["d", "g", "e"]
+    assert echo.batches[1:] == [["g", "e", "f"]]
+
+
+@pytest.mark.parametrize("batch", ["", "abcd"])
+def test_where_no_place_is_empty_nothing_is_taken_along(batch: str) -> None:
+    echo = Echo()
+    expecting(echo, "xyz").complete_batch([prompt(text) for text in batch])
+    assert echo.batches == ([list(batch)] if batch else [])
+
+
+def test_what_is_known_or_asked_for_is_not_taken_along() -> None:
+    echo = Echo()
+    backend = expecting(echo, "", width=2)
+    backend.complete(prompt("a"))
+    backend.expect(map(prompt, "abcde"))
+    backend.complete(prompt("b"))
+    assert echo.batches == [["a"], ["b", "c"]]
+    backend.expect(map(prompt, "ce"))
+    backend.complete(prompt("d"))
+    assert echo.batches[2:] == [["d", "e"]]
+
+
+def test_an_error_of_what_was_taken_along_is_met_by_who_asks_for_it() -> None:
+    refused = BackendError("refused")
+    echo = Echo(b=refused)
+    backend = expecting(echo, "b", width=2)
+    assert backend.complete(prompt("a")).text == "a"
+    assert said(backend.complete_batch([prompt("b")])) == [refused]
+    assert echo.batches == [["a", "b"], ["b"]]
+
+
+def test_one_call_at_a_time_asks_nothing_early() -> None:
+    echo = Echo()
+    assert expecting(echo, "b", width=1).complete(prompt("a")).text == "a"
+    assert echo.batches == [["a"]]

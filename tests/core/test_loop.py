@@ -169,7 +169,23 @@ def test_windows_change_neither_order_nor_names_nor_draws(tmp_path: Path, window
     assert draws == {f"run-0007:{n}": case.request for n, case in enumerate(STREAM)}
 
 
-def test_a_window_asks_no_more_than_it_needs_ahead(tmp_path: Path) -> None:
+@pytest.mark.parametrize("varies", [False, True])
+def test_filling_up_batches_changes_no_answer_and_no_count(tmp_path: Path, varies: bool) -> None:
+    def run(name: str, width: int) -> tuple[list[Trace], list[str], object]:
+        backend = Reader(varies=varies)
+        with words_lab(tmp_path / name, backend, width=width) as lab:
+            traces = list(loop_of(lab, window=2).run(STREAM, "run-0001"))
+            booked = {purpose: spent.calls for purpose, spent in lab.meter.spent.items()}
+        return traces, [f"{p.draw} {p.messages[-1].content}" for p in backend.prompts], booked
+
+    plain, filled = run("plain", 1), run("filled", 3)
+    assert (filled[0], filled[2]) == (plain[0], plain[2])
+    assert sorted(filled[1]) == sorted(plain[1])
+    # Some of the second window stands among the first one's now.
+    assert filled[1] != plain[1]
+
+
+def test_a_window_looks_one_window_ahead_and_no_further(tmp_path: Path) -> None:
     taken: list[str] = []
 
     def stream() -> Iterator[Case]:
@@ -180,7 +196,7 @@ def test_a_window_asks_no_more_than_it_needs_ahead(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         run = loop_of(lab, window=2).run(stream(), "run-0001")
         next(run)
-        assert taken == [case.request for case in STREAM[:2]]
+        assert taken == [case.request for case in STREAM[:4]]
         list(run)
     assert taken == [case.request for case in STREAM]
 

@@ -32,6 +32,7 @@ from patchlab_agent.wiring import (
     store_contents,
 )
 from tests.core.make import listing
+from tests.core.test_backends_base import Echo, prompt
 from tests.core.words_skill import CLOCK, Reader, words_skill, write_templates
 
 RED = Feedback(label="word_unknown", field="zok", detail="red")
@@ -304,3 +305,17 @@ def test_checking_settings_reads_the_users_requests(own_folder: Path) -> None:
     cases = check_settings(RunSettings(requests=Path("mine.jsonl")))
     assert cases is not None
     assert [case.request for case in cases] == ["2.5 kg of tea in a box to Kenya, by camel"]
+
+
+@pytest.mark.parametrize(("limits", "asked"), [({}, "abcd"), ({"max_calls": 99}, "a")])
+def test_where_spending_is_limited_nothing_is_asked_before_it_is_needed(
+    tmp_path: Path, limits: dict[str, int], asked: str
+) -> None:
+    echo = Echo()
+    settings = RunSettings(
+        backend="litellm", model="openai/x", concurrency=4, store=tmp_path / "s", **limits
+    )
+    with wiring.lab_of(settings, model=echo) as lab:
+        lab.meter.expect(map(prompt, "bcd"))
+        lab.meter.complete(prompt("a"))
+    assert echo.batches == [list(asked)]

@@ -233,12 +233,17 @@ def words_skill(prompts: Path) -> Skill:
 
 
 def words_lab(
-    folder: Path, backend: Backend | None = None, *, top_k: int = 5, examples: int = 0
+    folder: Path,
+    backend: Backend | None = None,
+    *,
+    top_k: int = 5,
+    examples: int = 0,
+    width: int = 1,
 ) -> Lab:
     """A lab of this skill in a folder, put together as `open_lab` does it."""
     skill = words_skill(folder / "prompts")
     store = words_store(folder / "store")
-    meter = MeteredBackend(CachedBackend(backend or Reader()))
+    meter = MeteredBackend(CachedBackend(backend or Reader(), width=width))
     agent = Agent(
         skill.task,
         meter,

@@ -10,6 +10,9 @@ from patchlab_agent.backends.base import Answered, Backend, complete_batch
 from patchlab_agent.errors import BackendError, InvalidAnswer
 from patchlab_agent.models.trace import Message, Prompt, Usage
 
+MAX_REPAIRS = 2
+"""Turns that a real model gets to mend an answer that cannot be used."""
+
 Value = TypeVar("Value")
 
 

@@ -17,8 +17,6 @@ REPLAY_STORE = Path(".patchlab-replay")
 DEFAULT_RUNS = 1000
 MAX_TOP_K = 50
 MAX_EXAMPLES = 20
-MAX_REPAIRS = 2
-"""Turns that a model gets to mend an answer that cannot be used."""
 
 LITELLM = "litellm"
 REPLAY = "replay"

@@ -16,6 +16,7 @@ from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
 from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import StoreError, UsageError
@@ -29,7 +30,6 @@ from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import (
     DEFAULT_STORE,
     LITELLM,
-    MAX_REPAIRS,
     MODEL,
     RECORDED,
     REPLAY,

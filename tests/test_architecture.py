@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wiring": {
         "agent",
         "backends",
+        "conversation",
         "curation",
         "embedding",
         "errors",

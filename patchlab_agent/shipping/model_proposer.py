@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.conversation import Conversation
+from patchlab_agent.conversation import MAX_REPAIRS, Conversation
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Proposal
@@ -25,8 +25,6 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.schema import parse_object
 from patchlab_agent.text import as_trigger, occurs
-
-MAX_REPAIRS = 2
 
 
 class Proposed(Frozen):

@@ -10,6 +10,7 @@ import pytest
 
 from patchlab_agent import wiring
 from patchlab_agent.backends.base import Backend, ScriptedBackend
+from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import (
     BackendUnavailable,
     InputError,
@@ -21,7 +22,7 @@ from patchlab_agent.errors import (
     UsageError,
 )
 from patchlab_agent.models.trace import OK, Feedback
-from patchlab_agent.settings import MAX_REPAIRS, AgentSettings, RunSettings
+from patchlab_agent.settings import AgentSettings, RunSettings
 from patchlab_agent.skill import Proposer
 from patchlab_agent.wiring import (
     StoreContents,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.settings import MAX_REPAIRS
 from patchlab_agent.wiring import Lab, open_lab
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import (

@@ -111,19 +111,18 @@ def _checked(path: Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             raise UsageError(f"{path}: [tool.{TABLE}] has {key(name)!r} twice; leave one out.")
         seen.add(name)
         _check_value(path, written, name, value)
-        yield name, _path(path.parent, value) if name in PATHS else value
+        yield name, _placed(path, written, value) if name in PATHS else value
 
 
-def _path(folder: Path, value: str) -> str:
-    """A path of the table; `~` is somebody's home folder, as in a shell.
-
-    Raises:
-        UsageError: whose home that is cannot be told.
-    """
+def _placed(path: Path, written: str, value: str) -> str:
+    """A path of the table as seen from its file; `~` is somebody's home folder, as in a shell."""
     try:
-        return str(folder / Path(value).expanduser())
+        return str(path.parent / Path(value).expanduser())
     except RuntimeError as error:
-        raise UsageError(f"{value!r} names no home folder; write the path in full.") from error
+        raise UsageError(
+            f"{path}: {written} = {value!r} in [tool.{TABLE}] names no home folder; "
+            "write the path in full."
+        ) from error
 
 
 def _unknown(path: Path, written: str) -> str:

@@ -30,7 +30,7 @@ at 5 % noise, where a single pair would be 1 time in 20."""
 MENDED_PER_BROKEN = 2
 """Labeled draws that a patch must mend for each draw that it turns wrong. A real model follows a
 true rule and slips elsewhere now and then: a rule that many requests need is not lost to one such
-slip. A false one mends next to nothing that is labeled, so a single break still keeps it out."""
+slip. A false one mends next to nothing that is labeled, so hardly any break is outweighed."""
 
 MAX_TRIGGER_SHARE = 0.2
 """A trigger that stands in more of the suite than this says too little about a request."""

@@ -76,7 +76,7 @@ class Learner:
         return ""
 
     def prepare(self, traces: Iterable[Trace]) -> None:
-        """Ask the model ahead what learning from these judged traces will begin with."""
+        """Ask the model ahead what learning from these judged traces will need."""
         patches = {}
         for trace in traces:
             if trace.feedback is None or trace.ok:

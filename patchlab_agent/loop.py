@@ -17,6 +17,9 @@ from patchlab_agent.store.traces import TraceStore
 Item = TypeVar("Item")
 
 
+_Window = list[tuple[int, Case]]
+
+
 def windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Items by so many; the last window may be smaller."""
     rest = iter(items)
@@ -68,7 +71,7 @@ class Loop:
         """
         start = self._traces.count()
         try:
-            for window, following in with_next(windows(enumerate(cases), self._window)):
+            for window, following in self._windows(cases):
                 later = [case for _, case in following]
                 self._evaluator.expect(later, self._asks(following, name, start))
                 yield from self._run_window(window, name, start)
@@ -77,7 +80,12 @@ class Loop:
         finally:
             self._traces.flush()
 
-    def _run_window(self, window: list[tuple[int, Case]], name: str, start: int) -> Iterator[Trace]:
+    def _windows(self, cases: Iterable[Case]) -> Iterator[tuple[_Window, _Window]]:
+        parts = windows(enumerate(cases), self._window)
+        # A strict sequence has no empty places to fill, and may make a case of the trace before it.
+        return with_next(parts) if self._window > 1 else ((part, []) for part in parts)
+
+    def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
         asks = self._asks(window, name, start)
         compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
         if len(window) > 1:
@@ -86,7 +94,7 @@ class Loop:
             yield self._learn(or_raise(trace))
 
     @staticmethod
-    def _asks(window: list[tuple[int, Case]], name: str, start: int) -> list[Ask]:
+    def _asks(window: _Window, name: str, start: int) -> list[Ask]:
         return [
             Ask(
                 case.request,

@@ -52,14 +52,17 @@ class PairedTrial:
         changing = [case for case in cases if self._changes(case)]
         yield from self._ask((case.request, self._with(case)) for case in changing)
         wrong = [case for case in changing if not self._is_right(case)]
-        weighed = any(case.role in (Role.POSITIVE, Role.REGRESSION) for case in wrong)
-        roles = {Role.NEGATIVE, Role.REGRESSION} if weighed else {Role.NEGATIVE}
-        yield from self._ask(
-            (case.request, self._without(case))
-            for case in changing
-            if case in wrong or case.role in roles
-        )
+        labeled = [case for case in changing if case.role is Role.REGRESSION]
+        pairs = [case for case in changing if case in wrong or case.role is Role.NEGATIVE]
+        if any(case in wrong for case in labeled):
+            pairs += labeled
+        yield from self._ask_without(pairs)
+        if any(self._result(case, True).broken for case in pairs):
+            yield from self._ask_without(labeled)
         self.results += [self._result(case, case in changing) for case in cases]
+
+    def _ask_without(self, cases: Iterable[GateCase]) -> Dialogue[None]:
+        yield from self._ask((case.request, self._without(case)) for case in cases)
 
     def _is_right(self, case: GateCase) -> bool:
         return all(case.passes(attempt.quote) for attempt in self._after(case))

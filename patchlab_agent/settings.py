@@ -43,7 +43,7 @@ class AgentSettings(Frozen):
     temperature: float = Field(default=0.0, ge=0, le=2)
     max_tokens: int = Field(default=DEFAULT_MAX_TOKENS, ge=1, description="in one answer")
     seed_model: int | None = Field(default=None, description="of the model's sampling")
-    timeout: float = Field(default=DEFAULT_TIMEOUT, gt=0, description="seconds for one answer")
+    timeout: float = Field(default=DEFAULT_TIMEOUT, ge=0.1, description="seconds for one answer")
     concurrency: int = Field(
         default=1, ge=1, le=MAX_CONCURRENCY, description="requests, and model calls, at a time"
     )

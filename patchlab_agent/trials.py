@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -127,12 +128,12 @@ def stored_run(name: str, store: Path) -> Entrant:
         InputError: there is no such run or file, or it is no report.
         StoreError: the store, or what it kept of the run, cannot be read.
     """
-    path = Path(name)
-    if path.is_file():
+    path, run = Path(name), named_run(name)
+    # A number is a run's, whatever files there are; too long a name is no file's.
+    if run == name and os.path.isfile(path):  # noqa: PTH113 - Path's own raises on such a name
         return Entrant(name, _from_file(path))
     if path.suffix == ".json" or len(path.parts) != 1:
         raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
-    run = named_run(name)
     with open_store(store) as opened:
         if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"

@@ -206,7 +206,7 @@ def lab_of(
     skill = load_skill(settings.skill)
     is_simulated = model is None and settings.backend in skill.backends
     model = model or backend_of(skill, settings)
-    # Where spending is limited, nothing is asked for before it is needed.
+    # Where spending is limited, it goes to what is at hand, not to what comes next.
     ahead = not is_simulated and not budget_of(settings).is_limited
     cached = CachedBackend(model, CACHED_ANSWERS, width=settings.concurrency if ahead else 1)
     meter = MeteredBackend(cached)

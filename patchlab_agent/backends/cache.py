@@ -18,7 +18,8 @@ class CachedBackend(WrappedBackend):
     it, so an answer from the cache is the one that the inner backend would have given.
 
     A batch whose last calls would leave places empty takes along, in these, what is expected to be
-    asked next. Such an answer waits, and counts as asked for when it is.
+    asked next. Such an answer waits, and counts as asked for when it is; one that nobody comes to
+    ask for, as after an outage, counts nowhere.
 
     Args:
         inner: the one that answers.

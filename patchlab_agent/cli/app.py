@@ -63,7 +63,7 @@ def root(
 ) -> None:
     """Find out how far context engineering gets a model whose weights never change."""
     context.default_map = table_for(context.command, context.invoked_subcommand)
-    for warning in warnings(context.invoked_subcommand):
+    for warning in warnings(context.command, context.invoked_subcommand):
         err().print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 

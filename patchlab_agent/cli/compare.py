@@ -75,11 +75,12 @@ def compare(
 
         patchlab-agent compare before.json after.json --json
     """
-    settings = options.settings(RunSettings, context)
     names = runs_to_compare or []
-    _refuse_contradictions(names, vary or [], keep, settings.golden)
-    if names:
-        _refuse_settings(context)
+    _refuse_contradictions(names, vary or [], keep)
+    _refuse_unheeded(options.given(context), is_over=bool(names))
+    settings = options.settings(RunSettings, context)
+    if vary and settings.golden == 0:
+        raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
     _check_picture(plot)
     _check_folder(keep)
     entrants, failures = (
@@ -100,23 +101,21 @@ def compare(
             )
 
 
-def _refuse_contradictions(
-    names: list[str], vary: list[str], keep: Path | None, golden: int
-) -> None:
+def _refuse_contradictions(names: list[str], vary: list[str], keep: Path | None) -> None:
     if names and vary:
         raise UsageError("Name runs or give --vary, not both.")
     if not vary and len(names) < 2:
         raise UsageError("Name two runs or more, or give --vary as in --vary top-k=1,5,20.")
     if keep is not None and not vary:
         raise UsageError("--keep is for the stores of --vary; leave it out.")
-    if vary and golden == 0:
-        raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
 
 
-def _refuse_settings(context: typer.Context) -> None:
-    """Runs that are over are compared as they are: what a new one would heed has no say."""
-    for name in options.given(context):
-        if name in RunSettings.model_fields and name != "store":
+def _refuse_unheeded(given: list[str], *, is_over: bool) -> None:
+    """Runs that are over lie in a store and are compared as they are; new ones get stores."""
+    if not is_over and "store" in given:
+        raise UsageError("--store is for runs that are over; with --vary, --keep names the folder.")
+    for name in given:
+        if is_over and name in RunSettings.model_fields and name != "store":
             option = name.replace("_", "-")
             raise UsageError(f"--{option} is for the runs of --vary; leave it out to compare runs.")
 

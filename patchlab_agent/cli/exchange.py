@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +69,8 @@ def import_patches(
     order; one that is refused is gated again only if the patches after it change what that rests
     on. What was quarantined, disabled or retired comes in as it is: `patches regate` and `patches
     enable` are for those. Patches that are known here are left alone, so an import that the model's
-    side ended can be given again.
+    side ended can be given again; only what an import of a file of this name had refused is gated
+    again, if what that rests on has changed.
 
     Examples:
         patchlab-agent patches import patches.jsonl --store other
@@ -141,8 +143,8 @@ def diff(
 
 
 def _patches_of(path: Path) -> list[Patch]:
-    # A pipe, as of a shell's <(…), is read like a file.
-    if path.exists() and not path.is_dir():
+    # A pipe, as of a shell's <(…), is read like a file. Path's own test raises on too long a name.
+    if os.path.exists(path) and not path.is_dir():  # noqa: PTH110
         from patchlab_agent.transfer.lines import read_export
 
         return read_export(*read_lines(str(path)))[1]

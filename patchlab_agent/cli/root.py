@@ -21,9 +21,6 @@ from patchlab_agent.config import (
 )
 from patchlab_agent.errors import UsageError
 
-UNHINDERED = ("doctor",)
-"""Commands that start whatever table and variables hold, and say themselves what is wrong."""
-
 EPILOG = (
     "Settings may also come from variables (PATCHLAB_STORE for --store) and from a table "
     "tool.patchlab in pyproject.toml; patchlab-agent config shows which are in effect."
@@ -50,15 +47,15 @@ class Root(TyperGroup):
 
 
 class Unhindered(TyperCommand):
-    """A command that does not see the variables that cannot be used."""
+    """A command that starts whatever table and variables hold, and says what is wrong itself."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
-        """Take the options, as if those variables were not set."""
-        broken = {name: os.environ.pop(name) for name in broken_variables(os.environ)}
+        """Take the options as if variables that cannot be used were not set."""
+        hidden = {name: os.environ.pop(name) for name in broken_variables(os.environ)}
         try:
             return super().parse_args(context, arguments)
         finally:
-            os.environ.update(broken)
+            os.environ.update(hidden)
 
 
 def here() -> Table:
@@ -80,7 +77,7 @@ def table_for(command: Any, called: str | None) -> dict[str, Any]:
     Raises:
         UsageError: there is something wrong with a variable or the table.
     """
-    if called not in UNHINDERED:
+    if not is_unhindered(command, called):
         check_variables(os.environ)
         return defaults(command, here())
     try:
@@ -89,9 +86,14 @@ def table_for(command: Any, called: str | None) -> dict[str, Any]:
         return {}
 
 
-def warnings(called: str | None) -> list[str]:
+def warnings(command: Any, called: str | None) -> list[str]:
     """What is wrong with the variables, where the command that is called does not say so itself."""
-    return [] if called in UNHINDERED else unknown_variables(os.environ)
+    return [] if is_unhindered(command, called) else unknown_variables(os.environ)
+
+
+def is_unhindered(command: Any, called: str | None) -> bool:
+    """Whether the command of that name below starts whatever table and variables hold."""
+    return isinstance(getattr(command, "commands", {}).get(called), Unhindered)
 
 
 def defaults(command: Any, table: Table) -> dict[str, Any]:

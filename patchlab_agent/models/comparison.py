@@ -26,8 +26,8 @@ class Lessons(Frozen):
     needless_prompts: int = Field(description="golden prompts with a patch that the case needs not")
     false_prompts: int = Field(description="golden prompts with a false patch")
     refused_needed: int | None = Field(
-        description="patches in quarantine that a golden case needs; None where the store's "
-        "patches were moved after the run"
+        description="patches in quarantine that a golden case needs; None where the store has "
+        "other numbers of patches by status than after the run"
     )
 
 

@@ -114,7 +114,8 @@ class Provenance(Frozen):
 class PairedResult(Frozen):
     """One test's answers without and with the patch, draw by draw under the same noise.
 
-    Where every answer with the patch is right, those without it are not asked for.
+    Where every answer with the patch is right, those without it are asked for only if the patch
+    breaks something, or may, against which what it mends is to be weighed.
     """
 
     role: Role

@@ -28,7 +28,7 @@ class Imported(Frozen):
     was: Status = Field(description="its status in the export")
     outcome: Literal["activated", "quarantined", "as_it_was", "known"] = Field(
         description="activated, quarantined: by the gate here; as_it_was: not active there, so "
-        "not gated; known: here already, and left alone"
+        "not gated; known: here already, and left alone as it is"
     )
     text: str = Field(default="", description="why, in words")
     superseded: tuple[str, ...] = Field(

@@ -136,7 +136,7 @@ def _lessons(report: ComparisonReport) -> RenderableType:
         "latter, what a golden case needs; false: of the patches in golden prompts, what no case "
         "needs and the model was not told; prompts: golden ones with such a patch; harms, own: "
         "golden cases, and its own requests, right without patches and wrong with them; tokens: "
-        "of the median prompt.",
+        f"of the median prompt; {fmt.NOTHING}: not known any more, or not at hand.",
     )
 
 

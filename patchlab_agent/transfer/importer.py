@@ -10,6 +10,8 @@ from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
 
+_AGAIN = ", gated again beside the others"
+
 
 class Importer:
     """Brings patches into a store: those that were active elsewhere pass the gate first.
@@ -38,7 +40,8 @@ class Importer:
         """Take patches in, in the order in which they became what they are.
 
         Args:
-            patches: new ones, and such as are known and left alone.
+            patches: new ones, and such as are known and left alone, but for those that an
+                earlier import of the same source had refused.
             on_patch: is called after each.
 
         Raises:
@@ -77,15 +80,19 @@ class Importer:
             return False
         if patch.gate.conditions == self._gate.conditions(patch):
             return False
-        found = self._gated(patch, f"{self._cause}, gated again beside the others")
+        found = self._gated(patch, f"{self._cause}{_AGAIN}")
         self._done[patch.id] = found.model_copy(update={"was": refused.was})
         return found.outcome == "activated"
 
     def _refused_here(self, imported: Imported, patch: Patch) -> bool:
-        """Whether the gate refused a patch in this import, or in an earlier one of this export."""
+        """Whether the gate refused a patch in this import, or in an earlier one of this source.
+
+        A source is known by its name: a file that was renamed in between is another one.
+        """
         was_active = imported.was is Status.ACTIVE
         is_refused = was_active and patch.status is Status.QUARANTINED
-        return is_refused and patch.history[-1].cause.startswith(self._cause)
+        decided = (f"{self._cause}: ", f"{self._cause}{_AGAIN}: ")
+        return is_refused and patch.history[-1].cause.startswith(decided)
 
 
 def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent] = ()) -> Imported:

@@ -332,7 +332,7 @@ def test_variables_that_cannot_be_used_are_findings_and_the_rest_holds(
     cli: Cli, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (own_folder / "pyproject.toml").write_text('[tool.patchlab]\nstore = "mine"\n', "utf-8")
-    values = {"TOP_K": "999", "GOLDEN": "many", "SEED": "8"}
+    values = {"TOP_K": "999", "GOLDEN": "many", "SEED": "8", "TIMEOUT": "0.05"}
     for name, value in values.items():
         monkeypatch.setenv(f"PATCHLAB_{name}", value)
     result = cli("doctor", "--offline", "--json")
@@ -341,6 +341,7 @@ def test_variables_that_cannot_be_used_are_findings_and_the_rest_holds(
     failed = [check["found"] for check in found if check["status"] == "failed"]
     assert [text.split(" cannot be used")[0] for text in failed] == [
         "PATCHLAB_GOLDEN='many'",
+        "PATCHLAB_TIMEOUT='0.05'",
         "PATCHLAB_TOP_K='999'",
     ]
     in_effect = next(check["found"] for check in found if check["status"] == "ok")

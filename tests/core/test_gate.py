@@ -319,10 +319,25 @@ def test_what_only_its_own_tests_say_is_mended_outweighs_nothing(tmp_path: Path)
         if answer.get("zok") == "red":
             answer["salt"] = None
 
-    positives = [positive(f"one zok {n}", RED) for n in range(3)]
-    broken = positive("salt with zok", {"salt": "white"})
-    report = make_gate(tmp_path, Reader(forget_salt), OTHERS).examine(zok(*positives, broken))
+    failures = [failing(f"zok {n}", RED) for n in ("one", "two", "six")]
+    patch = make_patch("zok", tests=(*failures, positive("salt with zok", WHITE)))
+    report = make_gate(tmp_path, Reader(forget_salt), OTHERS).examine(patch)
+    assert sum(result.mended for result in report.results) == 3
     assert report.codes == ("regression",)
+
+
+def test_a_break_in_the_failing_request_itself_is_weighed_too(tmp_path: Path) -> None:
+    def disturb(request: str, draw: str, answer: JsonObject) -> None:
+        # Right in one draw without the patch, and wrong in that one with it.
+        if request == "a zok" and draw == "gate:0":
+            answer["zok"] = None if answer.get("zok") else "red"
+
+    suite = (*OTHERS, regression("the zok", RED))
+    gate = make_gate(tmp_path, Reader(disturb, varies=True), suite, max_trigger_share=1.0)
+    report = gate.examine(zok())
+    assert (report.codes, report.flips) == (("fixes",), 1)
+    # All of the labeled case is right with the patch, and all of it is asked without, too.
+    assert [r.mended for r in report.results if r.role is Role.REGRESSION] == [DRAWS]
 
 
 def test_labeled_cases_outweigh_what_turns_wrong_on_its_own_tests(tmp_path: Path) -> None:

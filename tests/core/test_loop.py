@@ -185,7 +185,10 @@ def test_filling_up_batches_changes_no_answer_and_no_count(tmp_path: Path, varie
     assert filled[1] != plain[1]
 
 
-def test_a_window_looks_one_window_ahead_and_no_further(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("window", "first"), [(1, 1), (2, 4), (3, 5)])
+def test_a_window_looks_one_window_ahead_and_no_further_and_a_sequence_not_at_all(
+    tmp_path: Path, window: int, first: int
+) -> None:
     taken: list[str] = []
 
     def stream() -> Iterator[Case]:
@@ -194,9 +197,9 @@ def test_a_window_looks_one_window_ahead_and_no_further(tmp_path: Path) -> None:
             yield each
 
     with words_lab(tmp_path) as lab:
-        run = loop_of(lab, window=2).run(stream(), "run-0001")
+        run = loop_of(lab, window).run(stream(), "run-0001")
         next(run)
-        assert taken == [case.request for case in STREAM[:4]]
+        assert taken == [case.request for case in STREAM[:first]]
         list(run)
     assert taken == [case.request for case in STREAM]
 

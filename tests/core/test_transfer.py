@@ -197,10 +197,11 @@ def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: P
             importer.run([first, other], lambda: None)
         assert outcomes(importer.report) == [("zok", "quarantined")]
         backend.outage_at = None
-        # Another export knows nothing of it, the same one goes on.
-        assert outcomes(take(lab, [first], source="g")) == [("zok", "known")]
-        report = take(lab, [first, other])
-        assert outcomes(report) == [("zok", "activated"), ("blim", "activated")]
+        lab.curator.decide(other, "new")
+        # Now zok would pass; but only the export that had it refused goes on with it.
+        for name in ("g", "", "f2"):
+            assert outcomes(take(lab, [first], source=name)) == [("zok", "known")]
+        assert outcomes(take(lab, [first, other])) == [("zok", "activated"), ("blim", "known")]
         before = list(lab.store.patches.all())
         assert outcomes(take(lab, [first, other])) == [("zok", "known"), ("blim", "known")]
         assert list(lab.store.patches.all()) == before

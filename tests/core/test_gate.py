@@ -320,7 +320,8 @@ def test_what_only_its_own_tests_say_is_mended_outweighs_nothing(tmp_path: Path)
             answer["salt"] = None
 
     failures = [failing(f"zok {n}", RED) for n in ("one", "two", "six")]
-    patch = make_patch("zok", tests=(*failures, positive("salt with zok", WHITE)))
+    positives = [positive(f"zok {n}", RED) for n in ("ten", "odd")]
+    patch = make_patch("zok", tests=(*failures, *positives, positive("salt with zok", WHITE)))
     report = make_gate(tmp_path, Reader(forget_salt), OTHERS).examine(patch)
     assert sum(result.mended for result in report.results) == 3
     assert report.codes == ("regression",)

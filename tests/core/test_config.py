@@ -64,8 +64,10 @@ def test_a_home_folder_may_stand_in_a_path(tmp_path: Path, monkeypatch: pytest.M
     write(tmp_path, '[tool.patchlab]\nstore = "~/lab"\n')
     assert find_table(tmp_path).values == {"store": str(tmp_path / "home" / "lab")}
     refused = refusal(tmp_path, '[tool.patchlab]\nstore = "~nobody-of-that-name/lab"\n')
-    assert "pyproject.toml: store = '~nobody-of-that-name/lab' in [tool.patchlab]" in refused
-    assert "names no home folder; write the path in full" in refused
+    assert refused == (
+        ": store = '~nobody-of-that-name/lab' in [tool.patchlab] names no home folder; "
+        "write the path in full."
+    )
 
 
 def test_the_nearest_file_counts_even_without_a_table(tmp_path: Path) -> None:

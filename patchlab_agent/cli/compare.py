@@ -13,6 +13,7 @@ import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import knows_unicode, out, print_json, progress
+from patchlab_agent.config import key
 from patchlab_agent.errors import PartialRun, UsageError
 from patchlab_agent.settings import RunSettings
 
@@ -116,8 +117,9 @@ def _refuse_unheeded(given: list[str], *, is_over: bool) -> None:
         raise UsageError("--store is for runs that are over; with --vary, --keep names the folder.")
     for name in given:
         if is_over and name in RunSettings.model_fields and name != "store":
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} is for the runs of --vary; leave it out to compare runs.")
+            raise UsageError(
+                f"--{key(name)} is for the runs of --vary; leave it out to compare runs."
+            )
 
 
 def _check_picture(path: Path | None) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rules import ExampleFix, RuleBook, SubjectFix
-from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
+from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import words
 
 MAX_UNEXPLAINED_WORDS = 3
@@ -35,24 +34,20 @@ class Named:
 
 def looked_up(named: Named, book: RuleBook, asked: Iterable[Declaration] = ()) -> Answer:
     """The right answer to a request, by a rule book and what the sender asks for."""
-    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = None
-    if book.prohibits(named.item):
-        refusal = Refusal.PROHIBITED
-    elif named.destination in book.embargoes:
-        refusal = Refusal.EMBARGO
     return Answer(
         weight=named.weight,
         unit=named.unit,
         kg_per_unit=book.units.get(named.unit),
         item=named.item,
         category=book.items.get(named.item),
+        prohibited=named.item if book.prohibits(named.item) else None,
         parcel=named.parcel,
         parcel_limit_kg=book.parcels.get(named.parcel),
         parcel_takes_liquids=named.parcel in book.liquids,
         destination=named.destination,
         country=book.destinations.get(named.destination),
+        embargo=named.destination if named.destination in book.embargoes else None,
         declarations=tuple(dict.fromkeys((*book.declarations(named.item), *asked))),
-        refusal=refusal,
     )
 
 
@@ -107,13 +102,14 @@ def number_example(word: str, value: float) -> ExampleFix:
         kg_per_unit=1.0,
         item="books",
         category="print",
+        prohibited=None,
         parcel="box",
         parcel_limit_kg=30.0,
         parcel_takes_liquids=False,
         destination="us",
         country="US",
+        embargo=None,
         declarations=(),
-        refusal=None,
     )
     return ExampleFix(request=f"Ship {word} kg books box to US", answer=answer)
 

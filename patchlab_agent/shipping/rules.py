@@ -140,7 +140,7 @@ class RestrictionFix(SubjectFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
-    decides: ClassVar = ("declarations", "refusal")
+    decides: ClassVar = ("declarations", "prohibited", "refusal")
     kind: Literal["restriction"] = "restriction"
     item: Phrase
     demand: Demand
@@ -164,7 +164,7 @@ class EmbargoFix(SubjectFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
-    decides: ClassVar = ("refusal",)
+    decides: ClassVar = ("embargo", "refusal")
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
 
@@ -202,7 +202,7 @@ class RevokedFix(SubjectFix):
     """A rule that no longer holds for its subject: an item, a destination or a parcel."""
 
     subject_fields: ClassVar = ("rule", "subject")
-    decides: ClassVar = ("parcel_takes_liquids", "refusal")
+    decides: ClassVar = ("prohibited", "parcel_takes_liquids", "embargo", "refusal")
     kind: Literal["revoked"] = "revoked"
     rule: Literal["prohibited", "embargo", "liquids"]
     subject: Phrase

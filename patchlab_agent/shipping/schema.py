@@ -1,7 +1,8 @@
 """What a model answers, and the quote that code computes from it.
 
 The model extracts and looks up; it never calculates. It names each thing as the request writes it
-and beside it what the rules it was shown say of that thing, or null where they say nothing.
+and beside it what the rules it was shown say of that thing, or null where they say nothing. What
+a rule forbids it names, too, so that code can tell whether that is what the request is about.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.text import occurs
 
 
 class Declaration(StrEnum):
@@ -58,6 +60,7 @@ class Answer(Frozen):
     )
     item: Text | None = Field(description="what is shipped, as written")
     category: Text | None = Field(description="the item's category, from the rules")
+    prohibited: Text | None = Field(description="what a rule prohibits, as the request writes it")
     parcel: Text | None = Field(description="the parcel, as written")
     parcel_limit_kg: float | None = Field(
         gt=0, le=1e6, allow_inf_nan=False, description="what the parcel holds, from the rules"
@@ -65,12 +68,12 @@ class Answer(Frozen):
     parcel_takes_liquids: bool = Field(description="whether the rules say it may carry liquids")
     destination: Text | None = Field(description="where to, as written")
     country: Text | None = Field(description="the destination's country code, from the rules")
+    embargo: Text | None = Field(
+        description="the place that a rule puts under embargo, as the request writes it"
+    )
     declarations: tuple[Declaration, ...] = Field(
         max_length=len(Declaration),
         description="what the rules say the item must be declared as, and what the sender asks for",
-    )
-    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = Field(
-        description="set when a rule prohibits the item or puts the destination under embargo"
     )
 
 
@@ -83,11 +86,13 @@ class ShippingQuote(Frozen):
     weight_kg: float | None = Field(description="kilograms")
     item: str | None
     category: str | None
+    prohibited: str | None
     parcel: str | None
     parcel_limit_kg: float | None
     parcel_takes_liquids: bool
     destination: str | None
     country: str | None
+    embargo: str | None
     declarations: tuple[Declaration, ...]
     refusal: Refusal | None = Field(description="why there is no quote, or null")
     price_eur: float | None = Field(description="euros; null when refused or not computable")
@@ -129,11 +134,21 @@ def weight_kg(answer: Answer) -> float | None:
 
 
 def refusal(answer: Answer, kg: float | None) -> Refusal | None:
-    """The refusal that the answer's own facts call for, the model's word first."""
-    if answer.refusal is not None:
-        return Refusal(answer.refusal)
+    """The refusal that the answer's own facts call for.
+
+    A rule about something that the request only mentions (`no lighter inside`, `from Syria`) is no
+    reason: what is prohibited must be what is shipped, and the embargo must be on where it goes.
+    """
+    if _names(answer.prohibited, answer.item):
+        return Refusal.PROHIBITED
+    if _names(answer.embargo, answer.destination):
+        return Refusal.EMBARGO
     if answer.category == LIQUID and answer.parcel is not None and not answer.parcel_takes_liquids:
         return Refusal.LIQUID
     if kg is not None and answer.parcel_limit_kg is not None and kg > answer.parcel_limit_kg:
         return Refusal.OVERWEIGHT
     return None
+
+
+def _names(told: str | None, thing: str | None) -> bool:
+    return told is not None and thing is not None and occurs(told, thing)

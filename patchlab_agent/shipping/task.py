@@ -68,6 +68,6 @@ def settle(answer: Answer) -> ShippingQuote:
     """The quote that an answer's facts amount to."""
     kg = weight_kg(answer)
     refused: Refusal | None = refusal(answer, kg)
-    facts = answer.model_dump(exclude={"refusal"})
+    facts = answer.model_dump()
     price = None if refused else price_eur(kg, answer.country)
     return ShippingQuote(**facts, weight_kg=kg, refusal=refused, price_eur=price)

@@ -39,13 +39,14 @@ ANSWER = {
     "kg_per_unit": 1,
     "item": "books",
     "category": "media",
+    "prohibited": None,
     "parcel": "box",
     "parcel_limit_kg": 30,
     "parcel_takes_liquids": False,
     "destination": "US",
     "country": "US",
+    "embargo": None,
     "declarations": [],
-    "refusal": None,
 }
 GOOD = json.dumps(ANSWER)
 """What the shipping skill takes for an answer to the request."""

@@ -30,7 +30,7 @@ INVALID = {
     "I would rather talk.": "no JSON object",
     '{"weight": 2, "unit"}': "no valid JSON",
     json.dumps({**ANSWER, "weight": "heavy"}): "weight:",
-    json.dumps({**ANSWER, "refusal": "bored"}): "refusal:",
+    json.dumps({**ANSWER, "declarations": ["bored"]}): "declarations.0:",
     "": "no JSON object",
 }
 

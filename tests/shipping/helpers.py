@@ -29,15 +29,18 @@ ANSWER: dict[str, Any] = {
     "kg_per_unit": 1.0,
     "item": "books",
     "category": "print",
+    "prohibited": None,
     "parcel": "box",
     "parcel_limit_kg": 30.0,
     "parcel_takes_liquids": False,
     "destination": "us",
     "country": "US",
+    "embargo": None,
     "declarations": [],
-    "refusal": None,
 }
 """The right answer to `REQUEST`."""
+COMPUTED: dict[str, Any] = {"weight_kg": 2.0, "refusal": None, "price_eur": 23.6}
+"""What code makes of it."""
 
 
 def answer(**changes: Any) -> Answer:
@@ -47,7 +50,7 @@ def answer(**changes: Any) -> Answer:
 
 def quote(**changes: Any) -> ShippingQuote:
     """The right quote for `REQUEST`, changed; nothing is computed anew."""
-    return ShippingQuote.model_validate({**ANSWER, "weight_kg": 2.0, "price_eur": 23.6, **changes})
+    return ShippingQuote.model_validate({**ANSWER, **COMPUTED, **changes})
 
 
 def as_json(given: ShippingQuote) -> Quote:

@@ -22,7 +22,7 @@ from patchlab_agent.shipping.schema import (
     refusal,
     weight_kg,
 )
-from tests.shipping.helpers import ANSWER, answer
+from tests.shipping.helpers import ANSWER, COMPUTED, answer
 
 JUNK = st.one_of(
     st.text(),
@@ -96,8 +96,9 @@ def test_arbitrary_text_is_an_answer_or_an_invalid_one(text: str) -> None:
         ("item", 7),
         ("declarations", ["explosive"]),
         ("declarations", ["hazmat"] * 5),
+        ("prohibited", True),
+        ("embargo", "x" * (MAX_TEXT + 1)),
         ("refusal", "overweight_parcel"),
-        ("refusal", "liquid_restricted"),
         ("price_eur", 3),
     ],
 )
@@ -122,7 +123,7 @@ def test_every_field_of_an_answer_is_described_in_its_schema() -> None:
 def test_a_quote_has_all_that_an_answer_has() -> None:
     assert set(Answer.model_fields) <= set(ShippingQuote.model_fields)
     with pytest.raises(ValidationError):
-        ShippingQuote.model_validate({**ANSWER, "weight_kg": 2.0, "price_eur": None, "note": ""})
+        ShippingQuote.model_validate({**ANSWER, **COMPUTED, "note": ""})
 
 
 @pytest.mark.parametrize(
@@ -137,8 +138,20 @@ def test_code_multiplies(weight: float | None, factor: float | None, kg: float |
     ("changes", "kg", "wanted"),
     [
         ({}, 2.0, None),
-        ({"refusal": "prohibited_item"}, 2.0, Refusal.PROHIBITED),
-        ({"refusal": "embargo_destination"}, 2.0, Refusal.EMBARGO),
+        ({"prohibited": "books"}, 2.0, Refusal.PROHIBITED),
+        ({"prohibited": "Book", "item": "book about lighters"}, 2.0, Refusal.PROHIBITED),
+        ({"prohibited": "weapn", "item": "weapon"}, 2.0, None),
+        ({"prohibited": "weapon", "item": "weapn"}, 2.0, Refusal.PROHIBITED),
+        ({"prohibited": "lighter"}, 2.0, None),
+        ({"prohibited": "lighter", "item": "highlighters"}, 2.0, None),
+        ({"prohibited": "books", "item": None}, 2.0, None),
+        ({"prohibited": "", "embargo": "-"}, 2.0, None),
+        ({"embargo": "US"}, 2.0, Refusal.EMBARGO),
+        ({"embargo": "north korea", "destination": "south korea"}, 2.0, None),
+        ({"embargo": "iran", "destination": "tirana"}, 2.0, None),
+        ({"embargo": "us", "destination": None}, 2.0, None),
+        ({"prohibited": "books", "embargo": "us"}, 2.0, Refusal.PROHIBITED),
+        ({"prohibited": "us", "embargo": "books"}, 2.0, None),
         ({"category": "liquid"}, 2.0, Refusal.LIQUID),
         ({"category": "liquid", "parcel_takes_liquids": True}, 2.0, None),
         ({"category": "liquid", "parcel": None}, 2.0, None),
@@ -146,7 +159,7 @@ def test_code_multiplies(weight: float | None, factor: float | None, kg: float |
         ({}, 30.01, Refusal.OVERWEIGHT),
         ({}, None, None),
         ({"parcel_limit_kg": None}, 1e6, None),
-        ({"refusal": "embargo_destination", "category": "liquid"}, 99.0, Refusal.EMBARGO),
+        ({"embargo": "us", "category": "liquid"}, 99.0, Refusal.EMBARGO),
         ({"category": "liquid"}, 99.0, Refusal.LIQUID),
     ],
 )

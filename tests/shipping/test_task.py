@@ -43,8 +43,8 @@ def test_an_answer_is_kept_as_the_model_gave_it() -> None:
         ({"weight": 30.5}, {"refusal": "overweight_parcel", "price_eur": None}),
         ({"category": "liquid"}, {"refusal": "liquid_restricted", "price_eur": None}),
         ({"category": "liquid", "parcel_takes_liquids": True}, {"refusal": None}),
-        ({"refusal": "prohibited_item"}, {"refusal": "prohibited_item", "price_eur": None}),
-        ({"refusal": "embargo_destination", "weight": 99}, {"refusal": "embargo_destination"}),
+        ({"prohibited": "books"}, {"refusal": "prohibited_item", "price_eur": None}),
+        ({"embargo": "us", "weight": 99}, {"refusal": "embargo_destination"}),
     ],
     ids=str,
 )

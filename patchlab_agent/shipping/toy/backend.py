@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal
 
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
-from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Refusal
+from patchlab_agent.shipping.schema import MAX_TEXT, Answer
 from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
 from patchlab_agent.shipping.toy.noise import Noise
 from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_turns
@@ -111,24 +110,20 @@ def _answer(understood: Understood, known: Lexicon, forgetful: bool) -> Answer:
         _clipped, (understood.item, understood.destination, understood.parcel)
     )
     declarations = (*book.declarations(item or ""), *understood.asked)
-    refusal: Literal[Refusal.PROHIBITED, Refusal.EMBARGO] | None = None
-    if item is not None and book.prohibits(item):
-        refusal = Refusal.PROHIBITED
-    elif place in book.embargoes:
-        refusal = Refusal.EMBARGO
     return Answer.model_construct(
         weight=understood.weight,
         unit=_clipped(understood.unit),
         kg_per_unit=book.units.get(understood.unit or ""),
         item=item,
         category=book.items.get(item or ""),
+        prohibited=item if book.prohibits(item or "") else None,
         parcel=parcel,
         parcel_limit_kg=book.parcels.get(parcel or ""),
         parcel_takes_liquids=parcel in book.liquids,
         destination=place,
         country=book.destinations.get(place or ""),
+        embargo=place if place in book.embargoes else None,
         declarations=() if forgetful else tuple(dict.fromkeys(declarations)),
-        refusal=refusal,
     )
 
 

@@ -69,12 +69,12 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
     ),
     (_sentence("destination Q: country Q"), lambda d, c: DestinationFix(alias=d, country=c)),
     (_sentence("item Q: category Q"), lambda i, c: ItemFix(item=i, category=c)),
-    (_sentence("item Q: prohibited, refuse it"), lambda i: _restrict(i, "prohibited")),
+    (_sentence("item Q: prohibited"), lambda i: _restrict(i, "prohibited")),
     (_sentence("item Q: declare Q"), _restrict),
-    (_sentence("destination Q: under embargo, refuse it"), lambda d: EmbargoFix(destination=d)),
+    (_sentence("destination Q: under embargo"), lambda d: EmbargoFix(destination=d)),
     (_sentence("parcel Q: may carry liquids"), lambda p: LiquidsFix(parcel=p)),
-    (_sentence("item Q: allowed, do not refuse it"), lambda s: _revoke("prohibited", s)),
-    (_sentence("destination Q: no embargo, do not refuse it"), lambda s: _revoke("embargo", s)),
+    (_sentence("item Q: not prohibited"), lambda s: _revoke("prohibited", s)),
+    (_sentence("destination Q: under no embargo"), lambda s: _revoke("embargo", s)),
     (_sentence("parcel Q: may not carry liquids"), lambda s: _revoke("liquids", s)),
 )
 

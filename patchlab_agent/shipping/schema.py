@@ -86,13 +86,15 @@ class ShippingQuote(Frozen):
     weight_kg: float | None = Field(description="kilograms")
     item: str | None
     category: str | None
-    prohibited: str | None
+    prohibited: str | None = Field(description="what a rule prohibits, shipped or only mentioned")
     parcel: str | None
     parcel_limit_kg: float | None
     parcel_takes_liquids: bool
     destination: str | None
     country: str | None
-    embargo: str | None
+    embargo: str | None = Field(
+        description="the place under embargo, be it where to or only mentioned"
+    )
     declarations: tuple[Declaration, ...]
     refusal: Refusal | None = Field(description="why there is no quote, or null")
     price_eur: float | None = Field(description="euros; null when refused or not computable")

@@ -191,20 +191,31 @@ def outcome(trial: Trial, completion: Completion) -> Outcome:
     return Outcome(followed, SKILL.world.judge(trial.case, quote).ok, tokens)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def model_options(description: str | None) -> argparse.ArgumentParser:
+    """What every script that asks a real model is told of it."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True)
     parser.add_argument("--api-base")
-    parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--concurrency", type=int, default=4)
-    parser.add_argument("--layouts", default=",".join(LAYOUTS))
-    options = parser.parse_args()
-    backend = LlmBackend(
+    return parser
+
+
+def model_of(options: argparse.Namespace) -> LlmBackend:
+    """The model that the options name."""
+    return LlmBackend(
         ModelParameters(model=options.model),
         api_base=options.api_base,
         timeout=600,
         concurrency=options.concurrency,
     )
+
+
+def main() -> None:
+    parser = model_options(__doc__)
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--layouts", default=",".join(LAYOUTS))
+    options = parser.parse_args()
+    backend = model_of(options)
     chosen = trials(options.cases)
     print("| layout | rules followed | right | median prompt tokens |")
     print("|---|---|---|---|")

@@ -10,18 +10,17 @@ set, the gate's suite or a stream.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from bench.layouts import AGENT, SKILL
+from bench.layouts import AGENT, SKILL, model_of, model_options
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import BackendError, InvalidAnswer
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.model import ModelParameters
 from patchlab_agent.models.trace import Completion, Context
+from patchlab_agent.shipping.cases import LabeledRequest
 from patchlab_agent.shipping.tables import carrier_rules, known_rules
 from patchlab_agent.text import occurs
 
@@ -42,8 +41,7 @@ class Asked:
     @property
     def case(self) -> Case:
         """The request with its truth."""
-        truth = {name: getattr(self, name) for name in ("weight_kg", "item", "country", "parcel")}
-        return Case(request=self.request, truth=truth, stratum="")
+        return LabeledRequest.model_validate(asdict(self)).case()
 
     @property
     def lacking(self) -> Context:
@@ -116,17 +114,8 @@ def rights(backend: LlmBackend, group: Sequence[Asked], contexts: Sequence[Conte
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--api-base")
-    parser.add_argument("--concurrency", type=int, default=4)
-    options = parser.parse_args()
-    backend = LlmBackend(
-        ModelParameters(model=options.model),
-        api_base=options.api_base,
-        timeout=600,
-        concurrency=options.concurrency,
-    )
+    options = model_options(__doc__).parse_args()
+    backend = model_of(options)
     print("| requests | right with nothing shown | right with rules shown |")
     print("|---|---|---|")
     for name, group in (("mentioned", MENTIONED), ("meant", MEANT)):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
-from patchlab_agent.errors import BackendError, InvalidAnswer
+from patchlab_agent.errors import BackendError, InvalidAnswer, PromptTooLong
 from patchlab_agent.models.trace import Message, Prompt, Usage
 
 MAX_REPAIRS = 2
@@ -26,6 +26,7 @@ class Reply(Generic[Value]):
         problem: why there is no value.
         repairs: further turns that it took.
         usage: of all turns together.
+        final: whether another turn could not mend it.
     """
 
     raw: str
@@ -33,6 +34,7 @@ class Reply(Generic[Value]):
     problem: str
     repairs: int
     usage: Usage
+    final: bool = False
 
 
 class Conversation(Generic[Value]):
@@ -60,6 +62,9 @@ class Conversation(Generic[Value]):
     def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | BackendError]:
         """Ask prompts that do not wait for each other; their repairs, too, run beside each other.
 
+        What a provider filters out is an answer of no use, as is one for whose repair the model's
+        context has no room.
+
         Returns:
             For each prompt the model's reply, or the error that stands in its place.
         """
@@ -69,7 +74,7 @@ class Conversation(Generic[Value]):
             broken = {
                 n: reply
                 for n, reply in enumerate(found)
-                if isinstance(reply, Reply) and reply.value is None
+                if isinstance(reply, Reply) and reply.value is None and not reply.final
             }
             if not broken:
                 break
@@ -89,6 +94,8 @@ class Conversation(Generic[Value]):
     def _reply(
         self, answered: Answered, before: Reply[Value] | None = None
     ) -> Reply[Value] | BackendError:
+        if isinstance(answered, PromptTooLong) and before is not None:
+            return replace(before, final=True)
         if isinstance(answered, BackendError):
             return answered
         repairs, usage = 0, answered.usage
@@ -100,4 +107,7 @@ class Conversation(Generic[Value]):
         except InvalidAnswer as error:
             cut_off = "; the token limit cut it off" if answered.cut_off else ""
             problem = f"{str(error) or 'it has not the form asked for'}{cut_off}"
-        return Reply(answered.text, value, problem, repairs, usage)
+            if answered.filtered:
+                problem = "the provider filters the request or its answer out"
+        final = answered.filtered and value is None
+        return Reply(answered.text, value, problem, repairs, usage, final)

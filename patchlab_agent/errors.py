@@ -6,6 +6,7 @@
     ├── StoreError              4   a store that cannot be opened, read or written
     ├── BackendError            5   the model's side failed; never counted as a wrong answer
     │   ├── BackendUnavailable  5   it could not be reached: an outage
+    │   ├── PromptTooLong       5   a prompt goes beyond the model's context
     │   ├── BudgetReached       5   the limit to what may be spent is reached (`run` ends with 0)
     │   └── CassetteMiss        5   a replay has no answer to a prompt
     ├── MissingExtra            6   an optional package that is not installed
@@ -54,6 +55,10 @@ class BackendError(PatchLabError):
 
 class BackendUnavailable(BackendError):
     """The backend could not be reached: an outage, recorded as such."""
+
+
+class PromptTooLong(BackendError):
+    """A prompt goes beyond the model's context."""
 
 
 class BudgetReached(BackendError):

@@ -10,7 +10,7 @@ from patchlab_agent.errors import BackendError
 from patchlab_agent.gate import Admission
 from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.skill import Proposer
+from patchlab_agent.skill import AskingProposer, Proposer
 from patchlab_agent.store.patches import PatchStore
 
 
@@ -77,13 +77,14 @@ class Learner:
 
     def prepare(self, traces: Iterable[Trace]) -> None:
         """Ask the model ahead what learning from these judged traces will need."""
+        failures = [(t, t.feedback) for t in traces if t.feedback is not None and not t.ok]
         patches = {}
-        for trace in traces:
-            if trace.feedback is None or trace.ok:
-                continue
+        if isinstance(self._proposer, AskingProposer) and not self._proposer.prepare(failures):
+            return
+        for trace, feedback in failures:
             # A failure of the model's side is met again, and told, when the trace is learned from.
             with suppress(BackendError):
-                patch = self._proposer.propose(trace, trace.feedback).patch
+                patch = self._proposer.propose(trace, feedback).patch
                 if patch is not None and self._store.get(patch.id) is None:
                     patches[patch.id] = patch
         self._gate.prepare(patches.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
-from patchlab_agent.agent import Ask, or_raise
+from patchlab_agent.agent import Ask
 from patchlab_agent.errors import BackendError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.learner import Learner
@@ -68,6 +68,8 @@ class Loop:
 
         Traces are on disk once the iterator is exhausted or closed. A failure of the model's side
         ends the loop, not the program: what was learned before it is kept, and `stopped` says why.
+        Requests that were answered and judged by then have their traces, too; nothing more is
+        learned from them.
         """
         start = self._traces.count()
         try:
@@ -88,10 +90,24 @@ class Loop:
     def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
         asks = self._asks(window, name, start)
         compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
-        if len(window) > 1:
-            self._learner.prepare([trace for trace in compared if isinstance(trace, Trace)])
-        for trace in compared:
-            yield self._learn(or_raise(trace))
+        traces = [found for found in compared if isinstance(found, Trace)]
+        if len(window) > 1 and len(traces) == len(window):
+            self._learner.prepare(traces)
+        failure: BackendError | None = None
+        for found in compared:
+            if isinstance(found, BackendError):
+                failure = failure or found
+                continue
+            trace = found
+            if failure is None:
+                try:
+                    trace = self._learned(found)
+                except BackendError as error:
+                    failure = error
+            self._traces.add(trace)
+            yield trace
+        if failure is not None:
+            raise failure
 
     @staticmethod
     def _asks(window: _Window, name: str, start: int) -> list[Ask]:
@@ -105,12 +121,6 @@ class Loop:
             for number, case in window
         ]
 
-    def _learn(self, trace: Trace) -> Trace:
-        try:
-            events = self._learner.learn(trace, trace.feedback or OK)
-        except BackendError:
-            self._traces.add(trace)
-            raise
-        trace = trace.model_copy(update={"events": events})
-        self._traces.add(trace)
-        return trace
+    def _learned(self, trace: Trace) -> Trace:
+        events = self._learner.learn(trace, trace.feedback or OK)
+        return trace.model_copy(update={"events": events})

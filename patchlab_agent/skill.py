@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from patchlab_agent.errors import SkillError
 from patchlab_agent.models.base import JsonObject, Quote
@@ -93,6 +93,15 @@ class Proposer(Protocol):
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Make a patch with its tests from request, quote and feedback; never from a truth."""
+        ...
+
+
+@runtime_checkable
+class AskingProposer(Proposer, Protocol):
+    """One that asks a model, and can do so for several failures beside each other."""
+
+    def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
+        """Ask ahead what proposing for these failures will ask, and say whether it could be."""
         ...
 
 

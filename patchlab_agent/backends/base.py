@@ -146,17 +146,22 @@ def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered
     return answered
 
 
+def outage_in(answered: Iterable[Answered]) -> BackendUnavailable | None:
+    """The first outage among answers, or None."""
+    return next((each for each in answered if isinstance(each, BackendUnavailable)), None)
+
+
 class ScriptedBackend:
     """A backend with a queue of replies and a history of prompts.
 
     Args:
-        replies: answers in order; an exception in their place is raised.
+        replies: answers in order, texts for short; an exception in their place is raised.
     """
 
     name = "scripted"
     varies = False
 
-    def __init__(self, replies: Iterable[str | Exception] = ()) -> None:
+    def __init__(self, replies: Iterable[str | Completion | Exception] = ()) -> None:
         self.replies = deque(replies)
         self.history: list[Prompt] = []
 
@@ -172,7 +177,7 @@ class ScriptedBackend:
         reply = self.replies.popleft()
         if isinstance(reply, Exception):
             raise reply
-        return Completion(text=reply)
+        return reply if isinstance(reply, Completion) else Completion(text=reply)
 
     def close(self) -> None:
         """Nothing to let go of."""

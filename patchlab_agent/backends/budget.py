@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
-from patchlab_agent.errors import BudgetReached
+from patchlab_agent.backends.base import (
+    Answered,
+    Backend,
+    WrappedBackend,
+    complete_batch,
+    outage_in,
+)
+from patchlab_agent.errors import BackendError, BudgetReached
 from patchlab_agent.models.trace import Completion, Prompt
 
 
@@ -16,7 +22,7 @@ class Budget:
 
     Args:
         calls: answered calls.
-        cost_usd: US dollars, as far as the model's price is known.
+        cost_usd: US dollars.
         tokens: of prompts and answers together.
     """
 
@@ -34,7 +40,8 @@ class BudgetedBackend(WrappedBackend):
     """A backend that is asked no more once a limit is reached.
 
     Cost and tokens are known only after a call, so they are looked at before each group of calls
-    that run beside each other: the last group may go beyond the limit.
+    that run beside each other: the last group may go beyond the limit. What cannot be counted, as
+    the cost of a model without a known price, cannot be limited: then nothing more is asked.
 
     Args:
         inner: the one that answers.
@@ -49,20 +56,25 @@ class BudgetedBackend(WrappedBackend):
         self._calls = 0
         self._tokens = 0
         self._cost = 0.0
+        self._uncounted = ""
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Answer as many as the budget has room for; the others get `BudgetReached`."""
+        """Answer as many as the budget has room for; the others get `BudgetReached`.
+
+        After an outage the rest of the batch is not tried.
+        """
         answers: list[Answered] = []
-        while (reached := self._reached()) is None and len(answers) < len(prompts):
+        while (ended := self._ended()) is None and len(answers) < len(prompts):
             group = prompts[len(answers) :][: self._room()]
             answered = complete_batch(self.inner, group)
             for each in answered:
                 if isinstance(each, Completion):
                     self._book(each)
             answers += answered
-        if reached is not None:
-            answers += [BudgetReached(reached)] * (len(prompts) - len(answers))
-        return answers
+            if (ended := outage_in(answered)) is not None:
+                break
+        rest = len(prompts) - len(answers)
+        return answers if ended is None else [*answers, *[ended] * rest]
 
     def _room(self) -> int:
         if self._budget.calls is None:
@@ -71,9 +83,22 @@ class BudgetedBackend(WrappedBackend):
 
     def _book(self, completion: Completion) -> None:
         usage = completion.usage
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         self._calls += 1
-        self._tokens += (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        self._tokens += tokens
         self._cost += usage.cost_usd or 0.0
+        if completion.filtered:
+            return
+        if self._budget.cost_usd is not None and usage.cost_usd is None:
+            self._uncounted = f"No price is known of {self.name}, so --max-cost cannot be kept"
+        if self._budget.tokens is not None and not tokens:
+            self._uncounted = f"{self.name} counts no tokens, so --max-tokens-total cannot be kept"
+
+    def _ended(self) -> BackendError | None:
+        if self._uncounted:
+            return BackendError(f"{self._uncounted}; use --max-calls in its place.")
+        reached = self._reached()
+        return None if reached is None else BudgetReached(reached)
 
     def _reached(self) -> str | None:
         budget = self._budget

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable, PromptTooLong
 from patchlab_agent.models.model import without_login
 
+LONGEST_WAIT = 60.0
+"""Seconds that a call waits at most before it is made again."""
 _SHOWN_CHARS = 300
 _SECRET = re.compile(
     r"\b(?:(?:sk|pk|rk|gsk|xai|hf)[-_]|AIza)[-_A-Za-z0-9]{8,}|(?i:bearer\s+)[-.~+/\w]{16,}"
@@ -27,14 +29,25 @@ _NO_KEY_TEXT = re.compile(r"Missing credentials|api_key client option must be se
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same call may well succeed a little later."""
+    """Whether the same call may well succeed later."""
     status = _status(error)
-    return status is not None and (status in {408, 409, 429} or status >= 500)
+    passing = status is not None and (status in {408, 409, 429} or status >= 500)
+    return passing and _unsendable(error) is None
+
+
+def is_worth_waiting(error: BaseException) -> bool:
+    """Whether the same call may well succeed after a pause of at most `LONGEST_WAIT`."""
+    return is_transient(error) and (retry_after(error) or 0) <= LONGEST_WAIT
 
 
 def is_unwanted_parameter(error: BaseException) -> bool:
     """Whether the server took exception to how the answer's form was asked for, or may have."""
-    return _status(error) in {400, 422} and _kind(error) != _FILTERED and not _is_too_long(error)
+    return _status(error) in {400, 422} and not _is_too_long(error)
+
+
+def is_filtered(error: BaseException) -> bool:
+    """Whether the provider did not let the request pass for what it is about."""
+    return _kind(error) == _FILTERED
 
 
 def retry_after(error: BaseException | None, now: datetime | None = None) -> float | None:
@@ -63,30 +76,57 @@ def translated(
     status = _status(error)
     if status is None:
         return None
-    where = f"at {without_login(api_base)}" if api_base else "of the provider"
+    who = f"{model} at {without_login(api_base)}" if api_base else f"{model} of the provider"
+    if is_transient(error):
+        return BackendUnavailable(f"{who} {_outage(error, status, 1 + retries)}.")
+    if (why := _unsendable(error)) is not None:
+        return BackendError(f"{who} cannot be asked: {why}.")
+    if _is_too_long(error):
+        return PromptTooLong(
+            f"{who} takes no prompt this long; serve it with a longer context, or lower --top-k "
+            f"and --examples ({_said(error)})."
+        )
+    return BackendError(f"{who} {_REFUSALS.get(status, _refused(error))} ({_said(error)}).")
+
+
+def _outage(error: Exception, status: int, tries: int) -> str:
     said = _said(error)
     answered = _was_answered(error)
+    if (wanted := retry_after(error)) is not None and wanted > LONGEST_WAIT:
+        return f"wants to be left alone for {wanted:,.0f} seconds ({said}); go on after that"
     if answered is False or _kind(error) == "Timeout" or status == 408:
-        return BackendUnavailable(
-            f"{model} {where} did not answer in {1 + retries} tries ({said}); see that it runs and "
-            f"can be reached, or raise --timeout."
+        return (
+            f"did not answer in {tries} tries ({said}); see that it runs and can be reached, or "
+            f"raise --timeout"
         )
     if status == 429:
-        return BackendUnavailable(
-            f"{model} {where} still takes no more calls after {1 + retries} tries ({said}); wait, "
-            f"lower --concurrency, or raise the provider's limit."
+        return (
+            f"still takes no more calls after {tries} tries ({said}); wait, lower --concurrency, "
+            f"or raise the provider's limit"
         )
-    if answered is None and is_transient(error):
-        return BackendUnavailable(
-            f"{model} {where} answered in {1 + retries} tries with what is no completion ({said}); "
-            f"see that --api-base is a server's address of --model's kind, or look into its log."
+    if answered is None:
+        return (
+            f"answered in {tries} tries with what is no completion ({said}); see that --api-base "
+            f"is a server's address of --model's kind, or look into its log"
         )
-    if is_transient(error):
-        return BackendUnavailable(
-            f"{model} {where} failed {1 + retries} times with status {status} ({said}); try again "
-            f"later, or look into the server's log."
-        )
-    return BackendError(f"{model} {where} {_REFUSALS.get(status, _refused(error))} ({said}).")
+    return (
+        f"failed {tries} times with status {status} ({said}); try again later, or look into the "
+        f"server's log"
+    )
+
+
+def _unsendable(error: BaseException) -> str | None:
+    """Why a call never left this machine, and would not the next time; None if it may have.
+
+    The cause's own words are left out: a header's may hold the key.
+    """
+    for cause in _causes(error):
+        names = {kind.__name__ for kind in type(cause).__mro__}
+        if names & {"UnsupportedProtocol", "InvalidURL"}:
+            return "that is no address; write it as in http://127.0.0.1:8080/v1"
+        if "LocalProtocolError" in names and "header" in str(cause):
+            return "its key is none that can be sent; set it anew, without spaces or line ends"
+    return None
 
 
 _REFUSALS = {
@@ -98,13 +138,6 @@ _REFUSALS = {
 
 
 def _refused(error: Exception) -> str:
-    if _is_too_long(error):
-        return (
-            "takes no prompt this long; serve it with a longer context, or lower --top-k and "
-            "--examples"
-        )
-    if _kind(error) == _FILTERED:
-        return "filters this request out; leave the request out"
     if _kind(error) == "UnsupportedParamsError":
         return "does not take a parameter; leave --seed-model out or set another --temperature"
     return "refuses the call; correct the options that the message names"

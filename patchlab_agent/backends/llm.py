@@ -22,18 +22,19 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from patchlab_agent.backends.base import Answered, BatchBackend
 from patchlab_agent.backends.faults import (
-    is_transient,
+    LONGEST_WAIT,
+    is_filtered,
     is_unwanted_parameter,
+    is_worth_waiting,
     retry_after,
     translated,
 )
 from patchlab_agent.errors import BackendError, BackendUnavailable
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.model import DEFAULT_TIMEOUT, ModelParameters, Structure
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 
 DEFAULT_RETRIES = 5
-LONGEST_WAIT = 60.0
 NO_KEY = "none-needed"
 """What a server on one's own machine gets where no key is set; litellm wants to send one."""
 
@@ -59,10 +60,10 @@ class LlmBackend(BatchBackend):
 
     A call that fails for a passing reason (429, 5xx, timeout, dropped connection) is made again
     after a pause that doubles each time and is spread at random, or after the pause that the
-    server asks for. Any other failure is final at once.
+    server asks for; one that is too long to wait for ends it. Any other failure is final at once.
 
-    The first answer settles how the model is held to the answer's form: by JSON schema; where the
-    model or its server refuses that, by JSON mode; else by the prompt alone.
+    The first answer in a form settles how the model is held to it: by JSON schema; where the model
+    or its server refuses that, by JSON mode; else by the prompt alone.
 
     Args:
         parameters: model and sampling.
@@ -70,7 +71,7 @@ class LlmBackend(BatchBackend):
         timeout: seconds to wait for one answer.
         retries: further calls after a passing failure.
         concurrency: calls at a time.
-        structure: how to hold the model to the form; None finds out.
+        structure: the strictest way to hold the model to a form; None finds out.
         rng: spreads the pauses.
         sleep: waits for that many seconds.
     """
@@ -95,7 +96,7 @@ class LlmBackend(BatchBackend):
         self._rng = rng or random.Random()  # noqa: S311 - spreads pauses, decides nothing
         self._sleep = sleep
         self._portal: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None
-        self._settled = structure is not None
+        self._settled: dict[str, Structure] = {}
         self._outage: BackendUnavailable | None = None
         self._limit = asyncio.Semaphore(concurrency)
 
@@ -112,15 +113,21 @@ class LlmBackend(BatchBackend):
     @property
     def structure(self) -> Structure | None:
         """Settled by the first answer, if not told."""
-        return self._structure if self._settled else None
+        return self._structure
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
         """Answer prompts, `concurrency` at a time."""
-        return self._event_loop().call(self._complete_all, list(prompts))
+        future = self._event_loop().start_task_soon(self._complete_all, list(prompts))
+        try:
+            return future.result()
+        except BaseException:
+            # After Ctrl-C nobody waits for the calls that are under way, and they may cost money.
+            future.cancel()
+            raise
 
     def settle(self, structure: Structure | None) -> None:
-        """Hold the model to the form in this way, without finding out; None finds out."""
-        self._structure, self._settled = structure, structure is not None
+        """Hold the model to a form in no stricter way than this; None finds out."""
+        self._structure = structure
 
     def close(self) -> None:
         """End the thread that the calls are made from."""
@@ -139,45 +146,50 @@ class LlmBackend(BatchBackend):
     async def _complete_all(self, prompts: list[Prompt]) -> list[Answered]:
         self._outage = None
         answers: list[Answered] = []
-        while not self._settled and self._outage is None and len(answers) < len(prompts):
-            answers.append(await self._complete(prompts[len(answers)], self._settle))
-        rest = prompts[len(answers) :]
-        return [*answers, *await asyncio.gather(*(self._complete(p, self._ask) for p in rest))]
+        while self._structure is None and self._outage is None and len(answers) < len(prompts):
+            answers.append(await self._complete(prompts[len(answers)]))
+        return [*answers, *await asyncio.gather(*map(self._complete, prompts[len(answers) :]))]
 
-    async def _complete(
-        self, prompt: Prompt, ask: Callable[[Prompt], Awaitable[Completion]]
-    ) -> Answered:
+    async def _complete(self, prompt: Prompt) -> Answered:
         async with self._limit:
             # What is out of reach for one prompt is so for the rest of the batch.
             if self._outage is not None:
                 return self._outage
             try:
-                return await ask(prompt)
+                return await self._in_structure(prompt)
             except BackendUnavailable as outage:
                 self._outage = outage
                 return outage
             except BackendError as error:
                 return error
 
-    async def _settle(self, prompt: Prompt) -> Completion:
-        """Answer a first prompt in the strictest structure that is not refused."""
-        order = list(Structure)
-        self._structure = _strictest(_litellm(), self.parameters.model, self._api_base)
+    async def _in_structure(self, prompt: Prompt) -> Completion:
+        """Answer a prompt, the first of its form in the strictest structure not refused."""
+        order, form = list(Structure), _form(prompt)
+        is_settled = form in self._settled
+        structure = (
+            self._settled.get(form)
+            or self._structure
+            or _strictest(_litellm(), self.parameters.model, self._api_base)
+        )
         while True:
             try:
-                completion = await self._ask(prompt)
+                completion = await self._ask(prompt, structure)
             except _Refused as refusal:
-                if self._structure is Structure.TEXT:
+                if is_settled or structure is Structure.TEXT:
                     raise refusal.translated from refusal
-                self._structure = order[order.index(self._structure) + 1]
+                structure = order[order.index(structure) + 1]
             else:
-                self._settled = True
+                # What is filtered out says nothing about the form.
+                if not completion.filtered:
+                    self._settled[form] = structure
+                    self._structure = self._structure or structure
                 return completion
 
-    async def _ask(self, prompt: Prompt) -> Completion:
+    async def _ask(self, prompt: Prompt, structure: Structure) -> Completion:
         started = time.perf_counter()
         retrying = AsyncRetrying(
-            retry=retry_if_exception(is_transient),
+            retry=retry_if_exception(is_worth_waiting),
             stop=stop_after_attempt(1 + self._retries),
             wait=self._pause,
             sleep=self._sleep,
@@ -185,26 +197,29 @@ class LlmBackend(BatchBackend):
         )
         litellm = _litellm()
         try:
-            response: Any = await retrying(litellm.acompletion, **self._arguments(prompt))
+            arguments = self._arguments(prompt, structure)
+            response: Any = await retrying(litellm.acompletion, **arguments)
         except Exception as error:
+            if is_filtered(error):
+                return Completion(text="", usage=Usage(seconds=_since(started)), filtered=True)
             known = translated(error, self.parameters.model, self._api_base, self._retries)
             if known is None:
                 raise
-            if not self._settled and is_unwanted_parameter(error):
+            if is_unwanted_parameter(error):
                 raise _Refused(known) from error
             raise known from error
-        return _completion(litellm, response, round(time.perf_counter() - started, 3))
+        return _completion(litellm, response, _since(started))
 
     def _pause(self, state: RetryCallState) -> float:
         """Seconds before the next try: what the server asks for, else a doubling spread pause."""
         error = state.outcome.exception() if state.outcome else None
         wanted = retry_after(error)
         if wanted is not None:
-            return min(wanted, LONGEST_WAIT)
+            return wanted
         ceiling = min(LONGEST_WAIT, 2.0 ** (state.attempt_number - 1))
         return self._rng.uniform(ceiling / 2, ceiling)
 
-    def _arguments(self, prompt: Prompt) -> dict[str, Any]:
+    def _arguments(self, prompt: Prompt, structure: Structure) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.parameters.model,
             "messages": [message.model_dump() for message in prompt.messages],
@@ -223,7 +238,7 @@ class LlmBackend(BatchBackend):
                 os.environ.setdefault("OLLAMA_API_BASE", self._api_base)
             if self.parameters.model.startswith("openai/") and not os.environ.get("OPENAI_API_KEY"):
                 arguments["api_key"] = NO_KEY
-        match self._structure:
+        match structure:
             case Structure.SCHEMA:
                 schema = {"name": "answer", "schema": wire_schema(prompt.answer_schema)}
                 arguments["response_format"] = {
@@ -233,6 +248,10 @@ class LlmBackend(BatchBackend):
             case Structure.JSON:
                 arguments["response_format"] = {"type": "json_object"}
         return arguments
+
+
+def _form(prompt: Prompt) -> str:
+    return digest(prompt.answer_schema)
 
 
 class _Refused(Exception):
@@ -288,10 +307,15 @@ def _strictest(litellm: Any, model: str, api_base: str | None) -> Structure:
     return Structure.SCHEMA if "response_format" in taken else Structure.TEXT
 
 
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
+
+
 def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
     choices = getattr(response, "choices", None) or []
     message = getattr(choices[0], "message", None) if choices else None
     usage = getattr(response, "usage", None)
+    ended = getattr(choices[0], "finish_reason", None) if choices else None
     try:
         cost = litellm.completion_cost(completion_response=response) or None
     except Exception:
@@ -305,17 +329,19 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
             cost_usd=cost,
             seconds=seconds,
         ),
-        cut_off=bool(choices) and getattr(choices[0], "finish_reason", None) == "length",
+        cut_off=ended == "length",
+        filtered=ended == "content_filter",
     )
 
 
 def _text(message: Any) -> str:
-    """What a model said: its text, or the arguments of the tool that it meant to call."""
-    if message is None:
-        return ""
-    if message.content:
-        return str(message.content)
-    for call in getattr(message, "tool_calls", None) or []:
+    """What a model said: its text, or the arguments of the tool that it meant to call.
+
+    Half of a surrogate pair, which no file can hold, becomes a question mark.
+    """
+    said: str = getattr(message, "content", None) or ""
+    for call in () if said else getattr(message, "tool_calls", None) or ():
         arguments = call.function.arguments
-        return arguments if isinstance(arguments, str) else json.dumps(arguments)
-    return ""
+        said = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        break
+    return said.encode("utf-8", "replace").decode("utf-8")

@@ -88,6 +88,7 @@ class Completion(Frozen):
     text: str
     usage: Usage = Usage()
     cut_off: bool = Field(default=False, description="the token limit ended it")
+    filtered: bool = Field(default=False, description="the provider's filter took it away")
 
 
 class Feedback(Frozen):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import MAX_REPAIRS, Conversation
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
@@ -52,6 +53,12 @@ class ModelProposer:
             *(turn for failure in _DEMONSTRATIONS for turn in self._turns(*failure)),
         )
         self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)
+
+    def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
+        """Ask ahead what proposing for these failures will ask; False after an outage."""
+        asked = [self._prompt(*failure) for failure in failures if failure[0].quote is not None]
+        replies = self._conversation.ask(asked)
+        return not any(isinstance(reply, BackendUnavailable) for reply in replies)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Ask for a fix, and make a patch of it with the tests that every patch gets.

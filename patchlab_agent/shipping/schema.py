@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import Frozen
@@ -110,11 +112,16 @@ def parse_answer(text: str) -> Answer:
 
 
 def parse_object(text: str, kind: type[Form]) -> Form:
-    """Read the one JSON object in a completion, which may stand in a fenced block.
+    """Read the JSON object in a completion, which may stand in a fenced block or amid prose.
+
+    Of several that have the form asked for, the last one counts: a model may think first.
 
     Raises:
         InvalidAnswer: there is none, or it has not the form asked for.
     """
+    for value in reversed(list(_objects(text))):
+        with suppress(ValidationError):
+            return kind.model_validate(value)
     found = re.search(r"\{.*\}", text, re.DOTALL)
     if found is None:
         raise InvalidAnswer("the answer holds no JSON object")
@@ -126,6 +133,20 @@ def parse_object(text: str, kind: type[Form]) -> Form:
         raise InvalidAnswer(f"{where}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidAnswer(f"the answer is no valid JSON: {error}") from error
+
+
+def _objects(text: str) -> Iterator[JsonValue]:
+    """The JSON objects in a text that do not stand in another one."""
+    decoder = json.JSONDecoder()
+    position = text.find("{")
+    while position != -1:
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            position += 1
+        else:
+            yield value
+        position = text.find("{", position)
 
 
 def weight_kg(answer: Answer) -> float | None:

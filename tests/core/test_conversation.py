@@ -6,8 +6,8 @@ import pytest
 
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.conversation import Conversation, Reply
-from patchlab_agent.errors import BackendError, BackendUnavailable, InvalidAnswer
-from patchlab_agent.models.trace import Message, Prompt, Usage
+from patchlab_agent.errors import BackendError, BackendUnavailable, InvalidAnswer, PromptTooLong
+from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 
 
 def number(text: str) -> int:
@@ -71,6 +71,34 @@ def test_a_failure_of_the_backend_stands_in_the_answers_place() -> None:
 def test_an_outage_during_a_repair_replaces_the_reply() -> None:
     outage = BackendUnavailable("out")
     assert ask(ScriptedBackend(["x", outage]), "a") == [outage]
+
+
+def test_a_repair_that_the_context_has_no_room_for_leaves_the_answer_unusable() -> None:
+    backend = ScriptedBackend(["x", PromptTooLong("too long"), "8"])
+    [reply] = ask(backend, "a")
+    assert reply == Reply("x", None, "'x' is no number", 0, Usage(), final=True)
+    assert len(backend.history) == 2
+
+
+def test_a_first_prompt_that_is_too_long_is_a_failure_of_the_call() -> None:
+    failure = PromptTooLong("too long")
+    assert ask(ScriptedBackend([failure]), "a") == [failure]
+
+
+def test_what_is_filtered_out_is_an_unusable_answer_and_not_asked_again() -> None:
+    backend = ScriptedBackend([Completion(text="8 and", filtered=True), "7"])
+    filtered, other = ask(backend, "a", "b")
+    assert isinstance(filtered, Reply)
+    assert (filtered.raw, filtered.value, filtered.repairs) == ("8 and", None, 0)
+    assert "filters the request or its answer out" in filtered.problem
+    assert isinstance(other, Reply)
+    assert other.value == 7
+
+
+def test_an_answer_that_is_whole_in_spite_of_the_filter_counts() -> None:
+    assert ask(ScriptedBackend([Completion(text="8", filtered=True)]), "a") == [
+        Reply("8", 8, "", 0, Usage())
+    ]
 
 
 def test_a_problem_without_words_is_a_problem() -> None:

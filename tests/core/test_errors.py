@@ -20,6 +20,7 @@ from patchlab_agent.errors import (
     PartialRun,
     PatchLabError,
     PromptError,
+    PromptTooLong,
     SkillError,
     StoreError,
     UsageError,
@@ -32,6 +33,7 @@ CODES: dict[type[PatchLabError], int] = {
     StoreError: 4,
     BackendError: 5,
     BackendUnavailable: 5,
+    PromptTooLong: 5,
     BudgetReached: 5,
     CassetteMiss: 5,
     MissingExtra: 6,
@@ -73,7 +75,13 @@ def test_the_table_of_codes_is_complete() -> None:
 
 def test_only_what_is_of_the_models_side_shares_its_parents_code() -> None:
     of_model = {kind for kind in CODES if issubclass(kind, BackendError)}
-    assert of_model == {BackendError, BackendUnavailable, BudgetReached, CassetteMiss}
+    assert of_model == {
+        BackendError,
+        BackendUnavailable,
+        PromptTooLong,
+        BudgetReached,
+        CassetteMiss,
+    }
     own = [kind.exit_code for kind in CODES.keys() - of_model]
     assert len(own) == len({*own, BackendError.exit_code}) - 1
 

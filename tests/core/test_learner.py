@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,25 @@ def test_an_outage_while_preparing_is_told_when_it_is_learned_from(tmp_path: Pat
         with pytest.raises(BackendUnavailable):
             lab.learner.learn(trace, RED)
         assert lab.store.patches.count() == 0
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_proposer_that_asks_is_told_of_all_failures_and_may_end_the_preparation(
+    tmp_path: Path, goes_on: bool
+) -> None:
+    told: list[str] = []
+
+    class Asking(WordsProposer):
+        def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
+            told.extend(trace.request for trace, _ in failures)
+            return goes_on
+
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        learner = Learner(Asking(), lab.gate, lab.curator, lab.store.patches)
+        learner.prepare([judged(lab, text, RED) for text in ("a blim", "a zok")])
+        assert told == ["a blim", "a zok"]
+        assert any(prompt.purpose == "gate" for prompt in backend.prompts) is goes_on
 
 
 def test_a_proposer_that_fails_while_preparing_hides_no_other_lesson(tmp_path: Path) -> None:

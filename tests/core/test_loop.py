@@ -93,12 +93,11 @@ def test_an_outage_in_the_gate_leaves_the_judged_trace_and_no_patch(tmp_path: Pa
     # The answer, and the perfect one; the baseline's is the answer's. Then the gate asks.
     with words_lab(tmp_path, Reader(varies=True, outage_at=3)) as lab:
         loop = loop_of(lab)
-        assert list(loop.run(STREAM, "run-0001")) == []
+        (judged,) = loop.run(STREAM, "run-0001")
         assert isinstance(loop.stopped, BackendUnavailable)
         assert lab.store.patches.count() == 0
-        (stored,) = lab.store.traces.newest(9)
-        assert stored.feedback is not None
-        assert not stored.feedback.ok
+        assert (judged.ok, judged.events) == (False, ())
+        assert list(lab.store.traces.newest(9)) == [judged]
 
 
 @pytest.mark.parametrize("kind", [BackendError, BudgetReached, CassetteMiss])
@@ -204,7 +203,9 @@ def test_a_window_looks_one_window_ahead_and_no_further_and_a_sequence_not_at_al
     assert taken == [case.request for case in STREAM]
 
 
-def test_a_failure_in_a_window_keeps_what_stands_before_it(tmp_path: Path) -> None:
+def test_a_failure_in_a_window_keeps_what_was_judged_and_learns_from_what_stands_before_it(
+    tmp_path: Path,
+) -> None:
     def refuse(request: str, draw: str, answer: JsonObject) -> None:
         if request == "a blim":
             raise BackendError("no")
@@ -212,6 +213,18 @@ def test_a_failure_in_a_window_keeps_what_stands_before_it(tmp_path: Path) -> No
     with words_lab(tmp_path, Reader(refuse)) as lab:
         loop = loop_of(lab, window=5)
         traces = list(loop.run(STREAM, "run-0001"))
-        assert [trace.request for trace in traces] == ["a zok", "one zok"]
+        assert [trace.request for trace in traces] == ["a zok", "one zok", "zok blim", "salt"]
+        assert kinds(traces) == [["activated"], ["active_already"], [], []]
         assert str(loop.stopped) == "no"
-        assert lab.store.traces.count() == 2
+        assert list(lab.store.traces.newest(9)) == traces[::-1]
+
+
+def test_a_window_that_a_failure_ends_asks_nothing_ahead(tmp_path: Path) -> None:
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if request in {"a zok", "salt"} or draw.startswith("gate"):
+            raise BackendError("no")
+
+    backend = Reader(refuse, varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        assert len(list(loop_of(lab, window=5).run(STREAM, "run-0001"))) == 3
+    assert not any(prompt.draw.startswith("gate") for prompt in backend.prompts)

@@ -8,7 +8,7 @@ import pytest
 
 from patchlab_agent.backends.base import Answered, BatchBackend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
-from patchlab_agent.errors import BackendError, BudgetReached
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 from tests.llm.helpers import prompt
@@ -19,6 +19,10 @@ USAGE = Usage(prompt_tokens=8, completion_tokens=2, cost_usd=0.25)
 class Spender(BatchBackend):
     """Answers with a given usage, or fails where the prompt says so.
 
+    Args:
+        usage: of each answer.
+        filtered: whether the provider holds them back.
+
     Attributes:
         groups: how many prompts came together.
     """
@@ -27,17 +31,15 @@ class Spender(BatchBackend):
     varies = True
     structure = Structure.JSON
 
-    def __init__(self, usage: Usage = USAGE) -> None:
+    def __init__(self, usage: Usage = USAGE, *, filtered: bool = False) -> None:
         self.groups: list[int] = []
         self.closed = False
-        self._usage = usage
+        self._answer = Completion(text="x", usage=usage, filtered=filtered)
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
         self.groups.append(len(prompts))
-        return [
-            BackendError("no") if each.user == "fail" else Completion(text="x", usage=self._usage)
-            for each in prompts
-        ]
+        failures = {"fail": BackendError("no"), "out": BackendUnavailable("out")}
+        return [failures.get(each.user, self._answer) for each in prompts]
 
     def close(self) -> None:
         self.closed = True
@@ -97,9 +99,34 @@ def test_a_failed_call_takes_nothing_from_the_budget() -> None:
     assert fates(backend.complete_batch(prompts)) == "faab"
 
 
-def test_what_has_no_price_spends_nothing() -> None:
-    backend = BudgetedBackend(Spender(Usage()), Budget(cost_usd=0.01, tokens=1))
-    assert fates(backend.complete_batch([prompt()] * 4)) == "aaaa"
+@pytest.mark.parametrize(
+    ("budget", "option"), [(Budget(cost_usd=9), "--max-cost"), (Budget(tokens=9), "-tokens-total")]
+)
+def test_what_cannot_be_counted_cannot_be_limited(budget: Budget, option: str) -> None:
+    inner = Spender(Usage())
+    backend = BudgetedBackend(inner, budget, group=3)
+    *answers, last = backend.complete_batch([prompt()] * 8)
+    assert fates(answers) == "aaaffff"
+    assert option in str(last)
+    assert "use --max-calls" in str(last)
+    assert fates(backend.complete_batch([prompt()])) == "f"
+    assert inner.groups == [3]
+
+
+def test_what_is_filtered_out_may_cost_nothing() -> None:
+    backend = BudgetedBackend(Spender(Usage(), filtered=True), Budget(cost_usd=9, tokens=9))
+    assert fates(backend.complete_batch([prompt()] * 2)) == "aa"
+
+
+def test_after_an_outage_the_rest_of_the_batch_is_not_tried() -> None:
+    inner = Spender()
+    backend = BudgetedBackend(inner, Budget(calls=100), group=2)
+    prompts = [prompt(text) for text in ("a", "b", "out", "c", "d", "e")]
+    *_, untried, last = answers = backend.complete_batch(prompts)
+    assert fates(answers) == "aafaff"
+    assert untried is last
+    assert inner.groups == [2, 2]
+    assert fates(backend.complete_batch([prompt()])) == "a"
 
 
 @pytest.mark.parametrize(

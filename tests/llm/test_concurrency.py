@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion
 from tests.llm.conftest import MakeBackend
-from tests.llm.helpers import LOCAL, Provider, ok, prompt, refusal
+from tests.llm.helpers import LOCAL, Provider, Server, ok, prompt, refusal
 
 TEXTS = [str(n) for n in range(8)]
 
@@ -63,6 +65,28 @@ def test_as_many_calls_as_allowed_run_beside_each_other_and_answers_keep_their_o
 ) -> None:
     assert fates(backend, concurrency) == TEXTS
     assert crowd.most == min(concurrency, len(TEXTS))
+
+
+def test_after_an_interrupt_no_call_goes_on(
+    server: Server, provider: Provider, backend: MakeBackend
+) -> None:
+    ended: list[str] = []
+
+    async def interrupted(_: float) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append("in time")
+            raise
+
+    server.otherwise = lambda _: refusal(provider, 503)
+    model = backend(sleep=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.complete_batch([prompt("a"), prompt("b")])
+    model.close()
+    assert ended == ["in time"]
+    assert len(server.bodies) == 1
 
 
 def test_errors_stand_in_the_place_of_their_answers(crowd: Crowd, backend: MakeBackend) -> None:

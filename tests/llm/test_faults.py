@@ -10,13 +10,13 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from patchlab_agent.backends.faults import translated
-from patchlab_agent.backends.llm import LONGEST_WAIT
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.backends.faults import LONGEST_WAIT, translated
+from patchlab_agent.errors import BackendError, BackendUnavailable, PromptTooLong
 from patchlab_agent.models.model import Structure, without_login
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import (
     ANTHROPIC,
+    KEY,
     OPENAI,
     PROVIDERS,
     TEXT,
@@ -52,7 +52,7 @@ def dates() -> list[str]:
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("wanted", "seconds"),
-    [("7", 7), ("0.5", 0.5), ("0", 0), ("3600", LONGEST_WAIT), ("-1", 0)],
+    [("7", 7), ("0.5", 0.5), ("0", 0), ("60", LONGEST_WAIT), ("-1", 0)],
 )
 def test_the_pause_is_the_one_that_the_server_asks_for(
     *,
@@ -67,6 +67,41 @@ def test_the_pause_is_the_one_that_the_server_asks_for(
     server.will(asks_to_wait(provider, wanted, status))
     assert backend().complete(prompt()).text == TEXT
     assert slept == [seconds]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_that_is_too_long_to_wait_for_is_an_outage_at_once(
+    provider: Provider, server: Server, backend: MakeBackend, slept: list[float], status: int
+) -> None:
+    server.will(asks_to_wait(provider, "3600", status))
+    with pytest.raises(BackendUnavailable, match=r"left alone for 3,600 seconds .*slow down"):
+        backend().complete(prompt())
+    assert (len(server.bodies), slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        (httpx.UnsupportedProtocol("no http:// or https://"), "no address; write it as in http"),
+        (httpx.LocalProtocolError(f"Illegal header value b'Bearer {KEY}\\r'"), "set it anew"),
+    ],
+    ids=["address", "key"],
+)
+def test_a_call_that_cannot_be_sent_is_final_and_says_why(
+    *,
+    provider: Provider,
+    server: Server,
+    backend: MakeBackend,
+    slept: list[float],
+    cause: Exception,
+    remedy: str,
+) -> None:
+    server.will(*[cause] * provider.redials)
+    with pytest.raises(BackendError, match=remedy) as error:
+        backend().complete(prompt())
+    assert type(error.value) is BackendError
+    assert KEY not in str(error.value)
+    assert slept == []
 
 
 @pytest.mark.parametrize("form", [0, 1])
@@ -164,7 +199,7 @@ def test_any_other_status_is_final_and_named_with_its_remedy(
 ) -> None:
     server.will(refusal(provider, status, "no luck"))
     with pytest.raises(BackendError, match=rf"^{provider.model} .*{remedy}.*no luck") as error:
-        backend(structure=SCHEMA).complete(prompt())
+        backend(structure=Structure.TEXT).complete(prompt())
     assert type(error.value) is BackendError
     assert (len(server.bodies), slept) == (1, [])
 
@@ -184,21 +219,23 @@ def test_a_prompt_that_is_too_long_is_final_and_no_refusal_of_the_form(
     structure: Structure | None,
 ) -> None:
     server.will(httpx.Response(400, json=body))
-    with pytest.raises(BackendError, match=r"longer context, or lower --top-k") as error:
+    with pytest.raises(PromptTooLong, match=r"longer context, or lower --top-k"):
         backend(structure=structure).complete(prompt())
-    assert type(error.value) is BackendError
     assert (len(server.bodies), slept) == (1, [])
 
 
 @pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
-def test_a_filtered_request_is_final_and_no_refusal_of_the_form(
+def test_a_filtered_request_is_an_answer_without_text_that_settles_no_form(
     provider: Provider, server: Server, backend: MakeBackend
 ) -> None:
     body = provider.error("Your request was rejected: content_policy_violation.")
     server.will(httpx.Response(400, json=body))
-    with pytest.raises(BackendError, match="leave the request out"):
-        backend().complete(prompt())
-    assert len(server.bodies) == 1
+    model = backend()
+    completion = model.complete(prompt())
+    assert (completion.text, completion.filtered, len(server.bodies)) == ("", True, 1)
+    assert model.structure is None
+    assert not model.complete(prompt()).filtered
+    assert model.structure is SCHEMA
 
 
 @pytest.mark.parametrize(
@@ -278,7 +315,7 @@ def test_a_long_message_is_shortened_to_one_line(
 ) -> None:
     server.will(refusal(provider, 400, "what\n happened? " * 500))
     with pytest.raises(BackendError, match="…") as error:
-        backend(structure=SCHEMA).complete(prompt())
+        backend(structure=Structure.TEXT).complete(prompt())
     assert len(str(error.value)) < 600
     assert "\n" not in str(error.value)
 

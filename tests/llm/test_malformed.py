@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.trace import Completion
 from tests.llm.conftest import MakeBackend
-from tests.llm.helpers import PROVIDERS, TEXT, Body, Provider, Server, ok, prompt
+from tests.llm.helpers import ANTHROPIC, OPENAI, PROVIDERS, TEXT, Body, Provider, Server, ok, prompt
 
 JSON_TYPE = {"Content-Type": "application/json"}
 MALFORMED = {
@@ -60,6 +62,16 @@ def test_an_answer_without_text_is_an_empty_answer(
     server.will(ok(provider.empty_answers()[name]))
     completion = backend().complete(prompt())
     assert (completion.text, completion.cut_off, slept) == ("", False, [])
+    filters = {str(OPENAI): "content filter", str(ANTHROPIC): "refusal"}
+    assert completion.filtered is (name == filters.get(str(provider)))
+
+
+def test_half_a_surrogate_pair_becomes_a_character_that_files_can_hold(
+    provider: Provider, server: Server, backend: MakeBackend
+) -> None:
+    body = json.dumps(provider.answer("fine \ud83d")).encode()
+    server.will(httpx.Response(200, content=body, headers=JSON_TYPE))
+    assert backend().complete(prompt()).text == "fine ?"
 
 
 @pytest.mark.parametrize("arguments", [{"weight": 2.5}, {}])

@@ -24,6 +24,9 @@ from tests.llm.helpers import (
     prompt,
     refusal,
 )
+from tests.llm.helpers import (
+    SCHEMA as SMALL,
+)
 
 ORDER = list(Structure)
 SCHEMA, JSON, PLAIN = ORDER
@@ -79,9 +82,21 @@ def test_a_refusal_of_plain_text_is_final(
     assert (model.structure, slept) == (None, [])
 
 
+@pytest.mark.parametrize("provider", [OPENAI, OLLAMA], indirect=True, ids=str)
+def test_a_refusal_after_another_call_has_settled_the_form_is_no_failure(
+    provider: Provider, server: Server, backend: MakeBackend
+) -> None:
+    server.otherwise = lambda body: (
+        refusal(provider) if provider.structure(body) is SCHEMA else ok(provider.answer())
+    )
+    model = backend(structure=SCHEMA, concurrency=4)
+    answers = model.complete_batch([prompt(text) for text in "abcd"])
+    assert [each.text for each in answers if isinstance(each, Completion)] == [TEXT] * 4
+
+
 @pytest.mark.parametrize("structure", ORDER)
 @pytest.mark.parametrize("told_later", [True, False])
-def test_a_known_structure_is_not_found_out(
+def test_a_known_structure_is_the_strictest_that_is_tried(
     provider: Provider,
     server: Server,
     backend: MakeBackend,
@@ -91,11 +106,21 @@ def test_a_known_structure_is_not_found_out(
     model = backend(structure=None if told_later else structure)
     if told_later:
         model.settle(structure)
-    server.will(refusal(provider))
-    with pytest.raises(BackendError, match="correct the options"):
-        model.complete(prompt())
-    assert asked(provider, server) == on_the_wire(provider, structure)
     assert model.structure is structure
+    assert model.complete(prompt()).text == TEXT
+    assert asked(provider, server) == on_the_wire(provider, structure)
+
+
+def test_a_second_form_may_need_another_structure(
+    provider: Provider, server: Server, backend: MakeBackend
+) -> None:
+    model = backend()
+    model.complete(prompt("a"))
+    server.will(refusal(provider))
+    other = prompt("b", answer_schema={**SMALL, "title": "other"})
+    assert [model.complete(each).text for each in (other, other, prompt("c"))] == [TEXT] * 3
+    assert asked(provider, server) == on_the_wire(provider, SCHEMA, SCHEMA, JSON, JSON, SCHEMA)
+    assert model.structure is SCHEMA
 
 
 def test_a_structure_can_be_forgotten(

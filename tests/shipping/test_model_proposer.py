@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from patchlab_agent.backends.base import ScriptedBackend
+from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.llm import wire_schema
-from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.patch import Proposal, Role
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
 from patchlab_agent.shipping.examples import Named, looked_up
@@ -127,6 +128,30 @@ def test_an_answer_without_a_quote_is_not_asked_about() -> None:
 def test_an_outage_is_no_reason() -> None:
     with pytest.raises(BackendUnavailable):
         propose(BackendUnavailable("out"))
+
+
+def test_what_was_asked_ahead_is_not_asked_again() -> None:
+    backend = ScriptedBackend([said("tube", TUBE), said("", None)])
+    proposer = ModelProposer(CachedBackend(backend))
+    silent = trace().model_copy(
+        update={"attempt": trace().attempt.model_copy(update={"quote": None})}
+    )
+    failures = [(each, FEEDBACK) for each in (trace(), silent, trace("Ship 1 kg tea tube to US"))]
+    assert proposer.prepare(failures)
+    assert len(backend.history) == 2
+    proposals = [proposer.propose(*failure) for failure in failures]
+    assert [proposal.patch is not None for proposal in proposals] == [True, False, False]
+    assert len(backend.history) == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "goes_on"), [(BackendError("no"), True), (BackendUnavailable("out"), False)]
+)
+def test_after_an_outage_nothing_more_is_worth_asking_ahead(
+    failure: BackendError, goes_on: bool
+) -> None:
+    proposer = ModelProposer(ScriptedBackend([failure, said("tube", TUBE)]))
+    assert proposer.prepare([(trace(), FEEDBACK)] * 2) is goes_on
 
 
 def test_the_schema_offers_every_kind_of_fix_to_a_server() -> None:

@@ -40,7 +40,16 @@ JUNK = st.one_of(
 
 @pytest.mark.parametrize(
     "frame",
-    ["%s", "Here you are:\n```json\n%s\n```\nAnything else?", "\n\t %s\r\n", "(%s)"],
+    [
+        "%s",
+        "Here you are:\n```json\n%s\n```\nAnything else?",
+        "\n\t %s\r\n",
+        "(%s)",
+        "<think>The {tube} holds {'kg': 5}.</think>\n%s",
+        "%s\n\nNote: {weight} is as written.",
+        '{"thought": "easy"}\n%s',
+        json.dumps({**ANSWER, "weight": 9}) + "\nNo, wait:\n%s",
+    ],
 )
 def test_one_object_is_found_wherever_it_stands(frame: str) -> None:
     assert parse_answer(frame % json.dumps(ANSWER)) == answer()
@@ -55,7 +64,7 @@ def test_one_object_is_found_wherever_it_stands(frame: str) -> None:
         ("[1, 2]", "no JSON object"),
         ("{not json}", "no valid JSON"),
         (json.dumps(ANSWER)[:-20] + "}", "no valid JSON"),
-        (json.dumps(ANSWER) * 2, "no valid JSON"),
+        (json.dumps({**ANSWER, "weight": -1}) + " {", "weight: "),
         ('{"weight": ' + "9" * 5000 + "}", "no valid JSON"),
         ('{"a": ' + "[" * 100_000 + "}", "no valid JSON"),
         ("{}", "weight: Field required"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from patchlab_agent.agent import Agent, utc_now
 from patchlab_agent.backends.base import Backend
@@ -19,12 +21,12 @@ from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
-from patchlab_agent.errors import StoreError, UsageError
+from patchlab_agent.errors import InputError, StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate import Admission, Gate, OpenGate
 from patchlab_agent.learner import Learner
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.model import ModelParameters
+from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.models.patch import GateCase, PatchEvent, Role
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import (
@@ -43,6 +45,8 @@ from patchlab_agent.store.store import Store
 
 CACHED_ANSWERS = 16384
 """A few times what a run of a thousand requests asks for."""
+_REQUESTS = "requests_digest"
+"""What a cassette calls the digest of its run's --requests; None stands for generated ones."""
 
 
 @dataclass
@@ -312,8 +316,37 @@ def forget(path: Path) -> None:
     delete_store(path)
 
 
+def check_replayable(settings: RunSettings, *, fresh: bool) -> None:
+    """Make sure that a run to record can be replayed, and that one to replay is the recorded one.
+
+    Args:
+        settings: what is asked for.
+        fresh: whether the store is to be begun anew.
+
+    Raises:
+        UsageError: something was learned before, or the requests are not those of the recording.
+        InputError, StoreError, SkillError: whatever cannot be read.
+    """
+    if settings.backend == REPLAY:
+        path = cassette_path(load_skill(settings.skill), settings.replay)
+        recorded = Cassette(path).header.settings
+        asked = _requests_digest(settings.requests)
+        if recorded.get(_REQUESTS, asked) != asked:
+            remedy = "give its file with" if recorded[_REQUESTS] else "leave out"
+            raise UsageError(f"{path} was recorded on other requests; {remedy} --requests.")
+    if fresh or (settings.backend != REPLAY and settings.record is None):
+        return
+    info, contents = read_info(settings.store), store_contents(settings.store)
+    if info is not None and contents is not None and (info.runs or contents.patches):
+        what = "replay" if settings.backend == REPLAY else "record"
+        raise UsageError(
+            f"To {what} a run takes a store with nothing in it; add --fresh, or name another one "
+            f"than {settings.store} with --store."
+        )
+
+
 def check_settings(settings: RunSettings) -> list[Case] | None:
-    """Find out, before anything is touched, whether a run can start.
+    """Find out, before anything is lost, whether a run can start.
 
     Returns:
         The user's labeled requests, or None where generated ones are asked for.
@@ -322,7 +355,6 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
     skill = load_skill(settings.skill)
-    backend_of(skill, settings).close()
     if settings.patcher == "llm" and skill.model_proposer is None:
         raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.embedder is not None:
@@ -333,7 +365,10 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
             f"The golden set has {available} cases; give --golden a number from 0 to {available}."
         )
     read_info(settings.store)
-    return None if settings.requests is None else skill.world.read_cases(settings.requests)
+    cases = None if settings.requests is None else skill.world.read_cases(settings.requests)
+    # A cassette to record into is opened here, so this comes last.
+    backend_of(skill, settings).close()
+    return cases
 
 
 def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
@@ -380,7 +415,8 @@ def recorded_settings(skill: str, cassette: Path | None) -> dict[str, Any]:
     Raises:
         InputError, UsageError, SkillError: there is no such cassette, or it cannot be used.
     """
-    return dict(Cassette(cassette_path(load_skill(skill), cassette)).header.settings)
+    header = Cassette(cassette_path(load_skill(skill), cassette)).header
+    return {name: value for name, value in header.settings.items() if name in RECORDED}
 
 
 def _refuse_without_model(settings: AgentSettings) -> None:
@@ -395,11 +431,25 @@ def budget_of(settings: AgentSettings) -> Budget:
     return Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
 
 
+def _check_address(api_base: str) -> None:
+    try:
+        parts = urlsplit(api_base)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"--api-base {without_login(api_base)!r} is no address; write it as in "
+            f"http://127.0.0.1:8080/v1."
+        )
+
+
 def _real(settings: AgentSettings, retries: int) -> Backend:
     if settings.model is None:
         raise UsageError(
             f"--backend {LITELLM} needs --model, as in --model ollama_chat/qwen2.5-coder:1.5b."
         )
+    if settings.api_base is not None:
+        _check_address(settings.api_base)
     parameters = ModelParameters(
         model=settings.model,
         temperature=settings.temperature,
@@ -418,6 +468,22 @@ def _real(settings: AgentSettings, retries: int) -> Backend:
     if settings.record is None:
         return spending
     recorded = settings.model_dump(mode="json", include=set(RECORDED))
+    if isinstance(settings, RunSettings):
+        recorded[_REQUESTS] = _requests_digest(settings.requests)
     return RecordingBackend(
-        spending, model, settings.record, note=settings.record_note, settings=recorded
+        spending,
+        model,
+        settings.record,
+        note=settings.record_note,
+        settings=recorded,
+        group=settings.concurrency,
     )
+
+
+def _requests_digest(requests: Path | None) -> str | None:
+    if requests is None:
+        return None
+    try:
+        return hashlib.sha256(requests.read_bytes()).hexdigest()[:24]
+    except OSError as error:
+        raise InputError(f"{requests} cannot be read: {error}; name another.") from error

@@ -102,8 +102,9 @@ def _run(
     html: Path | None,
 ) -> RunReport:
     from patchlab_agent.runner import Runner
-    from patchlab_agent.wiring import check_settings, lab_of
+    from patchlab_agent.wiring import check_replayable, check_settings, lab_of
 
+    check_replayable(settings, fresh=fresh)
     cases = check_settings(settings)
     if fresh:
         _start_over(settings.store, yes)

@@ -75,6 +75,41 @@ def test_an_unseen_prompt_at_the_start_is_an_error_without_a_report(cli: Cli) ->
     assert result.out == ""
 
 
+def test_a_replay_on_what_another_run_taught_is_refused_and_says_what_to_do(cli: Cli) -> None:
+    assert cli(*SHORT, "--store", "mine").code == 0
+    again = cli(*SHORT, "--store", "mine")
+    assert again.code == 2
+    assert "add --fresh, or name another one than mine with --store" in again.error
+    assert cli(*SHORT, "--store", "mine", "--fresh", "--yes").code == 0
+
+
+def test_a_run_that_could_not_be_replayed_is_not_recorded(cli: Cli, own_folder: Path) -> None:
+    assert cli("run", "--runs", 1, "--golden", 0).code == 0
+    real = ("run", "--backend", "litellm", "--model", "openai/m", "--record", "new.jsonl")
+    result = cli(*real, "--api-base", "http://127.0.0.1:9/v1")
+    assert result.code == 2
+    assert "To record a run takes a store with nothing in it; add --fresh" in result.error
+    assert not (own_folder / "new.jsonl").exists()
+
+
+def test_other_requests_than_the_recorded_ones_are_not_replayed(cli: Cli, own_folder: Path) -> None:
+    mine = own_folder / "mine.csv"
+    header, *answers = CASSETTE.read_text("utf-8").splitlines(keepends=True)
+    told = json.loads(header)
+    told["settings"]["requests_digest"] = "0123"
+    other = own_folder / "other.jsonl"
+    other.write_text("".join([json.dumps(told) + "\n", *answers]), "utf-8")
+    result = cli(*SHORT, "--replay", other)
+    assert result.code == 2
+    assert "recorded on other requests; give its file with --requests" in result.error
+    mine.write_text("request\n", "utf-8")
+    told["settings"]["requests_digest"] = None
+    other.write_text("".join([json.dumps(told) + "\n", *answers]), "utf-8")
+    result = cli(*SHORT, "--replay", other, "--requests", mine)
+    assert result.code == 2
+    assert "recorded on other requests; leave out --requests" in result.error
+
+
 def test_a_quote_can_be_replayed_on_what_the_replay_learned(cli: Cli) -> None:
     assert cli(*SHORT).code == 0
     request = cli("traces", "list", "--store", ".patchlab-replay", "--json").json[0]["request"]

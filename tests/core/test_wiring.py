@@ -124,6 +124,14 @@ def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
     [
         ({"backend": "litellm"}, "litellm needs --model"),
         ({"model": "ollama_chat/x"}, "--model is for a real model; add --backend litellm"),
+        (
+            {"backend": "litellm", "model": "openai/x", "api_base": "localhost:8080/v1"},
+            "--api-base 'localhost:8080/v1' is no address; write it as in http://",
+        ),
+        (
+            {"backend": "litellm", "model": "openai/x", "api_base": "http://[me:hush@x"},
+            r"--api-base 'http://\*\*\*@x' is no address",
+        ),
         ({"temperature": 0.5}, "--temperature is for a real model"),
         ({"max_tokens_total": 5}, "--max-tokens-total is for a real model"),
         ({"backend": "replay", "record": "c.jsonl"}, "--record is for a real model"),
@@ -145,7 +153,7 @@ def test_a_skill_without_a_cassette_or_a_proposer_of_its_own_says_so(own_folder:
         ({"backend": "reader", "patcher": "llm"}, "no --patcher llm; use --patcher rules"),
     ):
         with pytest.raises(UsageError, match=problem):
-            check_settings(RunSettings.model_validate(given))
+            check_settings(RunSettings.model_validate({**given, "golden": 3}))
 
 
 def test_a_model_that_proposes_is_asked_behind_cache_and_books(tmp_path: Path) -> None:

@@ -13,7 +13,13 @@ import pytest
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
-from patchlab_agent.errors import BackendError, BudgetReached, CassetteMiss, InputError
+from patchlab_agent.errors import (
+    BackendError,
+    BackendUnavailable,
+    BudgetReached,
+    CassetteMiss,
+    InputError,
+)
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.llm.conftest import MakeBackend
@@ -98,6 +104,15 @@ def test_a_replay_gives_the_same_completions_without_a_request(
     replay.close()
 
 
+def test_what_was_filtered_out_is_so_in_a_replay(
+    path: Path, provider: Provider, server: Server, recorder: MakeRecorder
+) -> None:
+    server.will(httpx.Response(400, json=provider.error("content_policy_violation")))
+    recorded(recorder, PROMPTS[0])
+    replayed = ReplayBackend(Cassette(path)).complete(PROMPTS[0])
+    assert (replayed.text, replayed.filtered) == ("", True)
+
+
 def test_what_the_file_holds_is_not_asked_again(
     server: Server, recorder: MakeRecorder, path: Path
 ) -> None:
@@ -127,6 +142,58 @@ def test_a_recording_that_was_cut_short_goes_on(
     assert again.known == known
     assert path.read_text("utf-8").startswith("".join(kept))
     assert len(Cassette(path).answers) == len(PROMPTS)
+
+
+def test_a_replay_takes_what_is_whole_of_a_recording_that_was_cut_short(
+    recorder: MakeRecorder, path: Path
+) -> None:
+    recorded(recorder, *PROMPTS[:2])
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole + b'{"key": "01', whole + '{"text": "ü'.encode()[:-1]):
+        path.write_bytes(content)
+        assert texts(ReplayBackend(Cassette(path)), *PROMPTS[:2]) == ["answer 1", "answer 2"]
+        again = recorder()
+        assert texts(again, *PROMPTS[:2]) == ["answer 1", "answer 2"]
+        again.close()
+        assert path.read_bytes() == whole
+
+
+def test_the_first_line_tells_of_the_latest_run(
+    server: Server, recorder: MakeRecorder, path: Path
+) -> None:
+    server.will(httpx.Response(400, json=OPENAI.error("content_policy_violation")))
+    recorded(recorder, PROMPTS[0], note="m-Q4.gguf", settings={"seed": 7})
+    assert Cassette(path).header.structure is None
+    recorded(recorder, *PROMPTS[1:], settings={"seed": 7, "runs": 5, "golden": 3})
+    answers = path.read_text("utf-8").splitlines()[1:]
+    again = recorder(settings={"seed": 7, "runs": 9, "golden": 0})
+    again.complete(PROMPTS[0])
+    header = Cassette(path).header
+    assert header.settings == {"seed": 7, "runs": 9, "golden": 0}
+    assert (header.note, header.structure) == ("m-Q4.gguf", Structure.SCHEMA)
+    assert path.read_text("utf-8").splitlines()[1:] == answers
+    again.complete(prompt("four"))
+    assert len(Cassette(path).answers) == 4
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_recording_is_not_gone_on_with_as_another_run(recorder: MakeRecorder, path: Path) -> None:
+    recorded(recorder, PROMPTS[0], settings={"seed": 7, "runs": 5})
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"with seed=7, not with 8; name another file"):
+        recorder(settings={"seed": 8, "runs": 5})
+    assert path.read_bytes() == before
+
+
+def test_answers_are_written_down_in_groups_and_after_an_outage_no_more_are_asked(
+    provider: Provider, server: Server, recorder: MakeRecorder, path: Path
+) -> None:
+    good = ok(provider.answer("kept"))
+    server.will(good, good, good, *[refusal(provider, 503)] * 3)
+    answered = recorder(group=2).complete_batch([*PROMPTS, *map(prompt, "abcd")])
+    assert [type(each) for each in answered] == [Completion] * 3 + [BackendUnavailable] * 4
+    assert len(Cassette(path).answers) == 3
+    assert len(server.bodies) == 6
 
 
 def test_a_recording_is_written_as_it_goes(recorder: MakeRecorder, path: Path) -> None:

@@ -89,7 +89,12 @@ class Conversation(Generic[Value]):
         """The prompt once more, with the unusable answer and what is wrong with it."""
         said = Message(role="assistant", content=reply.raw or "(no text)")
         wanted = Message(role="user", content=self._complaint(reply.problem))
-        return prompt.model_copy(update={"messages": (*prompt.messages, said, wanted)})
+        return prompt.model_copy(
+            update={
+                "messages": (*prompt.messages, said, wanted),
+                "repairs": prompt.repairs + 1,
+            }
+        )
 
     def _reply(
         self, answered: Answered, before: Reply[Value] | None = None

@@ -71,7 +71,7 @@ class Loop:
         Requests that were answered and judged by then have their traces, too; nothing more is
         learned from them.
         """
-        start = self._traces.count()
+        start = self._traces.next_index()
         try:
             for window, following in self._windows(cases):
                 later = [case for _, case in following]

@@ -49,7 +49,7 @@ from patchlab_agent.settings import (
     RunSettings,
 )
 from patchlab_agent.store.patches import describe
-from patchlab_agent.wiring import Lab
+from patchlab_agent.wiring import Lab, recorded_run
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -95,7 +95,13 @@ class Runner:
 
         Args:
             show: how many requests to name to which patches made a difference.
+
+        Raises:
+            BackendError: the model's side failed before anything was answered.
+            InputError: the cassette to record into is of another kind of run.
         """
+        if self.lab.recording is not None:
+            self.lab.recording.begin(recorded_run(self.settings, self.cases))
         started_at, start = self.lab.agent.clock(), time.perf_counter()
         at_start = self.lab.store.patches.statuses()
         continued_from = self.lab.store.patches.active_count

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +14,23 @@ from patchlab_agent.agent import Agent, utc_now
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cache import CachedBackend
-from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
+from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
 from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.backends.recording import (
+    REQUESTS,
+    RecordingBackend,
+    begun,
+    check_same_run,
+)
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
-from patchlab_agent.errors import InputError, StoreError, UsageError
+from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate import Admission, Gate, OpenGate
 from patchlab_agent.learner import Learner
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.models.patch import GateCase, PatchEvent, Role
@@ -45,8 +51,6 @@ from patchlab_agent.store.store import Store
 
 CACHED_ANSWERS = 16384
 """A few times what a run of a thousand requests asks for."""
-_REQUESTS = "requests_digest"
-"""What a cassette calls the digest of its run's --requests; None stands for generated ones."""
 
 
 @dataclass
@@ -291,6 +295,7 @@ class StoreContents:
     patches: int
     active: int
     traces: int
+    runs: int
 
 
 def store_contents(path: Path) -> StoreContents | None:
@@ -303,7 +308,10 @@ def store_contents(path: Path) -> StoreContents | None:
         return None
     with open_store(path) as store:
         return StoreContents(
-            store.patches.count(), store.patches.active_count, store.traces.count()
+            store.patches.count(),
+            store.patches.active_count,
+            store.traces.count(),
+            store.info.runs,
         )
 
 
@@ -316,28 +324,43 @@ def forget(path: Path) -> None:
     delete_store(path)
 
 
-def check_replayable(settings: RunSettings, *, fresh: bool) -> None:
+def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObject:
+    """What a cassette keeps of a run, so that a replay can be the same one.
+
+    Args:
+        settings: the run's.
+        cases: the user's labeled requests, or None where they are generated.
+    """
+    requests = None if cases is None else digest([case.model_dump() for case in cases])
+    return {**settings.model_dump(mode="json", include=set(RECORDED)), REQUESTS: requests}
+
+
+def check_replayable(settings: RunSettings, cases: Sequence[Case] | None, *, fresh: bool) -> None:
     """Make sure that a run to record can be replayed, and that one to replay is the recorded one.
 
     Args:
         settings: what is asked for.
+        cases: the user's labeled requests, or None where they are generated.
         fresh: whether the store is to be begun anew.
 
     Raises:
-        UsageError: something was learned before, or the requests are not those of the recording.
-        InputError, StoreError, SkillError: whatever cannot be read.
+        UsageError: something was learned before, or a replay's requests are not the recorded ones.
+        InputError: the cassette to record into is of another kind of run, or cannot be read.
+        StoreError, SkillError: the store or the skill cannot be used.
     """
+    run = recorded_run(settings, cases)
     if settings.backend == REPLAY:
         path = cassette_path(load_skill(settings.skill), settings.replay)
         recorded = Cassette(path).header.settings
-        asked = _requests_digest(settings.requests)
-        if recorded.get(_REQUESTS, asked) != asked:
-            remedy = "give its file with" if recorded[_REQUESTS] else "leave out"
+        if recorded.get(REQUESTS, run[REQUESTS]) != run[REQUESTS]:
+            remedy = "give its file with" if recorded[REQUESTS] else "leave out"
             raise UsageError(f"{path} was recorded on other requests; {remedy} --requests.")
-    if fresh or (settings.backend != REPLAY and settings.record is None):
+    elif settings.record is None:
         return
-    info, contents = read_info(settings.store), store_contents(settings.store)
-    if info is not None and contents is not None and (info.runs or contents.patches):
+    elif (cassette := begun(settings.record)) is not None:
+        check_same_run(settings.record, cassette.header, run)
+    contents = None if fresh else store_contents(settings.store)
+    if contents is not None and (contents.runs or contents.patches or contents.traces):
         what = "replay" if settings.backend == REPLAY else "record"
         raise UsageError(
             f"To {what} a run takes a store with nothing in it; add --fresh, or name another one "
@@ -346,7 +369,7 @@ def check_replayable(settings: RunSettings, *, fresh: bool) -> None:
 
 
 def check_settings(settings: RunSettings) -> list[Case] | None:
-    """Find out, before anything is lost, whether a run can start.
+    """Find out, before anything is touched, whether a run can start.
 
     Returns:
         The user's labeled requests, or None where generated ones are asked for.
@@ -355,6 +378,7 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
     skill = load_skill(settings.skill)
+    backend_of(skill, settings).close()
     if settings.patcher == "llm" and skill.model_proposer is None:
         raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.embedder is not None:
@@ -365,10 +389,7 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
             f"The golden set has {available} cases; give --golden a number from 0 to {available}."
         )
     read_info(settings.store)
-    cases = None if settings.requests is None else skill.world.read_cases(settings.requests)
-    # A cassette to record into is opened here, so this comes last.
-    backend_of(skill, settings).close()
-    return cases
+    return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 
 def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
@@ -467,23 +488,6 @@ def _real(settings: AgentSettings, retries: int) -> Backend:
     spending = BudgetedBackend(model, budget, settings.concurrency) if budget.is_limited else model
     if settings.record is None:
         return spending
-    recorded = settings.model_dump(mode="json", include=set(RECORDED))
-    if isinstance(settings, RunSettings):
-        recorded[_REQUESTS] = _requests_digest(settings.requests)
     return RecordingBackend(
-        spending,
-        model,
-        settings.record,
-        note=settings.record_note,
-        settings=recorded,
-        group=settings.concurrency,
+        spending, model, settings.record, note=settings.record_note, group=settings.concurrency
     )
-
-
-def _requests_digest(requests: Path | None) -> str | None:
-    if requests is None:
-        return None
-    try:
-        return hashlib.sha256(requests.read_bytes()).hexdigest()[:24]
-    except OSError as error:
-        raise InputError(f"{requests} cannot be read: {error}; name another.") from error

@@ -128,6 +128,7 @@ class LlmBackend(BatchBackend):
     def settle(self, structure: Structure | None) -> None:
         """Hold the model to a form in no stricter way than this; None finds out."""
         self._structure = structure
+        self._settled.clear()
 
     def close(self) -> None:
         """End the thread that the calls are made from."""
@@ -145,10 +146,15 @@ class LlmBackend(BatchBackend):
 
     async def _complete_all(self, prompts: list[Prompt]) -> list[Answered]:
         self._outage = None
-        answers: list[Answered] = []
-        while self._structure is None and self._outage is None and len(answers) < len(prompts):
-            answers.append(await self._complete(prompts[len(answers)]))
-        return [*answers, *await asyncio.gather(*map(self._complete, prompts[len(answers) :]))]
+        answers: dict[int, Answered] = {}
+        for number, prompt in enumerate(prompts):
+            # The first of its form is asked alone: what settles it must not depend on timing.
+            if _form(prompt) not in self._settled:
+                answers[number] = await self._complete(prompt)
+        rest = [number for number in range(len(prompts)) if number not in answers]
+        found = await asyncio.gather(*(self._complete(prompts[number]) for number in rest))
+        answers.update(zip(rest, found, strict=True))
+        return [answers[number] for number in range(len(prompts))]
 
     async def _complete(self, prompt: Prompt) -> Answered:
         async with self._limit:
@@ -317,7 +323,7 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
     usage = getattr(response, "usage", None)
     ended = getattr(choices[0], "finish_reason", None) if choices else None
     try:
-        cost = litellm.completion_cost(completion_response=response) or None
+        cost = litellm.completion_cost(completion_response=response)
     except Exception:
         cost = None
     return Completion(

@@ -42,7 +42,7 @@ def quote(
     from patchlab_agent.wiring import lab_of
 
     with lab_of(settings) as lab:
-        index = lab.store.traces.count()
+        index = lab.store.traces.next_index()
         trace = lab.agent.answer(request, trace_id=trace_name(index), index=index)
         lab.store.traces.add(trace)
         active = lab.store.patches.active_count

@@ -104,8 +104,8 @@ def _run(
     from patchlab_agent.runner import Runner
     from patchlab_agent.wiring import check_replayable, check_settings, lab_of
 
-    check_replayable(settings, fresh=fresh)
     cases = check_settings(settings)
+    check_replayable(settings, cases, fresh=fresh)
     if fresh:
         _start_over(settings.store, yes)
     with lab_of(settings) as lab:

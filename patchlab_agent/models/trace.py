@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, TypeVar
 
 from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
@@ -40,6 +41,10 @@ class Prompt(Frozen):
     )
     stable: int = Field(
         default=1, description="how many of the messages, from the first, all requests share"
+    )
+
+    repairs: int = Field(
+        default=0, description="turns in it that show the model what is wrong with its answer"
     )
 
     @property
@@ -224,6 +229,12 @@ class Trace(Frozen):
 def trace_name(index: int) -> str:
     """The id of the trace at a position in a store; ids sort as positions do."""
     return f"t-{index:07d}"
+
+
+def trace_index(name: str) -> int:
+    """The position that `trace_name` gave an id to; -1 for an id that it did not make."""
+    kind, _, number = name.partition("-")
+    return int(number) if kind == "t" and re.fullmatch(r"[0-9]{1,18}", number) else -1
 
 
 def run_name(number: int) -> str:

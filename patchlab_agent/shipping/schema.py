@@ -8,9 +8,6 @@ a rule forbids it names, too, so that code can tell whether that is what the req
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
-from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -119,34 +116,38 @@ def parse_object(text: str, kind: type[Form]) -> Form:
     Raises:
         InvalidAnswer: there is none, or it has not the form asked for.
     """
-    for value in reversed(list(_objects(text))):
-        with suppress(ValidationError):
+    objects, broken = _objects(text)
+    refused: ValidationError | None = None
+    for value in reversed(objects):
+        try:
             return kind.model_validate(value)
-    found = re.search(r"\{.*\}", text, re.DOTALL)
-    if found is None:
-        raise InvalidAnswer("the answer holds no JSON object")
-    try:
-        return kind.model_validate(json.loads(found.group()))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        except ValidationError as error:
+            refused = refused or error
+    if refused is not None:
+        first = refused.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "answer"
-        raise InvalidAnswer(f"{where}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidAnswer(f"the answer is no valid JSON: {error}") from error
+        raise InvalidAnswer(f"{where}: {first['msg']}") from refused
+    if broken is not None:
+        raise InvalidAnswer(f"the answer is no valid JSON: {broken}") from broken
+    raise InvalidAnswer("the answer holds no JSON object")
 
 
-def _objects(text: str) -> Iterator[JsonValue]:
-    """The JSON objects in a text that do not stand in another one."""
+def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
+    """The JSON objects in a text, outermost ones as far as they are whole, and what broke first."""
     decoder = json.JSONDecoder()
+    objects: list[JsonValue] = []
+    broken: Exception | None = None
     position = text.find("{")
     while position != -1:
         try:
             value, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            broken = broken or error
             position += 1
         else:
-            yield value
+            objects.append(value)
         position = text.find("{", position)
+    return objects, broken
 
 
 def weight_kg(answer: Answer) -> float | None:

@@ -14,7 +14,7 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
-from patchlab_agent.models.trace import Example, Trace
+from patchlab_agent.models.trace import Example, Trace, trace_index
 from patchlab_agent.store.chroma import records
 from patchlab_agent.store.nearest import EDGE, MARGIN, nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
@@ -123,6 +123,14 @@ class TraceStore:
             return self._stored
         known = self._collection.get(ids=list(self._pending), include=[])["ids"]
         return self._stored + len(self._pending) - len(known)
+
+    def next_index(self) -> int:
+        """The number of the next trace: the one after the highest, unwritten ones included.
+
+        A run that failed within a window may have left numbers out, so counting would not do.
+        """
+        ids = {*self._collection.get(include=[])["ids"], *self._pending}
+        return 1 + max((trace_index(each) for each in ids), default=-1)
 
     def get(self, trace_id: str) -> Trace | None:
         """The trace with an id, or None."""

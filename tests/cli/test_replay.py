@@ -102,7 +102,9 @@ def test_other_requests_than_the_recorded_ones_are_not_replayed(cli: Cli, own_fo
     result = cli(*SHORT, "--replay", other)
     assert result.code == 2
     assert "recorded on other requests; give its file with --requests" in result.error
-    mine.write_text("request\n", "utf-8")
+    mine.write_text(
+        "request,weight_kg,item,parcel,country\n1 kg tea box to Spain,1,tea,box,ES\n", "utf-8"
+    )
     told["settings"]["requests_digest"] = None
     other.write_text("".join([json.dumps(told) + "\n", *answers]), "utf-8")
     result = cli(*SHORT, "--replay", other, "--requests", mine)

@@ -219,6 +219,20 @@ def test_a_failure_in_a_window_keeps_what_was_judged_and_learns_from_what_stands
         assert list(lab.store.traces.newest(9)) == traces[::-1]
 
 
+def test_a_run_after_one_that_left_numbers_out_overwrites_nothing(tmp_path: Path) -> None:
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if draw == "run-0001:1":
+            raise BackendError("no")
+
+    with words_lab(tmp_path, Reader(refuse, varies=True)) as lab:
+        first = list(loop_of(lab, window=5).run(STREAM, "run-0001"))
+        second = list(loop_of(lab).run(STREAM[:2], "run-0002"))
+        kept = list(lab.store.traces.newest(9))
+    assert [trace.index for trace in first] == [0, 2, 3, 4]
+    assert [trace.index for trace in second] == [5, 6]
+    assert kept == (first + second)[::-1]
+
+
 def test_a_window_that_a_failure_ends_asks_nothing_ahead(tmp_path: Path) -> None:
     def refuse(request: str, draw: str, answer: JsonObject) -> None:
         if request in {"a zok", "salt"} or draw.startswith("gate"):

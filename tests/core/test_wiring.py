@@ -276,7 +276,7 @@ def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
         lab.store.traces.flush()
         with open_store(path) as beside:
             assert [patch.trigger for patch in beside.patches.all()] == ["battery"]
-        assert store_contents(path) == StoreContents(patches=1, active=1, traces=1)
+        assert store_contents(path) == StoreContents(patches=1, active=1, traces=1, runs=0)
 
 
 def test_a_forgotten_store_is_gone(tmp_path: Path) -> None:

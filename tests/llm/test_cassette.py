@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,14 +13,19 @@ import pytest
 
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
-from patchlab_agent.backends.cassette import Cassette, RecordingBackend, ReplayBackend
+from patchlab_agent.backends.cassette import Cassette, ReplayBackend
+from patchlab_agent.backends.recording import RecordingBackend
+from patchlab_agent.conversation import Conversation
 from patchlab_agent.errors import (
     BackendError,
     BackendUnavailable,
     BudgetReached,
     CassetteMiss,
     InputError,
+    InvalidAnswer,
+    PromptTooLong,
 )
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.llm.conftest import MakeBackend
@@ -47,15 +53,24 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recorder(path: Path, backend: MakeBackend) -> Iterator[MakeRecorder]:
-    """Makes backends that record into `path`; `model` and `budget` are the inner ones'."""
+    """Makes backends that record into `path`; `model` and `budget` are the inner ones'.
+
+    With `settings` they record a run.
+    """
     made: list[RecordingBackend] = []
 
     def make(
-        *, model: dict[str, Any] | None = None, budget: Budget | None = None, **options: Any
+        *,
+        model: dict[str, Any] | None = None,
+        budget: Budget | None = None,
+        settings: JsonObject | None = None,
+        **options: Any,
     ) -> RecordingBackend:
         llm = backend(model=model)
         inner: BatchBackend = BudgetedBackend(llm, budget) if budget else llm
         made.append(RecordingBackend(inner, llm, path, **options))
+        if settings is not None:
+            made[-1].begin(settings)
         return made[-1]
 
     yield make
@@ -154,8 +169,10 @@ def test_a_replay_takes_what_is_whole_of_a_recording_that_was_cut_short(
         assert texts(ReplayBackend(Cassette(path)), *PROMPTS[:2]) == ["answer 1", "answer 2"]
         again = recorder()
         assert texts(again, *PROMPTS[:2]) == ["answer 1", "answer 2"]
+        again.complete(PROMPTS[2])
         again.close()
-        assert path.read_bytes() == whole
+        assert path.read_bytes().startswith(whole)
+        assert len(Cassette(path).answers) == 3
 
 
 def test_the_first_line_tells_of_the_latest_run(
@@ -182,7 +199,56 @@ def test_a_recording_is_not_gone_on_with_as_another_run(recorder: MakeRecorder, 
     before = path.read_bytes()
     with pytest.raises(InputError, match=r"with seed=7, not with 8; name another file"):
         recorder(settings={"seed": 8, "runs": 5})
+    recorded(recorder, PROMPTS[0])
     assert path.read_bytes() == before
+
+
+def test_a_first_line_can_be_written_anew_behind_a_link_and_after_answers(
+    recorder: MakeRecorder, path: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "there.jsonl"
+    path.parent.mkdir()
+    path.symlink_to(target)
+    recording = recorder(settings={"runs": 1})
+    target.touch(mode=0o600)
+    recording.complete_batch(PROMPTS)
+    recording.begin({"runs": 2})
+    recording.complete(prompt("four"))
+    assert path.is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    found = Cassette(target)
+    assert (found.header.settings, len(found.answers)) == ({"runs": 2}, 4)
+
+
+def test_a_repair_that_there_was_no_room_for_is_so_in_a_replay(
+    provider: Provider, server: Server, recorder: MakeRecorder, path: Path
+) -> None:
+    def outcome(backend: BatchBackend) -> Any:
+        conversation = Conversation(backend, refuse, lambda _: "Again.", 2)
+        return conversation.ask(PROMPTS[:1])
+
+    def refuse(text: str) -> str:
+        raise InvalidAnswer(f"{text} is no use")
+
+    too_long = httpx.Response(400, json=provider.too_long()[0])
+    server.will(ok(provider.answer("this")), too_long)
+    recording = recorder()
+    first = outcome(recording)
+    assert (first[0].raw, first[0].final) == ("this", True)
+    assert outcome(recording) == first
+    recording.close()
+    assert outcome(ReplayBackend(Cassette(path))) == first
+    assert len(server.bodies) == 2
+
+
+def test_a_first_prompt_that_there_was_no_room_for_is_asked_again(
+    provider: Provider, server: Server, recorder: MakeRecorder
+) -> None:
+    server.will(httpx.Response(400, json=provider.too_long()[0]))
+    recording = recorder()
+    with pytest.raises(PromptTooLong):
+        recording.complete(PROMPTS[0])
+    assert recording.complete(PROMPTS[0]).text == "answer 2"
 
 
 def test_answers_are_written_down_in_groups_and_after_an_outage_no_more_are_asked(
@@ -198,7 +264,7 @@ def test_answers_are_written_down_in_groups_and_after_an_outage_no_more_are_aske
 
 def test_a_recording_is_written_as_it_goes(recorder: MakeRecorder, path: Path) -> None:
     backend = recorder()
-    assert not path.read_text("utf-8")
+    assert not path.exists()
     for count, each in enumerate(PROMPTS, start=1):
         backend.complete(each)
         assert len(Cassette(path).answers) == count

@@ -64,7 +64,8 @@ def test_as_many_calls_as_allowed_run_beside_each_other_and_answers_keep_their_o
     crowd: Crowd, backend: MakeBackend, concurrency: int
 ) -> None:
     assert fates(backend, concurrency) == TEXTS
-    assert crowd.most == min(concurrency, len(TEXTS))
+    # The first one settles how the model is held to the form, and is asked alone.
+    assert crowd.most == min(concurrency, len(TEXTS) - 1)
 
 
 def test_after_an_interrupt_no_call_goes_on(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.backends.cassette import RecordingBackend
+from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.wiring import open_lab
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import GOOD, OPENAI, REQUEST, Provider, Server, ok

@@ -83,7 +83,7 @@ def test_a_refusal_of_plain_text_is_final(
 
 
 @pytest.mark.parametrize("provider", [OPENAI, OLLAMA], indirect=True, ids=str)
-def test_a_refusal_after_another_call_has_settled_the_form_is_no_failure(
+def test_a_form_is_settled_by_one_call_though_a_structure_is_known(
     provider: Provider, server: Server, backend: MakeBackend
 ) -> None:
     server.otherwise = lambda body: (
@@ -92,6 +92,7 @@ def test_a_refusal_after_another_call_has_settled_the_form_is_no_failure(
     model = backend(structure=SCHEMA, concurrency=4)
     answers = model.complete_batch([prompt(text) for text in "abcd"])
     assert [each.text for each in answers if isinstance(each, Completion)] == [TEXT] * 4
+    assert asked(provider, server) == [SCHEMA, JSON, JSON, JSON, JSON]
 
 
 @pytest.mark.parametrize("structure", ORDER)

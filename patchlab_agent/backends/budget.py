@@ -83,14 +83,15 @@ class BudgetedBackend(WrappedBackend):
 
     def _book(self, completion: Completion) -> None:
         usage = completion.usage
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         self._calls += 1
-        self._tokens += (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        self._tokens += tokens
         self._cost += usage.cost_usd or 0.0
         if completion.filtered:
             return
-        if self._budget.cost_usd is not None and usage.cost_usd is None and not self._cost:
+        if self._budget.cost_usd is not None and usage.cost_usd is None:
             self._uncounted = f"No price is known of {self.name}, so --max-cost cannot be kept"
-        if self._budget.tokens is not None and not self._tokens:
+        if self._budget.tokens is not None and not tokens:
             self._uncounted = f"{self.name} counts no tokens, so --max-tokens-total cannot be kept"
 
     def _ended(self) -> BackendError | None:

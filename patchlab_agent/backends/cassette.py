@@ -1,9 +1,9 @@
 """Answers in a file, and a model played back from them.
 
-A cassette is JSONL that people can read and diff. Its first line says what was asked and how; a
-line with `stable` holds messages that many prompts begin with; every other line is one answer with
-the rest of its prompt. An answer is found by the content of its question: model, parameters,
-messages, schema, and the draw where answers vary.
+A cassette is JSONL that people can read and diff. Its first line says what was asked and how, as
+may later ones, of which the last counts; a line with `stable` holds messages that many prompts
+begin with; every other line is one answer with the rest of its prompt. An answer is found by the
+content of its question: model, parameters, messages, schema, and the draw where answers vary.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Line = TypeVar("_Line", bound=Frozen)
 
 
 class Header(Frozen):
-    """A cassette's first line."""
+    """A cassette's first line, or a later one in its place."""
 
     cassette: Literal[1] = VERSION
     parameters: ModelParameters
@@ -94,6 +94,7 @@ class Cassette:
 
     Attributes:
         size: bytes of the lines that are whole.
+        is_ended: whether the last of these has its line end.
 
     Raises:
         InputError: it cannot be read, or a line of it is no line of a cassette; names the line.
@@ -114,13 +115,15 @@ class Cassette:
         self.header = self._parsed(Header, 1, first)
         for number, line in enumerate(others, start=2):
             self._take(number, line)
-        self.size = len(data) - len(last)
+        self.size, self.is_ended = len(data) - len(last), True
         with suppress(InputError, UnicodeDecodeError):
             self._take(len(whole) + 1, last.decode("utf-8"))
-            self.size = len(data)
+            self.size, self.is_ended = len(data), not last
 
     def _take(self, number: int, line: str) -> None:
-        if line.startswith('{"stable"'):
+        if line.startswith('{"cassette"'):
+            self.header = self._parsed(Header, number, line)
+        elif line.startswith('{"stable"'):
             self.stable.add(self._parsed(Stable, number, line).stable)
         elif line.strip():
             answer = self._parsed(Answer, number, line)

@@ -323,7 +323,8 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
     usage = getattr(response, "usage", None)
     ended = getattr(choices[0], "finish_reason", None) if choices else None
     try:
-        cost = litellm.completion_cost(completion_response=response)
+        # Of a model without a known price litellm may say 0, too.
+        cost = litellm.completion_cost(completion_response=response) or None
     except Exception:
         cost = None
     return Completion(

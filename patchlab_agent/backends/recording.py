@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -26,7 +25,7 @@ from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.trace import Completion, Prompt
 
 REQUESTS = "requests_digest"
-"""What a first line calls the digest of a run's own requests; None stands for generated ones."""
+"""What a header calls the digest of a run's own requests; None stands for generated ones."""
 _GROWING = frozenset({"runs", "golden"})
 _FIRST_BYTES = b'{"cassette": '
 
@@ -35,14 +34,14 @@ class RecordingBackend(WrappedBackend):
     """A model whose answers are kept in a cassette, and asked for once only.
 
     A cassette that is there already is gone on with, so a recording that was cut short resumes
-    where it ended. Answers are written down in groups, as they come, so that little is asked again
-    after one that was killed.
+    where it ended. Lines are only ever added, and answers in groups, as they come, so that little
+    is asked again after a recording that was killed.
 
     Args:
         inner: answers what the cassette does not know.
         model: the model behind `inner`.
-        path: the cassette's file; it is made, and written to, with the first new answer.
-        note: goes into the first line.
+        path: the cassette's file; it is made with the first answer.
+        note: what to remember of the model.
         group: calls that run beside each other.
 
     Attributes:
@@ -66,68 +65,96 @@ class RecordingBackend(WrappedBackend):
         super().__init__(inner)
         self.known = 0
         self.added = 0
+        self._path = path
         self._model = model
         self._note = note
         self._group = group
         self._settings: JsonObject = {}
         self._answers: dict[str, Answered] = {}
-        cassette = begun(path)
-        if cassette is not None:
+        self._stable: set[str] = set()
+        self._header: Header | None = None
+        self._file: IO[bytes] | None = None
+        if (cassette := begun(path)) is not None:
             header = cassette.header
             if header.parameters != model.parameters:
                 raise InputError(
                     f"{path} was recorded with {header.parameters}, not with {model.parameters}; "
                     f"name another file."
                 )
-            self._answers = cassette.answers
+            self._answers, self._stable, self._header = cassette.answers, cassette.stable, header
             model.settle(header.structure)
-        self._tape = _Tape(path, cassette)
+        _check_writable(path)
 
     def begin(self, settings: JsonObject) -> None:
-        """Record a run: the first line tells the settings of the latest one, for a replay.
+        """Record a run; a replay takes up the settings of the latest one.
 
         Raises:
-            InputError: the cassette is of another kind of run, or cannot be written.
+            InputError: the cassette is of another kind of run.
         """
+        if self._header is not None:
+            check_same_run(self._path, self._header, settings)
         self._settings = settings
-        if (header := self._tape.header) is not None:
-            check_same_run(self._tape.path, header, settings)
-            self._tape.tell(
-                header.model_copy(
-                    update={
-                        "settings": {**header.settings, **settings},
-                        "note": self._note or header.note,
-                    }
-                )
-            )
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Answer from the file, else ask and write down; after an outage no more is asked."""
+        """Answer from the file, else ask and write down; after an outage no more is asked.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         keys = [answer_key(self._model.parameters, prompt) for prompt in prompts]
         missing = [n for n, key in enumerate(keys) if key not in self._answers]
         self.known += len(keys) - len(missing)
         answers = {n: self._answers[key] for n, key in enumerate(keys) if key in self._answers}
-        while missing:
-            group, missing = missing[: self._group], missing[self._group :]
-            asked = complete_batch(self.inner, [prompts[n] for n in group])
-            for n, answered in zip(group, asked, strict=True):
-                answers[n] = answered
-                self._keep(keys[n], prompts[n], answered)
-            self._tape.flush()
-            if (outage := outage_in(asked)) is not None:
-                answers.update(dict.fromkeys(missing, outage))
-                break
+        try:
+            if answers:
+                self._tell()
+            while missing:
+                group, missing = missing[: self._group], missing[self._group :]
+                asked = complete_batch(self.inner, [prompts[n] for n in group])
+                for n, answered in zip(group, asked, strict=True):
+                    answers[n] = answered
+                    self._keep(keys[n], prompts[n], answered)
+                if self._file is not None:
+                    self._file.flush()
+                if (outage := outage_in(asked)) is not None:
+                    answers.update(dict.fromkeys(missing, outage))
+                    break
+        except OSError as error:
+            raise _refusal(self._path, error) from error
         return [answers[n] for n in range(len(prompts))]
 
     @property
     def summary(self) -> str:
         """What came of it, in a sentence."""
-        return f"{self._tape.path}: {self.known:,} answers were there, {self.added:,} were added."
+        return f"{self._path}: {self.known:,} answers were there, {self.added:,} were added."
 
     def close(self) -> None:
-        """Close the file and the model."""
-        self._tape.close()
+        """Close the model and the file.
+
+        Raises:
+            InputError: what was not yet written could not be.
+        """
         super().close()
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        except OSError as error:
+            raise _refusal(self._path, error) from error
+
+    def _tell(self) -> None:
+        """Write down what is recorded, and how, unless the cassette says so already."""
+        known = self._header or Header(parameters=self._model.parameters)
+        told = known.model_copy(
+            update={
+                "structure": known.structure or self._model.structure,
+                "note": scrub(self._note) or known.note,
+                "settings": {**known.settings, **self._settings},
+            }
+        )
+        if told != self._header:
+            self._write(told)
+            self._header = told
 
     def _keep(self, key: str, prompt: Prompt, answered: Answered) -> None:
         if isinstance(answered, Completion):
@@ -137,117 +164,61 @@ class RecordingBackend(WrappedBackend):
             kept = Completion(text=str(answered))
         else:
             return
-        header = self._tape.header or Header(
-            parameters=self._model.parameters, note=self._note, settings=self._settings
+        self._tell()
+        stable = prompt.messages[: prompt.stable]
+        name = digest([message.model_dump() for message in stable])
+        if name not in self._stable:
+            self._write(Stable(stable=name, messages=stable))
+            self._stable.add(name)
+        self._write(
+            Answer(
+                key=key,
+                after=name,
+                messages=prompt.messages[prompt.stable :],
+                draw=prompt.draw if self.varies else None,
+                text=kept.text,
+                cut_off=kept.cut_off,
+                filtered=kept.filtered,
+                too_long=isinstance(answered, PromptTooLong),
+                usage=kept.usage,
+            )
         )
-        structure = header.structure or self._model.structure
-        self._tape.tell(header.model_copy(update={"structure": structure}))
-        line = Answer(
-            key=key,
-            after=self._tape.after(prompt),
-            messages=prompt.messages[prompt.stable :],
-            draw=prompt.draw if self.varies else None,
-            text=kept.text,
-            cut_off=kept.cut_off,
-            filtered=kept.filtered,
-            too_long=isinstance(answered, PromptTooLong),
-            usage=kept.usage,
-        )
-        self._tape.write(line)
         self._answers[key] = answered
         self.added += 1
 
+    def _write(self, line: Frozen) -> None:
+        if self._file is None:
+            path = self._path.resolve()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _end_with_whole_line(path)
+            self._file = path.open("ab")
+        # A later version may have other defaults: a header names all it was recorded with.
+        data = line.model_dump(mode="json", exclude_defaults=not isinstance(line, Header))
+        text = json.dumps(_scrubbed(data), ensure_ascii=False) + "\n"
+        self._file.write(text.encode("utf-8"))
 
-class _Tape:
-    """A cassette's file, which is opened with the first line that is written.
 
-    Args:
-        path: the file.
-        cassette: what it holds so far.
+def _check_writable(path: Path) -> None:
+    target = path.resolve()
+    place = next(each for each in (target, *target.parents) if each.exists())
+    if not os.access(place, os.W_OK):
+        raise InputError(f"The cassette {path} cannot be written; name another file.")
 
-    Attributes:
-        header: its first line, once there is one.
 
-    Raises:
-        InputError: it cannot be written.
-    """
+def _end_with_whole_line(path: Path) -> None:
+    """Take away what a killed recording left of its last line, or end that line."""
+    if not path.exists():
+        return
+    whole = begun(path)
+    with path.open("rb+") as file:
+        file.truncate(whole.size if whole else 0)
+        if whole and not whole.is_ended:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
 
-    def __init__(self, path: Path, cassette: Cassette | None) -> None:
-        self.path = path
-        self.header = cassette.header if cassette else None
-        self._size = cassette.size if cassette else 0
-        self._stable = cassette.stable if cassette else set()
-        self._file: IO[str] | None = None
-        place = next(p for p in (path.resolve(), *path.resolve().parents) if p.exists())
-        if not os.access(place, os.W_OK):
-            raise InputError(f"The cassette {path} cannot be written; name another file.")
 
-    def tell(self, header: Header) -> None:
-        """Write the first line, or write it anew."""
-        if self.header is None:
-            self.write(header)
-        elif header != self.header:
-            self.close()
-            try:
-                self._replace_first_line(header)
-            except OSError as error:
-                raise self._refusal(error) from error
-        self.header = header
-
-    def after(self, prompt: Prompt) -> str:
-        """The name of the messages that a prompt begins with, which are written down once."""
-        messages = prompt.messages[: prompt.stable]
-        name = digest([message.model_dump() for message in messages])
-        if name not in self._stable:
-            self.write(Stable(stable=name, messages=messages))
-            self._stable.add(name)
-        return name
-
-    def write(self, line: Frozen) -> None:
-        """Add a line."""
-        try:
-            self._file = self._file or self._opened()
-            self._file.write(_text(line))
-        except OSError as error:
-            raise self._refusal(error) from error
-
-    def flush(self) -> None:
-        """Have what was written in the file."""
-        try:
-            if self._file is not None:
-                self._file.flush()
-        except OSError as error:
-            raise self._refusal(error) from error
-
-    def close(self) -> None:
-        """Close the file, if it is open."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            self._size = self.path.stat().st_size
-
-    def _opened(self) -> IO[str]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b")
-        with file:
-            file.truncate(self._size)
-            if self._size:
-                file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":
-                    file.write(b"\n")
-        return self.path.open("a", encoding="utf-8")
-
-    def _replace_first_line(self, header: Header) -> None:
-        target = self.path.resolve()
-        anew = target.with_name(f"{target.name}.new")
-        whole = target.read_bytes()[: self._size]
-        anew.write_bytes(_text(header).encode("utf-8") + whole.partition(b"\n")[2])
-        shutil.copymode(target, anew)
-        self._size = anew.stat().st_size
-        anew.replace(target)
-
-    def _refusal(self, error: OSError) -> InputError:
-        return InputError(f"The cassette {self.path} cannot be written: {error}.")
+def _refusal(path: Path, error: OSError) -> InputError:
+    return InputError(f"The cassette {path} cannot be written: {error}.")
 
 
 def begun(path: Path) -> Cassette | None:
@@ -282,12 +253,6 @@ def check_same_run(path: Path, header: Header, settings: JsonObject) -> None:
                 else f"with {name}={header.settings[name]}, not with {settings[name]}"
             )
             raise InputError(f"{path} was recorded {what}; name another file.")
-
-
-def _text(line: Frozen) -> str:
-    # A later version may have other defaults: the header names all it was recorded with.
-    data = line.model_dump(mode="json", exclude_defaults=not isinstance(line, Header))
-    return json.dumps(_scrubbed(data), ensure_ascii=False) + "\n"
 
 
 def _scrubbed(value: JsonValue) -> JsonValue:

@@ -233,8 +233,8 @@ def trace_name(index: int) -> str:
 
 def trace_index(name: str) -> int:
     """The position that `trace_name` gave an id to; -1 for an id that it did not make."""
-    kind, _, number = name.partition("-")
-    return int(number) if kind == "t" and re.fullmatch(r"[0-9]{1,18}", number) else -1
+    found = re.fullmatch(r"t-([0-9]{7,18})", name)
+    return int(found[1]) if found else -1
 
 
 def run_name(number: int) -> str:

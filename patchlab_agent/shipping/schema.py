@@ -133,7 +133,7 @@ def parse_object(text: str, kind: type[Form]) -> Form:
 
 
 def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
-    """The JSON objects in a text, outermost ones as far as they are whole, and what broke first."""
+    """The outermost JSON objects in a text, and what was wrong with the first that is none."""
     decoder = json.JSONDecoder()
     objects: list[JsonValue] = []
     broken: Exception | None = None
@@ -141,9 +141,12 @@ def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
     while position != -1:
         try:
             value, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
+        except json.JSONDecodeError as error:
             broken = broken or error
-            position += 1
+            # What was read of a broken object stands in it.
+            position = max(position + 1, error.pos)
+        except (ValueError, RecursionError) as error:
+            return objects, error
         else:
             objects.append(value)
         position = text.find("{", position)

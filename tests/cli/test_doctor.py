@@ -9,9 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from filelock import FileLock
 from patchlab_agent import open_lab, resources
 from patchlab_agent.store.chroma import open_client
 from tests.cli.helpers import Cli, Result, change_marker, contents
+from tests.cli.servers import serving
 
 MODEL = ("--backend", "litellm", "--model", "openai/some", "--timeout", 5)
 
@@ -283,37 +282,8 @@ def test_offline_leaves_the_server_alone(cli: Cli) -> None:
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers any chat request, and what it was sent."""
-    received: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(self.rfile.read(int(self.headers["Content-Length"])))
-            message = {"role": "assistant", "content": '{"ok": true}'}
-            body = json.dumps(
-                {
-                    "id": "1",
-                    "object": "chat.completion",
-                    "created": 1,
-                    "model": "some",
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                }
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
-            """Silent."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/v1", received
-        http.shutdown()
-        thread.join()
+    with serving('{"ok": true}') as served:
+        yield served
 
 
 def test_a_server_that_answers_gets_one_small_call(

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.settings import RECORDED
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.wiring import cassette_path
 from tests.cli.helpers import Cli
+from tests.cli.servers import serving
+from tests.llm.helpers import GOOD
 
 CASSETTE = cassette_path(shipping(), None)
 SHORT = ("run", "--backend", "replay", "--runs", 12, "--golden", 0)
@@ -110,6 +113,41 @@ def test_other_requests_than_the_recorded_ones_are_not_replayed(cli: Cli, own_fo
     result = cli(*SHORT, "--replay", other, "--requests", mine)
     assert result.code == 2
     assert "recorded on other requests; leave out --requests" in result.error
+
+
+def test_a_recorded_run_of_ones_own_requests_is_replayed_with_them(
+    cli: Cli, own_folder: Path
+) -> None:
+    mine = own_folder / "mine.csv"
+    mine.write_text(
+        "request,weight_kg,item,parcel,country\n"
+        "Ship 2 kg books box to US,2,books,box,US\n1 kg tea box to Spain,1,tea,box,ES\n",
+        "utf-8",
+    )
+    cassette = own_folder / "mine.jsonl"
+    with serving(GOOD) as (base, received):
+        real = (
+            *("run", "--backend", "litellm", "--model", "openai/m", "--api-base", base),
+            *("--golden", 3, "--store", "a", "--record", cassette),
+        )
+        recorded = cli(*real, "--requests", mine, "--json")
+        asked = len(received)
+        for different in (("--seed", 8), ()):
+            refused = cli(*real, *different, "--fresh", "--yes")
+            assert refused.code == 3
+            assert "name another file" in refused.error
+        assert len(received) == asked > 0
+    assert (recorded.code, recorded.json["runs"]) == (0, 2)
+    # What was refused has cost nothing.
+    assert len(cli("traces", "list", "--store", "a", "--json").json) == 2
+    told = json.loads(cassette.read_text("utf-8").splitlines()[0])["settings"]
+    assert told.keys() == {*RECORDED, "requests_digest"}
+    assert (told["golden"], told["runs"]) == (3, None)
+    replayed = cli("run", "--replay", cassette, "--requests", mine, "--json")
+    assert replayed.code == 0
+    assert replayed.json["overall"] == recorded.json["overall"]
+    assert replayed.json["golden"] == recorded.json["golden"]
+    assert "give its file with --requests" in cli("run", "--replay", cassette).error
 
 
 def test_a_quote_can_be_replayed_on_what_the_replay_learned(cli: Cli) -> None:

@@ -113,11 +113,6 @@ def test_what_cannot_be_counted_cannot_be_limited(budget: Budget, option: str) -
     assert inner.groups == [3]
 
 
-def test_what_is_free_spends_nothing() -> None:
-    backend = BudgetedBackend(Spender(Usage(cost_usd=0.0)), Budget(cost_usd=0.01))
-    assert fates(backend.complete_batch([prompt()] * 3)) == "aaa"
-
-
 def test_what_is_filtered_out_may_cost_nothing() -> None:
     backend = BudgetedBackend(Spender(Usage(), filtered=True), Budget(cost_usd=9, tokens=9))
     assert fates(backend.complete_batch([prompt()] * 2)) == "aa"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import stat
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -175,7 +175,7 @@ def test_a_replay_takes_what_is_whole_of_a_recording_that_was_cut_short(
         assert len(Cassette(path).answers) == 3
 
 
-def test_the_first_line_tells_of_the_latest_run(
+def test_the_header_tells_of_the_latest_run(
     server: Server, recorder: MakeRecorder, path: Path
 ) -> None:
     server.will(httpx.Response(400, json=OPENAI.error("content_policy_violation")))
@@ -184,14 +184,17 @@ def test_the_first_line_tells_of_the_latest_run(
     recorded(recorder, *PROMPTS[1:], settings={"seed": 7, "runs": 5, "golden": 3})
     answers = path.read_text("utf-8").splitlines()[1:]
     again = recorder(settings={"seed": 7, "runs": 9, "golden": 0})
+    assert Cassette(path).header.settings["runs"] == 5
     again.complete(PROMPTS[0])
+    again.close()
     header = Cassette(path).header
     assert header.settings == {"seed": 7, "runs": 9, "golden": 0}
     assert (header.note, header.structure) == ("m-Q4.gguf", Structure.SCHEMA)
-    assert path.read_text("utf-8").splitlines()[1:] == answers
-    again.complete(prompt("four"))
-    assert len(Cassette(path).answers) == 4
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_text("utf-8").splitlines()[1:-1] == answers
+    before = path.read_bytes()
+    recorded(recorder, *PROMPTS, settings={"seed": 7, "runs": 9, "golden": 0})
+    recorded(recorder, *PROMPTS)
+    assert path.read_bytes() == before
 
 
 def test_a_recording_is_not_gone_on_with_as_another_run(recorder: MakeRecorder, path: Path) -> None:
@@ -203,21 +206,47 @@ def test_a_recording_is_not_gone_on_with_as_another_run(recorder: MakeRecorder, 
     assert path.read_bytes() == before
 
 
-def test_a_first_line_can_be_written_anew_behind_a_link_and_after_answers(
+def test_two_that_record_into_one_file_lose_nothing(recorder: MakeRecorder, path: Path) -> None:
+    one, two = recorder(settings={"runs": 1}), recorder(settings={"runs": 2})
+    one.complete(PROMPTS[0])
+    two.complete(PROMPTS[1])
+    one.complete(PROMPTS[2])
+    one.close()
+    two.close()
+    assert texts(ReplayBackend(Cassette(path)), *PROMPTS) == ["answer 1", "answer 2", "answer 3"]
+    assert Cassette(path).header.settings == {"runs": 2}
+
+
+def test_a_cassette_may_be_behind_a_link(
     recorder: MakeRecorder, path: Path, tmp_path: Path
 ) -> None:
-    target = tmp_path / "there.jsonl"
     path.parent.mkdir()
-    path.symlink_to(target)
-    recording = recorder(settings={"runs": 1})
-    target.touch(mode=0o600)
-    recording.complete_batch(PROMPTS)
-    recording.begin({"runs": 2})
-    recording.complete(prompt("four"))
+    path.symlink_to(tmp_path / "not" / "there.jsonl")
+    recorded(recorder, *PROMPTS)
     assert path.is_symlink()
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    found = Cassette(target)
-    assert (found.header.settings, len(found.answers)) == ({"runs": 2}, 4)
+    assert len(Cassette(tmp_path / "not" / "there.jsonl").answers) == 3
+
+
+def test_a_place_that_may_not_be_written_to_is_refused_before_any_call(
+    recorder: MakeRecorder, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
+    with pytest.raises(InputError, match="cannot be written; name another file"):
+        recorder()
+    assert not path.parent.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_a_full_disk_is_one_sentence_and_the_model_is_closed(
+    recorder: MakeRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorder()
+    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "ab"))  # noqa: PTH123, SIM115
+    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+        recording.complete(PROMPTS[0])
+    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+        recording.close()
+    recording.close()
 
 
 def test_a_repair_that_there_was_no_room_for_is_so_in_a_replay(

@@ -67,6 +67,7 @@ def test_one_object_is_found_wherever_it_stands(frame: str) -> None:
         (json.dumps({**ANSWER, "weight": -1}) + " {", "weight: "),
         ("<think>{tube}</think>" + json.dumps({**ANSWER, "weight": -1}), "weight: "),
         ('{"a": 1} {"b": 2}', "weight: Field required"),
+        ('{"trigger": "tin", "fix": {"kind": "parcel", "parcel": "tin"}', "no valid JSON"),
         ('{"weight": ' + "9" * 5000 + "}", "no valid JSON"),
         ('{"a": ' + "[" * 100_000 + "}", "no valid JSON"),
         ("{}", "weight: Field required"),

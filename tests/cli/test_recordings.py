@@ -54,7 +54,7 @@ def _points(found: PairedDifference) -> str:
 
 def test_the_default_recording_is_the_larger_model_and_plays_whole(larger: RunReport) -> None:
     assert "qwen15b" in larger.backend
-    assert (larger.runs, larger.stopped) == (200, None)
+    assert (larger.runs, larger.stopped) == (480, None)
     assert f"on {larger.runs} requests" in README
 
 
@@ -68,8 +68,11 @@ def test_what_patches_were_worth_on_requests_before_they_taught_anything(larger:
 def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
     assert larger.golden is not None
     found = larger.golden.all
+    assert found.difference.mean is not None
+    assert found.difference.mean >= 0.2
     assert found.difference.low is not None
     assert found.difference.low > 0
+    assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in README
     assert f"Of {found.cases} golden cases" in README
     for told in (_shares(found), _points(found.difference)):
         assert told in README
@@ -80,6 +83,9 @@ def test_prompts_do_not_grow_and_the_gate_asks_little(larger: RunReport) -> None
     assert larger.prompt_tokens is not None
     assert larger.prompt_tokens.patched <= 1.6 * larger.prompt_tokens.baseline
     assert larger.gate_calls.asked <= 0.25 * larger.gate_calls.full
+    asked = round(100 * larger.gate_calls.asked / larger.gate_calls.full)
+    growth = larger.prompt_tokens.patched / larger.prompt_tokens.baseline - 1
+    assert f"grew by {100 * growth:.0f} %, and the gate asked {asked} % of" in README
 
 
 def test_the_curve_in_the_readme_is_the_recordings(larger: RunReport, store: Path) -> None:

@@ -48,7 +48,7 @@ class AgentSettings(Frozen):
         default=1, ge=1, le=MAX_CONCURRENCY, description="requests, and model calls, at a time"
     )
     record: Path | None = Field(default=None, description="cassette to keep the answers in")
-    record_note: str = Field(default="", description="goes into the cassette's first line")
+    record_note: str = Field(default="", description="goes into the cassette")
     replay: Path | None = Field(default=None, description="cassette to play; None: the skill's")
     max_calls: int | None = Field(default=None, ge=1, description="model calls to spend")
     max_cost: float | None = Field(default=None, gt=0, description="US dollars to spend")

@@ -347,8 +347,8 @@ def _text(message: Any) -> str:
     Half of a surrogate pair, which no file can hold, becomes a question mark.
     """
     said: str = getattr(message, "content", None) or ""
-    for call in () if said else getattr(message, "tool_calls", None) or ():
-        arguments = call.function.arguments
+    calls = getattr(message, "tool_calls", None)
+    if calls and not said:
+        arguments = calls[0].function.arguments
         said = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        break
     return said.encode("utf-8", "replace").decode("utf-8")

@@ -233,7 +233,7 @@ def begun(path: Path) -> Cassette | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"The cassette {path} cannot be written: {error}.") from error
+        raise _refusal(path, error) from error
     if not first.startswith(_FIRST_BYTES[: len(first)]):
         raise InputError(f"Line 1 of {path} begins no cassette; name another file.")
     return Cassette(path) if first.endswith(b"\n") else None

@@ -83,7 +83,7 @@ Record = Annotated[
 RecordNote = Annotated[
     str,
     typer.Option(
-        help="Goes into the cassette's first line: the model's file, quantization, server.",
+        help="Goes into the cassette: the model's file, quantization, server.",
         metavar="TEXT",
         rich_help_panel=REAL,
     ),

@@ -1,17 +1,24 @@
-"""A failure to a stored patch: propose → gate → store."""
+"""What feedback on an answer teaches: a failure becomes a patch, a use becomes evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
 
-from patchlab_agent.curation import Curator, event
 from patchlab_agent.errors import BackendError
-from patchlab_agent.gate import Admission
-from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
+from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.lifecycle import Lifecycle, event
+from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer
 from patchlab_agent.store.patches import PatchStore
+
+RECURRENCES = 3
+"""Further failures of the same cause after which a patch that was kept out is gated again."""
+MAX_LESSONS = 3
+"""Lessons of one request: each complaint that another one hid may teach the next."""
 
 
 class Learner:
@@ -19,63 +26,147 @@ class Learner:
 
     Args:
         proposer: makes patches of failures.
-        gate: tells whether a decision still stands.
-        curator: puts new patches before the gate, and stores them.
+        gate: tells whether a decision still stands, and confirms harm.
+        lifecycle: puts patches before the gate, and stores what becomes of them.
         store: what is known already.
     """
 
     def __init__(
-        self, proposer: Proposer, gate: Admission, curator: Curator, store: PatchStore
+        self,
+        proposer: Proposer,
+        gate: AcceptanceCriterion,
+        lifecycle: Lifecycle,
+        store: PatchStore,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
-        self._curator = curator
+        self._lifecycle = lifecycle
         self._store = store
 
-    def learn(self, trace: Trace, feedback: Feedback) -> tuple[PatchEvent, ...]:
-        """Take a carrier's feedback on a trace, and say what became of it.
+    def learn(
+        self,
+        trace: Trace,
+        feedback: Feedback,
+        referee: Referee | None = None,
+        *,
+        origin: Origin = Origin.STREAM,
+    ) -> tuple[PatchEvent, ...]:
+        """Take feedback on a trace, and say what became of it.
 
-        A failure becomes a patch, active or quarantined. A patch that is quarantined or retired
-        already is gated again only if something that its decision rests on has changed; one that a
-        person disabled is left alone. A new active patch retires those that say something else of
-        the same subject.
+        The patches that the answer used are weighed first: against the baseline's answer, where
+        there is one. Then a failure becomes a patch, active or quarantined. A patch that was kept
+        out is gated again only on new evidence or when something that its decision rests on has
+        changed; one that a person disabled is left alone. A new active patch retires those that it
+        contradicts.
 
         Args:
             trace: an answer of the agent.
-            feedback: what the carrier, or a person, said to it; OK teaches nothing.
+            feedback: what the carrier, or a person, said to it; OK teaches no lesson.
+            referee: whoever gave the feedback, to be asked about new answers; None if it cannot be.
+            origin: who brings the lesson.
 
         Returns:
-            The events, at least one for a failure, none for OK.
+            The events, at least one for a failure.
 
         Raises:
             BackendError: the model failed during the gate; nothing was stored then.
         """
+        events = self._weigh(trace, feedback, referee)
         if feedback.ok:
-            return ()
+            return events
+        return (*events, *self._lesson(trace, feedback, referee, origin, ()))
+
+    def _lesson(
+        self,
+        trace: Trace,
+        feedback: Feedback,
+        referee: Referee | None,
+        origin: Origin,
+        companions: tuple[Patch, ...],
+    ) -> tuple[PatchEvent, ...]:
         proposal = self._proposer.propose(trace, feedback)
         if proposal.patch is None:
             return (PatchEvent(kind="none", text=proposal.reason),)
-        patch = proposal.patch
+        patch = proposal.patch.brought_by(origin)
         known = self._store.get(patch.id)
-        if known is None:
-            return self._curator.decide(patch, "new", trace.id)
-        if text := self._still_stands(known, patch):
-            kind = "active_already" if known.status is Status.ACTIVE else "known"
-            return (event(kind, known, text),)
-        again = patch.model_copy(update={"history": known.history})
-        return self._curator.decide(again, "gated again", trace.id)
+        if known is not None:
+            if (told := self._told_of(known, trace)) is not None:
+                return (told,)
+            patch = known.with_failing(trace.request)
+        candidate = Candidate(patch, referee, companions)
+        cause = "new" if known is None else "gated again"
+        decided = self._lifecycle.decide(candidate, cause, trace.id)
+        remaining = decided.examination.remaining
+        if remaining is None or len(companions) + 1 >= MAX_LESSONS:
+            return decided.events
+        # The request fails for more than one reason: what comes next stands behind this patch.
+        attempt, complaint = remaining
+        others = self._lesson(
+            trace.model_copy(update={"attempt": attempt}),
+            complaint,
+            referee,
+            origin,
+            (*companions, patch),
+        )
+        if not any(each.kind == "activated" for each in others):
+            return (*decided.events, *others)
+        waiting = self._store.get(patch.id) or patch
+        again = self._lifecycle.decide(
+            Candidate(waiting, referee, companions), "gated again beside the others", trace.id
+        )
+        return (*decided.events, *others, *again.events)
 
-    def _still_stands(self, known: Patch, patch: Patch) -> str:
-        """Why nothing is decided anew on a patch that is there already; empty if it is."""
+    def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
+        """What to say where nothing is decided anew on a patch that is there; None if it is."""
         if known.status is Status.ACTIVE:
-            return "an active patch says so already; the failure is not for want of it"
+            text = "an active patch says so already; the failure is not for want of it"
+            return event("active_already", known, text)
         if known.status is Status.DISABLED:
-            return "a person has disabled it"
-        if known.gate is not None and known.gate.conditions == self._gate.conditions(patch):
-            return f"{known.status} already, and nothing has changed"
-        return ""
+            return event("known", known, "a person has disabled it")
+        if known.gate is None or known.gate.conditions != self._gate.conditions(known):
+            return None
+        is_new = trace.request not in known.failing
+        if known.gate.wants_evidence and is_new:
+            return None
+        if known.recurrences + 1 >= RECURRENCES and is_new:
+            return None
+        return self._lifecycle.spare(known, trace.id, trace.request, of=RECURRENCES)
 
-    def prepare(self, traces: Iterable[Trace]) -> None:
+    def _weigh(
+        self, trace: Trace, feedback: Feedback, referee: Referee | None
+    ) -> tuple[PatchEvent, ...]:
+        """Count the use of the applied patches, where the baseline's answer says otherwise."""
+        if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
+            return ()
+        applied = [
+            patch
+            for patch_id in trace.applied
+            if (patch := self._store.get(patch_id)) is not None and patch.status is Status.ACTIVE
+        ]
+        if feedback.ok:
+            return tuple(
+                each
+                for patch in applied
+                if _counts_for(patch)
+                for each in self._lifecycle.count(
+                    patch, trace.request, mended=True, trace_id=trace.id
+                )
+            )
+        if referee is None:
+            return ()
+        events: list[PatchEvent] = []
+        # Which of several patches did it, and whether it was more than chance, takes more answers.
+        for patch in self._gate.confirms_harm(applied, trace.request, referee):
+            taken = trace.baseline.attempt.quote
+            told = self._lifecycle.count(
+                patch, trace.request, mended=False, trace_id=trace.id, taken=taken
+            )
+            events += told
+            if any(each.kind == "convicted" for each in told):
+                events += self._lifecycle.bring_back(patch, referee, trace.id)
+        return tuple(events)
+
+    def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead what learning from these judged traces will need."""
         failures = [(t, t.feedback) for t in traces if t.feedback is not None and not t.ok]
         patches = {}
@@ -87,4 +178,9 @@ class Learner:
                 patch = self._proposer.propose(trace, feedback).patch
                 if patch is not None and self._store.get(patch.id) is None:
                     patches[patch.id] = patch
-        self._gate.prepare(patches.values())
+        self._gate.prepare([Candidate(patch, referee) for patch in patches.values()])
+
+
+def _counts_for(patch: Patch) -> bool:
+    """Whether one more success could change anything: a proven patch needs none, but after harm."""
+    return patch.record.standing is Standing.TRIAL or patch.record.outcomes.endswith("-")

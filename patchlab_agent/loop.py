@@ -10,8 +10,10 @@ from patchlab_agent.agent import Ask
 from patchlab_agent.errors import BackendError
 from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.learner import Learner
+from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import OK, Trace, trace_name
+from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
+from patchlab_agent.skill import World
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")
@@ -32,6 +34,34 @@ def with_next(parts: Iterable[list[Item]]) -> Iterator[tuple[list[Item], list[It
     return pairwise(chain(parts, [[]]))
 
 
+REMEMBERED = 4096
+"""Requests that the referee of a run can judge again, the latest."""
+
+
+class CarrierReferee:
+    """The carrier of a run, asked again about requests that it has judged.
+
+    Args:
+        world: knows the truth and judges.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._cases: dict[str, Case] = {}
+
+    def remember(self, case: Case) -> None:
+        """Be ready to judge a request."""
+        self._cases.pop(case.request, None)
+        self._cases[case.request] = case
+        if len(self._cases) > REMEMBERED:
+            del self._cases[next(iter(self._cases))]
+
+    def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+        """Judge an answer by the carrier's rules, or None where it was not asked before."""
+        case = self._cases.get(request)
+        return None if case is None else self._world.judge(case, quote)
+
+
 class Loop:
     """Runs requests in windows; each window may retrieve what the ones before it taught.
 
@@ -43,6 +73,7 @@ class Loop:
         evaluator: answers and judges.
         learner: turns failures into patches.
         traces: keeps the records.
+        referee: the carrier, for whoever asks it again.
         window: requests at a time.
 
     Attributes:
@@ -54,12 +85,14 @@ class Loop:
         evaluator: Evaluator,
         learner: Learner,
         traces: TraceStore,
+        referee: CarrierReferee,
         *,
         window: int = 1,
     ) -> None:
         self._evaluator = evaluator
         self._learner = learner
         self._traces = traces
+        self._referee = referee
         self._window = window
         self.stopped: BackendError | None = None
 
@@ -89,10 +122,12 @@ class Loop:
 
     def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
         asks = self._asks(window, name, start)
+        for _, case in window:
+            self._referee.remember(case)
         compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
         traces = [found for found in compared if isinstance(found, Trace)]
         if len(window) > 1 and len(traces) == len(window):
-            self._learner.prepare(traces)
+            self._learner.prepare(traces, self._referee)
         failure: BackendError | None = None
         for found in compared:
             if isinstance(found, BackendError):
@@ -122,5 +157,5 @@ class Loop:
         ]
 
     def _learned(self, trace: Trace) -> Trace:
-        events = self._learner.learn(trace, trace.feedback or OK)
+        events = self._learner.learn(trace, trace.feedback or OK, self._referee)
         return trace.model_copy(update={"events": events})

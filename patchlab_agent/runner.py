@@ -13,7 +13,7 @@ from typing import Any
 from patchlab_agent.agent import Ask, or_raise
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.evaluation import stratified
-from patchlab_agent.loop import Loop, windows, with_next
+from patchlab_agent.loop import CarrierReferee, Loop, windows, with_next
 from patchlab_agent.metrics import (
     MOST_USEFUL,
     RECENT,
@@ -111,6 +111,7 @@ class Runner:
             self.lab.evaluator,
             self.lab.learner,
             self.lab.store.traces,
+            CarrierReferee(self.lab.skill.world),
             window=self.settings.concurrency,
         )
         full_calls = self.lab.gate.full_calls

@@ -38,6 +38,14 @@ class AgentSettings(Frozen):
     gate: Literal["on", "off"] = Field(
         default="on", description="off lets every patch in unseen, to see what the gate is for"
     )
+    gate_alpha: float = Field(
+        default=0.05, gt=0, lt=0.5, description="chance that luck alone lets a patch in, at most"
+    )
+    gate_max_calls: int = Field(default=400, ge=2, description="answers for one gate decision")
+    trust: str = Field(
+        default="person,model,import",
+        description="whose lessons are let in on their word where nothing else can tell",
+    )
     model: str | None = Field(default=None, description="as litellm names it: provider/model")
     api_base: str | None = Field(default=None, description="address of one's own server")
     temperature: float = Field(default=0.0, ge=0, le=2)

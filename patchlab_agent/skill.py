@@ -83,6 +83,10 @@ class Task(Protocol):
         """The worked examples that fixes bring into the prompt, beside their rules."""
         ...
 
+    def is_complete(self, quote: Quote) -> bool:
+        """Whether a quote answers the whole request, right or wrong."""
+        ...
+
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Whether a successful request is plain enough to stand in another one's prompt."""
         ...
@@ -143,7 +147,7 @@ class World(Protocol):
         ...
 
     def expected(self, case: Case) -> Quote:
-        """The part of the right quote that a gate's test of the case checks."""
+        """Return every field of the right quote."""
         ...
 
     def judge(self, case: Case, quote: Quote | None) -> Feedback:

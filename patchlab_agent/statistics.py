@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import binomtest, false_discovery_control
+from scipy.special import betaln
+from scipy.stats import beta, binom, binomtest, false_discovery_control
 
 from patchlab_agent.models.report import PairedDifference, Proportion
 
 _CONFIDENCE = 0.95
+
+PRIOR = (9.0, 1.0)
+"""Beta weights over the share of discordant pairs that go one way, where a patch has an effect.
+
+Under common noise an effect hardly ever shows the other way round, so the weight lies near one.
+Five pairs to none then pass 20; with uniform weights it would take seven."""
 
 
 def proportion(outcomes: Sequence[bool]) -> Proportion:
@@ -89,6 +96,64 @@ def mcnemar(gained: int, lost: int) -> float:
         lost: pairs the other way round.
     """
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def e_value(wins: int, losses: int, *, null: float = 0.5) -> float:
+    """Evidence that wins are more frequent than `null`, which may be read after every outcome.
+
+    The e-value is a likelihood ratio against `null`, mixed over larger shares by `PRIOR`
+    (truncated to them, so that every smaller share is tested, too). Whatever the share is, if it is
+    not larger than `null` the chance that this ever reaches 1/alpha is at most alpha, however
+    often it is looked at (Ville 1939; Ramdas et al., Game-theoretic statistics and safe
+    anytime-valid inference, Statistical Science 38, 2023).
+
+    Args:
+        wins: outcomes that went the one way.
+        losses: outcomes that went the other way.
+        null: the largest share of wins that is no effect, between 0 and 1.
+
+    Returns:
+        At least 0, and 1 where nothing was observed; larger is stronger evidence.
+    """
+    a, b = PRIOR
+    mixed = betaln(a + wins, b + losses) - betaln(a, b)
+    tail = beta.logsf(null, a + wins, b + losses) - beta.logsf(null, a, b)
+    at_null = wins * math.log(null) + losses * math.log1p(-null)
+    return float(math.exp(mixed + tail - at_null))
+
+
+def e_detector(outcomes: Sequence[bool]) -> float:
+    """Evidence that wins have become the more frequent outcome at some time.
+
+    The largest e-value over all suffixes of the outcomes, so that what was true for long does not
+    hide what has changed. While wins are no more frequent than losses, it takes 1/alpha discordant
+    outcomes in the mean, at least, until it reaches 1/alpha for the first time (Shin, Ramdas and
+    Rinaldo, E-detectors, New England Journal of Statistics in Data Science 2, 2024).
+
+    Args:
+        outcomes: True for a win, the latest last.
+    """
+    wins = losses = 0
+    largest = 1.0
+    for is_win in reversed(outcomes):
+        wins, losses = wins + is_win, losses + (not is_win)
+        largest = max(largest, e_value(wins, losses))
+    return largest
+
+
+def fixed_size(gains: float, *, alpha: float, power: float) -> int:
+    """Pairs that an exact sign test of fixed size needs, where no pair is lost.
+
+    Args:
+        gains: the share of pairs that are gained, above 0.
+        alpha: the chance that a patch without effect passes, one-sided.
+        power: the chance that one with this effect passes.
+    """
+    needed = math.ceil(math.log(1 / alpha, 2))
+    pairs = needed
+    while binom.sf(needed - 1, pairs, gains) < power:
+        pairs += 1
+    return pairs
 
 
 def _rounded(value: float) -> float:

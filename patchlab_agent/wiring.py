@@ -24,16 +24,18 @@ from patchlab_agent.backends.recording import (
     check_same_run,
 )
 from patchlab_agent.conversation import MAX_REPAIRS
-from patchlab_agent.curation import Curator
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
-from patchlab_agent.gate import Admission, Gate, OpenGate
+from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
+from patchlab_agent.gate.evidence import Labeled, Referee
+from patchlab_agent.gate.gate import Gate
 from patchlab_agent.learner import Learner
+from patchlab_agent.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters, without_login
-from patchlab_agent.models.patch import GateCase, PatchEvent, Role
+from patchlab_agent.models.patch import Origin, PatchEvent
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import (
     DEFAULT_STORE,
@@ -45,7 +47,7 @@ from patchlab_agent.settings import (
     RunSettings,
     agent_settings,
 )
-from patchlab_agent.skill import Proposer, Skill, load_skill
+from patchlab_agent.skill import Proposer, Skill, World, load_skill
 from patchlab_agent.store.layout import delete_store, read_info
 from patchlab_agent.store.store import Store
 
@@ -62,8 +64,7 @@ class Lab:
         store: patches and traces; `store.patches` is the `PatchStore`.
         agent: answers requests.
         meter: counts what the model's calls came to.
-        patcher: who proposes patches: `rules` or `llm`.
-        gating: whether the gate decides on them: `on` or `off`.
+        settings: who proposes patches, and how the gate decides on them.
         model: what answers in the end, behind caches and books.
     """
 
@@ -71,8 +72,7 @@ class Lab:
     store: Store
     agent: Agent
     meter: MeteredBackend
-    patcher: str = "rules"
-    gating: str = "on"
+    settings: AgentSettings = AgentSettings()
     model: Backend | None = None
 
     @property
@@ -81,31 +81,36 @@ class Lab:
         return self.model if isinstance(self.model, RecordingBackend) else None
 
     @cached_property
-    def gate(self) -> Admission:
-        """Decides on patches by the skill's regression suite, or lets all in if it is off."""
-        if self.gating == "off":
+    def gate(self) -> AcceptanceCriterion:
+        """Decides on patches by evidence, or activates them all if it is off."""
+        if self.settings.gate == "off":
             return OpenGate()
-        world = self.skill.world
-        suite = [
-            GateCase(role=Role.REGRESSION, request=case.request, expected=world.expected(case))
-            for case in world.regression()
-        ]
-        return Gate(self.agent, suite)
+        return Gate(
+            self.agent,
+            labeled_cases(self.skill.world),
+            self.store.traces,
+            complete=self.skill.task.is_complete,
+            alpha=self.settings.gate_alpha,
+            max_calls=self.settings.gate_max_calls,
+            trusted=lambda origin: origin in self.settings.trust.split(","),
+        )
 
     @cached_property
     def learner(self) -> Learner:
         """Turns failures into patches, with a proposer of the skill's and a gate."""
-        return Learner(self.proposer, self.gate, self.curator, self.store.patches)
+        return Learner(self.proposer, self.gate, self.lifecycle, self.store.patches)
 
     @cached_property
-    def curator(self) -> Curator:
+    def lifecycle(self) -> Lifecycle:
         """Moves patches between their statuses."""
-        return Curator(self.gate, self.store.patches, self.agent.clock)
+        return Lifecycle(
+            self.gate, self.store.patches, self.agent.clock, alpha=self.settings.gate_alpha
+        )
 
     @property
     def proposer(self) -> Proposer:
         """Whatever the settings let propose: the skill's rules, or the model."""
-        if self.patcher == "rules":
+        if self.settings.patcher == "rules":
             return self.skill.proposer
         if self.skill.model_proposer is None:
             raise UsageError(f"Skill {self.skill.name!r} lets no model propose; use its rules.")
@@ -116,15 +121,24 @@ class Lab:
         """Compares patched, baseline and ceiling."""
         return Evaluator(self.agent, self.skill.world)
 
-    def learn(self, trace: Trace, feedback: Feedback) -> tuple[PatchEvent, ...]:
+    def learn(
+        self, trace: Trace, feedback: Feedback, referee: Referee | None = None
+    ) -> tuple[PatchEvent, ...]:
         """Take feedback on an answer, store the judged trace, and say what was learned.
+
+        Args:
+            trace: an answer of the agent.
+            feedback: what somebody said to it.
+            referee: judges new answers to the same request as this one was judged: another call of
+                the real API, a judge function, a labeled row. Without one, a lesson that nothing
+                else at hand can tell is taken on trial on the word of whoever brings it.
 
         Raises:
             BackendError: the model failed during the gate; the feedback is stored, no patch is.
         """
         events: tuple[PatchEvent, ...] = ()
         try:
-            events = self.learner.learn(trace, feedback)
+            events = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
         finally:
             judged = {"feedback": feedback, "events": (*trace.events, *events)}
             self.store.traces.add(trace.model_copy(update=judged))
@@ -243,7 +257,7 @@ def lab_of(
     except BaseException:
         store.close()
         raise
-    return Lab(skill, store, agent, meter, settings.patcher, settings.gate, model)
+    return Lab(skill, store, agent, meter, settings, model)
 
 
 def open_store(path: Path, *, write: bool = False) -> Store:
@@ -274,9 +288,18 @@ def require_store(path: Path) -> None:
         raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
 
 
-def curator_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Curator:
-    """Moves patches as a person says, which needs no model; its gate has seen nothing."""
-    return Curator(OpenGate(), store.patches, clock)
+def labeled_cases(world: World) -> list[Labeled]:
+    """Return the regression suite as the gate asks it, by the rules that hold now."""
+
+    def labeled(case: Case) -> Labeled:
+        return Labeled(case.request, world.expected(case), lambda quote: world.judge(case, quote))
+
+    return [labeled(case) for case in world.regression()]
+
+
+def lifecycle_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Lifecycle:
+    """Return what moves patches as a person says, which needs no model: its gate tests nothing."""
+    return Lifecycle(OpenGate(), store.patches, clock, alpha=AgentSettings().gate_alpha)
 
 
 def labels_in(store: Store) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def show(
     with open_store(store) as opened:
         patch = find_patch(opened.patches, patch_id)
         tallies = opened.traces.tallies()
-        rivals = [each for each in opened.patches.rivals(patch.fix.slot) if each.id != patch.id]
+        rivals = opened.patches.rivals(patch)
         born = opened.traces.get(patch.provenance.trace_id)
     if born is not None and born.request != patch.provenance.request:
         # An imported patch was born in another store, whose traces have the same names.

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, JsonValue, SerializeAsAny
 
 from patchlab_agent.models.base import Frozen, JsonObject, Quote, digest
+from patchlab_agent.models.evidence import GateReport, Record, Standing
 
 
 class Fix(Frozen):
@@ -28,8 +29,20 @@ class Fix(Frozen):
 
     @property
     def slot(self) -> tuple[str, ...]:
-        """Kind and subject: two fixes in one slot contradict or repeat each other."""
+        """Kind and subject; prompts state rules in this order."""
         return (self.kind, *(str(getattr(self, name)).casefold() for name in self.subject_fields))
+
+    @property
+    def conflict_key(self) -> tuple[str, ...]:
+        """Two fixes with the same key contradict or repeat each other, so one may be active."""
+        return self.slot
+
+    def holds_in(self, quote: Quote) -> bool | None:
+        """Say whether a quote agrees with the fix; None where it does not speak of its subject.
+
+        The quote may be an answer, or the labeled fields of the right one.
+        """
+        raise NotImplementedError
 
 
 class Status(StrEnum):
@@ -44,31 +57,26 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """What a gate test is there to show."""
+    """What a patch's own test is there to show."""
 
     FAILING = "failing"
-    """The request that failed: wrong without the patch, right with it."""
-    POSITIVE = "positive"
-    """A new request with the trigger, which the patch must get right."""
-    NEGATIVE = "negative"
-    """A request that the patch does not concern: its answer must not change at all."""
-    REGRESSION = "regression"
-    """A labeled case of the regression suite: what turns wrong counts against a patch, what turns
-    right counts for it."""
+    """A request that failed: whoever complained judges the answer with the patch."""
+    OBEDIENCE = "obedience"
+    """A request made for the patch: does the model do what the patch says? No evidence of truth."""
+    UNCONCERNED = "unconcerned"
+    """A request made for the patch, which it does not concern: its answer must not change."""
+    SPOILED = "spoiled"
+    """A request that convicted the patch: right without it, wrong with it."""
 
 
-class GateCase(Frozen):
-    """A request and the part of its right quote that is known, as far as a test needs it."""
+class PatchTest(Frozen):
+    """A request that a patch is tested on."""
 
     role: Role
     request: str
-    expected: Quote = Field(description="fields the quote must have; lists: entries it must have")
-
-    def passes(self, quote: Quote | None) -> bool:
-        """Whether every expected field is there; numbers to 1 %, lists as sets to include."""
-        return quote is not None and all(
-            agrees(value, quote.get(name)) for name, value in self.expected.items()
-        )
+    taken: Quote | None = Field(
+        default=None, description="of a spoiled request, the answer without the patch"
+    )
 
 
 RELATIVE_TOLERANCE = 0.01
@@ -78,12 +86,12 @@ RELATIVE_TOLERANCE = 0.01
 def agrees(expected: JsonValue, actual: JsonValue) -> bool:
     """Whether a field has an expected value.
 
-    Numbers agree to 1 %, texts whatever their case, lists when every expected entry is there.
+    Numbers agree to 1 %, texts whatever their case, lists when they hold the same entries.
     """
     if isinstance(expected, bool) or isinstance(actual, bool):
         return expected is actual
-    if isinstance(expected, list):
-        return isinstance(actual, list) and all(entry in actual for entry in expected)
+    if isinstance(expected, list) and isinstance(actual, list):
+        return all(e in actual for e in expected) and all(e in expected for e in actual)
     if _is_number(expected) and _is_number(actual):
         return close(expected, actual)  # type: ignore[arg-type]
     if isinstance(expected, str) and isinstance(actual, str):
@@ -100,9 +108,23 @@ def close(expected: float, actual: float) -> bool:
     return abs(expected - actual) <= RELATIVE_TOLERANCE * abs(expected)
 
 
+class Origin(StrEnum):
+    """Who brought a lesson."""
+
+    STREAM = "stream"
+    """A failure in a run, proposed by the skill's own rules."""
+    PERSON = "person"
+    """Feedback that somebody gave on a single answer."""
+    MODEL = "model"
+    """A failure for which a model proposed the fix."""
+    IMPORT = "import"
+    """A file of patches from another store."""
+
+
 class Provenance(Frozen):
     """The failure that a patch was born from."""
 
+    origin: Origin = Origin.STREAM
     trace_id: str
     request: str
     label: str
@@ -111,85 +133,8 @@ class Provenance(Frozen):
     detail: str = ""
 
 
-class PairedResult(Frozen):
-    """One test's answers without and with the patch, draw by draw under the same noise.
-
-    Where every answer with the patch is right, those without it are asked for only if the patch
-    breaks something, or may, against which what it mends is to be weighed.
-    """
-
-    role: Role
-    request: str
-    draws: int = Field(
-        description="paired draws that were run; 0 where the patch does not change the prompt"
-    )
-    passed_before: int | None = Field(
-        description="draws right without the patch; None where they could not matter"
-    )
-    passed_after: int = Field(description="draws right with the patch")
-    broken: int = Field(description="draws right without and wrong with the patch")
-    changed: int = Field(description="draws whose quote differs at all")
-    misled: int = Field(
-        default=0,
-        description="draws that were wrong and give a field that the patch decides another "
-        "wrong value",
-    )
-
-    @property
-    def mended(self) -> int:
-        """Draws wrong without and right with the patch; 0 where those without were not asked."""
-        if self.passed_before is None:
-            return 0
-        return self.passed_after - self.passed_before + self.broken
-
-
-class Reason(Frozen):
-    """Why the gate decided as it did: a stable code and a sentence."""
-
-    code: Literal[
-        "fixes",
-        "not_reproduced",
-        "does_not_fix",
-        "regression",
-        "changes_unconcerned",
-        "trigger_too_broad",
-        "contradicted",
-        "unchecked",
-    ]
-    text: str
-
-
-class GateReport(Frozen):
-    """A gate's decision and all that it rests on."""
-
-    decision: Literal[Status.ACTIVE, Status.QUARANTINED]
-    reasons: tuple[Reason, ...]
-    results: tuple[PairedResult, ...] = ()
-    suite_size: int = Field(description="cases in the regression suite")
-    suite_touched: int = Field(description="suite cases in which the trigger occurs")
-    calls: int = Field(description="answers that were needed; those known from before included")
-    full_calls: int = Field(
-        description="answers that every test and every case of the suite, without and with the "
-        "patch, would have needed"
-    )
-    false_accept_rate: float = Field(
-        description="estimated chance that a failure born of noise alone passes; 0 of no pairs"
-    )
-    conditions: str = Field(
-        description="digest of what the decision rests on; while it stands, it is not taken anew"
-    )
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """The reasons' codes, each once."""
-        return tuple(dict.fromkeys(reason.code for reason in self.reasons))
-
-    @property
-    def flips(self) -> int:
-        """Draws that were right without the patch and wrong with it, over all tests."""
-        return sum(result.broken for result in self.results)
-
-
+MAX_FAILING = 4
+"""Failing requests that a patch is tested on, at most."""
 SUPERSEDED_BY = "superseded by "
 """How the cause begins where another patch of the same slot became active."""
 
@@ -209,11 +154,25 @@ class Patch(Frozen):
     skill: str
     trigger: str = Field(description="word or phrase, normalised, at most four words")
     fix: SerializeAsAny[Fix]
-    tests: tuple[GateCase, ...] = ()
+    tests: tuple[PatchTest, ...] = ()
     provenance: Provenance
     status: Status = Status.QUARANTINED
     gate: GateReport | None = None
+    record: Record = Field(default=Record(), description="its uses, as far as they are evidence")
+    recurrences: int = Field(
+        default=0, description="failures of the same cause since the gate kept the patch out"
+    )
     history: tuple[StatusChange, ...] = ()
+
+    @property
+    def standing(self) -> Standing | None:
+        """How well an active patch is proven; None for one that is not active."""
+        return self.record.standing if self.status is Status.ACTIVE else None
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The requests whose failures taught the patch, the first one first."""
+        return tuple(test.request for test in self.tests if test.role is Role.FAILING)
 
     @property
     def since(self) -> tuple[list[tuple[str, str]], str]:
@@ -233,6 +192,20 @@ class Patch(Frozen):
     def id(self) -> str:
         """Content hash of skill, trigger and fix: the same lesson twice is one patch."""
         return digest([self.skill, self.trigger, self.fix.model_dump(mode="json")])
+
+    def brought_by(self, origin: Origin) -> Patch:
+        """Return a copy that names who brought it, unless its proposer has said so."""
+        if self.provenance.origin is not Origin.STREAM:
+            return self
+        provenance = self.provenance.model_copy(update={"origin": origin})
+        return self.model_copy(update={"provenance": provenance})
+
+    def with_failing(self, request: str) -> Patch:
+        """Return a copy that is tested on one more failing request, up to `MAX_FAILING`."""
+        if request in self.failing or len(self.failing) >= MAX_FAILING:
+            return self
+        test = PatchTest(role=Role.FAILING, request=request)
+        return self.model_copy(update={"tests": (*self.tests, test)})
 
     def moved(self, status: Status, cause: str, trace_id: str, at: str) -> Patch:
         """A copy in another status, with the event added to its history."""
@@ -257,6 +230,8 @@ class PatchEvent(Frozen):
         "known",
         "active_already",
         "superseded",
+        "proven",
+        "convicted",
         "disabled",
         "retired",
         "none",

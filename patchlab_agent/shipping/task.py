@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.resources import resource
@@ -58,6 +58,10 @@ class ShippingTask:
     def examples_of(self, fixes: Sequence[Fix]) -> tuple[Example, ...]:
         """A worked example of each thing that the fixes speak of, by them and the known rules."""
         return tuple(worked_examples(fixes, self._known))
+
+    def is_complete(self, quote: Quote) -> bool:
+        """Whether there is a price, or a refusal."""
+        return quote.get("refusal") is not None or quote.get("price_eur") is not None
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Only requests whose words the answer accounts for, but for a few."""

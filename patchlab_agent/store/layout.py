@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import Frozen
 
-FORMAT = 1
+FORMAT = 2
 MARKER = "patchlab.json"
 
 

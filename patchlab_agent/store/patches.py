@@ -100,14 +100,20 @@ class PatchStore:
         found = records(self._collection)
         return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
 
-    def in_slot(self, slot: tuple[str, ...]) -> list[Patch]:
-        """Active patches that speak of the same subject in the same way."""
-        return [patch for patch in self.rivals(slot) if patch.status is Status.ACTIVE]
+    def rivals(self, patch: Patch, status: Status | None = None) -> list[Patch]:
+        """Return the other patches that contradict or repeat a patch, sorted by id.
 
-    def rivals(self, slot: tuple[str, ...]) -> list[Patch]:
-        """Patches of any status that speak of the same subject in the same way, by id."""
-        found = records(self._collection, {"slot": json.dumps(slot)})
-        return [self._parse(metadata) for _, metadata in sorted(found)]
+        Args:
+            patch: may be new to the store.
+            status: theirs; None takes any.
+        """
+        found = records(self._collection, {"conflict_key": json.dumps(patch.fix.conflict_key)})
+        others = [self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id]
+        return [each for each in others if status in (None, each.status)]
+
+    def superseded_by(self, patch: Patch) -> list[Patch]:
+        """Return the retired patches whose place a patch took, sorted by id."""
+        return [each for each in self.rivals(patch, Status.RETIRED) if each.superseded_by == patch.id]
 
     def look_up(self, text: str, n: int) -> tuple[Retrieved, ...]:
         """The `n` patches of any status that a text is most about.
@@ -222,7 +228,9 @@ def metadata_of(patch: Patch) -> dict[str, Any]:
         "kind": patch.fix.kind,
         "label": patch.provenance.label,
         "skill": patch.skill,
-        "slot": json.dumps(patch.fix.slot),
+        "conflict_key": json.dumps(patch.fix.conflict_key),
+        "origin": str(patch.provenance.origin),
+        "standing": str(patch.standing or ""),
         "fix": patch.fix.model_dump_json(),
         "reasons": " ".join(reason.text for reason in patch.gate.reasons) if patch.gate else "",
         "born_of": patch.provenance.trace_id,

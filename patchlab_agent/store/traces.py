@@ -18,7 +18,7 @@ from patchlab_agent.models.trace import Example, Trace, trace_index
 from patchlab_agent.store.chroma import records
 from patchlab_agent.store.nearest import EDGE, MARGIN, nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
-from patchlab_agent.text import words
+from patchlab_agent.text import phrases, words
 
 BATCH = 100
 MAX_EXAMPLE_CHARS = 200
@@ -180,6 +180,33 @@ class TraceStore:
             ):
                 found.setdefault(near.id, (_parse(near.metadata), near.distance))
         return list(found.values())[:n]
+
+    def accepted(self, trigger: str, n: int) -> list[Trace]:
+        """Return the `n` newest accepted answers to different requests in which a trigger occurs.
+
+        The trigger's words must stand in the request as they are, in a row.
+        """
+        candidates = {**self._accepted_on_disk(trigger, n), **self._pending}
+        found: dict[str, Trace] = {}
+        for trace_id in sorted(candidates, reverse=True):
+            trace = candidates[trace_id]
+            if len(found) < n and trace.ok and trigger in phrases(trace.request):
+                found.setdefault(trace.request, trace)
+        return list(found.values())
+
+    def _accepted_on_disk(self, trigger: str, n: int) -> dict[str, Trace]:
+        pattern = r"[^\p{L}]+".join(map(re.escape, words(trigger)))
+        where: Any = {"ok": True}
+        ids = self._collection.get(
+            where=where, where_document={"$regex": f"(?i){pattern}"}, include=[]
+        )["ids"]
+        # A word within a longer one is found as well; there are few of those.
+        wanted = sorted(ids, reverse=True)[: 4 * n]
+        page = self._collection.get(ids=wanted, include=["metadatas"]) if wanted else None
+        return {} if page is None else {
+            trace_id: _parse(metadata)
+            for trace_id, metadata in zip(page["ids"], page["metadatas"] or (), strict=True)
+        }
 
     def tallies(self) -> dict[str, Tally]:
         """Uses, saves and harms of each patch that some written trace applied, by its id."""

@@ -34,9 +34,9 @@ def _alone(ours: list[Patch], theirs: list[Patch]) -> Iterator[Difference]:
     """Patches of one side only, in pairs where both sides have one of a slot."""
     rivals: dict[tuple[str, ...], list[Patch]] = {}
     for patch in sorted(theirs, key=_active_first):
-        rivals.setdefault(patch.fix.slot, []).append(patch)
+        rivals.setdefault(patch.fix.conflict_key, []).append(patch)
     for patch in sorted(ours, key=_active_first):
-        others = rivals.get(patch.fix.slot)
+        others = rivals.get(patch.fix.conflict_key)
         if others:
             yield Difference(kind="fix", a=_side(patch), b=_side(others.pop(0)))
         else:

@@ -1,4 +1,4 @@
-"""Dialogues with a model that run beside each other, a round of questions at a time."""
+"""Dialogues with a model that run concurrently, one batch of questions at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ It may raise the `BackendError` that it was sent in an answer's place.
 """
 
 
-def in_lockstep(
+def in_batches(
     ask: Callable[[list[Question]], Answers], dialogues: Iterable[Dialogue[Result]]
 ) -> list[Result | BackendError]:
-    """Run dialogues beside each other: what all of them ask next is asked in one batch.
+    """Run dialogues concurrently: what all of them ask next is asked in one batch.
 
     Args:
         ask: answers questions, in their order.

@@ -1,0 +1,1 @@
+"""The decision whether a patch may become, and stay, active."""

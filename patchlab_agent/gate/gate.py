@@ -1,0 +1,396 @@
+"""May this patch become active?
+
+A decision takes four steps, and stops at the first that speaks against the patch:
+
+1. the labels: is the trigger too broad, do labeled or accepted answers say otherwise? No model is
+   asked.
+2. the referee: is the complaint gone that bore the patch, on fresh draws of the same request?
+3. what was right: do labeled cases and accepted answers with the trigger stay right?
+4. the patch's own claims: does the model obey it elsewhere, and is what it does not concern left
+   alone?
+
+Only steps 1 to 3 are evidence that the patch is true. Both answers of a pair come from the same
+draw, hence under the same noise, so a difference between them is the patch's doing. Examples from
+traces are left out of the prompts: they change with every run, and a decision should rest on the
+patch alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from patchlab_agent.agent import Agent
+from patchlab_agent.errors import BackendError
+from patchlab_agent.gate.base import Candidate, Examination
+from patchlab_agent.gate.batching import Dialogue, in_batches
+from patchlab_agent.gate.evidence import (
+    AcceptedAnswers,
+    Labeled,
+    Probe,
+    Referee,
+    accepted_probe,
+    labeled_probe,
+)
+from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
+from patchlab_agent.models.base import Quote, digest
+from patchlab_agent.models.evidence import GateReport, Reason, Source
+from patchlab_agent.models.patch import Patch, Role
+from patchlab_agent.models.trace import Attempt, Feedback
+from patchlab_agent.statistics import fixed_size
+from patchlab_agent.text import occurs, words
+
+ALPHA = 0.05
+"""Bound on the chance that luck alone mends, or breaks, a request."""
+MAX_CALLS = 400
+"""Answers for one decision, at most."""
+MAX_ACCEPTED = 5
+"""Accepted answers that a patch is tried on, the newest ones."""
+MAX_TRIGGER_SHARE = 0.2
+"""A trigger that occurs in more of the suite than this says too little about a request."""
+
+POWER = 0.97
+"""The share of true patches that a test of fixed size would have to let in."""
+GIVING_UP = 0.01
+"""The chance that a request is given up though the patch makes it right now and then."""
+_PRIOR = (1, 3)
+"""Right answers of draws in all, before anything is known of how reliably the model answers."""
+
+
+class Gate:
+    """Decides from evidence.
+
+    Args:
+        agent: answers the tests; its store is only read.
+        suite: the labeled cases.
+        accepted: finds answers that were accepted before.
+        complete: whether a quote answers the whole request, where nobody can judge it.
+        alpha: bound on the chance that luck alone mends, or breaks, a request.
+        max_calls: answers for one decision, at most.
+        trusted: whether a lesson of this origin may be let in, on trial, where nothing outside it
+            can tell.
+        max_trigger_share: of the suite, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        suite: Sequence[Labeled],
+        accepted: AcceptedAnswers,
+        *,
+        complete: Callable[[Quote], bool],
+        alpha: float = ALPHA,
+        max_calls: int = MAX_CALLS,
+        trusted: Callable[[str], bool] = lambda _: True,
+        max_trigger_share: float = MAX_TRIGGER_SHARE,
+    ) -> None:
+        self._agent = agent
+        self._accepted = accepted
+        self._complete = complete
+        self._alpha = alpha
+        self._max_calls = max_calls
+        self._trusted = trusted
+        self._max_trigger_share = max_trigger_share
+        self._right, self._draws = _PRIOR
+        self.full_calls = 0
+        self.use_suite(suite)
+
+    def use_suite(self, suite: Sequence[Labeled]) -> None:
+        """Take other labeled cases from now on."""
+        self._suite = tuple(suite)
+        self._suite_digest = digest([[case.request, case.answer] for case in self._suite])
+
+    def conditions(self, patch: Patch) -> str:
+        """Return the digest of what a decision on this patch rests on, without asking the model.
+
+        That is the suite, the prompts, the model, the gate's own settings, and the active patches
+        that the failing requests bring up or that the patch contradicts.
+        """
+        applied = [
+            [known.id for known in self._agent.context(request, applied_only=True, without=patch.id).applied]
+            for request in patch.failing
+        ]
+        return digest(
+            [
+                patch.id,
+                applied,
+                self._suite_digest,
+                self._agent.prompts.digest,
+                self._agent.system_digest,
+                self._agent.backend.name,
+                self._agent.top_k,
+                self._alpha,
+                self._max_calls,
+                self._trusted(patch.provenance.origin),
+                self._max_trigger_share,
+            ]
+        )
+
+    def examine(self, candidate: Candidate) -> Examination:
+        """Decide.
+
+        Asks no model where the trigger or the labels decide, and no more of it than the decision
+        needs.
+
+        Raises:
+            BackendError: the model's side failed; nothing is decided then.
+        """
+        [found] = in_batches(self._agent.attempts, [self._examination(candidate)])
+        if isinstance(found, BackendError):
+            raise found
+        examination, trials = found
+        self._learn_noise(trials)
+        self.full_calls += examination.report.full_calls
+        return examination
+
+    def prepare(self, candidates: Sequence[Candidate]) -> None:
+        """Examine these candidates concurrently, and keep nothing but the model's answers.
+
+        Those wait in the backend's cache. What the first of the patches changes for the others,
+        `examine` asks anew; a failure of the model's side is its business, too.
+        """
+        in_batches(self._agent.attempts, [self._examination(each) for each in candidates])
+
+    def confirms_harm(
+        self, patches: Sequence[Patch], request: str, referee: Referee
+    ) -> list[Patch]:
+        """Return those of the patches that turn the request wrong, each left out by itself.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        trials = [self._trial(Candidate(patch, referee)) for patch in patches]
+        probe = _refereed(request, referee)
+
+        def broken(trial: PatchTrial) -> Dialogue[bool]:
+            [tried] = trial.begin([probe])
+            try:
+                yield from trial.keeps([tried])
+            except OutOfCalls:
+                return False
+            return tried.outcome == "broken"
+
+        found = in_batches(self._agent.attempts, map(broken, trials))
+        for each in found:
+            if isinstance(each, BackendError):
+                raise each
+        return [patch for patch, is_broken in zip(patches, found, strict=True) if is_broken]
+
+    @property
+    def _patience(self) -> int:
+        """Draws after which a request that was never right is given up.
+
+        A model that is right in a share of its answers is wrong in all of so many draws with a
+        chance of `GIVING_UP`; the share is the one that the gate has seen so far.
+        """
+        wrong = 1 - self._right / self._draws
+        return max(3, math.ceil(math.log(GIVING_UP) / math.log(max(wrong, 1e-6))))
+
+    def _learn_noise(self, trials: Sequence[RequestTrial]) -> None:
+        for trial in trials:
+            if trial.outcome in ("mended", "kept"):
+                self._right += trial.right
+                self._draws += len(trial.given)
+
+    def _trial(self, candidate: Candidate) -> PatchTrial:
+        return PatchTrial(
+            self._agent,
+            candidate.patch,
+            companions=candidate.companions,
+            patience=self._patience,
+            bound=1 / self._alpha,
+            max_calls=self._max_calls,
+        )
+
+    def _examination(
+        self, candidate: Candidate
+    ) -> Dialogue[tuple[Examination, Sequence[RequestTrial]]]:
+        patch = candidate.patch
+        touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
+        known = [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
+        trial = self._trial(candidate)
+        failing: list[RequestTrial] = []
+        reasons = self._too_broad(patch, len(touched)) or _contradicted(patch, known)
+        if not reasons:
+            try:
+                reasons = yield from self._tried(candidate, trial, known, failing)
+            except OutOfCalls:
+                text = f"{trial.calls} answers did not decide; --gate-max-calls allows no more"
+                reasons = [Reason(code="undecided", text=text)]
+        passed = all(reason.code in ("mends", "taken_on_trust") for reason in reasons)
+        report = GateReport(
+            decision="active" if passed else "quarantined",
+            reasons=tuple(reasons),
+            results=trial.results,
+            suite_size=len(self._suite),
+            suite_touched=len(touched),
+            calls=trial.calls,
+            full_calls=self._full_calls(patch, len(known)) if trial.calls else 0,
+            alpha=self._alpha,
+            conditions=self.conditions(patch),
+        )
+        is_other = any(reason.code == "other_complaint" for reason in reasons)
+        remaining = next((each.complaint for each in failing if each.complaint), None)
+        return Examination(report, remaining if is_other else None), trial.trials
+
+    def _full_calls(self, patch: Patch, known: int) -> int:
+        """Answers of a fixed-size test: every request, without and with, all its draws."""
+        share = self._right / self._draws
+        draws = fixed_size(share, alpha=self._alpha, power=POWER) if self._agent.backend.varies else 1
+        return 2 * draws * (len(patch.tests) + known)
+
+    def _accepted_before(self, candidate: Candidate) -> list[Probe]:
+        found = self._accepted.accepted(candidate.patch.trigger, MAX_ACCEPTED)
+        spoiled = [test for test in candidate.patch.tests if test.role is Role.SPOILED]
+        taken = [(test.request, test.taken) for test in spoiled]
+        taken += [(trace.request, trace.quote) for trace in found]
+        return [
+            accepted_probe(request, quote, candidate.referee)
+            for request, quote in dict(taken).items()
+            if quote is not None and request not in candidate.patch.failing
+        ]
+
+    def _too_broad(self, patch: Patch, touched: int) -> list[Reason]:
+        share = touched / len(self._suite) if self._suite else 0.0
+        if share <= self._max_trigger_share and words(patch.trigger):
+            return []
+        text = f"{patch.trigger!r} occurs in {share:.0%} of the regression suite"
+        return [Reason(code="trigger_too_broad", text=text)]
+
+    def _tried(
+        self,
+        candidate: Candidate,
+        trial: PatchTrial,
+        known: Sequence[Probe],
+        failing: list[RequestTrial],
+    ) -> Dialogue[list[Reason]]:
+        patch = candidate.patch
+        requests = [request for request in patch.failing if trial.changes(request)]
+        if not requests:
+            text = "there is no room for the patch in the prompt of its own failing request"
+            return [Reason(code="still_wrong", text=text)]
+        if candidate.referee is None:
+            if not (yield from trial.satisfies(requests, self._complete)):
+                text = "its failing request still gets no complete answer that agrees with it"
+                return [Reason(code="still_wrong", text=text)]
+        else:
+            failing += trial.begin(_refereed(r, candidate.referee) for r in requests)
+            yield from trial.mends(failing)
+            if objection := _not_mended(patch, failing):
+                return [objection]
+        changing = [probe for probe in known if trial.changes(probe.request)]
+        mended, outweighed = yield from self._kept(trial, changing, failing)
+        if outweighed is not None:
+            return [outweighed]
+        if objection := (yield from self._claims(trial, patch)):
+            return [objection]
+        if mended:
+            return [_mends(mended, trial)]
+        if candidate.referee is None and self._trusted(patch.provenance.origin):
+            text = (
+                f"nobody can judge the answer again, nothing at hand says otherwise: on trial on "
+                f"the word of its {patch.provenance.origin}"
+            )
+            return [Reason(code="taken_on_trust", text=text)]
+        return [Reason(code="no_evidence", text="nothing outside the patch shows that it is true")]
+
+    def _kept(
+        self, trial: PatchTrial, probes: Iterable[Probe], failing: Sequence[RequestTrial]
+    ) -> Dialogue[tuple[int, Reason | None]]:
+        """How many requests are mended, and the objection if more are not mended than broken."""
+        trials = trial.begin(probes)
+        yield from trial.keeps(trials)
+        broken = [each for each in trials if each.outcome == "broken"]
+        if broken or not failing:
+            # Only now it matters what else the patch mends.
+            labeled = [t for t in trials if t.outcome == "kept" and t.probe.source is Source.LABELS]
+            again = trial.begin(each.probe for each in labeled)
+            for each in labeled:
+                trial.trials.remove(each)
+            yield from trial.mends(again)
+            for each in again:
+                each.outcome = "mended" if each.outcome == "mended" else "kept"
+        mended = sum(each.outcome == "mended" for each in trial.trials)
+        if len(broken) < mended or not broken:
+            return mended, None
+        first = broken[0].probe
+        text = (
+            f"{len(broken)} requests turn wrong for {mended} that turn right, as "
+            f"{first.request!r} ({first.source})"
+        )
+        return mended, Reason(code="outweighed", text=text)
+
+    @staticmethod
+    def _claims(trial: PatchTrial, patch: Patch) -> Dialogue[Reason | None]:
+        def made(role: Role) -> list[str]:
+            return [test.request for test in patch.tests if test.role is role]
+
+        if not (yield from trial.unchanged(made(Role.UNCONCERNED))):
+            text = "an answer changes to a request that the patch does not concern"
+            return Reason(code="changes_unconcerned", text=text)
+        if not (yield from trial.obeyed(made(Role.OBEDIENCE))):
+            text = "the model does not do what the patch says in most requests made for it"
+            return Reason(code="disobeyed", text=text)
+        return None
+
+
+def _refereed(request: str, referee: Referee) -> Probe:
+    """A request that the referee judges; one that it cannot judge is never right."""
+
+    def judge(quote: Quote | None) -> Feedback:
+        return referee.judge(request, quote) or Feedback(label="unjudged")
+
+    return Probe(Source.REFEREE, request, judge)
+
+
+def _contradicted(patch: Patch, known: Sequence[Probe]) -> list[Reason]:
+    """The objection that most right answers to requests with the trigger say something else.
+
+    A false rule need not break an answer: a misread word can be taught as the name of anything,
+    and does no harm where the right word stands beside it.
+    """
+    said = [patch.fix.holds_in(probe.answer) for probe in known if probe.answer is not None]
+    agree = [each for each in said if each is not None]
+    wrong = len(agree) - sum(agree)
+    if 2 * wrong <= len(agree):
+        return []
+    text = f"{wrong} of {len(agree)} right answers to requests with {patch.trigger!r} say otherwise"
+    return [Reason(code="contradicted", text=text)]
+
+
+def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
+    """The objection where the referee takes the new answer to no more than half of the requests."""
+    mended = sum(trial.outcome == "mended" for trial in failing)
+    if 2 * mended >= len(failing) and mended:
+        return None
+    kept = [trial for trial in failing if trial.outcome == "kept"]
+    if kept:
+        text = (
+            "the failure did not come again: without the patch "
+            f"{sum(old for old, _ in kept[0].pairs)} of {len(kept[0].pairs)} fresh draws are right"
+        )
+        return Reason(code="not_reproduced", text=text)
+    complaints = [found for trial in failing if (found := trial.complaint) is not None]
+    own = [said for _, said in complaints if _is_about(patch, said)]
+    if own:
+        text = f"with the patch the referee still says: {own[0]}"
+        return Reason(code="still_wrong", text=text)
+    if complaints:
+        text = f"with the patch the referee says something else: {complaints[0][1]}"
+        return Reason(code="other_complaint", text=text)
+    return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
+
+
+def _is_about(patch: Patch, said: Feedback) -> bool:
+    """Whether a complaint is the one that bore the patch, or about what the patch decides."""
+    born = patch.provenance
+    return (said.label, said.field) == (born.label, born.field) or said.field in patch.fix.decides
+
+
+def _mends(mended: int, trial: PatchTrial) -> Reason:
+    tried = [each for each in trial.trials if each.outcome == "mended"]
+    sources = " and ".join(dict.fromkeys(str(each.probe.source) for each in tried))
+    broken = sum(each.outcome == "broken" for each in trial.trials)
+    rest = f", {broken} turn wrong" if broken else ", none turns wrong"
+    noun = "request turns" if mended == 1 else "requests turn"
+    return Reason(code="mends", text=f"{mended} {noun} right by the word of the {sources}{rest}")

@@ -1,0 +1,55 @@
+"""What an active patch's uses add up to: on trial, proven, or convicted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from patchlab_agent.models.evidence import GateReport, Record, Standing
+from patchlab_agent.statistics import e_detector, e_value
+
+Verdict = Literal["proven", "convicted"]
+
+
+def at_admission(report: GateReport, *, alpha: float) -> Record:
+    """Return the record with which a patch starts: the requests that its gate decided on."""
+    record = Record()
+    for result in report.results:
+        if result.outcome in ("mended", "broken"):
+            record = record.with_outcome(result.outcome == "mended", result.request)
+    verdict = verdict_on(record, alpha=alpha)
+    return record.model_copy(update={"standing": Standing.PROVEN}) if verdict == "proven" else record
+
+
+def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
+    """Say whether the evidence now suffices to change a patch's standing.
+
+    A patch on trial was let in because more turned right than wrong; when that does not hold any
+    more, it leaves. A proven one leaves when the evidence that it does harm, counted from any time
+    on, passes the bound: the world may have changed since it was proven.
+
+    Args:
+        record: the patch's, with the latest outcome.
+        alpha: the gate's.
+    """
+    if not record.outcomes.endswith("-"):
+        is_proven = e_value(record.mended, record.broken) >= 1 / alpha
+        return "proven" if is_proven and record.standing is Standing.TRIAL else None
+    if record.standing is Standing.TRIAL:
+        return "convicted" if record.broken >= record.mended else None
+    harms = [sign == "-" for sign in record.outcomes]
+    return "convicted" if e_detector(harms) >= 1 / alpha else None
+
+
+def in_words(record: Record, *, alpha: float) -> str:
+    """Say what a record holds, as an event names it."""
+    evidence = (
+        f"{record.mended} requests turned right and {record.broken} wrong"
+        if record.standing is Standing.TRIAL
+        else f"of its latest requests {_since(record)} turned wrong in a row of evidence "
+        f"of {e_detector([sign == '-' for sign in record.outcomes]):.0f} to 1"
+    )
+    return f"{evidence} (bound {1 / alpha:.0f} to 1)"
+
+
+def _since(record: Record) -> int:
+    return len(record.outcomes) - len(record.outcomes.rstrip("-"))

@@ -1,0 +1,324 @@
+"""One patch's requests, answered without and with it on the same draws.
+
+Two levels keep what noise does apart from what a rule does. Draws of *one* request are alike: they
+tell whether the patch turns this request right or wrong beyond the noise of single answers, and
+nothing about other requests. So a request's draws are tested by themselves, and then the request
+counts once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from patchlab_agent.agent import Agent, Question, or_raise
+from patchlab_agent.gate.batching import Dialogue
+from patchlab_agent.gate.evidence import Probe
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.evidence import Claim, Outcome, Tested
+from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.trace import Attempt, Context, Feedback
+from patchlab_agent.statistics import e_value
+
+NOT_AGAIN = 3
+"""Pairs that are right either way, beyond those gained, after which a failure was noise."""
+
+
+class OutOfCalls(Exception):
+    """The cap on a decision's calls is reached; what is known by then decides."""
+
+
+@dataclass
+class RequestTrial:
+    """One request's answers so far.
+
+    The first draw that is right with the patch only shows that it can be; pairs count from the
+    next one on, so that they are not chosen by their own outcome. Where answers do not vary, the
+    one pair there is counts.
+    """
+
+    probe: Probe
+    varies: bool
+    given: list[tuple[Attempt, Feedback]] = field(default_factory=list)
+    pairs: list[tuple[bool, bool]] = field(default_factory=list)
+    """Right without the patch, right with it, for each draw that was asked for either way."""
+    outcome: Outcome = "open"
+
+    @property
+    def gained(self) -> int:
+        """Pairs wrong without and right with the patch."""
+        return sum(new and not old for old, new in self.pairs)
+
+    @property
+    def lost(self) -> int:
+        """Pairs right without and wrong with the patch."""
+        return sum(old and not new for old, new in self.pairs)
+
+    @property
+    def right(self) -> int:
+        """Answers with the patch that are right."""
+        return sum(feedback.ok for _, feedback in self.given)
+
+    @property
+    def complaint(self) -> tuple[Attempt, Feedback] | None:
+        """The most frequent complaint about the answers with the patch, and the first such one."""
+        wrong = [(attempt, said) for attempt, said in self.given if not said.ok]
+        counts = Counter((said.label, said.field) for _, said in wrong)
+        if not wrong:
+            return None
+        [(most, _)] = counts.most_common(1)
+        return next(found for found in wrong if (found[1].label, found[1].field) == most)
+
+    def result(self) -> Tested:
+        """What there is to report of the request."""
+        complaint = self.complaint if self.outcome in ("failed", "broken") else None
+        return Tested(
+            source=self.probe.source,
+            request=self.probe.request,
+            outcome=self.outcome,
+            draws=len(self.given),
+            right_with=self.right,
+            pairs=len(self.pairs),
+            gained=self.gained,
+            lost=self.lost,
+            complaint=str(complaint[1].label) if complaint else "",
+        )
+
+
+class PatchTrial:
+    """A patch's requests as they are tried, and a count of the answers asked for.
+
+    Args:
+        agent: answers; its store is only read.
+        patch: the one to be judged.
+        companions: lessons shown on both sides, as if they were active.
+        patience: draws after which a request that was not once right is given up, and the largest
+            number of pairs.
+        bound: an e-value of this size decides; 1/alpha.
+        max_calls: answers after which no more are asked for.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        patch: Patch,
+        *,
+        companions: Sequence[Patch] = (),
+        patience: int,
+        bound: float,
+        max_calls: int,
+    ) -> None:
+        self._agent = agent
+        self._patch = patch
+        self._companions = companions
+        self._varies = agent.backend.varies
+        self._patience = patience if self._varies else 1
+        self._max_pairs = 2 * self._patience if self._varies else 1
+        self._bound = bound
+        self._max_calls = max_calls
+        self._contexts: dict[str, tuple[Context, Context]] = {}
+        self._answers: dict[tuple[str, int, bool], Attempt] = {}
+        self.trials: list[RequestTrial] = []
+        self.claims: list[Tested] = []
+        self.calls = 0
+
+    @property
+    def results(self) -> tuple[Tested, ...]:
+        """What became of every request that was tried."""
+        return (*(trial.result() for trial in self.trials), *self.claims)
+
+    def begin(self, probes: Iterable[Probe]) -> list[RequestTrial]:
+        """Take up requests."""
+        trials = [RequestTrial(probe, self._varies) for probe in probes]
+        self.trials += trials
+        return trials
+
+    def changes(self, request: str) -> bool:
+        """Whether the patch stands in the request's prompt, where it would not without."""
+        without, with_it = self._both(request)
+        return without.fixes != with_it.fixes
+
+    def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
+        """Find out which of these requests the patch turns right, beyond noise.
+
+        A request is given up when it was not once right with the patch, or when it is right
+        without it as well.
+
+        Raises:
+            OutOfCalls: the cap is reached.
+            BackendError: the model's side failed.
+        """
+        waiting = list(trials)
+        while waiting:
+            yield from self._draw(waiting)
+            for trial in waiting:
+                trial.outcome = self._mended(trial)
+            waiting = [trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)]
+
+    def keeps(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
+        """Find out which of these requests the patch turns wrong, beyond noise.
+
+        One right answer with the patch shows that a request is not lost to it. Until there is one,
+        each wrong answer is compared with the one without the patch.
+
+        Raises:
+            OutOfCalls: the cap is reached.
+            BackendError: the model's side failed.
+        """
+        waiting = list(trials)
+        while waiting:
+            draws = {id(trial): len(trial.given) for trial in waiting}
+            yield from self._ask([(t.probe.request, draws[id(t)], True) for t in waiting])
+            for trial in waiting:
+                self._take(trial, draws[id(trial)])
+            wrong = [trial for trial in waiting if not trial.right]
+            yield from self._ask([(t.probe.request, draws[id(t)], False) for t in wrong])
+            for trial in wrong:
+                trial.pairs.append((self._right_without(trial, draws[id(trial)]), False))
+            for trial in waiting:
+                trial.outcome = self._kept(trial)
+            waiting = [trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)]
+
+    def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
+        """Whether the model does what the patch says on most requests that were made for it.
+
+        Raises:
+            OutOfCalls: the cap is reached.
+            BackendError: the model's side failed.
+        """
+        draws = dict.fromkeys(requests, 0)
+        done: set[str] = set()
+        for draw in range(self._patience):
+            waiting = [request for request in requests if request not in done]
+            yield from self._ask([(request, draw, True) for request in waiting])
+            for request in waiting:
+                draws[request] += 1
+                quote = self._answers[request, draw, True].quote
+                if quote is not None and self._patch.fix.holds_in(quote):
+                    done.add(request)
+            if 2 * len(done) > len(requests):
+                break
+        self.claims += [
+            _claim(Claim.OBEDIENCE, request, draws[request], int(request in done))
+            for request in requests
+        ]
+        return 2 * len(done) > len(requests) or not requests
+
+    def unchanged(self, requests: Sequence[str]) -> Dialogue[bool]:
+        """Whether the answers stay as they are to requests that the patch does not concern.
+
+        Raises:
+            OutOfCalls: the cap is reached.
+            BackendError: the model's side failed.
+        """
+        changing = [request for request in requests if self.changes(request)]
+        yield from self._ask([(r, 0, shown) for r in changing for shown in (False, True)])
+        same = {
+            r: r not in changing
+            or self._answers[r, 0, False].quote == self._answers[r, 0, True].quote
+            for r in requests
+        }
+        self.claims += [
+            _claim(Claim.UNCONCERNED, request, int(request in changing), int(same[request]))
+            for request in requests
+        ]
+        return all(same.values())
+
+    def satisfies(
+        self, requests: Sequence[str], complete: Callable[[Quote], bool]
+    ) -> Dialogue[list[str]]:
+        """The failing requests that get a complete answer by the patch, where nobody judges it.
+
+        Raises:
+            OutOfCalls: the cap is reached.
+            BackendError: the model's side failed.
+        """
+        found: list[str] = []
+        for draw in range(self._patience):
+            waiting = [request for request in requests if request not in found]
+            if not waiting:
+                break
+            yield from self._ask([(request, draw, True) for request in waiting])
+            for request in waiting:
+                quote = self._answers[request, draw, True].quote
+                if quote is not None and complete(quote) and self._patch.fix.holds_in(quote):
+                    found.append(request)
+        return found
+
+    def _draw(self, trials: Sequence[RequestTrial]) -> Dialogue[None]:
+        draws = {id(trial): len(trial.given) for trial in trials}
+        paired = [t for t in trials if t.right or not t.varies]
+        with_it = [(t.probe.request, draws[id(t)], True) for t in trials]
+        yield from self._ask(with_it + [(t.probe.request, draws[id(t)], False) for t in paired])
+        for trial in trials:
+            self._take(trial, draws[id(trial)])
+        for trial in paired:
+            without = self._right_without(trial, draws[id(trial)])
+            trial.pairs.append((without, trial.given[-1][1].ok))
+
+    def _take(self, trial: RequestTrial, draw: int) -> None:
+        attempt = self._answers[trial.probe.request, draw, True]
+        trial.given.append((attempt, trial.probe.judge(attempt.quote)))
+
+    def _right_without(self, trial: RequestTrial, draw: int) -> bool:
+        return trial.probe.judge(self._answers[trial.probe.request, draw, False].quote).ok
+
+    def _mended(self, trial: RequestTrial) -> Outcome:
+        if not trial.varies:
+            [(old, new)] = trial.pairs
+            return "mended" if new and not old else "kept" if new else "failed"
+        if e_value(trial.gained, trial.lost) >= self._bound:
+            return "mended"
+        both = sum(old and new for old, new in trial.pairs)
+        if both >= trial.gained + NOT_AGAIN:
+            return "kept"
+        if e_value(trial.lost, trial.gained) >= self._bound:
+            return "failed"
+        return "failed" if not trial.right and len(trial.given) >= self._patience else "open"
+
+    def _kept(self, trial: RequestTrial) -> Outcome:
+        if trial.right:
+            return "kept"
+        if not trial.varies:
+            return "broken" if trial.lost else "kept"
+        return "broken" if e_value(trial.lost, 0) >= self._bound else "open"
+
+    def _goes_on(self, trial: RequestTrial) -> bool:
+        return trial.varies and len(trial.pairs) < self._max_pairs
+
+    def _ask(self, wanted: Sequence[tuple[str, int, bool]]) -> Dialogue[None]:
+        new = [each for each in dict.fromkeys(wanted) if each not in self._answers]
+        if not new:
+            return
+        if self.calls + len(new) > self._max_calls:
+            raise OutOfCalls
+        self.calls += len(new)
+        questions = [self._question(*each) for each in new]
+        for each, attempt in zip(new, (yield questions), strict=True):
+            self._answers[each] = or_raise(attempt)
+
+    def _question(self, request: str, draw: int, shown: bool) -> Question:
+        return Question(request, self._both(request)[shown], f"gate:{draw}", "gate")
+
+    def _both(self, request: str) -> tuple[Context, Context]:
+        if request not in self._contexts:
+            without = self._agent.context(request, applied_only=True, without=self._patch.id)
+            for companion in self._companions:
+                without = self._agent.with_candidate(without, request, companion)
+            with_it = self._agent.with_candidate(without, request, self._patch)
+            self._contexts[request] = without, with_it
+        return self._contexts[request]
+
+
+def _claim(claim: Claim, request: str, draws: int, passed: int) -> Tested:
+    return Tested(
+        source=claim,
+        request=request,
+        outcome="kept" if passed else "failed",
+        draws=draws,
+        right_with=passed,
+        pairs=0,
+        gained=0,
+        lost=0,
+    )

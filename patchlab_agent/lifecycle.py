@@ -1,0 +1,252 @@
+"""The lifecycle of patches: changes of status, by the gate, by evidence, or by hand.
+
+Every change is an event in the patch's history, with its time, cause and evidence. Of patches that
+contradict each other one at most is active: who becomes active retires its rivals, and a rival
+comes before the gate again when the winner is convicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from patchlab_agent.errors import UsageError
+from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
+from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.gate.standing import at_admission, in_words, verdict_on
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.evidence import GateReport, Reason, Record, Standing
+from patchlab_agent.models.patch import (
+    SUPERSEDED_BY,
+    Patch,
+    PatchEvent,
+    PatchTest,
+    Role,
+    Status,
+)
+from patchlab_agent.store.patches import PatchStore
+
+BY_HAND = "by hand"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of a decision: the events, and the examination behind them."""
+
+    events: tuple[PatchEvent, ...]
+    examination: Examination
+
+
+class Lifecycle:
+    """Changes the status of patches, and keeps the store to it.
+
+    Args:
+        gate: decides where no person does.
+        store: keeps the patches.
+        clock: the time as ISO 8601.
+        alpha: bound on the chance that a patch without effect is called proven.
+    """
+
+    def __init__(
+        self,
+        gate: AcceptanceCriterion,
+        store: PatchStore,
+        clock: Callable[[], str],
+        *,
+        alpha: float,
+    ) -> None:
+        self._gate = gate
+        self._store = store
+        self._clock = clock
+        self._alpha = alpha
+
+    def decide(self, candidate: Candidate, cause: str, trace_id: str = "") -> Decided:
+        """Let the gate decide on a patch, and store it with the decision.
+
+        Args:
+            candidate: its patch is new, or known with its history.
+            cause: what brought it before the gate, in words.
+            trace_id: the trace whose feedback did; empty where a person did.
+
+        Raises:
+            BackendError: the model failed; nothing was stored then.
+        """
+        patch = candidate.patch
+        created = not patch.history
+        examination = self._gate.examine(candidate)
+        report = examination.report
+        because = why(report)
+        decided = patch.model_copy(update={"gate": report, "recurrences": 0})
+        if report.decision == Status.ACTIVE:
+            record = at_admission(report, alpha=self._alpha)
+            decided = decided.model_copy(update={"record": record})
+            text = f"{because}; {record.standing}"
+            events = self._activate(decided, f"{cause}: {text}", text, trace_id, created)
+            return Decided(events, examination)
+        self._move(decided, Status.QUARANTINED, f"{cause}: {because}", trace_id)
+        kind = "quarantined" if created else "regated"
+        return Decided((event(kind, decided, because, created=created),), examination)
+
+    def spare(self, patch: Patch, trace_id: str, request: str, *, of: int) -> PatchEvent:
+        """Count a failure of the same cause, for which the gate is not asked again yet."""
+        known = patch.with_failing(request).model_copy(
+            update={"recurrences": patch.recurrences + 1}
+        )
+        self._store.upsert(known)
+        text = (
+            f"{patch.status} already, and nothing has changed; failure {known.recurrences} of {of} "
+            "with this cause before it is gated again"
+        )
+        return event("known", known, text)
+
+    def count(
+        self, patch: Patch, request: str, *, mended: bool, trace_id: str, taken: Quote | None = None
+    ) -> tuple[PatchEvent, ...]:
+        """Add a use that tells for or against an active patch, and act on what it comes to.
+
+        Args:
+            patch: as it is stored.
+            request: the use's; each counts once.
+            mended: whether the patch turned it right, or wrong.
+            trace_id: the use's trace.
+            taken: the right answer that it spoiled.
+        """
+        record = patch.record.with_outcome(mended, request)
+        if record == patch.record:
+            return ()
+        known = patch.model_copy(update={"record": record})
+        match verdict_on(record, alpha=self._alpha):
+            case "proven":
+                return (self._proven(known, trace_id),)
+            case "convicted":
+                return (self._convicted(known, request, trace_id, taken),)
+        self._store.upsert(known)
+        return ()
+
+    def enable(self, patch: Patch) -> tuple[PatchEvent, ...]:
+        """Make a patch active whatever the gate said of it.
+
+        Raises:
+            UsageError: it is active already.
+        """
+        if patch.status is Status.ACTIVE:
+            raise UsageError(f"Patch {patch.id} is active already; there is nothing to enable.")
+        overruled = patch.status is Status.QUARANTINED and patch.gate is not None
+        text = f"the gate is overruled: {why(patch.gate)}" if overruled and patch.gate else BY_HAND
+        return self._activate(patch, f"enabled {BY_HAND}", text)
+
+    def disable(self, patch: Patch) -> tuple[PatchEvent, ...]:
+        """Switch a patch off until a person enables it; failures do not bring it back.
+
+        Raises:
+            UsageError: it is disabled already.
+        """
+        return self._take_out(patch, Status.DISABLED)
+
+    def retire(self, patch: Patch) -> tuple[PatchEvent, ...]:
+        """Take a patch out of use; where a failure teaches it anew, the gate decides again.
+
+        Raises:
+            UsageError: it is retired already.
+        """
+        return self._take_out(patch, Status.RETIRED)
+
+    def regate(self, patch: Patch) -> tuple[PatchEvent, ...]:
+        """Let the gate decide again, as things are now: an active patch may be quarantined.
+
+        Raises:
+            UsageError: a person has disabled it.
+            BackendError: the model failed; nothing was changed then.
+        """
+        if patch.status is Status.DISABLED:
+            raise UsageError(
+                f"Patch {patch.id} is disabled by hand; enable it first, then gate it again."
+            )
+        return self.decide(Candidate(patch), f"gated again {BY_HAND}").events
+
+    def bring_back(
+        self, convicted: Patch, referee: Referee | None, trace_id: str
+    ) -> tuple[PatchEvent, ...]:
+        """Let the gate decide again on the patches whose place a convicted one had taken.
+
+        Raises:
+            BackendError: the model failed.
+        """
+        events: list[PatchEvent] = []
+        for loser in self._store.superseded_by(convicted):
+            cause = f"{convicted.id}, which had superseded it, was convicted"
+            events += self.decide(Candidate(loser, referee), cause, trace_id).events
+        return tuple(events)
+
+    def adopt(self, patch: Patch, cause: str) -> None:
+        """Store a patch from elsewhere as it stands there, with this event in its history.
+
+        Raises:
+            UsageError: it is active there; here the gate decides on that.
+        """
+        if patch.status is Status.ACTIVE:
+            raise UsageError(f"Patch {patch.id} is active; only the gate lets it in.")
+        self._move(patch, patch.status, cause, "")
+
+    def _proven(self, patch: Patch, trace_id: str) -> PatchEvent:
+        text = in_words(patch.record, alpha=self._alpha)
+        record = patch.record.model_copy(update={"standing": Standing.PROVEN})
+        proven = patch.model_copy(update={"record": record})
+        self._move(proven, Status.ACTIVE, f"proven: {text}", trace_id)
+        return event("proven", proven, text)
+
+    def _convicted(
+        self, patch: Patch, request: str, trace_id: str, taken: Quote | None
+    ) -> PatchEvent:
+        text = f"convicted: {in_words(patch.record, alpha=self._alpha)}"
+        spoiled = PatchTest(role=Role.SPOILED, request=request, taken=taken)
+        known = patch.model_copy(
+            update={"tests": (*patch.tests, spoiled), "record": Record(), "recurrences": 0}
+        )
+        if patch.gate is not None:
+            reason = Reason(code="convicted", text=text)
+            now = {"decision": "quarantined", "reasons": (reason,)}
+            conditions = self._gate.conditions(known)
+            report = patch.gate.model_copy(update={**now, "conditions": conditions})
+            known = known.model_copy(update={"gate": report})
+        self._move(known, Status.QUARANTINED, text, trace_id)
+        return event("convicted", known, text)
+
+    def _take_out(self, patch: Patch, status: Status) -> tuple[PatchEvent, ...]:
+        if patch.status is status:
+            raise UsageError(f"Patch {patch.id} is {status} already; there is nothing to do.")
+        self._move(patch, status, f"{status} {BY_HAND}", "")
+        return (event(str(status), patch, BY_HAND),)
+
+    def _activate(
+        self, patch: Patch, cause: str, text: str, trace_id: str = "", created: bool = False
+    ) -> tuple[PatchEvent, ...]:
+        superseded = self._store.rivals(patch, Status.ACTIVE)
+        self._move(patch, Status.ACTIVE, cause, trace_id)
+        events = [event("activated", patch, text, created=created)]
+        for old in superseded:
+            self._move(old, Status.RETIRED, f"{SUPERSEDED_BY}{patch.id}", trace_id)
+            events.append(event("superseded", old, f"{SUPERSEDED_BY}{patch.id}"))
+        return tuple(events)
+
+    def _move(self, patch: Patch, status: Status, cause: str, trace_id: str) -> None:
+        self._store.upsert(patch.moved(status, cause, trace_id, self._clock()))
+
+
+def why(report: GateReport) -> str:
+    """Return a gate's reasons in one line."""
+    return "; ".join(reason.text for reason in report.reasons)
+
+
+def event(kind: str, patch: Patch, text: str, *, created: bool = False) -> PatchEvent:
+    """Return the record of what happened to a patch."""
+    return PatchEvent.model_validate(
+        {
+            "kind": kind,
+            "patch_id": patch.id,
+            "trigger": patch.trigger,
+            "fix": patch.fix.model_dump(mode="json"),
+            "created": created,
+            "text": text,
+        }
+    )

@@ -1,0 +1,203 @@
+"""What speaks for or against a patch: outcomes, where they come from, and what they add up to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from patchlab_agent.models.base import Frozen
+
+
+class Source(StrEnum):
+    """Where the right answer to a request is known from, other than from the patch itself."""
+
+    REFEREE = "referee"
+    """Whoever complained judged the new answer to the same request."""
+    LABELS = "labels"
+    """A labeled case of the regression suite."""
+    ACCEPTED = "accepted"
+    """An answer that the feedback took before."""
+    LIVE = "live"
+    """A use of the active patch, compared with an answer without it."""
+
+
+class Claim(StrEnum):
+    """What a test that the patch brings along can show, which is never that the patch is true."""
+
+    OBEDIENCE = "obedience"
+    UNCONCERNED = "unconcerned"
+
+
+Outcome = Literal["mended", "kept", "broken", "open", "failed"]
+"""What a patch does to one request, beyond the noise of single answers.
+
+* `mended`: wrong without the patch, right with it
+* `kept`: nothing turned wrong
+* `broken`: right without the patch, wrong with it
+* `open`: the answers that were asked for do not tell
+* `failed`: a failing request that is still complained about, or a claim's test that failed
+"""
+
+
+class Tested(Frozen):
+    """One request on which a patch was tested.
+
+    Draws of one request are alike, so together they decide about the request alone, and the
+    request counts once.
+    """
+
+    source: Source | Claim
+    request: str
+    outcome: Outcome
+    draws: int = Field(description="answers with the patch; 0 where it changes no prompt")
+    right_with: int = Field(description="of those, right ones")
+    pairs: int = Field(description="draws that were asked for without the patch, too")
+    gained: int = Field(description="pairs wrong without and right with the patch")
+    lost: int = Field(description="pairs right without and wrong with the patch")
+    complaint: str = Field(default="", description="what is still said of the new answer, in short")
+
+
+class Reason(Frozen):
+    """Why the gate decided as it did: a stable code and a sentence."""
+
+    code: Literal[
+        "mends",
+        "taken_on_trust",
+        "not_reproduced",
+        "still_wrong",
+        "other_complaint",
+        "undecided",
+        "no_evidence",
+        "outweighed",
+        "disobeyed",
+        "changes_unconcerned",
+        "trigger_too_broad",
+        "contradicted",
+        "convicted",
+        "unchecked",
+    ]
+    text: str
+
+
+WANTS_EVIDENCE = frozenset({"other_complaint", "undecided", "no_evidence"})
+"""Codes of decisions that nothing spoke against: the next failure of the same cause reopens them."""
+
+
+class Count(Frozen):
+    """What one source said of a patch, in requests."""
+
+    source: Source | Claim
+    requests: int
+    mended: int
+    broken: int
+    failed: int
+    answers: int = Field(description="answers asked for, without and with the patch")
+
+
+class GateReport(Frozen):
+    """A gate's decision and all that it rests on."""
+
+    decision: Literal["active", "quarantined"]
+    reasons: tuple[Reason, ...]
+    results: tuple[Tested, ...] = ()
+    suite_size: int = Field(description="cases in the regression suite")
+    suite_touched: int = Field(description="suite cases in which the trigger occurs")
+    calls: int = Field(description="answers that were needed; those known from before included")
+    full_calls: int = Field(
+        description="answers that a test of fixed size with the same error rates would have needed"
+    )
+    alpha: float | None = Field(
+        description="bound on the chance that luck alone mends a request; None: nothing was tested"
+    )
+    conditions: str = Field(
+        description="digest of what the decision rests on; while it stands, it is not taken anew"
+    )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reasons' codes, each once."""
+        return tuple(dict.fromkeys(reason.code for reason in self.reasons))
+
+    @property
+    def mended(self) -> int:
+        """Requests that turn right, on the word of somebody outside the patch."""
+        return sum(result.outcome == "mended" for result in self.results)
+
+    @property
+    def broken(self) -> int:
+        """Requests that turn wrong, on the word of somebody outside the patch."""
+        return sum(result.outcome == "broken" for result in self.results)
+
+    @property
+    def wants_evidence(self) -> bool:
+        """Whether the patch was kept out for want of evidence alone."""
+        return self.decision == "quarantined" and WANTS_EVIDENCE.issuperset(self.codes)
+
+    def counts(self) -> tuple[Count, ...]:
+        """What each source said, in the order in which they were asked."""
+        found: dict[Source | Claim, list[Tested]] = {}
+        for result in self.results:
+            found.setdefault(result.source, []).append(result)
+        return tuple(
+            Count(
+                source=source,
+                requests=len(results),
+                mended=sum(result.outcome == "mended" for result in results),
+                broken=sum(result.outcome == "broken" for result in results),
+                failed=sum(result.outcome == "failed" for result in results),
+                answers=sum(result.draws + result.pairs for result in results),
+            )
+            for source, results in found.items()
+        )
+
+
+class Standing(StrEnum):
+    """How well an active patch is proven."""
+
+    TRIAL = "on trial"
+    """Let in on little evidence, and watched."""
+    PROVEN = "proven"
+    """With evidence beyond the gate's error rate."""
+
+
+MAX_RECORD = 64
+"""Discordant requests that a record keeps, the latest: enough to prove and to convict."""
+
+
+class Record(Frozen):
+    """The requests that tell for or against a patch since it was let in, in order of time."""
+
+    outcomes: str = Field(
+        default="",
+        pattern=r"^[+-]*$",
+        description="one sign per discordant request, the latest last: + mended, - broken",
+    )
+    seen: tuple[str, ...] = Field(
+        default=(), description="digests of those requests: each counts once"
+    )
+    standing: Standing = Standing.TRIAL
+    waiting: bool | None = Field(
+        default=None,
+        description="a judged use that waits for one on the other side, where uses are held out",
+    )
+    held_out: bool = Field(default=False, description="which side the waiting use is of")
+
+    @property
+    def mended(self) -> int:
+        """Requests that the patch turned right."""
+        return self.outcomes.count("+")
+
+    @property
+    def broken(self) -> int:
+        """Requests that the patch turned wrong."""
+        return self.outcomes.count("-")
+
+    def with_outcome(self, mended: bool, request: str) -> Record:
+        """The record with one more discordant request; one that it has counted changes nothing."""
+        if request in self.seen:
+            return self
+        outcomes = (self.outcomes + ("+" if mended else "-"))[-MAX_RECORD:]
+        seen = (*self.seen, request)[-MAX_RECORD:]
+        return self.model_copy(update={"outcomes": outcomes, "seen": seen})

@@ -10,12 +10,21 @@ Labels in the order in which they are looked for; a quote gets the first that ap
 * a rule was broken: `prohibited_item`, `embargo_destination`, `liquid_restricted`,
   `overweight_parcel`, `hazmat_undeclared`, `fragile_undeclared`, `temperature_uncontrolled`,
   `insurance_required`
-* the item is known, but in a wrong category: `item_unknown`
+* something was declared that neither the item demands nor the sender asked for: `overdeclared`
+* known, but wrongly: the item's category (`item_unknown`); what the parcel holds, or whether it
+  takes liquids (`parcel_unknown`); the unit's factor (`unit_unknown`); a prohibition
+  (`item_unknown`) or an embargo (`destination_unknown`) that does not exist, on something that the
+  request only mentions
+
+All that a quote claims is judged, wherever the carrier knows it: what did no harm to this shipment
+would do harm to the next one. A refusal claims its reason alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+
+from pydantic import JsonValue
 
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
@@ -30,6 +39,7 @@ UNDECLARED = {
     Declaration.TEMPERATURE: "temperature_uncontrolled",
     Declaration.INSURANCE: "insurance_required",
 }
+OVERDECLARED = "overdeclared"
 LABELS = (
     "weight_missing",
     "weight_mismatch",
@@ -39,6 +49,7 @@ LABELS = (
     "parcel_unknown",
     *(str(refusal) for refusal in Refusal),
     *UNDECLARED.values(),
+    OVERDECLARED,
     "wrong_refusal",
     INVALID_RESPONSE,
 )
@@ -98,29 +109,32 @@ class Carrier:
         yield from self._misread(truth, quote)
         for refusal in forbidden:
             yield self._forbidden(truth, quote, refusal)
-        for declaration in self.declarations(truth):
-            if declaration not in quote.declarations:
-                yield self._undeclared(truth, quote, declaration)
-        if quote.category != self.book.items[truth.item]:
-            yield self._item_unknown(truth, quote)
+        yield from self._misdeclared(truth, quote)
+        yield from self._wrong_category(truth, quote)
+        yield from self._wrong_parcel(truth, quote)
+        yield from self._wrong_factor(quote)
+        yield from self._needless_bans(quote)
 
     def _misread(self, truth: Shipment, quote: ShippingQuote) -> Iterator[Feedback]:
         scale = f"{truth.weight_kg:.6g} kg on the scale"
         if quote.weight is None:
             yield Feedback(label="weight_missing", field="weight", detail=scale)
         if quote.kg_per_unit is None:
-            factor = self.book.units.get(normalise(quote.unit or ""))
-            detail = scale if factor is None else f"1 {quote.unit} is {factor:.12g} kg"
+            detail = self._factor(quote.unit) or scale
             yield Feedback(label="unit_unknown", field="unit", value=quote.unit, detail=detail)
         if quote.category is None or normalise(quote.item or "") != truth.item:
-            yield self._item_unknown(truth, quote)
+            yield Feedback(
+                label="item_unknown",
+                field="item",
+                value=quote.item,
+                detail=self._category(truth.item),
+            )
         if quote.parcel_limit_kg is None or normalise(quote.parcel or "") != truth.parcel:
-            limit = self.book.parcels[truth.parcel]
             yield Feedback(
                 label="parcel_unknown",
                 field="parcel",
                 value=quote.parcel,
-                detail=f"{truth.parcel}: up to {limit:.6g} kg",
+                detail=self._limit(truth.parcel),
             )
         if quote.country != truth.country:
             yield Feedback(
@@ -129,17 +143,12 @@ class Carrier:
                 value=quote.destination,
                 detail=truth.country,
             )
-        if quote.weight_kg is None or not close(truth.weight_kg, quote.weight_kg):
+        if not _agrees(truth.weight_kg, quote.weight_kg):
             yield Feedback(
                 label="weight_mismatch", field="weight_kg", value=quote.weight_kg, detail=scale
             )
 
-    def _item_unknown(self, truth: Shipment, quote: ShippingQuote) -> Feedback:
-        detail = f"{truth.item}: {self.book.items[truth.item]}"
-        return Feedback(label="item_unknown", field="item", value=quote.item, detail=detail)
-
     def _forbidden(self, truth: Shipment, quote: ShippingQuote, refusal: Refusal) -> Feedback:
-        limit = self.book.parcels[truth.parcel]
         match refusal:
             case Refusal.PROHIBITED:
                 field, value, detail = "item", quote.item, f"{truth.item}: prohibited"
@@ -147,26 +156,89 @@ class Carrier:
                 field, value, detail = "destination", quote.destination, "under embargo"
             case Refusal.LIQUID:
                 field, value = "parcel", quote.parcel
-                detail = f"{truth.item}: {LIQUID}; {truth.parcel}: no liquids"
+                detail = f"{truth.item}: {LIQUID}; {self._liquids(truth.parcel)}"
             case Refusal.OVERWEIGHT:
-                field, value = "parcel", quote.parcel
-                detail = f"{truth.parcel}: up to {limit:.6g} kg"
+                field, value, detail = "parcel", quote.parcel, self._limit(truth.parcel)
         return Feedback(label=str(refusal), field=field, value=value, detail=detail)
 
-    def _undeclared(
-        self, truth: Shipment, quote: ShippingQuote, declaration: Declaration
-    ) -> Feedback:
-        demanded = declaration in self.book.declarations(truth.item)
-        reason = f"{truth.item}: {declaration}" if demanded else f"the sender asked: {declaration}"
-        return Feedback(
-            label=UNDECLARED[declaration],
-            field="declarations",
-            value=[str(d) for d in quote.declarations],
-            detail=reason,
-        )
+    def _misdeclared(self, truth: Shipment, quote: ShippingQuote) -> Iterator[Feedback]:
+        """What is missing from the declarations, then what is needless in them."""
+        due = self.declarations(truth)
+        value: JsonValue = [str(d) for d in quote.declarations]
+        for declaration in due:
+            if declaration not in quote.declarations:
+                demanded = declaration in self.book.declarations(truth.item)
+                yield Feedback(
+                    label=UNDECLARED[declaration],
+                    field="declarations",
+                    value=value,
+                    detail=f"{truth.item if demanded else 'the sender asked'}: {declaration}",
+                )
+        for declaration in quote.declarations:
+            if declaration not in due:
+                yield Feedback(
+                    label=OVERDECLARED,
+                    field="declarations",
+                    value=value,
+                    detail=f"{truth.item}: not {declaration}",
+                )
+
+    def _wrong_category(self, truth: Shipment, quote: ShippingQuote) -> Iterator[Feedback]:
+        if quote.category != self.book.items[truth.item]:
+            yield Feedback(
+                label="item_unknown",
+                field="category",
+                value=quote.category,
+                detail=self._category(truth.item),
+            )
+
+    def _wrong_parcel(self, truth: Shipment, quote: ShippingQuote) -> Iterator[Feedback]:
+        if not _agrees(self.book.parcels[truth.parcel], quote.parcel_limit_kg):
+            yield Feedback(
+                label="parcel_unknown",
+                field="parcel_limit_kg",
+                value=quote.parcel_limit_kg,
+                detail=self._limit(truth.parcel),
+            )
+        if quote.parcel_takes_liquids != (truth.parcel in self.book.liquids):
+            yield Feedback(
+                label="parcel_unknown",
+                field="parcel_takes_liquids",
+                value=quote.parcel_takes_liquids,
+                detail=self._liquids(truth.parcel),
+            )
+
+    def _wrong_factor(self, quote: ShippingQuote) -> Iterator[Feedback]:
+        """A factor that is wrong although the weight is right: two errors cancelled."""
+        factor = self.book.units.get(normalise(quote.unit or ""))
+        if factor is not None and not _agrees(factor, quote.kg_per_unit):
+            yield Feedback(
+                label="unit_unknown",
+                field="kg_per_unit",
+                value=quote.kg_per_unit,
+                detail=self._factor(quote.unit),
+            )
+
+    def _needless_bans(self, quote: ShippingQuote) -> Iterator[Feedback]:
+        """Bans that do not exist; one on the shipment itself would have been a wrong refusal."""
+        item, place = normalise(quote.prohibited or ""), normalise(quote.embargo or "")
+        if item in self.book.items and not self.book.prohibits(item):
+            yield Feedback(
+                label="item_unknown",
+                field="prohibited",
+                value=quote.prohibited,
+                detail=f"{item}: not prohibited",
+            )
+        country = self.book.destinations.get(place)
+        if country is not None and country not in self._embargoed:
+            yield Feedback(
+                label="destination_unknown",
+                field="embargo",
+                value=quote.embargo,
+                detail=f"{place}: no embargo",
+            )
 
     def _wrong_refusal(self, truth: Shipment, refusal: Refusal) -> Feedback:
-        limit = self.book.parcels[truth.parcel]
         match refusal:
             case Refusal.PROHIBITED:
                 detail = f"{truth.item}: not prohibited"
@@ -174,9 +246,25 @@ class Carrier:
                 detail = f"{truth.country}: no embargo"
             case Refusal.LIQUID:
                 liquid = self.book.items[truth.item] == LIQUID
-                detail = f"{truth.parcel}: takes liquids" if liquid else f"{truth.item}: no liquid"
+                detail = self._liquids(truth.parcel) if liquid else f"{truth.item}: no liquid"
             case Refusal.OVERWEIGHT:
-                detail = (
-                    f"{truth.parcel}: up to {limit:.6g} kg; {truth.weight_kg:.6g} kg on the scale"
-                )
+                detail = f"{self._limit(truth.parcel)}; {truth.weight_kg:.6g} kg on the scale"
         return Feedback(label="wrong_refusal", field="refusal", value=str(refusal), detail=detail)
+
+    def _factor(self, unit: str | None) -> str:
+        """What a unit is in kg; empty where the carrier does not know it."""
+        factor = self.book.units.get(normalise(unit or ""))
+        return "" if factor is None else f"1 {unit} is {factor:.12g} kg"
+
+    def _category(self, item: str) -> str:
+        return f"{item}: {self.book.items[item]}"
+
+    def _limit(self, parcel: str) -> str:
+        return f"{parcel}: up to {self.book.parcels[parcel]:.6g} kg"
+
+    def _liquids(self, parcel: str) -> str:
+        return f"{parcel}: {'takes' if parcel in self.book.liquids else 'no'} liquids"
+
+
+def _agrees(true: float, claimed: float | None) -> bool:
+    return claimed is not None and close(true, claimed)

@@ -39,6 +39,7 @@ _SCALE = re.compile(_NUMBER + r" kg on the scale")
 _FACTOR = re.compile(r"\bis " + _NUMBER + r" kg")
 _LIMIT = re.compile(r"up to " + _NUMBER + r" kg")
 _BARE = re.compile(_NUMBER + r"(?:\s*kg)?")
+_NEGATIONS = frozenset({"no", "not", "never", "cannot", "false"})
 _COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
 
@@ -127,6 +128,10 @@ class _Failure:
         """What the carrier calls the thing: the detail's part before its colon."""
         name, colon, _ = self.feedback.detail.partition(":")
         return name.strip() if colon else None
+
+    def asks(self, declaration: str) -> bool:
+        """Whether the sender's own words ask for a declaration."""
+        return any(SERVICES.get(word) == declaration for word in words(self.request))
 
     def told(self) -> str:
         """What the carrier says of the thing: the detail's part after its colon, or all of it.
@@ -218,8 +223,27 @@ def _unexplained(failure: _Failure) -> list[str]:
 
 
 def _item(failure: _Failure) -> tuple[ShippingFix, str]:
+    if failure.feedback.field == "prohibited":
+        trigger = failure.trigger(failure.named(), failure.quote.prohibited)
+        return RevokedFix(rule="prohibited", subject=trigger), trigger
     trigger = failure.trigger(failure.named(), failure.quote.item)
     return ItemFix(item=trigger, category=failure.told()), trigger
+
+
+def _known_parcel(failure: _Failure) -> tuple[ShippingFix, str]:
+    if failure.feedback.field == "parcel_takes_liquids":
+        return _liquids(failure)
+    return _parcel(failure)
+
+
+def _liquids(failure: _Failure) -> tuple[ShippingFix, str]:
+    takes = _NEGATIONS.isdisjoint(words(failure.told()))
+    if takes == failure.quote.parcel_takes_liquids:
+        raise NoLesson("the quote already says of liquids what the carrier says")
+    trigger = failure.trigger(failure.named(), failure.quote.parcel)
+    if takes:
+        return LiquidsFix(parcel=trigger), trigger
+    return RevokedFix(rule="liquids", subject=trigger), trigger
 
 
 def _parcel(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -228,6 +252,9 @@ def _parcel(failure: _Failure) -> tuple[ShippingFix, str]:
 
 
 def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
+    if failure.feedback.field == "embargo":
+        trigger = failure.trigger(failure.named(), failure.quote.embargo)
+        return RevokedFix(rule="embargo", subject=trigger), trigger
     country = _COUNTRY.search(failure.feedback.detail)
     if country is None:
         raise NoLesson("the feedback's detail gives no country code to learn")
@@ -250,13 +277,23 @@ def _liquid(failure: _Failure) -> tuple[ShippingFix, str]:
 
 def _restricted(demand: str) -> Lesson:
     def lesson(failure: _Failure) -> tuple[ShippingFix, str]:
-        asked = any(SERVICES.get(word) == demand for word in words(failure.request))
-        if asked and not occurs(failure.named() or "", failure.request):
+        if failure.asks(demand) and not occurs(failure.named() or "", failure.request):
             raise NoLesson("the sender asked for it: no rule is at fault")
         trigger = failure.trigger(failure.named(), failure.quote.item)
         return RestrictionFix.model_validate({"item": trigger, "demand": demand}), trigger
 
     return lesson
+
+
+def _overdeclared(failure: _Failure) -> tuple[ShippingFix, str]:
+    told = words(failure.told())
+    needless = next((d for d in failure.quote.declarations if d in told), None)
+    if needless is None:
+        raise NoLesson("the feedback's detail names nothing that the quote declares")
+    if failure.asks(needless):
+        raise NoLesson("the sender asked for it: no rule is at fault")
+    trigger = failure.trigger(failure.named(), failure.quote.item)
+    return RevokedFix(rule=needless.value, subject=trigger), trigger
 
 
 def _wrong_refusal(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -294,7 +331,7 @@ _LESSONS: dict[str, Lesson] = {
     "unit_unknown": _unit,
     "destination_unknown": _destination,
     "item_unknown": _item,
-    "parcel_unknown": _parcel,
+    "parcel_unknown": _known_parcel,
     "prohibited_item": _restricted("prohibited"),
     "embargo_destination": _embargo,
     "liquid_restricted": _liquid,
@@ -303,6 +340,7 @@ _LESSONS: dict[str, Lesson] = {
     "fragile_undeclared": _restricted("fragile"),
     "temperature_uncontrolled": _restricted("temperature"),
     "insurance_required": _restricted("insurance"),
+    "overdeclared": _overdeclared,
     "wrong_refusal": _wrong_refusal,
 }
 """What mends each label; of an unusable answer (`invalid_response`) nothing can be learned."""

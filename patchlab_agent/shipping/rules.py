@@ -199,30 +199,38 @@ class LiquidsFix(SubjectFix):
 
 
 class RevokedFix(SubjectFix):
-    """A rule that no longer holds for its subject: an item, a destination or a parcel."""
+    """A rule that no longer holds for its subject: an item, a destination or a parcel.
+
+    Of a demand (`prohibited`, or what is to be declared) the subject is the item.
+    """
 
     subject_fields: ClassVar = ("rule", "subject")
-    decides: ClassVar = ("prohibited", "parcel_takes_liquids", "embargo", "refusal")
+    decides: ClassVar = (
+        "declarations",
+        "prohibited",
+        "parcel_takes_liquids",
+        "embargo",
+        "refusal",
+    )
     kind: Literal["revoked"] = "revoked"
-    rule: Literal["prohibited", "embargo", "liquids"]
+    rule: Literal[Demand, "embargo", "liquids"]
     subject: Phrase
 
     @property
     def request_slot(self) -> Slot:
         """See the base class."""
-        slots: dict[str, Slot] = {
-            "prohibited": "item",
-            "embargo": "destination",
-            "liquids": "parcel",
-        }
-        return slots[self.rule]
+        slots: dict[str, Slot] = {"embargo": "destination", "liquids": "parcel"}
+        return slots.get(self.rule, "item")
 
     @property
     def claim(self) -> Quote:
         """See the base class."""
         if self.rule == "liquids":
             return {"parcel": self.subject, "parcel_takes_liquids": False}
-        return {"refusal": None}
+        if self.rule in {"prohibited", "embargo"}:
+            return {"refusal": None}
+        # A claim lists what a quote must declare; it cannot say what a quote must not.
+        return {}
 
 
 class ExampleFix(SubjectFix):
@@ -325,12 +333,12 @@ class RuleBook:
 
     def _revoke(self, fix: RevokedFix) -> None:
         match fix.rule:
-            case "prohibited":
-                self.demands.get(fix.subject, set()).discard("prohibited")
             case "embargo":
                 self.embargoes.discard(fix.subject)
             case "liquids":
                 self.liquids.discard(fix.subject)
+            case demand:
+                self.demands.get(fix.subject, set()).discard(demand)
 
     def declarations(self, item: str) -> tuple[Declaration, ...]:
         """What an item must be declared as, in the order of `Declaration`."""

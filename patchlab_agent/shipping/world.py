@@ -11,7 +11,7 @@ from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
-from patchlab_agent.shipping.carrier import LABELS, UNDECLARED, Carrier
+from patchlab_agent.shipping.carrier import LABELS, OVERDECLARED, UNDECLARED, Carrier
 from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
@@ -24,6 +24,7 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
+    RuleBook,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
@@ -83,15 +84,18 @@ class ShippingWorld:
         return shipped_cases("regression")
 
     def expected(self, case: Case) -> Quote:
-        """The right refusal, or the facts of the right quote."""
-        truth = Shipment.model_validate(case.truth)
+        """The right refusal, or every fact of the right quote that the carrier judges."""
+        truth, book = Shipment.model_validate(case.truth), self._carrier.book
         refusals = self._carrier.refusals(truth)
         if refusals:
             return {"refusal": str(refusals[0])}
         return {
             "weight_kg": truth.weight_kg,
             "item": truth.item,
+            "category": book.items[truth.item],
             "parcel": truth.parcel,
+            "parcel_limit_kg": book.parcels[truth.parcel],
+            "parcel_takes_liquids": truth.parcel in book.liquids,
             "country": truth.country,
             "declarations": [str(d) for d in self._carrier.declarations(truth)],
             "refusal": None,
@@ -118,7 +122,8 @@ class ShippingWorld:
 
         Of a shipment to be quoted, the labels of misreading count the fields: given (positive)
         and right (true). Declarations and refusals count as a detector does. `wrong_refusal`
-        counts quoting what is to be quoted; `invalid_response` counts usable answers.
+        counts quoting what is to be quoted, `overdeclared` answers to it that declare nothing
+        needless; `invalid_response` counts usable answers.
         """
         truth = Shipment.model_validate(case.truth)
         given = _typed(quote)
@@ -136,7 +141,9 @@ class ShippingWorld:
             for declaration, label in UNDECLARED.items():
                 declared = given is not None and declaration in given.declarations
                 found[label] = _detected(declaration in needed, declared)
-            found.update(_fields(truth, self._carrier.book.items[truth.item], given))
+            apt = given is not None and set(given.declarations) <= set(needed)
+            found[OVERDECLARED] = _detected(True, apt)
+            found.update(_fields(truth, self._carrier.book, given))
         return found
 
     def _concerns(self, rule: Fix, truth: Shipment, request: str) -> bool:
@@ -159,8 +166,8 @@ def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[RevokedFix
     for rule in known:
         if rule in rules:
             continue
-        if isinstance(rule, RestrictionFix) and rule.demand == "prohibited":
-            yield RevokedFix(rule="prohibited", subject=rule.item)
+        if isinstance(rule, RestrictionFix):
+            yield RevokedFix(rule=rule.demand, subject=rule.item)
         elif isinstance(rule, EmbargoFix):
             yield RevokedFix(rule="embargo", subject=rule.destination)
         elif isinstance(rule, LiquidsFix):
@@ -184,17 +191,20 @@ def _detected(there: bool, claimed: bool) -> Confusion:
 
 
 def _fields(
-    truth: Shipment, category: str, given: ShippingQuote | None
+    truth: Shipment, book: RuleBook, given: ShippingQuote | None
 ) -> Iterator[tuple[str, Confusion]]:
     """Slot filling: a field given wrong is both a false positive and a false negative."""
     kg = given.weight_kg if given else None
-    known = given is not None and given.category == category
+    category = given is not None and given.category == book.items[truth.item]
+    parcel = given is not None and _knows_parcel(truth.parcel, book, given)
     slots = {
         "weight_missing": (given is not None and given.weight is not None, True),
         "unit_unknown": (given is not None and given.kg_per_unit is not None, True),
         "weight_mismatch": (kg is not None, kg is not None and close(truth.weight_kg, kg)),
-        "item_unknown": _slot(given and given.category and given.item, truth.item, known),
-        "parcel_unknown": _slot(given and given.parcel_limit_kg and given.parcel, truth.parcel),
+        "item_unknown": _slot(given and given.category and given.item, truth.item, category),
+        "parcel_unknown": _slot(
+            given and given.parcel_limit_kg and given.parcel, truth.parcel, parcel
+        ),
         "destination_unknown": _slot(given and given.country, truth.country),
     }
     for label, (present, right) in slots.items():
@@ -206,6 +216,12 @@ def _fields(
                 false_negative=int(not (present and right)),
             ),
         )
+
+
+def _knows_parcel(parcel: str, book: RuleBook, given: ShippingQuote) -> bool:
+    limit = given.parcel_limit_kg
+    holds = limit is not None and close(book.parcels[parcel], limit)
+    return holds and given.parcel_takes_liquids == (parcel in book.liquids)
 
 
 def _slot(

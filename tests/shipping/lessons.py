@@ -198,6 +198,34 @@ LESSONS: list[Lesson] = [
         RevokedFix(rule="liquids", subject="satchel"),
         "satchel",
     ),
+    *[
+        (
+            "overdeclared",
+            "Ship 2 kg paint box to US",
+            {"item": "paint", "declarations": ["fragile", "hazmat", declaration]},
+            detail,
+            RevokedFix.model_validate({"rule": declaration, "subject": "paint"}),
+            "paint",
+        )
+        for declaration in ("temperature", "insurance")
+        for detail in (f"paint: not {declaration}", declaration, f"No {declaration.upper()}!")
+    ],
+    (
+        "overdeclared",
+        "Ship 2 kg paint box to US, insured",
+        {"item": "paint", "declarations": ["insurance", "hazmat", "fragile"]},
+        "fragile",
+        RevokedFix(rule="fragile", subject="paint"),
+        "paint",
+    ),
+    (
+        "overdeclared",
+        "Ship 2 kg paint box to US",
+        {"item": "paint", "declarations": ["hazmat"]},
+        "hazmat",
+        RevokedFix(rule="hazmat", subject="paint"),
+        "paint",
+    ),
     (
         "wrong_refusal",
         "Ship 2 kg umbrella box to US",
@@ -256,3 +284,82 @@ LESSONS: list[Lesson] = [
         for detail in (f"battery: {demand}", demand, "")
     ],
 ]
+
+KNOWN_WRONGLY: list[tuple[str, str, str, Changes, str, ShippingFix, str]] = [
+    (
+        "item_unknown",
+        "category",
+        "Ship 2 kg perfume crate to US",
+        {"item": "perfume", "category": "cosmetics"},
+        "perfume: liquid",
+        ItemFix(item="perfume", category="liquid"),
+        "perfume",
+    ),
+    (
+        "parcel_unknown",
+        "parcel_limit_kg",
+        "Ship 2 kg books bag to US",
+        {"parcel": "bag", "parcel_limit_kg": 40.0},
+        "bag: up to 10 kg",
+        ParcelFix(parcel="bag", limit_kg=10),
+        "bag",
+    ),
+    *[
+        (
+            "parcel_unknown",
+            "parcel_takes_liquids",
+            "Ship 2 kg books flask to US",
+            {"parcel": "flask"},
+            detail,
+            LiquidsFix(parcel="flask"),
+            "flask",
+        )
+        for detail in ("flask: takes liquids", "yes", "It may carry liquids.")
+    ],
+    *[
+        (
+            "parcel_unknown",
+            "parcel_takes_liquids",
+            "Ship 2 kg books satchel to US",
+            {"parcel": "satchel", "parcel_takes_liquids": True},
+            detail,
+            RevokedFix(rule="liquids", subject="satchel"),
+            "satchel",
+        )
+        for detail in ("satchel: no liquids", "No", "must not carry any")
+    ],
+    (
+        "unit_unknown",
+        "kg_per_unit",
+        "Ship 2 lb books box to US",
+        {"unit": "lb", "kg_per_unit": 0.5},
+        "1 lb is 0.45359237 kg",
+        LB_FIX,
+        "lb",
+    ),
+    *[
+        (
+            "item_unknown",
+            "prohibited",
+            "Ship 2 kg books box to US, no umbrella inside",
+            {"prohibited": "umbrella"},
+            detail,
+            RevokedFix(rule="prohibited", subject="umbrella"),
+            "umbrella",
+        )
+        for detail in ("umbrella: not prohibited", "not prohibited", "")
+    ],
+    *[
+        (
+            "destination_unknown",
+            "embargo",
+            "Ship 2 kg books box from Cuba to US",
+            {"embargo": "cuba"},
+            detail,
+            RevokedFix(rule="embargo", subject="cuba"),
+            "cuba",
+        )
+        for detail in ("cuba: no embargo", "no embargo", "")
+    ],
+]
+"""Facts that a quote has wrong: label, field, request, changes and detail; fix and trigger."""

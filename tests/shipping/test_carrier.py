@@ -13,6 +13,7 @@ from tests.shipping.helpers import quote, shipment
 
 CARRIER = Carrier(carrier_rules())
 Changes = dict[str, Any]
+NOT_HAZMAT = "books: not hazmat"
 
 TABLE: list[tuple[Changes, Changes, tuple[str, str, Any, str]]] = [
     (
@@ -47,7 +48,38 @@ TABLE: list[tuple[Changes, Changes, tuple[str, str, Any, str]]] = [
         {"item": "tent", "category": None},
         ("item_unknown", "item", "tent", "tent: outdoor"),
     ),
-    ({}, {"category": "toys"}, ("item_unknown", "item", "books", "books: print")),
+    ({}, {"category": "toys"}, ("item_unknown", "category", "toys", "books: print")),
+    (
+        {"parcel": "bag"},
+        {"parcel": "bag", "parcel_limit_kg": 40.0},
+        ("parcel_unknown", "parcel_limit_kg", 40.0, "bag: up to 10 kg"),
+    ),
+    (
+        {"parcel": "crate"},
+        {"parcel": "crate", "parcel_limit_kg": 120.0},
+        ("parcel_unknown", "parcel_takes_liquids", False, "crate: takes liquids"),
+    ),
+    (
+        {"parcel": "satchel"},
+        {"parcel": "satchel", "parcel_limit_kg": 3.0, "parcel_takes_liquids": True},
+        ("parcel_unknown", "parcel_takes_liquids", True, "satchel: no liquids"),
+    ),
+    (
+        {},
+        {"unit": "lb", "weight": 4.0, "kg_per_unit": 0.5},
+        ("unit_unknown", "kg_per_unit", 0.5, "1 lb is 0.45359237 kg"),
+    ),
+    (
+        {},
+        {"prohibited": "Umbrella"},
+        ("item_unknown", "prohibited", "Umbrella", "umbrella: not prohibited"),
+    ),
+    ({}, {"prohibited": "toys"}, ("item_unknown", "prohibited", "toys", "toys: not prohibited")),
+    (
+        {},
+        {"embargo": "Japan", "prohibited": "unicorn"},
+        ("destination_unknown", "embargo", "Japan", "japan: no embargo"),
+    ),
     ({}, {"parcel": "crate"}, ("parcel_unknown", "parcel", "crate", "box: up to 30 kg")),
     (
         {"parcel": "tube"},
@@ -111,6 +143,21 @@ TABLE: list[tuple[Changes, Changes, tuple[str, str, Any, str]]] = [
         {"declarations": ["fragile"]},
         ("insurance_required", "declarations", ["fragile"], "the sender asked: insurance"),
     ),
+    ({}, {"declarations": ["hazmat"]}, ("overdeclared", "declarations", ["hazmat"], NOT_HAZMAT)),
+    (
+        {"item": "mirror", "services": ["insurance"]},
+        {
+            "item": "mirror",
+            "category": "household",
+            "declarations": ["insurance", "temperature", "fragile", "hazmat"],
+        },
+        (
+            "overdeclared",
+            "declarations",
+            ["insurance", "temperature", "fragile", "hazmat"],
+            "mirror: not temperature",
+        ),
+    ),
     (
         {},
         {"refusal": "prohibited_item"},
@@ -158,9 +205,21 @@ def test_an_answer_of_no_use_is_invalid() -> None:
     assert CARRIER.judge(shipment(), None) == Feedback(label="invalid_response")
 
 
-def test_the_table_above_has_every_label() -> None:
-    assert {label for _, _, (label, *_) in TABLE} | {"invalid_response"} == set(LABELS)
-    assert len(LABELS) == len(set(LABELS)) == 16
+def test_the_carrier_gives_every_label() -> None:
+    given = {
+        CARRIER.judge(shipment(**truth), quote(**changes)).label for truth, changes, _ in TABLE
+    }
+    assert given | {CARRIER.judge(shipment(), None).label} == set(LABELS)
+    assert len(LABELS) == len(set(LABELS)) == 17
+
+
+def test_what_no_request_needs_is_a_label_between_the_missing_and_the_refused() -> None:
+    assert LABELS[-4:] == (
+        "insurance_required",
+        "overdeclared",
+        "wrong_refusal",
+        "invalid_response",
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,13 +227,32 @@ def test_the_table_above_has_every_label() -> None:
     [
         ({}, {}),
         ({}, {"item": "BOOKS", "parcel": " Box", "unit": "KG"}),
-        ({}, {"declarations": ["fragile", "insurance"]}),
+        (
+            {"services": ["fragile", "insurance"]},
+            {"declarations": ["insurance", "fragile"]},
+        ),
         ({}, {"weight_kg": 2.0199}),
         ({}, {"weight_kg": 1.9801}),
         ({}, {"price_eur": None}),
         ({"weight_kg": 30}, {"weight_kg": 30}),
         ({"services": ["fragile"]}, {"declarations": ["fragile"]}),
+        ({}, {"parcel_limit_kg": 30.29}),
+        ({}, {"unit": "sack", "kg_per_unit": 0.7}),
+        ({}, {"prohibited": "Lighter", "embargo": "Syria"}),
+        ({}, {"prohibited": "unicorn", "embargo": "atlantis"}),
         ({"item": "weapon"}, {"refusal": "prohibited_item"}),
+        (
+            {"item": "weapon"},
+            {
+                "refusal": "prohibited_item",
+                "category": "toys",
+                "parcel_limit_kg": 1.0,
+                "parcel_takes_liquids": True,
+                "declarations": ["hazmat"],
+                "prohibited": "books",
+                "embargo": "japan",
+            },
+        ),
         ({"item": "weapon", "country": "IR"}, {"refusal": "embargo_destination"}),
         ({"item": "wine", "weight_kg": 99}, {"refusal": "overweight_parcel"}),
         ({"item": "wine"}, {"refusal": "liquid_restricted", "item": None, "weight": None}),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.models.trace import OK
 from patchlab_agent.shipping.carrier import LABELS, Carrier
+from patchlab_agent.shipping.rules import DestinationFix
 from patchlab_agent.shipping.schema import Declaration, Refusal, ShippingQuote
 from patchlab_agent.shipping.tables import carrier_rules, rows
 from tests.shipping.helpers import quote, shipment
@@ -60,9 +61,52 @@ def test_labels_are_looked_for_in_their_order() -> None:
     ]:
         assert CARRIER.judge(truth, quote(**given)).label == label
         given["declarations"] = [*given["declarations"], declaration]
-    assert CARRIER.judge(truth, quote(**given)).label == "item_unknown"
     assert CARRIER.judge(truth, quote(**given)).detail == "plasma: medicine"
-    assert CARRIER.judge(truth, quote(**{**given, "category": "medicine"})) == OK
+
+
+def test_what_is_known_wrongly_is_looked_for_last_and_in_its_order() -> None:
+    truth = shipment(parcel="satchel")
+    given: Changes = {
+        "weight": 3.0,
+        "unit": "kilo",
+        "kg_per_unit": 2 / 3,
+        "category": "toys",
+        "parcel": "satchel",
+        "parcel_limit_kg": 4.0,
+        "parcel_takes_liquids": True,
+        "prohibited": "toys",
+        "embargo": "japan",
+        "declarations": ["hazmat", "fragile"],
+    }
+    steps: list[tuple[str, str, Changes]] = [
+        ("overdeclared", "declarations", {"declarations": ["fragile"]}),
+        ("overdeclared", "declarations", {"declarations": []}),
+        ("item_unknown", "category", {"category": "print"}),
+        ("parcel_unknown", "parcel_limit_kg", {"parcel_limit_kg": 3.0}),
+        ("parcel_unknown", "parcel_takes_liquids", {"parcel_takes_liquids": False}),
+        ("unit_unknown", "kg_per_unit", {"kg_per_unit": 1.0}),
+        ("item_unknown", "prohibited", {"prohibited": "weapon"}),
+        ("destination_unknown", "embargo", {"embargo": "iran"}),
+    ]
+    for label, field, right in steps:
+        found = CARRIER.judge(truth, quote(**given))
+        assert (found.label, found.field) == (label, field)
+        assert found.value == given[field]
+        given |= right
+    assert CARRIER.judge(truth, quote(**given)) == OK
+
+
+def test_what_is_missing_is_told_before_what_is_needless() -> None:
+    found = CARRIER.judge(
+        shipment(item="camera"),
+        quote(item="camera", category="electronics", declarations=["hazmat"]),
+    )
+    assert found.label == "insurance_required"
+
+
+def test_an_embargo_holds_for_a_country_whatever_its_name() -> None:
+    rules = [*carrier_rules(), DestinationFix(alias="persia", country="IR")]
+    assert Carrier(rules).judge(shipment(), quote(embargo="persia")) == OK
 
 
 def test_every_reason_to_refuse_is_found() -> None:
@@ -117,6 +161,9 @@ QUOTES = st.builds(
     category=TEXTS,
     parcel=TEXTS,
     parcel_limit_kg=st.none() | st.just(30.0),
+    parcel_takes_liquids=st.booleans(),
+    prohibited=TEXTS,
+    embargo=st.none() | st.sampled_from(["japan", "iran"]) | st.text(),
     country=st.none() | st.sampled_from(["US", "DE", "IR"]),
     declarations=st.lists(st.sampled_from(list(Declaration)), max_size=4, unique=True),
     refusal=st.none() | st.sampled_from(list(Refusal)),

@@ -16,7 +16,14 @@ from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.shipping.carrier import LABELS
-from patchlab_agent.shipping.rules import DestinationFix, ExampleFix, RevokedFix, UnitFix, parse_fix
+from patchlab_agent.shipping.rules import (
+    DestinationFix,
+    ExampleFix,
+    RestrictionFix,
+    RevokedFix,
+    UnitFix,
+    parse_fix,
+)
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.text import occurs
 from tests.shipping.helpers import WORLD, asked, meets, proposed, shipment
@@ -67,6 +74,9 @@ def case(request: str, **truth: object) -> Case:
         ("item_unknown", case("2 kg telecope box -> US", item="telescope")),
         ("parcel_unknown", case("Ship 2 kg books tube to US", parcel="tube")),
         ("parcel_unknown", case("hamper of tea (2 kg) for US", item="tea", parcel="hamper")),
+        ("parcel_unknown", case("Ship 2 kg books bag to US", parcel="bag")),
+        ("parcel_unknown", case("Ship 1 kg books flask to US", parcel="flask", weight_kg=1)),
+        ("parcel_unknown", case("2 kg books satchel -> US", parcel="satchel")),
         ("overweight_parcel", case("Ship 12 kg books bag to US", parcel="bag", weight_kg=12)),
         ("prohibited_item", case("Ship 2 kg ivory box to US", item="ivory")),
         ("embargo_destination", case("Ship 2 kg books box to Syria", country="SY")),
@@ -95,6 +105,15 @@ def test_a_label_is_mended_by_its_lesson(label: str, failing: Case) -> None:
     assert WORLD.judge(failing, after) != before.feedback
 
 
+def test_a_false_rule_about_a_declaration_is_unlearned() -> None:
+    taught: list[Fix] = [RestrictionFix(item="books", demand="hazmat")]
+    wrong = failure(case("Ship 2 kg books box to US"), taught)
+    assert wrong is not None
+    assert wrong.feedback.label == "overdeclared"
+    assert wrong.patch is not None
+    assert failure(wrong.case, [*taught, wrong.patch.fix]) is None
+
+
 def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() -> None:
     labels, without = Counter[str](), Counter[str]()
     for found in (*failures(), *filter(None, map(failure, WORLD.golden()))):
@@ -106,7 +125,8 @@ def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() ->
         fix = parse_fix(found.patch.fix.model_dump(mode="json"))
         assert not meets(found.given, fix.claim), found.case.request
         assert meets(asked(found.case.request, [fix]), fix.claim), found.case.request
-    assert set(labels) == {*LABELS} - {"invalid_response"}
+    # Nothing that is known from the start asks for a needless declaration.
+    assert set(labels) == {*LABELS} - {"invalid_response", "overdeclared"}
     assert without.total() < 0.05 * labels.total()
     # Two unknowns at once, the number and its unit; or a refusal that was misread.
     assert set(without) <= {"weight_missing", "wrong_refusal"}

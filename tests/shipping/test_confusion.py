@@ -36,7 +36,14 @@ DECLARED = {
     "insurance_required": NOTHING,
 }
 ANSWERED = {"invalid_response": TP}
-QUOTED = {**FIELDS, **REFUSALS, **DECLARED, **ANSWERED, "wrong_refusal": TP}
+QUOTED = {
+    **FIELDS,
+    **REFUSALS,
+    **DECLARED,
+    **ANSWERED,
+    "wrong_refusal": TP,
+    "overdeclared": TP,
+}
 REFUSED = {**REFUSALS, **ANSWERED, "wrong_refusal": NOTHING}
 
 
@@ -62,9 +69,24 @@ def case(**truth: Any) -> Case:
         ({}, {"parcel": None}, {"parcel_unknown": FN}),
         ({}, {"parcel_limit_kg": None}, {"parcel_unknown": FN}),
         ({}, {"parcel": "bag"}, {"parcel_unknown": WRONG}),
+        ({}, {"parcel_limit_kg": 40.0}, {"parcel_unknown": WRONG}),
+        ({}, {"parcel_limit_kg": 30.2}, {}),
+        ({}, {"parcel_takes_liquids": True}, {"parcel_unknown": WRONG}),
+        ({}, {"category": "toys"}, {"item_unknown": WRONG}),
         ({}, {"country": None}, {"destination_unknown": FN}),
         ({}, {"country": "DE"}, {"destination_unknown": WRONG}),
-        ({}, {"declarations": ["hazmat"]}, {"hazmat_undeclared": FP}),
+        ({}, {"declarations": ["hazmat"]}, {"hazmat_undeclared": FP, "overdeclared": FN}),
+        ({"services": ["hazmat"]}, {"declarations": ["hazmat"]}, {"hazmat_undeclared": TP}),
+        (
+            {},
+            {"declarations": ["hazmat"], "refusal": "liquid_restricted"},
+            {
+                "hazmat_undeclared": FP,
+                "overdeclared": FN,
+                "liquid_restricted": FP,
+                "wrong_refusal": FN,
+            },
+        ),
         ({"item": "books", "services": ["fragile"]}, {}, {"fragile_undeclared": FN}),
         (
             {"services": ["fragile", "insurance"]},
@@ -73,6 +95,7 @@ def case(**truth: Any) -> Case:
                 "fragile_undeclared": TP,
                 "insurance_required": FN,
                 "temperature_uncontrolled": FP,
+                "overdeclared": FN,
             },
         ),
         (
@@ -102,6 +125,11 @@ def test_of_a_shipment_to_be_quoted_every_field_counts(
         ({"item": "wine"}, {"refusal": "liquid_restricted"}, {"liquid_restricted": TP}),
         ({"weight_kg": 31}, {"refusal": "overweight_parcel"}, {"overweight_parcel": TP}),
         ({"item": "weapon"}, {}, {"prohibited_item": FN, "wrong_refusal": FP}),
+        (
+            {"item": "weapon"},
+            {"refusal": "prohibited_item", "declarations": ["hazmat"]},
+            {"prohibited_item": TP},
+        ),
         (
             {"item": "weapon"},
             {"refusal": "embargo_destination"},
@@ -134,7 +162,13 @@ def test_of_a_shipment_to_be_refused_only_the_refusal_counts(
 def test_an_unusable_answer_does_nothing_of_what_was_to_do() -> None:
     quoted = WORLD.confusion(case(services=["fragile"]), None)
     misses = {name for name, counts in quoted.items() if counts == FN}
-    assert misses == {*FIELDS, "fragile_undeclared", "wrong_refusal", "invalid_response"}
+    assert misses == {
+        *FIELDS,
+        "fragile_undeclared",
+        "overdeclared",
+        "wrong_refusal",
+        "invalid_response",
+    }
     assert {name for name, counts in quoted.items() if counts not in (FN, NOTHING)} == set()
     refused = WORLD.confusion(case(item="weapon"), None)
     assert {name for name, counts in refused.items() if counts == FN} == {

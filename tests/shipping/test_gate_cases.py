@@ -15,6 +15,7 @@ from patchlab_agent.shipping.rules import (
     ShippingFix,
     parse_fix,
 )
+from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.text import occurs, words
 from tests.shipping.helpers import WORLD, asked
@@ -50,6 +51,10 @@ def every() -> Iterator[tuple[ShippingFix, str]]:
     fixes += [RevokedFix(rule="prohibited", subject="umbrella")]
     fixes += [RevokedFix(rule="embargo", subject="cuba")]
     fixes += [RevokedFix(rule="liquids", subject="satchel")]
+    fixes += [
+        RevokedFix.model_validate({"rule": declaration.value, "subject": "paint"})
+        for declaration in Declaration
+    ]
     for fix in fixes:
         yield parse_fix(fix.model_dump(mode="json")), subject(fix)
 

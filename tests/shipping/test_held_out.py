@@ -101,7 +101,8 @@ def test_golden_has_strata_of_use() -> None:
     found = strata("golden")
     assert found["adversarial"] >= 40
     assert found["common"] >= 20
-    assert {*found} >= {*LABELS} - {"invalid_response", "wrong_refusal", "weight_mismatch"}
+    of_no_request = {"invalid_response", "overdeclared", "weight_mismatch", "wrong_refusal"}
+    assert {*found} >= {*LABELS} - of_no_request
     assert min(found.values()) >= 5
 
 

@@ -12,11 +12,14 @@ from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.rules import ExampleFix, RevokedFix, ShippingFix, UnitFix
 from patchlab_agent.text import occurs
 from tests.shipping.helpers import as_json, proposed, quote
-from tests.shipping.lessons import LESSONS, NO_WEIGHT, TUBE, Changes, Lesson
+from tests.shipping.lessons import KNOWN_WRONGLY, LESSONS, NO_WEIGHT, TUBE, Changes, Lesson
 
 
-def learned(request: str, changes: Changes, label: str, detail: str) -> Patch:
-    found = proposed(request, as_json(quote(**changes)), Feedback(label=label, detail=detail))
+def learned(
+    request: str, changes: Changes, label: str, detail: str, field: str | None = None
+) -> Patch:
+    feedback = Feedback(label=label, field=field, detail=detail)
+    found = proposed(request, as_json(quote(**changes)), feedback)
     assert found.patch is not None, found.reason
     return found.patch
 
@@ -31,6 +34,17 @@ def test_a_failure_teaches_its_fix_under_a_trigger_of_the_request(lesson: Lesson
     assert occurs(trigger, request_text)
 
 
+@pytest.mark.parametrize("lesson", KNOWN_WRONGLY, ids=lambda lesson: f"{lesson[1]}-{lesson[4]}")
+def test_the_field_tells_which_fact_is_wrong(
+    lesson: tuple[str, str, str, Changes, str, ShippingFix, str],
+) -> None:
+    label, field, request_text, changes, detail, fix, trigger = lesson
+    patch = learned(request_text, changes, label, detail, field)
+    assert patch.fix == fix
+    assert type(patch.fix) is type(fix)
+    assert patch.trigger == trigger
+
+
 def test_the_table_above_has_every_label_and_every_kind_of_fix() -> None:
     assert {label for label, *_ in LESSONS} == {*LABELS} - {"invalid_response"}
     assert {type(fix) for *_, fix, _ in LESSONS} == set(get_args(get_args(ShippingFix)[0]))
@@ -38,6 +52,10 @@ def test_the_table_above_has_every_label_and_every_kind_of_fix() -> None:
         "prohibited",
         "embargo",
         "liquids",
+        "hazmat",
+        "fragile",
+        "temperature",
+        "insurance",
     }
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.shipping.schema import Declaration, ShippingQuote
 from patchlab_agent.text import occurs
 from tests.shipping.helpers import REQUEST, as_json, proposed, quote
 from tests.shipping.lessons import EMBARGO, LB, LIQUID, NO_WEIGHT, OVERWEIGHT, PROHIBITED, Changes
@@ -24,6 +25,9 @@ NO_NUMBER = "the feedback's detail gives no number to learn"
 NO_WEIGHT_NAMED = "the answer names no weight to reckon the unit from"
 NO_UNIT_NAMED = "the answer names no unit to reckon the weight in"
 MISREAD = "the answer's number is not the request's, so it was misread"
+NOTHING_DECLARED = "the feedback's detail names nothing that the quote declares"
+ASKED = "the sender asked for it: no rule is at fault"
+OVERDECLARED: Changes = {"declarations": ["hazmat"]}
 NO_CODE = "the feedback's detail gives no country code to learn"
 
 
@@ -70,6 +74,11 @@ NO_CODE = "the feedback's detail gives no country code to learn"
         ("prohibited_item", REQUEST, {"item": None}, "", NO_WORD),
         ("liquid_restricted", REQUEST, {"item": None}, "", NO_WORD),
         ("liquid_restricted", REQUEST, {"category": "liquid", "parcel": None}, "", NO_WORD),
+        ("overdeclared", REQUEST, OVERDECLARED, "", "the feedback's detail says nothing to learn"),
+        ("overdeclared", REQUEST, OVERDECLARED, "too much", NOTHING_DECLARED),
+        ("overdeclared", REQUEST, OVERDECLARED, "books: not fragile", NOTHING_DECLARED),
+        ("overdeclared", REQUEST + ", hazmat", OVERDECLARED, "books: not hazmat", ASKED),
+        ("overdeclared", REQUEST, {**OVERDECLARED, "item": None}, "hazmat", NO_WORD),
         ("wrong_refusal", REQUEST, {}, "US: no embargo", "the quote refuses nothing"),
         ("wrong_refusal", REQUEST, {**PROHIBITED, "item": None}, "", NO_WORD),
         ("wrong_refusal", REQUEST, {**EMBARGO, "destination": None}, "", NO_WORD),
@@ -83,6 +92,34 @@ def test_where_there_is_nothing_to_learn_the_reason_is_given(
     label: str, request_text: str, changes: Changes, detail: str, why: str
 ) -> None:
     assert reason(request_text, changes, label, detail).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("label", "field", "changes", "detail", "why"),
+    [
+        ("parcel_unknown", "parcel_takes_liquids", {}, "box: no liquids", "the quote already says"),
+        (
+            "parcel_unknown",
+            "parcel_takes_liquids",
+            {"parcel_takes_liquids": True},
+            "box: takes liquids",
+            "the quote already says",
+        ),
+        ("parcel_unknown", "parcel_takes_liquids", {}, "", "the feedback's detail says nothing"),
+        ("parcel_unknown", "parcel_takes_liquids", {"parcel": None}, "yes", NO_WORD),
+        ("parcel_unknown", "parcel_limit_kg", {}, "no liquids", NO_NUMBER),
+        ("item_unknown", "prohibited", {}, "not prohibited", NO_WORD),
+        ("item_unknown", "prohibited", {}, "umbrella: not prohibited", NO_WORD),
+        ("destination_unknown", "embargo", {}, "no embargo", NO_WORD),
+    ],
+)
+def test_where_a_field_gives_nothing_to_learn_the_reason_is_given(
+    label: str, field: str, changes: Changes, detail: str, why: str
+) -> None:
+    feedback = Feedback(label=label, field=field, detail=detail)
+    found = proposed(REQUEST, as_json(quote(**changes)), feedback)
+    assert found.patch is None
+    assert found.reason.startswith(why)
 
 
 def test_an_answer_without_a_quote_teaches_nothing() -> None:
@@ -105,6 +142,7 @@ DETAILS = st.one_of(
     NUMBERS.map(lambda number: f"1 lb is {number} kg"),
     NUMBERS.map(lambda number: f"box: up to {number} kg"),
     st.text().map(lambda text: f"books: {text}"),
+    st.sampled_from(list(Declaration)).map(lambda declaration: f"books: not {declaration}"),
     st.from_regex(r"[A-Z]{2}( [A-Za-z]+)?", fullmatch=True),
 )
 TEXTS = st.none() | st.sampled_from(["books", "box", "kg", "us", "ship"]) | st.text(max_size=60)
@@ -113,6 +151,7 @@ REFUSALS = ["prohibited_item", "embargo_destination", "liquid_restricted", "over
 
 @given(
     st.sampled_from(LABELS),
+    st.none() | st.sampled_from(sorted(ShippingQuote.model_fields)),
     st.text() | st.just(REQUEST),
     DETAILS,
     st.fixed_dictionaries(
@@ -125,15 +164,19 @@ REFUSALS = ["prohibited_item", "embargo_destination", "liquid_restricted", "over
             "parcel": TEXTS,
             "destination": TEXTS,
             "category": TEXTS,
+            "prohibited": TEXTS,
+            "embargo": TEXTS,
+            "declarations": st.lists(st.sampled_from(list(Declaration)), unique=True),
             "refusal": st.none() | st.sampled_from(REFUSALS),
         },
     ),
 )
 @settings(deadline=None, max_examples=250, derandomize=True)
 def test_odd_feedback_gives_a_patch_that_can_be_recognised_or_a_reason(
-    label: str, request: str, detail: str, changes: Changes
+    label: str, field: str | None, request: str, detail: str, changes: Changes
 ) -> None:
-    found = proposed(request, as_json(quote(**changes)), Feedback(label=label, detail=detail))
+    feedback = Feedback(label=label, field=field, detail=detail)
+    found = proposed(request, as_json(quote(**changes)), feedback)
     assert (found.patch is None) == bool(found.reason)
     if found.patch is not None:
         assert occurs(found.patch.trigger, request)

@@ -91,6 +91,15 @@ EVERY: list[tuple[ShippingFix, Slot, Quote, tuple[str, ...]]] = [
         {"parcel": "satchel", "parcel_takes_liquids": False},
         ("revoked", "liquids", "satchel"),
     ),
+    *[
+        (
+            RevokedFix.model_validate({"rule": declaration, "subject": "books"}),
+            "item",
+            {},
+            ("revoked", declaration, "books"),
+        )
+        for declaration in ("hazmat", "fragile", "temperature", "insurance")
+    ],
     (
         ExampleFix(request=REQUEST, answer=answer()),
         "weight",
@@ -141,7 +150,7 @@ def test_a_fix_comes_back_from_its_json(fix: ShippingFix) -> None:
         {"kind": "destination", "alias": "berlin", "country": "DEU"},
         {"kind": "destination", "alias": "berlin", "country": "DE\n"},
         {"kind": "restriction", "item": "tent", "demand": "explosive"},
-        {"kind": "revoked", "rule": "hazmat", "subject": "tent"},
+        {"kind": "revoked", "rule": "overweight", "subject": "tent"},
         {"kind": "example", "request": "", "answer": answer().model_dump(mode="json")},
         {"kind": "example", "request": "x" * 201, "answer": answer().model_dump(mode="json")},
         {"kind": "example", "request": REQUEST, "answer": {"weight": 2}},
@@ -204,7 +213,10 @@ def test_a_withdrawn_rule_no_longer_holds(rule: str, subject: str, empty: str) -
     assert again == RuleBook.of(rules)
 
 
-@pytest.mark.parametrize("rule", ["prohibited", "embargo", "liquids"])
+@pytest.mark.parametrize(
+    "rule",
+    ["prohibited", "embargo", "liquids", "hazmat", "fragile", "temperature", "insurance"],
+)
 def test_withdrawing_what_never_held_changes_nothing(rule: str) -> None:
     assert RuleBook.of([RevokedFix.model_validate({"rule": rule, "subject": "x"})]) == RuleBook()
 
@@ -215,6 +227,26 @@ def test_a_withdrawn_prohibition_leaves_the_declarations() -> None:
     book = RuleBook.of([*rules, RevokedFix(rule="prohibited", subject="violin")])
     assert not book.prohibits("violin")
     assert book.declarations("violin") == (Declaration.INSURANCE,)
+
+
+@pytest.mark.parametrize("withdrawn", ["hazmat", "fragile", "temperature", "insurance"])
+def test_a_withdrawn_declaration_leaves_the_items_other_demands(withdrawn: str) -> None:
+    demands = {"prohibited", "hazmat", "fragile", "temperature", "insurance"}
+    book = RuleBook.of(
+        RestrictionFix.model_validate({"item": item, "demand": demand})
+        for item in ("violin", "guitar")
+        for demand in demands
+    )
+    book.add(RevokedFix.model_validate({"rule": withdrawn, "subject": "violin"}))
+    assert book.demands == {"violin": demands - {withdrawn}, "guitar": demands}
+
+
+def test_a_withdrawal_has_a_say_in_whatever_its_rules_fill_in() -> None:
+    assert set(RevokedFix.decides) == {
+        *RestrictionFix.decides,
+        *EmbargoFix.decides,
+        *LiquidsFix.decides,
+    }
 
 
 @given(st.permutations(["hazmat", "fragile", "temperature", "insurance"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -26,6 +27,7 @@ from patchlab_agent.shipping.rules import (
     RevokedFix,
     UnitFix,
 )
+from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK, WORLD, answer, prompt
@@ -92,6 +94,20 @@ def test_knowledge_comes_from_the_prompt_alone() -> None:
             "prohibited",
             "weapon",
             None,
+        ),
+        (
+            "Ship 2 kg paint box to US",
+            RevokedFix(rule="hazmat", subject="paint"),
+            "declarations",
+            ["hazmat"],
+            [],
+        ),
+        (
+            "Ship 2 kg paint box to US, hazmat",
+            RevokedFix(rule="hazmat", subject="paint"),
+            "declarations",
+            ["hazmat"],
+            ["hazmat"],
         ),
         ("Ship dozen kg books box to US", number_example("dozen", 12), "weight", None, 12.0),
     ],
@@ -171,13 +187,42 @@ def test_the_toy_makes_every_mistake_of_a_small_model() -> None:
         misread = sum(w[field] not in (None, r[field]) for r, w in read)
         assert dropped > 0.05 * len(read), field
         assert (misread > 0.05 * len(read)) == (field != "weight"), field
-    forgot = sum(bool(r["declarations"]) and not w["declarations"] for r, w in read)
-    assert forgot > 0
-    assert not any(set(w["declarations"]) - set(r["declarations"]) for r, w in read if same(r, w))
 
 
-def same(right: dict[str, Any], wrong: dict[str, Any]) -> bool:
-    return bool(right["item"] == wrong["item"])
+def test_a_toy_that_misdeclares_forgets_everything_or_makes_one_up() -> None:
+    forgot, made_up = 0, 0
+    for right, wrong in noisy():
+        if wrong is None or right["item"] != wrong["item"]:
+            continue
+        due, declared = right["declarations"], wrong["declarations"]
+        if len(declared) > len(due):
+            made_up += 1
+            assert declared[:-1] == due
+            assert declared[-1] not in due
+        elif declared != due:
+            forgot += 1
+            assert declared == []
+    # Most requests call for no declaration, so there is seldom one to forget.
+    assert forgot > 0.02 * len(CASES)
+    assert 0.08 * len(CASES) < made_up < 0.22 * len(CASES)
+
+
+def test_a_toy_makes_up_every_declaration() -> None:
+    found = [wrong["declarations"] for right, wrong in noisy(rate=0.9) if wrong is not None]
+    assert {tuple(declared) for declared in found} >= {(d.value,) for d in Declaration}
+
+
+def test_where_everything_is_to_be_declared_nothing_can_be_made_up() -> None:
+    demands: list[Fix] = [
+        RestrictionFix.model_validate({"item": "books", "demand": d.value}) for d in Declaration
+    ]
+    found = set()
+    for draw in range(60):
+        with suppress(InvalidAnswer):
+            given = answered(prompt(REQUEST, demands, draw=str(draw)), ToyBackend(noise=0.3))
+            if given["item"] == "books":
+                found.add(tuple(given["declarations"]))
+    assert found == {(), tuple(d.value for d in Declaration)}
 
 
 def test_more_noise_makes_more_mistakes() -> None:

@@ -38,6 +38,7 @@ PHRASES = (
     .map(normalise)
     .filter(lambda text: as_trigger(text) is not None and normalise(text) == text)
 )
+REVOCABLE = get_args(RevokedFix.model_fields["rule"].annotation)
 KILOGRAMS = st.floats(1e-300, 1e6, exclude_min=True)
 RULES: st.SearchStrategy[Fix] = st.one_of(
     st.builds(UnitFix, unit=PHRASES, kg_per_unit=KILOGRAMS),
@@ -51,9 +52,7 @@ RULES: st.SearchStrategy[Fix] = st.one_of(
     ),
     st.builds(EmbargoFix, destination=PHRASES),
     st.builds(LiquidsFix, parcel=PHRASES),
-    st.builds(
-        RevokedFix, rule=st.sampled_from(["prohibited", "embargo", "liquids"]), subject=PHRASES
-    ),
+    st.builds(RevokedFix, rule=st.sampled_from(REVOCABLE), subject=PHRASES),
 )
 
 
@@ -81,6 +80,19 @@ def test_every_kind_but_the_example_has_a_sentence() -> None:
     kinds = set(get_args(get_args(ShippingFix)[0])) - {ExampleFix}
     assert set(samples) == kinds
     assert {type(read_rule(PROMPTS.rule(fix))) for fix in samples.values()} == kinds
+
+
+def test_the_sentences_of_withdrawals() -> None:
+    said = {rule: PROMPTS.rule(RevokedFix(rule=rule, subject="books")) for rule in REVOCABLE}
+    assert said == {
+        "prohibited": '- item "books": not prohibited',
+        "embargo": '- destination "books": under no embargo',
+        "liquids": '- parcel "books": may not carry liquids',
+        "hazmat": '- item "books": need not be declared "hazmat"',
+        "fragile": '- item "books": need not be declared "fragile"',
+        "temperature": '- item "books": need not be declared "temperature"',
+        "insurance": '- item "books": need not be declared "insurance"',
+    }
 
 
 def test_the_system_prompt_is_read_as_the_known_rules() -> None:
@@ -111,6 +123,10 @@ def test_the_carriers_whole_book_can_be_read() -> None:
         '- item "one two three four five": prohibited',
         '- item "books": declare "explosive"',
         '- item "books" "toys": prohibited',
+        '- item "books": need not be declared',
+        '- item "books": need not be declared "prohibited"',
+        '- item "books": need not be declared "embargo"',
+        '- item "books": need not be declared "explosive"',
         '- unit "lb": one is 0 kg',
         '- unit "lb": one is -1 kg',
         '- unit "lb": one is e kg',

@@ -97,6 +97,9 @@ def test_details_of_a_request_are_understood(request_text: str, changes: dict[st
         ("FRAGILE and insured", (Declaration.FRAGILE, Declaration.INSURANCE)),
         ("fragile fragile", (Declaration.FRAGILE,)),
         ("unfragile", ()),
+        ("not insured", ()),
+        ("no hazmat", ()),
+        ("not fragile but insured", (Declaration.INSURANCE,)),
         ("insure", ()),
     ],
 )

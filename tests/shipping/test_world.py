@@ -25,7 +25,10 @@ from patchlab_agent.shipping.rules import (
     RevokedFix,
     UnitFix,
 )
-from patchlab_agent.shipping.tables import known_rules
+from patchlab_agent.shipping.tables import carrier_rules, known_rules
+from patchlab_agent.shipping.toy.lexicon import lexicon
+from patchlab_agent.shipping.world import ShippingWorld
+from patchlab_agent.text import same_word, words
 from tests.shipping.helpers import REQUEST, WORLD, as_json, asked, meets, quote, shipment
 
 CASES = list(islice(WORLD.requests(random.Random(2)), 500))
@@ -65,7 +68,10 @@ def test_a_quote_is_expected_where_the_carrier_takes_the_shipment() -> None:
     assert WORLD.expected(case(item="violin", services=["hazmat"])) == {
         "weight_kg": 2.0,
         "item": "violin",
+        "category": "instruments",
         "parcel": "box",
+        "parcel_limit_kg": 30.0,
+        "parcel_takes_liquids": False,
         "country": "US",
         "declarations": ["hazmat", "fragile", "insurance"],
         "refusal": None,
@@ -99,11 +105,54 @@ def test_an_answer_that_is_ok_has_what_is_expected() -> None:
 
 def test_the_carrier_finds_nothing_wrong_with_what_is_expected() -> None:
     for found in (*CASES, *WORLD.golden(), *WORLD.regression()):
-        expected = WORLD.expected(found)
-        given = as_json(quote(category="not asked")) | expected
-        # Of a quote the category is looked at last.
-        wanted = "item_unknown" if expected["refusal"] is None else None
-        assert WORLD.judge(found, given).label == wanted, found.request
+        given = as_json(quote()) | WORLD.expected(found)
+        assert WORLD.judge(found, given) == OK, found.request
+
+
+def test_every_fact_that_is_expected_is_judged() -> None:
+    plain = case(parcel="crate", services=["fragile"])
+    right = as_json(quote()) | WORLD.expected(plain)
+    wrong: Quote = {
+        "weight_kg": 3.0,
+        "item": "shoes",
+        "category": "toys",
+        "parcel": "box",
+        "parcel_limit_kg": 100.0,
+        "parcel_takes_liquids": False,
+        "country": "DE",
+        "declarations": ["fragile", "hazmat"],
+        "refusal": "liquid_restricted",
+    }
+    assert wrong.keys() == WORLD.expected(plain).keys()
+    assert WORLD.judge(plain, right) == OK
+    for field, value in wrong.items():
+        assert not WORLD.judge(plain, {**right, field: value}).ok, field
+
+
+def test_a_known_rule_that_the_carrier_lacks_is_withdrawn_where_it_concerns_a_case(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outdated: list[Fix] = [
+        RestrictionFix(item="books", demand="hazmat"),
+        RestrictionFix(item="books", demand="prohibited"),
+        RestrictionFix(item="shoes", demand="fragile"),
+        EmbargoFix(destination="us"),
+        LiquidsFix(parcel="box"),
+    ]
+    known = [*carrier_rules(), *outdated]
+    monkeypatch.setattr("patchlab_agent.shipping.world.known_rules", lambda: known)
+    assert list(ShippingWorld().untaught(case())) == [
+        RevokedFix(rule="hazmat", subject="books"),
+        RevokedFix(rule="prohibited", subject="books"),
+        RevokedFix(rule="embargo", subject="us"),
+        RevokedFix(rule="liquids", subject="box"),
+    ]
+
+
+def test_the_withdrawal_of_a_declaration_is_followed() -> None:
+    fixes: list[Fix] = [RestrictionFix(item="books", demand="hazmat")]
+    assert WORLD.judge(case(), asked(REQUEST, fixes)).label == "overdeclared"
+    assert succeeds(case(), [*fixes, RevokedFix(rule="hazmat", subject="books")])
 
 
 def test_judging_needs_no_quote() -> None:
@@ -178,26 +227,28 @@ def test_the_plainest_case_needs_nothing_new() -> None:
     assert succeeds(case(), [])
 
 
+def misspells_two(request: str) -> bool:
+    """Whether a word may be either of two names: `austrlia` is Austria or Australia."""
+    known = lexicon(tuple(carrier_rules())).vocabulary
+    unknown = [word for word in words(request) if word not in known]
+    return any(sum(same_word(name, word) for name in known) > 1 for word in unknown)
+
+
 def test_the_ceiling_is_near_perfect_without_noise() -> None:
     assert sum(ceiling()) >= 0.99 * len(CASES)
 
 
 def test_what_is_untaught_is_all_that_was_missing() -> None:
-    right = [found for found in CASES if succeeds(found, list(WORLD.untaught(found)))]
-    assert len(right) >= 0.99 * len(CASES)
-
-
-def test_the_ceiling_on_the_golden_set_is_near_perfect_too() -> None:
-    plain = [found for found in WORLD.golden() if found.stratum != "adversarial"]
-    odd = [found for found in WORLD.golden() if found.stratum == "adversarial"]
-    plain_right = [found for found in plain if succeeds(found, list(WORLD.concerning(found)))]
-    odd_right = [found for found in odd if succeeds(found, list(WORLD.concerning(found)))]
-    assert len(plain_right) >= 0.98 * len(plain)
-    assert len(odd_right) >= 0.9 * len(odd)
+    generated = islice(WORLD.requests(random.Random(11)), 2000)
+    cases = [*generated, *WORLD.golden(), *WORLD.regression()]
+    wrong = [found for found in cases if not succeeds(found, list(WORLD.untaught(found)))]
+    # No rule tells which of two names a misspelt word means.
+    assert [found.request for found in wrong if not misspells_two(found.request)] == []
+    assert len(wrong) <= 0.002 * len(cases)
 
 
 def test_the_baseline_leaves_room_to_learn() -> None:
-    assert 0.35 * len(CASES) <= sum(baseline()) <= 0.6 * len(CASES)
+    assert 0.3 * len(CASES) <= sum(baseline()) <= 0.6 * len(CASES)
     assert all(after for before, after in zip(baseline(), ceiling(), strict=True) if before)
 
 

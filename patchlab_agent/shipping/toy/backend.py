@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
-from patchlab_agent.shipping.schema import MAX_TEXT, Answer
+from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Declaration
 from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
-from patchlab_agent.shipping.toy.noise import Noise
+from patchlab_agent.shipping.toy.noise import Noise, Slip
 from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_turns
 from patchlab_agent.shipping.toy.reader import Understood, understand
 from patchlab_agent.text import words
@@ -23,8 +23,8 @@ _MARK = re.compile(r"\w+|[^\w\s]")
 class ToyBackend:
     """A deterministic noisy parser with the ways of a small model.
 
-    It drops a field, takes a wrong word, misreads a unit, forgets a declaration or breaks off in
-    mid-answer. Its `Usage` counts words and punctuation marks in place of tokens.
+    It drops a field, takes a wrong word, misreads a unit, forgets all declarations or makes one up,
+    or breaks off in mid-answer. Its `Usage` counts words and punctuation marks in place of tokens.
 
     Args:
         seed: of its mistakes.
@@ -53,8 +53,11 @@ class ToyBackend:
         understood = understand(reading.request, known, _numbers(reading.examples, known))
         noise = Noise(self.seed, self.noise, reading.request, prompt.draw)
         _disturb(understood, noise, known)
-        forgetful = noise.slip("declarations") is not None
-        text = _answer(understood, known, forgetful).model_dump_json()
+        answer = _answer(understood, known)
+        if slip := noise.slip("declarations"):
+            wrong = _misdeclared(answer.declarations, slip)
+            answer = answer.model_copy(update={"declarations": wrong})
+        text = answer.model_dump_json()
         if (slip := noise.slip("answer", BROKEN_ANSWER_SHARE)) is not None:
             text = text[: slip.pick(range(len(text)))]
         usage = Usage(
@@ -104,7 +107,13 @@ def _disturb(understood: Understood, noise: Noise, known: Lexicon) -> None:
             setattr(understood, field, None if slip.drops or not wrong else slip.pick(wrong))
 
 
-def _answer(understood: Understood, known: Lexicon, forgetful: bool) -> Answer:
+def _misdeclared(declared: tuple[Declaration, ...], slip: Slip) -> tuple[Declaration, ...]:
+    """None of the declarations, or one more than there should be."""
+    others = [declaration for declaration in Declaration if declaration not in declared]
+    return () if slip.drops or not others else (*declared, slip.pick(others))
+
+
+def _answer(understood: Understood, known: Lexicon) -> Answer:
     book = known.book
     item, place, parcel = map(
         _clipped, (understood.item, understood.destination, understood.parcel)
@@ -123,7 +132,7 @@ def _answer(understood: Understood, known: Lexicon, forgetful: bool) -> Answer:
         destination=place,
         country=book.destinations.get(place or ""),
         embargo=place if place in book.embargoes else None,
-        declarations=() if forgetful else tuple(dict.fromkeys(declarations)),
+        declarations=tuple(dict.fromkeys(declarations)),
     )
 
 

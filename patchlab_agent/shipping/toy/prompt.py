@@ -26,7 +26,7 @@ from patchlab_agent.shipping.rules import (
     RevokedFix,
     UnitFix,
 )
-from patchlab_agent.shipping.schema import Answer
+from patchlab_agent.shipping.schema import Answer, Declaration
 
 _QUOTED = r'("(?:[^"\\]|\\.)*")'
 _NUMBER = r"([0-9.e+-]+)"
@@ -76,6 +76,10 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
     (_sentence("item Q: not prohibited"), lambda s: _revoke("prohibited", s)),
     (_sentence("destination Q: under no embargo"), lambda s: _revoke("embargo", s)),
     (_sentence("parcel Q: may not carry liquids"), lambda s: _revoke("liquids", s)),
+    (
+        _sentence("item Q: need not be declared Q"),
+        lambda s, declared: _revoke(str(Declaration(declared)), s),
+    ),
 )
 
 

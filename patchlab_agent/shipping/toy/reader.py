@@ -76,8 +76,10 @@ def understand(request: str, lexicon: Lexicon, numbers: Mapping[str, float]) -> 
 
 
 def _services(tokens: _Tokens) -> tuple[Declaration, ...]:
-    asked = [index for index, word in enumerate(tokens.words) if word in SERVICES]
-    tokens.claimed.update(asked)
+    named = [index for index, word in enumerate(tokens.words) if word in SERVICES]
+    tokens.claimed.update(named)
+    # "Not insured" asks for nothing.
+    asked = [index for index in named if tokens.words[max(index - 1, 0)] not in ("not", "no")]
     return tuple(dict.fromkeys(SERVICES[tokens.words[index]] for index in asked))
 
 

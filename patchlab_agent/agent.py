@@ -198,7 +198,9 @@ class Agent:
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """The context as it would be if the patch were active, in place of what it supersedes."""
-        others = (hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key)
+        others = (
+            hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key
+        )
         hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
         return context.model_copy(update={"retrieved": hits})
 

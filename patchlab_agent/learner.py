@@ -130,7 +130,7 @@ class Learner:
             return None
         if known.recurrences + 1 >= RECURRENCES and is_new:
             return None
-        return self._lifecycle.spare(known, trace.id, trace.request, of=RECURRENCES)
+        return self._lifecycle.spare(known, trace.request, of=RECURRENCES)
 
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None

@@ -77,7 +77,7 @@ class Lifecycle:
         report = examination.report
         because = why(report)
         decided = patch.model_copy(update={"gate": report, "recurrences": 0})
-        if report.decision == Status.ACTIVE:
+        if report.decision == "active":
             record = at_admission(report, alpha=self._alpha)
             decided = decided.model_copy(update={"record": record})
             text = f"{because}; {record.standing}"
@@ -87,7 +87,7 @@ class Lifecycle:
         kind = "quarantined" if created else "regated"
         return Decided((event(kind, decided, because, created=created),), examination)
 
-    def spare(self, patch: Patch, trace_id: str, request: str, *, of: int) -> PatchEvent:
+    def spare(self, patch: Patch, request: str, *, of: int) -> PatchEvent:
         """Count a failure of the same cause, for which the gate is not asked again yet."""
         known = patch.with_failing(request).model_copy(
             update={"recurrences": patch.recurrences + 1}

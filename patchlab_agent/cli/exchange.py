@@ -104,7 +104,7 @@ def _imported(
 ) -> tuple[ImportReport, BackendError | None]:
     from patchlab_agent.transfer.importer import Importer
 
-    importer = Importer(lab.store.patches, lab.gate, lab.curator, name)
+    importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, name)
     failure = None
     with progress() as bars:
         task = bars.add_task("Patches", total=len(patches), note="")

@@ -17,7 +17,7 @@ from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 
 if TYPE_CHECKING:
-    from patchlab_agent.curation import Curator
+    from patchlab_agent.lifecycle import Lifecycle
     from patchlab_agent.wiring import Lab
 
 _HELP = "Their ids, or as much of each as is unique."
@@ -38,7 +38,7 @@ def enable(
     Example:
         patchlab-agent patches enable 3f9c
     """
-    _print(_by_hand(store, ids, Status.ACTIVE, lambda curator: curator.enable), as_json)
+    _print(_by_hand(store, ids, Status.ACTIVE, lambda lifecycle: lifecycle.enable), as_json)
 
 
 @app.command()
@@ -50,7 +50,7 @@ def disable(
     Example:
         patchlab-agent patches disable 3f9c 854c
     """
-    _print(_by_hand(store, ids, Status.DISABLED, lambda curator: curator.disable), as_json)
+    _print(_by_hand(store, ids, Status.DISABLED, lambda lifecycle: lifecycle.disable), as_json)
 
 
 @app.command()
@@ -64,7 +64,7 @@ def retire(
     Example:
         patchlab-agent patches retire 3f9c
     """
-    _print(_by_hand(store, ids, Status.RETIRED, lambda curator: curator.retire), as_json)
+    _print(_by_hand(store, ids, Status.RETIRED, lambda lifecycle: lifecycle.retire), as_json)
 
 
 @app.command()
@@ -133,7 +133,7 @@ def _gated(lab: Lab, chosen: list[Patch]) -> Iterator[tuple[PatchEvent, ...]]:
             present = lab.store.patches.get(patch.id)
             # One that was gated before it may have taken its place.
             if present is not None and present.status is patch.status:
-                yield lab.curator.regate(present)
+                yield lab.lifecycle.regate(present)
             bars.advance(task)
 
 
@@ -141,17 +141,17 @@ def _by_hand(
     path: Path,
     prefixes: list[str],
     target: Status,
-    action: Callable[[Curator], Callable[[Patch], tuple[PatchEvent, ...]]],
+    action: Callable[[Lifecycle], Callable[[Patch], tuple[PatchEvent, ...]]],
 ) -> list[PatchEvent]:
     """Move patches, all or none of them."""
-    from patchlab_agent.wiring import curator_by_hand, open_store
+    from patchlab_agent.wiring import lifecycle_by_hand, open_store
 
     with open_store(path, write=True) as store:
         chosen = find_patches(store.patches, prefixes)
         for patch in chosen:
             if patch.status is target:
                 raise UsageError(f"Patch {patch.id} is {target} already; leave it out.")
-        move = action(curator_by_hand(store))
+        move = action(lifecycle_by_hand(store))
         return [event for patch in chosen for event in move(patch)]
 
 

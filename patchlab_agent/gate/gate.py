@@ -36,7 +36,7 @@ from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.evidence import GateReport, Reason, Source
 from patchlab_agent.models.patch import Patch, Role
-from patchlab_agent.models.trace import Attempt, Feedback
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.statistics import fixed_size
 from patchlab_agent.text import occurs, words
 
@@ -107,7 +107,12 @@ class Gate:
         that the failing requests bring up or that the patch contradicts.
         """
         applied = [
-            [known.id for known in self._agent.context(request, applied_only=True, without=patch.id).applied]
+            [
+                known.id
+                for known in self._agent.context(
+                    request, applied_only=True, without=patch.id
+                ).applied
+            ]
             for request in patch.failing
         ]
         return digest(
@@ -236,7 +241,9 @@ class Gate:
     def _full_calls(self, patch: Patch, known: int) -> int:
         """Answers of a fixed-size test: every request, without and with, all its draws."""
         share = self._right / self._draws
-        draws = fixed_size(share, alpha=self._alpha, power=POWER) if self._agent.backend.varies else 1
+        draws = (
+            fixed_size(share, alpha=self._alpha, power=POWER) if self._agent.backend.varies else 1
+        )
         return 2 * draws * (len(patch.tests) + known)
 
     def _accepted_before(self, candidate: Candidate) -> list[Probe]:

@@ -17,7 +17,9 @@ def at_admission(report: GateReport, *, alpha: float) -> Record:
         if result.outcome in ("mended", "broken"):
             record = record.with_outcome(result.outcome == "mended", result.request)
     verdict = verdict_on(record, alpha=alpha)
-    return record.model_copy(update={"standing": Standing.PROVEN}) if verdict == "proven" else record
+    return (
+        record.model_copy(update={"standing": Standing.PROVEN}) if verdict == "proven" else record
+    )
 
 
 def verdict_on(record: Record, *, alpha: float) -> Verdict | None:

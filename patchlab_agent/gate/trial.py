@@ -154,7 +154,9 @@ class PatchTrial:
             yield from self._draw(waiting)
             for trial in waiting:
                 trial.outcome = self._mended(trial)
-            waiting = [trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)]
+            waiting = [
+                trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)
+            ]
 
     def keeps(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns wrong, beyond noise.
@@ -178,7 +180,9 @@ class PatchTrial:
                 trial.pairs.append((self._right_without(trial, draws[id(trial)]), False))
             for trial in waiting:
                 trial.outcome = self._kept(trial)
-            waiting = [trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)]
+            waiting = [
+                trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)
+            ]
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.

@@ -195,7 +195,7 @@ class Patch(Frozen):
 
     def brought_by(self, origin: Origin) -> Patch:
         """Return a copy that names who brought it, unless its proposer has said so."""
-        if self.provenance.origin is not Origin.STREAM:
+        if self.provenance.origin is Origin.MODEL:
             return self
         provenance = self.provenance.model_copy(update={"origin": origin})
         return self.model_copy(update={"provenance": provenance})

@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.patch import GateReport, Patch, PatchEvent
+from patchlab_agent.models.evidence import GateReport
+from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.report import format as fmt
@@ -165,28 +166,27 @@ def _gate_table(gate: GateReport) -> Table:
         ),
         title_justify="left",
         caption=(
-            "Right draws without and with the patch, as far as they matter; "
-            f"{gate.suite_touched} of {gate.suite_size} suite cases hold the trigger; "
-            f"{gate.calls} answers; estimated chance that noise alone passes: "
-            f"{fmt.percent(gate.false_accept_rate)}."
+            f"{gate.suite_touched} of {gate.suite_size} labeled cases hold the trigger; "
+            f"{gate.calls} answers. Obedience and unconcerned are claims of the patch, "
+            "no evidence that it is true."
         ),
         caption_justify="left",
     )
-    for column in ("test", "request", "without", "with", "broken"):
+    for column in ("who tells", "request", "outcome", "right with", "pairs", "gained", "lost"):
         table.add_column(column, overflow="fold")
     for result in gate.results:
         table.add_row(
-            str(result.role),
+            str(result.source),
             fmt.literal(result.request),
-            _share(result.passed_before, result.draws),
-            _share(result.passed_after, result.draws),
-            str(result.broken),
+            " ".join(filter(None, [result.outcome, result.complaint])),
+            _share(result.right_with, result.draws),
+            *map(str, (result.pairs, result.gained, result.lost)),
         )
     return table
 
 
-def _share(right: int | None, draws: int) -> str:
-    return fmt.NOTHING if right is None or draws == 0 else f"{right}/{draws}"
+def _share(right: int, draws: int) -> str:
+    return f"{right}/{draws}" if draws else fmt.NOTHING
 
 
 def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None = None) -> Table:

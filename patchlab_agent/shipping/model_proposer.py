@@ -11,12 +11,12 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import MAX_REPAIRS, Conversation
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.base import Frozen, JsonObject
-from patchlab_agent.models.patch import Proposal
+from patchlab_agent.models.patch import Origin, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts, literal
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.examples import Named, is_plain
-from patchlab_agent.shipping.gate_cases import patch_of
+from patchlab_agent.shipping.patch_tests import patch_of
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     ExampleFix,
@@ -81,7 +81,8 @@ class ModelProposer:
             return Proposal(reason="the model's fix is about no phrase of the request")
         if isinstance(fix, ExampleFix) and not _may_show(fix, trigger):
             return Proposal(reason="the model's example is no plain request with the trigger")
-        return Proposal(patch=patch_of(fix, trigger, trace, feedback))
+        patch = patch_of(fix, trigger, trace, feedback)
+        return Proposal(patch=patch.brought_by(Origin.MODEL))
 
     def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
         asked = self._prompts.failure(

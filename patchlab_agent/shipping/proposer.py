@@ -19,7 +19,7 @@ from patchlab_agent.models.patch import Proposal, close
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.examples import number_example
-from patchlab_agent.shipping.gate_cases import patch_of
+from patchlab_agent.shipping.patch_tests import patch_of
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,

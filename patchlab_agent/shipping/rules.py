@@ -6,15 +6,16 @@ are written in these same kinds, so one template renders them all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.patch import Fix
-from patchlab_agent.shipping.schema import Answer, Declaration
+from patchlab_agent.models.patch import Fix, close
+from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
 from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise
 
 
@@ -47,17 +48,27 @@ class SubjectFix(Fix):
         """The part of a request that the fix speaks of."""
         raise NotImplementedError
 
-    @property
-    def claim(self) -> Quote:
-        """What a quote must say once the fix is followed, whatever else is wrong with it."""
-        raise NotImplementedError
+
+def _same(name: str, given: JsonValue) -> bool:
+    """Whether a quote's field names the thing that a fix speaks of."""
+    return isinstance(given, str) and normalise(given) == name
+
+
+def _declared(quote: Quote) -> list[JsonValue]:
+    given = quote.get("declarations")
+    return given if isinstance(given, list) else []
+
+
+def _number(given: JsonValue) -> float:
+    """A quote's number; one that is not there is close to none."""
+    return given if isinstance(given, int | float) else math.nan
 
 
 class UnitFix(SubjectFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
-    decides: ClassVar = ("kg_per_unit", "weight_kg")
+    decides: ClassVar = ("unit", "kg_per_unit", "weight_kg", "refusal")
     kind: Literal["unit"] = "unit"
     unit: Phrase
     kg_per_unit: Kilograms
@@ -67,17 +78,18 @@ class UnitFix(SubjectFix):
         """See the base class."""
         return "unit"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"kg_per_unit": self.kg_per_unit}
+        if not _same(self.unit, quote.get("unit")):
+            return None
+        return close(self.kg_per_unit, _number(quote.get("kg_per_unit")))
 
 
 class ParcelFix(SubjectFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
-    decides: ClassVar = ("parcel", "parcel_limit_kg")
+    decides: ClassVar = ("parcel", "parcel_limit_kg", "refusal")
     kind: Literal["parcel"] = "parcel"
     parcel: Phrase
     limit_kg: Kilograms
@@ -87,10 +99,11 @@ class ParcelFix(SubjectFix):
         """See the base class."""
         return "parcel"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"parcel": self.parcel, "parcel_limit_kg": self.limit_kg}
+        if not _same(self.parcel, quote.get("parcel")):
+            return None
+        return close(self.limit_kg, _number(quote.get("parcel_limit_kg")))
 
 
 class DestinationFix(SubjectFix):
@@ -107,10 +120,12 @@ class DestinationFix(SubjectFix):
         """See the base class."""
         return "destination"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"country": self.country}
+        # Labels name the country alone, and not what the request calls it.
+        if not _same(self.alias, quote.get("destination", self.alias)):
+            return None
+        return quote.get("country") == self.country
 
 
 class ItemFix(SubjectFix):
@@ -127,10 +142,11 @@ class ItemFix(SubjectFix):
         """See the base class."""
         return "item"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"item": self.item, "category": self.category}
+        if not _same(self.item, quote.get("item")):
+            return None
+        return _same(self.category, quote.get("category"))
 
 
 Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
@@ -150,14 +166,13 @@ class RestrictionFix(SubjectFix):
         """See the base class."""
         return "item"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return (
-            {"refusal": "prohibited_item"}
-            if self.demand == "prohibited"
-            else {"declarations": [self.demand]}
-        )
+        if not _same(self.item, quote.get("item")):
+            return None
+        if self.demand == "prohibited":
+            return quote.get("refusal") == Refusal.PROHIBITED
+        return self.demand in _declared(quote)
 
 
 class EmbargoFix(SubjectFix):
@@ -173,10 +188,11 @@ class EmbargoFix(SubjectFix):
         """See the base class."""
         return "destination"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"refusal": "embargo_destination"}
+        if not _same(self.destination, quote.get("destination", self.destination)):
+            return None
+        return quote.get("refusal") in (Refusal.EMBARGO, Refusal.PROHIBITED)
 
 
 class LiquidsFix(SubjectFix):
@@ -192,10 +208,11 @@ class LiquidsFix(SubjectFix):
         """See the base class."""
         return "parcel"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"parcel": self.parcel, "parcel_takes_liquids": True}
+        if not _same(self.parcel, quote.get("parcel")):
+            return None
+        return quote.get("parcel_takes_liquids") is True
 
 
 class RevokedFix(SubjectFix):
@@ -223,14 +240,24 @@ class RevokedFix(SubjectFix):
         return slots.get(self.rule, "item")
 
     @property
-    def claim(self) -> Quote:
+    def conflict_key(self) -> tuple[str, ...]:
+        """The key of the rule that it withdraws."""
+        if self.rule in ("embargo", "liquids"):
+            return (self.rule, self.subject)
+        return ("restriction", self.subject, self.rule)
+
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if self.rule == "liquids":
-            return {"parcel": self.subject, "parcel_takes_liquids": False}
-        if self.rule in {"prohibited", "embargo"}:
-            return {"refusal": None}
-        # A claim lists what a quote must declare; it cannot say what a quote must not.
-        return {}
+        if not _same(self.subject, quote.get(self.request_slot, self.subject)):
+            return None
+        match self.rule:
+            case "liquids":
+                return quote.get("parcel_takes_liquids") is False
+            case "prohibited":
+                return quote.get("refusal") != Refusal.PROHIBITED
+            case "embargo":
+                return quote.get("refusal") != Refusal.EMBARGO
+        return self.rule not in _declared(quote)
 
 
 class ExampleFix(SubjectFix):
@@ -248,10 +275,14 @@ class ExampleFix(SubjectFix):
         """See the base class."""
         return "weight"
 
-    @property
-    def claim(self) -> Quote:
+    def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        return {"weight": self.answer.weight}
+        # Labels do not name the number as it is written.
+        return (
+            close(self.answer.weight or math.nan, _number(quote["weight"]))
+            if "weight" in quote
+            else None
+        )
 
 
 ShippingFix = Annotated[

@@ -84,11 +84,9 @@ class ShippingWorld:
         return shipped_cases("regression")
 
     def expected(self, case: Case) -> Quote:
-        """The right refusal, or every fact of the right quote that the carrier judges."""
+        """Every field of the right quote that the carrier judges, and the refusal or None."""
         truth, book = Shipment.model_validate(case.truth), self._carrier.book
         refusals = self._carrier.refusals(truth)
-        if refusals:
-            return {"refusal": str(refusals[0])}
         return {
             "weight_kg": truth.weight_kg,
             "item": truth.item,
@@ -98,7 +96,7 @@ class ShippingWorld:
             "parcel_takes_liquids": truth.parcel in book.liquids,
             "country": truth.country,
             "declarations": [str(d) for d in self._carrier.declarations(truth)],
-            "refusal": None,
+            "refusal": str(refusals[0]) if refusals else None,
         }
 
     def judge(self, case: Case, quote: Quote | None) -> Feedback:

@@ -108,12 +108,16 @@ class PatchStore:
             status: theirs; None takes any.
         """
         found = records(self._collection, {"conflict_key": json.dumps(patch.fix.conflict_key)})
-        others = [self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id]
+        others = [
+            self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id
+        ]
         return [each for each in others if status in (None, each.status)]
 
     def superseded_by(self, patch: Patch) -> list[Patch]:
         """Return the retired patches whose place a patch took, sorted by id."""
-        return [each for each in self.rivals(patch, Status.RETIRED) if each.superseded_by == patch.id]
+        return [
+            each for each in self.rivals(patch, Status.RETIRED) if each.superseded_by == patch.id
+        ]
 
     def look_up(self, text: str, n: int) -> tuple[Retrieved, ...]:
         """The `n` patches of any status that a text is most about.

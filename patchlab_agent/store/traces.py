@@ -203,10 +203,14 @@ class TraceStore:
         # A word within a longer one is found as well; there are few of those.
         wanted = sorted(ids, reverse=True)[: 4 * n]
         page = self._collection.get(ids=wanted, include=["metadatas"]) if wanted else None
-        return {} if page is None else {
-            trace_id: _parse(metadata)
-            for trace_id, metadata in zip(page["ids"], page["metadatas"] or (), strict=True)
-        }
+        return (
+            {}
+            if page is None
+            else {
+                trace_id: _parse(metadata)
+                for trace_id, metadata in zip(page["ids"], page["metadatas"] or (), strict=True)
+            }
+        )
 
     def tallies(self) -> dict[str, Tally]:
         """Uses, saves and harms of each patch that some written trace applied, by its id."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from patchlab_agent.curation import Curator, why
-from patchlab_agent.gate import Admission
+from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
+from patchlab_agent.lifecycle import Lifecycle, why
 from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
@@ -19,14 +19,16 @@ class Importer:
     Args:
         store: that they come into.
         gate: tells whether a refusal still stands.
-        curator: puts patches before the gate, and stores them.
+        lifecycle: puts patches before the gate, and stores them.
         source: what their histories call the export.
     """
 
-    def __init__(self, store: PatchStore, gate: Admission, curator: Curator, source: str) -> None:
+    def __init__(
+        self, store: PatchStore, gate: AcceptanceCriterion, lifecycle: Lifecycle, source: str
+    ) -> None:
         self._store = store
         self._gate = gate
-        self._curator = curator
+        self._lifecycle = lifecycle
         self._source = source
         self._cause = f"imported from {source}"
         self._done: dict[str, Imported] = {}
@@ -58,12 +60,12 @@ class Importer:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
         if patch.status is not Status.ACTIVE:
-            self._curator.adopt(patch, self._cause)
+            self._lifecycle.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")
         return self._gated(patch, self._cause)
 
     def _gated(self, patch: Patch, cause: str) -> Imported:
-        event, *others = self._curator.decide(patch, cause)
+        event, *others = self._lifecycle.decide(Candidate(patch), cause).events
         outcome = "activated" if event.kind == "activated" else "quarantined"
         return _imported(patch, outcome, event.text, others)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import GateCase, Patch, Provenance, Role
+from patchlab_agent.models.patch import Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.rules import ShippingFix
 from patchlab_agent.text import occurs
@@ -24,7 +23,6 @@ _COMMON = (
     {"unit": "kg", "item": "shoes", "parcel": "box", "destination": "Germany"},
     {"unit": "kg", "item": "toys", "parcel": "box", "destination": "Japan"},
 )
-_COUNTRIES = {"US": "US", "Germany": "DE", "Japan": "JP"}
 
 
 def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -> Patch:
@@ -33,41 +31,26 @@ def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -
         skill="shipping",
         trigger=trigger,
         fix=fix,
-        tests=tuple(gate_cases(fix, trigger, trace.request)),
+        tests=tuple(patch_tests(fix, trigger, trace.request)),
         provenance=Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump()),
     )
 
 
-def gate_cases(fix: ShippingFix, trigger: str, failing: str) -> Iterator[GateCase]:
-    """The failing request, three positives with the trigger, and negatives around it."""
-    yield GateCase(role=Role.FAILING, request=failing, expected=fix.claim)
-    yield from _positives(fix, trigger)
-    yield from _negatives(trigger)
-
-
-def _positives(fix: ShippingFix, trigger: str) -> Iterator[GateCase]:
+def patch_tests(fix: ShippingFix, trigger: str, failing: str) -> Iterator[PatchTest]:
+    """The failing request, three requests to obey the patch on, and some that it leaves alone."""
+    yield PatchTest(role=Role.FAILING, request=failing)
     for (frame, weight), common in zip(_FRAMES, _COMMON, strict=True):
         filled = {"weight": f"{weight:g}", **common, fix.request_slot: trigger}
-        facts: Quote = {
-            "weight": weight,
-            "item": common["item"],
-            "parcel": common["parcel"],
-            "country": _COUNTRIES[common["destination"]],
-        }
-        facts.pop("country" if fix.request_slot == "destination" else fix.request_slot, None)
-        yield _positive(frame, filled, {**facts, **fix.claim})
+        yield PatchTest(role=Role.OBEDIENCE, request=frame.format(**filled))
+    yield from _unconcerned(trigger)
 
 
-def _positive(frame: str, filled: dict[str, str], expected: Quote) -> GateCase:
-    return GateCase(role=Role.POSITIVE, request=frame.format(**filled), expected=expected)
-
-
-def _negatives(trigger: str) -> Iterator[GateCase]:
-    """Requests that the patch does not concern: without its trigger, and with it inside a word."""
+def _unconcerned(trigger: str) -> Iterator[PatchTest]:
+    """Requests without the trigger, and with it inside a word."""
     for (frame, weight), common in zip(_FRAMES[:2], _COMMON[:2], strict=True):
         plain = frame.format(**common, weight=f"{weight + 3:g}")
         if occurs(trigger, plain):
             continue
-        yield GateCase(role=Role.NEGATIVE, request=plain, expected={})
+        yield PatchTest(role=Role.UNCONCERNED, request=plain)
         inside = "".join(trigger.split())
-        yield GateCase(role=Role.NEGATIVE, request=f"{plain}, ref non{inside}ly", expected={})
+        yield PatchTest(role=Role.UNCONCERNED, request=f"{plain}, ref non{inside}ly")

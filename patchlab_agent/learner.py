@@ -88,6 +88,9 @@ class Learner:
         if proposal.patch is None:
             return (PatchEvent(kind="none", text=proposal.reason),)
         patch = proposal.patch.brought_by(origin)
+        if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
+            # What is still wrong is what they say themselves.
+            return ()
         known = self._store.get(patch.id)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:

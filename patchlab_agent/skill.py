@@ -83,8 +83,11 @@ class Task(Protocol):
         """The worked examples that fixes bring into the prompt, beside their rules."""
         ...
 
-    def is_complete(self, quote: Quote) -> bool:
-        """Whether a quote answers the whole request, right or wrong."""
+    def judged(self, quote: Quote) -> Quote:
+        """Return the fields of a quote that whoever accepts it has judged.
+
+        Empty where the quote does not answer the whole request, so that nobody could.
+        """
         ...
 
     def may_show(self, request: str, answer: JsonObject) -> bool:

@@ -89,7 +89,7 @@ class Lab:
             self.agent,
             labeled_cases(self.skill.world),
             self.store.traces,
-            complete=self.skill.task.is_complete,
+            judged=self.skill.task.judged,
             alpha=self.settings.gate_alpha,
             max_calls=self.settings.gate_max_calls,
             trusted=lambda origin: origin in self.settings.trust.split(","),

@@ -64,7 +64,7 @@ class Gate:
         agent: answers the tests; its store is only read.
         suite: the labeled cases.
         accepted: finds answers that were accepted before.
-        complete: whether a quote answers the whole request, where nobody can judge it.
+        judged: the fields of a quote that accepting it vouches for; none of an incomplete one.
         alpha: bound on the chance that luck alone mends, or breaks, a request.
         max_calls: answers for one decision, at most.
         trusted: whether a lesson of this origin may be let in, on trial, where nothing outside it
@@ -78,7 +78,7 @@ class Gate:
         suite: Sequence[Labeled],
         accepted: AcceptedAnswers,
         *,
-        complete: Callable[[Quote], bool],
+        judged: Callable[[Quote], Quote],
         alpha: float = ALPHA,
         max_calls: int = MAX_CALLS,
         trusted: Callable[[str], bool] = lambda _: True,
@@ -86,7 +86,7 @@ class Gate:
     ) -> None:
         self._agent = agent
         self._accepted = accepted
-        self._complete = complete
+        self._judged = judged
         self._alpha = alpha
         self._max_calls = max_calls
         self._trusted = trusted
@@ -252,7 +252,7 @@ class Gate:
         taken = [(test.request, test.taken) for test in spoiled]
         taken += [(trace.request, trace.quote) for trace in found]
         return [
-            accepted_probe(request, quote, candidate.referee)
+            accepted_probe(request, self._judged(quote), candidate.referee)
             for request, quote in dict(taken).items()
             if quote is not None and request not in candidate.patch.failing
         ]
@@ -277,7 +277,7 @@ class Gate:
             text = "there is no room for the patch in the prompt of its own failing request"
             return [Reason(code="still_wrong", text=text)]
         if candidate.referee is None:
-            if not (yield from trial.satisfies(requests, self._complete)):
+            if not (yield from trial.satisfies(requests, self._judged)):
                 text = "its failing request still gets no complete answer that agrees with it"
                 return [Reason(code="still_wrong", text=text)]
         else:
@@ -366,19 +366,24 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> list[Reason]:
 
 
 def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
-    """The objection where the referee takes the new answer to no more than half of the requests."""
+    """The objection where the referee does not take the new answers to the requests that failed.
+
+    A failure that did not come again tells nothing about the patch.
+    """
     mended = sum(trial.outcome == "mended" for trial in failing)
-    if 2 * mended >= len(failing) and mended:
+    wrong = sum(trial.outcome == "failed" for trial in failing)
+    if mended and mended >= wrong:
         return None
     kept = [trial for trial in failing if trial.outcome == "kept"]
-    if kept:
+    if kept and not wrong:
         text = (
             "the failure did not come again: without the patch "
             f"{sum(old for old, _ in kept[0].pairs)} of {len(kept[0].pairs)} fresh draws are right"
         )
         return Reason(code="not_reproduced", text=text)
     complaints = [found for trial in failing if (found := trial.complaint) is not None]
-    own = [said for _, said in complaints if _is_about(patch, said)]
+    born = (patch.provenance.label, patch.provenance.field)
+    own = [said for _, said in complaints if (said.label, said.field) == born]
     if own:
         text = f"with the patch the referee still says: {own[0]}"
         return Reason(code="still_wrong", text=text)
@@ -386,12 +391,6 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
         text = f"with the patch the referee says something else: {complaints[0][1]}"
         return Reason(code="other_complaint", text=text)
     return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
-
-
-def _is_about(patch: Patch, said: Feedback) -> bool:
-    """Whether a complaint is the one that bore the patch, or about what the patch decides."""
-    born = patch.provenance
-    return (said.label, said.field) == (born.label, born.field) or said.field in patch.fix.decides
 
 
 def _mends(mended: int, trial: PatchTrial) -> Reason:

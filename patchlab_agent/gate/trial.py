@@ -230,7 +230,7 @@ class PatchTrial:
         return all(same.values())
 
     def satisfies(
-        self, requests: Sequence[str], complete: Callable[[Quote], bool]
+        self, requests: Sequence[str], judged: Callable[[Quote], Quote]
     ) -> Dialogue[list[str]]:
         """The failing requests that get a complete answer by the patch, where nobody judges it.
 
@@ -246,7 +246,7 @@ class PatchTrial:
             yield from self._ask([(request, draw, True) for request in waiting])
             for request in waiting:
                 quote = self._answers[request, draw, True].quote
-                if quote is not None and complete(quote) and self._patch.fix.holds_in(quote):
+                if quote is not None and judged(quote) and self._patch.fix.holds_in(quote):
                     found.append(request)
         return found
 

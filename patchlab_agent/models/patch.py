@@ -22,8 +22,6 @@ class Fix(Frozen):
     subject_fields: ClassVar[tuple[str, ...]] = ()
     is_rule: ClassVar[bool] = True
     """Whether the fix is said as a rule beside the request; one that is not is only shown."""
-    decides: ClassVar[tuple[str, ...]] = ()
-    """The quote's fields that it has a say in."""
 
     kind: str
 
@@ -201,11 +199,11 @@ class Patch(Frozen):
         return self.model_copy(update={"provenance": provenance})
 
     def with_failing(self, request: str) -> Patch:
-        """Return a copy that is tested on one more failing request, up to `MAX_FAILING`."""
-        if request in self.failing or len(self.failing) >= MAX_FAILING:
-            return self
-        test = PatchTest(role=Role.FAILING, request=request)
-        return self.model_copy(update={"tests": (*self.tests, test)})
+        """Return a copy that is tested on one more failing request, of `MAX_FAILING` the latest."""
+        failing = [*(each for each in self.failing if each != request), request][-MAX_FAILING:]
+        others = (test for test in self.tests if test.role is not Role.FAILING)
+        tests = (*(PatchTest(role=Role.FAILING, request=each) for each in failing), *others)
+        return self.model_copy(update={"tests": tests})
 
     def moved(self, status: Status, cause: str, trace_id: str, at: str) -> Patch:
         """A copy in another status, with the event added to its history."""

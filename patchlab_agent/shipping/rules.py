@@ -68,7 +68,6 @@ class UnitFix(SubjectFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
-    decides: ClassVar = ("unit", "kg_per_unit", "weight_kg", "refusal")
     kind: Literal["unit"] = "unit"
     unit: Phrase
     kg_per_unit: Kilograms
@@ -89,7 +88,6 @@ class ParcelFix(SubjectFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
-    decides: ClassVar = ("parcel", "parcel_limit_kg", "refusal")
     kind: Literal["parcel"] = "parcel"
     parcel: Phrase
     limit_kg: Kilograms
@@ -110,7 +108,6 @@ class DestinationFix(SubjectFix):
     """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
 
     subject_fields: ClassVar = ("alias",)
-    decides: ClassVar = ("destination", "country")
     kind: Literal["destination"] = "destination"
     alias: Phrase
     country: CountryCode
@@ -125,14 +122,13 @@ class DestinationFix(SubjectFix):
         # Labels name the country alone, and not what the request calls it.
         if not _same(self.alias, quote.get("destination", self.alias)):
             return None
-        return quote.get("country") == self.country
+        return None if "country" not in quote else quote["country"] == self.country
 
 
 class ItemFix(SubjectFix):
     """An item with its category."""
 
     subject_fields: ClassVar = ("item",)
-    decides: ClassVar = ("item", "category")
     kind: Literal["item"] = "item"
     item: Phrase
     category: Phrase
@@ -156,7 +152,6 @@ class RestrictionFix(SubjectFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
-    decides: ClassVar = ("declarations", "prohibited", "refusal")
     kind: Literal["restriction"] = "restriction"
     item: Phrase
     demand: Demand
@@ -179,7 +174,6 @@ class EmbargoFix(SubjectFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
-    decides: ClassVar = ("embargo", "refusal")
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
 
@@ -199,7 +193,6 @@ class LiquidsFix(SubjectFix):
     """A parcel type that may carry liquids."""
 
     subject_fields: ClassVar = ("parcel",)
-    decides: ClassVar = ("parcel_takes_liquids", "refusal")
     kind: Literal["liquids"] = "liquids"
     parcel: Phrase
 
@@ -222,13 +215,6 @@ class RevokedFix(SubjectFix):
     """
 
     subject_fields: ClassVar = ("rule", "subject")
-    decides: ClassVar = (
-        "declarations",
-        "prohibited",
-        "parcel_takes_liquids",
-        "embargo",
-        "refusal",
-    )
     kind: Literal["revoked"] = "revoked"
     rule: Literal[Demand, "embargo", "liquids"]
     subject: Phrase
@@ -248,7 +234,9 @@ class RevokedFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.subject, quote.get(self.request_slot, self.subject)):
+        # Labels do not name what the request calls a destination.
+        unnamed = self.subject if self.rule == "embargo" else None
+        if not _same(self.subject, quote.get(self.request_slot, unnamed)):
             return None
         match self.rule:
             case "liquids":
@@ -265,7 +253,6 @@ class ExampleFix(SubjectFix):
 
     subject_fields: ClassVar = ("request",)
     is_rule: ClassVar = False
-    decides: ClassVar = ("weight", "weight_kg")
     kind: Literal["example"] = "example"
     request: str = Field(min_length=1, max_length=200)
     answer: Answer

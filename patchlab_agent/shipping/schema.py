@@ -99,6 +99,13 @@ class ShippingQuote(Frozen):
     price_eur: float | None = Field(description="euros; null when refused or not computable")
 
 
+CLAIMS = (
+    *("weight_kg", "item", "category", "parcel", "parcel_limit_kg", "parcel_takes_liquids"),
+    *("country", "declarations", "refusal"),
+)
+"""What a quote with a price claims; the other fields only tell how it was read."""
+
+
 def parse_answer(text: str) -> Answer:
     """Read a model's answer.
 

@@ -12,6 +12,7 @@ from patchlab_agent.resources import resource
 from patchlab_agent.shipping.examples import demonstrations, is_plain, worked_examples
 from patchlab_agent.shipping.rules import RuleBook, parse_fix
 from patchlab_agent.shipping.schema import (
+    CLAIMS,
     Answer,
     Refusal,
     ShippingQuote,
@@ -59,9 +60,13 @@ class ShippingTask:
         """A worked example of each thing that the fixes speak of, by them and the known rules."""
         return tuple(worked_examples(fixes, self._known))
 
-    def is_complete(self, quote: Quote) -> bool:
-        """Whether there is a price, or a refusal."""
-        return quote.get("refusal") is not None or quote.get("price_eur") is not None
+    def judged(self, quote: Quote) -> Quote:
+        """Return what a quote claims: a refusal its reason alone, a price all that it rests on."""
+        if quote.get("refusal") is not None:
+            return {"refusal": quote["refusal"]}
+        if quote.get("price_eur") is None:
+            return {}
+        return {name: quote.get(name) for name in CLAIMS}
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Only requests whose words the answer accounts for, but for a few."""

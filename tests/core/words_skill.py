@@ -45,7 +45,6 @@ class WordFix(Fix):
     """What a word means."""
 
     subject_fields: ClassVar = ("word",)
-    decides: ClassVar = tuple(MEANINGS)
     kind: Literal["word"] = "word"
     word: str
     meaning: str

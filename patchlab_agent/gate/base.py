@@ -66,7 +66,7 @@ class AcceptanceCriterion(Protocol):
         ...
 
     def confirms_harm(
-        self, patches: Sequence[Patch], request: str, referee: Referee
+        self, patches: Sequence[Patch], request: str, referee: Referee, /
     ) -> list[Patch]:
         """Return those of the patches that turn the request wrong, each left out by itself.
 
@@ -108,10 +108,8 @@ class OpenGate:
     def prepare(self, candidates: Sequence[Candidate]) -> None:
         """Ask nothing."""
 
-    def confirms_harm(
-        self, patches: Sequence[Patch], request: str, referee: Referee
-    ) -> list[Patch]:
-        """Convict nothing."""
+    def confirms_harm(self, *_: object) -> list[Patch]:
+        """Confirm none."""
         return []
 
     def use_suite(self, suite: Sequence[Labeled]) -> None:

@@ -74,6 +74,8 @@ class Probe:
 
 DIFFERENT = Feedback(label="changed")
 """The complaint about an answer that is not the one that was taken before."""
+UNJUDGED = Feedback(label="unjudged")
+"""The complaint about an answer that the referee cannot judge."""
 
 
 def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe:
@@ -96,3 +98,12 @@ def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe
 def labeled_probe(case: Labeled) -> Probe:
     """A labeled case as the gate asks it."""
     return Probe(Source.LABELS, case.request, case.judge, case.answer)
+
+
+def refereed_probe(request: str, referee: Referee) -> Probe:
+    """A request that the referee judges; one that it cannot judge is never right."""
+
+    def judge(quote: Quote | None) -> Feedback:
+        return referee.judge(request, quote) or UNJUDGED
+
+    return Probe(Source.REFEREE, request, judge)

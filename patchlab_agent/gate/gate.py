@@ -18,7 +18,8 @@ patch alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from patchlab_agent.agent import Agent
 from patchlab_agent.errors import BackendError
@@ -31,12 +32,13 @@ from patchlab_agent.gate.evidence import (
     Referee,
     accepted_probe,
     labeled_probe,
+    refereed_probe,
 )
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.evidence import GateReport, Reason, Source
 from patchlab_agent.models.patch import Patch, Role
-from patchlab_agent.models.trace import Feedback
+from patchlab_agent.models.trace import Attempt, Feedback
 from patchlab_agent.statistics import fixed_size
 from patchlab_agent.text import occurs, words
 
@@ -157,7 +159,7 @@ class Gate:
         in_batches(self._agent.attempts, [self._examination(each) for each in candidates])
 
     def confirms_harm(
-        self, patches: Sequence[Patch], request: str, referee: Referee
+        self, patches: Sequence[Patch], request: str, referee: Referee, /
     ) -> list[Patch]:
         """Return those of the patches that turn the request wrong, each left out by itself.
 
@@ -165,7 +167,7 @@ class Gate:
             BackendError: the model's side failed.
         """
         trials = [self._trial(Candidate(patch, referee)) for patch in patches]
-        probe = _refereed(request, referee)
+        probe = refereed_probe(request, referee)
 
         def broken(trial: PatchTrial) -> Dialogue[bool]:
             [tried] = trial.begin([probe])
@@ -213,30 +215,54 @@ class Gate:
         patch = candidate.patch
         touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
         known = [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
-        trial = self._trial(candidate)
-        failing: list[RequestTrial] = []
-        reasons = self._too_broad(patch, len(touched)) or _contradicted(patch, known)
-        if not reasons:
+        hearing = _Hearing(candidate, known, self._trial(candidate))
+        objection = self._too_broad(patch, len(touched)) or _contradicted(patch, known)
+        if objection is None:
             try:
-                reasons = yield from self._tried(candidate, trial, known, failing)
+                objection = yield from self._objection(hearing)
             except OutOfCalls:
-                text = f"{trial.calls} answers did not decide; --gate-max-calls allows no more"
-                reasons = [Reason(code="undecided", text=text)]
-        passed = all(reason.code in ("mends", "taken_on_trust") for reason in reasons)
+                text = (
+                    f"{hearing.trial.calls} answers did not decide; --gate-max-calls allows no more"
+                )
+                objection = Reason(code="undecided", text=text)
+        calls = hearing.trial.calls
         report = GateReport(
-            decision="active" if passed else "quarantined",
-            reasons=tuple(reasons),
-            results=trial.results,
+            decision="quarantined" if objection else "active",
+            reasons=(objection or self._speaks_for(hearing),),
+            results=hearing.trial.results,
             suite_size=len(self._suite),
             suite_touched=len(touched),
-            calls=trial.calls,
-            full_calls=self._full_calls(patch, len(known)) if trial.calls else 0,
+            calls=calls,
+            full_calls=self._full_calls(patch, len(known)) if calls else 0,
             alpha=self._alpha,
             conditions=self.conditions(patch),
         )
-        is_other = any(reason.code == "other_complaint" for reason in reasons)
-        remaining = next((each.complaint for each in failing if each.complaint), None)
-        return Examination(report, remaining if is_other else None), trial.trials
+        is_other = objection is not None and objection.code == "other_complaint"
+        remaining = hearing.complaint if is_other else None
+        return Examination(report, remaining), hearing.trial.trials
+
+    def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+        """What speaks against a patch, by the first step that finds something."""
+        steps = (self._complaint_is_gone, self._what_was_right_stays, self._claims_hold)
+        for step in steps:
+            if objection := (yield from step(hearing)):
+                return objection
+        if hearing.mended or self._is_trusted(hearing):
+            return None
+        return Reason(code="no_evidence", text="nothing outside the patch shows that it is true")
+
+    def _is_trusted(self, hearing: _Hearing) -> bool:
+        candidate = hearing.candidate
+        return candidate.referee is None and self._trusted(candidate.patch.provenance.origin)
+
+    def _speaks_for(self, hearing: _Hearing) -> Reason:
+        if hearing.mended:
+            return _mends(hearing.trial)
+        text = (
+            "nobody can judge the answer again and nothing at hand says otherwise: taken on the "
+            f"word of its origin ({hearing.candidate.patch.provenance.origin})"
+        )
+        return Reason(code="taken_on_trust", text=text)
 
     def _full_calls(self, patch: Patch, known: int) -> int:
         """Answers of a fixed-size test: every request, without and with, all its draws."""
@@ -257,100 +283,88 @@ class Gate:
             if quote is not None and request not in candidate.patch.failing
         ]
 
-    def _too_broad(self, patch: Patch, touched: int) -> list[Reason]:
+    def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
         share = touched / len(self._suite) if self._suite else 0.0
         if share <= self._max_trigger_share and words(patch.trigger):
-            return []
+            return None
         text = f"{patch.trigger!r} occurs in {share:.0%} of the regression suite"
-        return [Reason(code="trigger_too_broad", text=text)]
+        return Reason(code="trigger_too_broad", text=text)
 
-    def _tried(
-        self,
-        candidate: Candidate,
-        trial: PatchTrial,
-        known: Sequence[Probe],
-        failing: list[RequestTrial],
-    ) -> Dialogue[list[Reason]]:
-        patch = candidate.patch
+    def _complaint_is_gone(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+        patch, trial = hearing.candidate.patch, hearing.trial
         requests = [request for request in patch.failing if trial.changes(request)]
         if not requests:
             text = "there is no room for the patch in the prompt of its own failing request"
-            return [Reason(code="still_wrong", text=text)]
-        if candidate.referee is None:
-            if not (yield from trial.satisfies(requests, self._judged)):
-                text = "its failing request still gets no complete answer that agrees with it"
-                return [Reason(code="still_wrong", text=text)]
-        else:
-            failing += trial.begin(_refereed(r, candidate.referee) for r in requests)
-            yield from trial.mends(failing)
-            if objection := _not_mended(patch, failing):
-                return [objection]
-        changing = [probe for probe in known if trial.changes(probe.request)]
-        mended, outweighed = yield from self._kept(trial, changing, failing)
-        if outweighed is not None:
-            return [outweighed]
-        if objection := (yield from self._claims(trial, patch)):
-            return [objection]
-        if mended:
-            return [_mends(mended, trial)]
-        if candidate.referee is None and self._trusted(patch.provenance.origin):
-            text = (
-                f"nobody can judge the answer again, nothing at hand says otherwise: on trial on "
-                f"the word of its {patch.provenance.origin}"
+            return Reason(code="still_wrong", text=text)
+        if hearing.candidate.referee is not None:
+            hearing.failing += trial.begin(
+                refereed_probe(request, hearing.candidate.referee) for request in requests
             )
-            return [Reason(code="taken_on_trust", text=text)]
-        return [Reason(code="no_evidence", text="nothing outside the patch shows that it is true")]
+            yield from trial.mends(hearing.failing)
+            return _not_mended(patch, hearing.failing)
+        if (yield from trial.satisfies(requests, self._judged)):
+            return None
+        text = "its failing request still gets no complete answer that agrees with it"
+        return Reason(code="still_wrong", text=text)
 
-    def _kept(
-        self, trial: PatchTrial, probes: Iterable[Probe], failing: Sequence[RequestTrial]
-    ) -> Dialogue[tuple[int, Reason | None]]:
-        """How many requests are mended, and the objection if more are not mended than broken."""
-        trials = trial.begin(probes)
-        yield from trial.keeps(trials)
-        broken = [each for each in trials if each.outcome == "broken"]
-        if broken or not failing:
+    @staticmethod
+    def _what_was_right_stays(hearing: _Hearing) -> Dialogue[Reason | None]:
+        """The objection where no fewer requests turn wrong than right."""
+        trial = hearing.trial
+        tried = trial.begin(probe for probe in hearing.known if trial.changes(probe.request))
+        yield from trial.keeps(tried)
+        broken = [each for each in tried if each.outcome == "broken"]
+        if broken or not hearing.failing:
             # Only now it matters what else the patch mends.
-            labeled = [t for t in trials if t.outcome == "kept" and t.probe.source is Source.LABELS]
-            again = trial.begin(each.probe for each in labeled)
-            for each in labeled:
-                trial.trials.remove(each)
+            labeled = [t for t in tried if t.outcome == "kept" and t.probe.source is Source.LABELS]
+            again = trial.begin_again(labeled)
             yield from trial.mends(again)
             for each in again:
                 each.outcome = "mended" if each.outcome == "mended" else "kept"
-        mended = sum(each.outcome == "mended" for each in trial.trials)
-        if len(broken) < mended or not broken:
-            return mended, None
+        if not broken or len(broken) < hearing.mended:
+            return None
         first = broken[0].probe
         text = (
-            f"{len(broken)} requests turn wrong for {mended} that turn right, as "
+            f"{len(broken)} requests turn wrong for {hearing.mended} that turn right, as "
             f"{first.request!r} ({first.source})"
         )
-        return mended, Reason(code="outweighed", text=text)
+        return Reason(code="outweighed", text=text)
 
     @staticmethod
-    def _claims(trial: PatchTrial, patch: Patch) -> Dialogue[Reason | None]:
+    def _claims_hold(hearing: _Hearing) -> Dialogue[Reason | None]:
         def made(role: Role) -> list[str]:
-            return [test.request for test in patch.tests if test.role is role]
+            return [test.request for test in hearing.candidate.patch.tests if test.role is role]
 
-        if not (yield from trial.unchanged(made(Role.UNCONCERNED))):
+        if not (yield from hearing.trial.unchanged(made(Role.UNCONCERNED))):
             text = "an answer changes to a request that the patch does not concern"
             return Reason(code="changes_unconcerned", text=text)
-        if not (yield from trial.obeyed(made(Role.OBEDIENCE))):
+        if not (yield from hearing.trial.obeyed(made(Role.OBEDIENCE))):
             text = "the model does not do what the patch says in most requests made for it"
             return Reason(code="disobeyed", text=text)
         return None
 
 
-def _refereed(request: str, referee: Referee) -> Probe:
-    """A request that the referee judges; one that it cannot judge is never right."""
+@dataclass
+class _Hearing:
+    """What a decision on one patch has found so far."""
 
-    def judge(quote: Quote | None) -> Feedback:
-        return referee.judge(request, quote) or Feedback(label="unjudged")
+    candidate: Candidate
+    known: Sequence[Probe]
+    trial: PatchTrial
+    failing: list[RequestTrial] = field(default_factory=list)
 
-    return Probe(Source.REFEREE, request, judge)
+    @property
+    def mended(self) -> int:
+        """Requests that turn right."""
+        return sum(each.outcome == "mended" for each in self.trial.trials)
+
+    @property
+    def complaint(self) -> tuple[Attempt, Feedback] | None:
+        """What is still said of an answer to a failing request."""
+        return next((each.complaint for each in self.failing if each.complaint), None)
 
 
-def _contradicted(patch: Patch, known: Sequence[Probe]) -> list[Reason]:
+def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
     """The objection that most right answers to requests with the trigger say something else.
 
     A false rule need not break an answer: a misread word can be taught as the name of anything,
@@ -360,9 +374,9 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> list[Reason]:
     agree = [each for each in said if each is not None]
     wrong = len(agree) - sum(agree)
     if 2 * wrong <= len(agree):
-        return []
+        return None
     text = f"{wrong} of {len(agree)} right answers to requests with {patch.trigger!r} say otherwise"
-    return [Reason(code="contradicted", text=text)]
+    return Reason(code="contradicted", text=text)
 
 
 def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
@@ -393,10 +407,10 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
     return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
 
 
-def _mends(mended: int, trial: PatchTrial) -> Reason:
-    tried = [each for each in trial.trials if each.outcome == "mended"]
-    sources = " and ".join(dict.fromkeys(str(each.probe.source) for each in tried))
+def _mends(trial: PatchTrial) -> Reason:
+    mended = [each for each in trial.trials if each.outcome == "mended"]
     broken = sum(each.outcome == "broken" for each in trial.trials)
-    rest = f", {broken} turn wrong" if broken else ", none turns wrong"
-    noun = "request turns" if mended == 1 else "requests turn"
-    return Reason(code="mends", text=f"{mended} {noun} right by the word of the {sources}{rest}")
+    sources = " and ".join(dict.fromkeys(str(each.probe.source) for each in mended))
+    noun = "request turns" if len(mended) == 1 else "requests turn"
+    rest = f"{broken} wrong" if broken else "none wrong"
+    return Reason(code="mends", text=f"by the {sources}, {len(mended)} {noun} right and {rest}")

@@ -134,6 +134,12 @@ class PatchTrial:
         self.trials += trials
         return trials
 
+    def begin_again(self, trials: Sequence[RequestTrial]) -> list[RequestTrial]:
+        """Take requests up anew that nothing turned wrong, to see whether they turn right."""
+        known = {id(each) for each in trials}
+        self.trials = [each for each in self.trials if id(each) not in known]
+        return self.begin(each.probe for each in trials)
+
     def changes(self, request: str) -> bool:
         """Whether the patch stands in the request's prompt, where it would not without."""
         without, with_it = self._both(request)
@@ -279,7 +285,8 @@ class PatchTrial:
             return "kept"
         if e_value(trial.lost, trial.gained) >= self._bound:
             return "failed"
-        return "failed" if not trial.right and len(trial.given) >= self._patience else "open"
+        given_up = not trial.right and len(trial.given) >= self._patience
+        return "failed" if given_up else "open"
 
     def _kept(self, trial: RequestTrial) -> Outcome:
         if trial.right:

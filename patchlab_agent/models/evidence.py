@@ -82,7 +82,7 @@ class Reason(Frozen):
 
 
 WANTS_EVIDENCE = frozenset({"other_complaint", "undecided", "no_evidence"})
-"""Codes of decisions that nothing spoke against; the next failure of the same cause reopens them."""
+"""Codes of decisions that nothing spoke against; the next failure like it reopens them."""
 
 
 class Count(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
@@ -104,6 +104,10 @@ class CarrierReferee:
         return self._falsify(case, quote, true, rng) if rng.random() < self._share else true
 
 
+def _nothing() -> None:
+    """What happens before most runs."""
+
+
 class Loop:
     """Runs requests in windows; each window may retrieve what the ones before it taught.
 
@@ -117,6 +121,7 @@ class Loop:
         traces: keeps the records.
         referee: the carrier, for whoever asks it again.
         window: requests at a time.
+        before: what is to happen before the window that holds a run, by its number from 1.
 
     Attributes:
         stopped: what ended the loop early, or None.
@@ -130,12 +135,14 @@ class Loop:
         referee: CarrierReferee,
         *,
         window: int = 1,
+        before: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._learner = learner
         self._traces = traces
         self._referee = referee
         self._window = window
+        self._before = before or {}
         self.stopped: BackendError | None = None
 
     def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
@@ -163,6 +170,8 @@ class Loop:
         return with_next(parts) if self._window > 1 else ((part, []) for part in parts)
 
     def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
+        for number, _ in window:
+            self._before.get(number + 1, _nothing)()
         asks = self._asks(window, name, start)
         for _, case in window:
             self._referee.remember(case)

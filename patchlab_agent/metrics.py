@@ -12,6 +12,7 @@ from patchlab_agent.models.report import (
     CaseOutcome,
     Comparison,
     CurvePoint,
+    DriftReport,
     FailureCluster,
     GoldenReport,
     Highlight,
@@ -28,6 +29,8 @@ from patchlab_agent.statistics import paired_difference, proportion
 RECENT = 200
 CURVE_POINTS = 10
 MOST_USEFUL = 10
+DRIFT_WINDOW = 50
+"""Runs over which success is taken to say whether it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,38 @@ def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[Failur
             )
         )
     return tuple(sorted(found, key=lambda c: (-c.patched, -c.baseline, c.label)))
+
+
+def drift_report(
+    outcomes: Sequence[Outcome], at: int, changes: Sequence[str], teaches: Mapping[str, str]
+) -> DriftReport:
+    """Success before and after a change of the rules.
+
+    Args:
+        outcomes: of the run, in its order.
+        at: the first run under the new rules, from 1.
+        changes: what changed, a sentence each.
+        teaches: what each patch teaches, in words, by id.
+    """
+    right = [outcome.patched is None for outcome in outcomes]
+    earlier, later = right[max(0, at - 1 - RECENT) : at - 1], right[at - 1 :]
+    before = proportion(earlier)
+    rates = [
+        sum(later[end - DRIFT_WINDOW : end]) / DRIFT_WINDOW
+        for end in range(DRIFT_WINDOW, len(later) + 1)
+    ]
+    back = (n for n, rate in enumerate(rates) if before.rate is not None and rate >= before.rate)
+    recovered = next(back, None)
+    since = (event for outcome in outcomes[at - 1 :] for event in outcome.events)
+    gone = [event.patch_id for event in since if event.kind in ("superseded", "convicted")]
+    return DriftReport(
+        at=at,
+        changes=tuple(changes),
+        before=before,
+        lowest=min(rates, default=None),
+        recovered=None if recovered is None else recovered + DRIFT_WINDOW,
+        gone=tuple(dict.fromkeys(teaches.get(each, each) for each in gone if each)),
+    )
 
 
 def _number(outcome: Outcome) -> int:

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from patchlab_agent.metrics import (
     clusters,
     compare,
     curve,
+    drift_report,
     golden_report,
     highlights,
     patch_uses,
@@ -32,6 +33,7 @@ from patchlab_agent.models.model import without_login
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import (
     Cost,
+    DriftReport,
     GateCalls,
     PatchSummary,
     RunReport,
@@ -48,8 +50,9 @@ from patchlab_agent.settings import (
     SIMULATION,
     RunSettings,
 )
+from patchlab_agent.skill import DriftingWorld
 from patchlab_agent.store.patches import describe
-from patchlab_agent.wiring import Lab, recorded_run
+from patchlab_agent.wiring import Lab, labeled_cases, recorded_run
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -77,6 +80,7 @@ class Runner:
     cases: Sequence[Case] | None = None
     on_trace: Callable[[Trace, int], None] = no_trace
     on_golden: Callable[[int], None] = no_golden
+    _changes: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def total(self) -> int:
@@ -119,6 +123,7 @@ class Runner:
             self.lab.store.traces,
             referee,
             window=self.settings.concurrency,
+            before={} if self.settings.drift is None else {self.settings.drift: self._drift},
         )
         full_calls = self.lab.gate.full_calls
         outcomes: list[Outcome] = []
@@ -153,6 +158,7 @@ class Runner:
             clusters=clusters(outcomes, self.lab.skill.world.labels),
             patches=self._patches(outcomes),
             highlights=highlights(outcomes, show),
+            drift=self._drifted(outcomes),
             golden=golden_report(golden, self.lab.skill.world.labels) if golden else None,
             cost=tuple(self._cost()),
             prompt_tokens=prompt_tokens([*outcomes, *(each.outcome for each in golden)]),
@@ -196,6 +202,19 @@ class Runner:
                     patched=world.confusion(case, trace.quote),
                 )
                 self.on_golden(ask.index)
+
+    def _drift(self) -> None:
+        world = self.lab.skill.world
+        if isinstance(world, DriftingWorld):
+            rng = random.Random(f"drift:{self.settings.seed}")  # noqa: S311 - a simulation
+            self._changes = world.drift(rng)
+            self.lab.gate.use_suite(labeled_cases(world))
+
+    def _drifted(self, outcomes: Sequence[Outcome]) -> DriftReport | None:
+        if not self._changes or self.settings.drift is None:
+            return None
+        teaches = {patch.id: describe(patch) for patch in self.lab.store.patches.all()}
+        return drift_report(outcomes, self.settings.drift, self._changes, teaches)
 
     def _structure(self) -> str | None:
         structure = self.lab.meter.structure

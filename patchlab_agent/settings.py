@@ -97,6 +97,9 @@ class RunSettings(AgentSettings):
     )
     golden: int = Field(default=40, ge=0, description="golden cases to measure on")
     requests: Path | None = Field(default=None, description="labeled requests, JSONL or CSV")
+    drift: int | None = Field(
+        default=None, ge=2, description="run at which the carrier's rules change"
+    )
     false_feedback: float = Field(
         default=0.0, ge=0, le=1, description="share of the carrier's words that are false"
     )
@@ -115,6 +118,7 @@ RECORDED = (
     "gate_alpha",
     "gate_max_calls",
     "false_feedback",
+    "drift",
     "embedder",
 )
 """What a cassette remembers of the run that it was recorded in, and a replay takes up again."""

@@ -112,6 +112,15 @@ class AskingProposer(Proposer, Protocol):
         ...
 
 
+@runtime_checkable
+class DriftingWorld(Protocol):
+    """A simulation whose rules can change while it runs."""
+
+    def drift(self, rng: random.Random) -> tuple[str, ...]:
+        """Change the rules from now on, and say what has changed, a sentence each."""
+        ...
+
+
 @dataclass(frozen=True)
 class Confusion:
     """One label's counts over one case: what was there to do, done, and done rightly."""

@@ -38,6 +38,7 @@ from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.models.patch import Origin, PatchEvent
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import (
+    DEFAULT_RUNS,
     DEFAULT_STORE,
     LITELLM,
     MODEL,
@@ -47,7 +48,7 @@ from patchlab_agent.settings import (
     RunSettings,
     agent_settings,
 )
-from patchlab_agent.skill import Proposer, Skill, World, load_skill
+from patchlab_agent.skill import DriftingWorld, Proposer, Skill, World, load_skill
 from patchlab_agent.store.layout import delete_store, read_info
 from patchlab_agent.store.store import Store
 
@@ -408,6 +409,12 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         build_embedder(settings.embedder)
     if settings.false_feedback and skill.falsify is None:
         raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
+    if settings.drift is not None and not isinstance(skill.world, DriftingWorld):
+        raise UsageError(f"The rules of skill {skill.name!r} never change; leave --drift out.")
+    if settings.drift is not None and settings.drift > (settings.runs or DEFAULT_RUNS):
+        raise UsageError(
+            f"--drift {settings.drift} is after the last run; give a number up to --runs."
+        )
     available = len(skill.world.golden())
     if settings.golden > available:
         raise UsageError(

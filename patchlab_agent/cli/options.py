@@ -140,6 +140,16 @@ FalseFeedback = Annotated[
         metavar="SHARE",
     ),
 ]
+Drift = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Change the simulated carrier's rules at this run: an embargo, a limit, a unit, a "
+        "category.",
+        metavar="RUN",
+        show_default="rules stay as they are",
+    ),
+]
 MaxCalls = Annotated[
     int | None,
     typer.Option(min=1, help="End cleanly after so many model calls.", rich_help_panel=REAL),
@@ -209,6 +219,7 @@ RUNNING = {
     "golden": Golden,
     "requests": Requests,
     "false_feedback": FalseFeedback,
+    "drift": Drift,
 }
 """Options of commands that run many requests."""
 LEARNING = {

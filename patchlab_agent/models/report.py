@@ -176,6 +176,21 @@ class GateCalls(Frozen):
     )
 
 
+class DriftReport(Frozen):
+    """How a run met a change of the rules."""
+
+    at: int = Field(description="the first run under the new rules, from 1")
+    changes: tuple[str, ...] = Field(description="what changed, a sentence each")
+    before: Proportion = Field(description="success with patches in the runs before, 200 at most")
+    lowest: float | None = Field(description="lowest success over 50 runs in a row since then")
+    recovered: int | None = Field(
+        description="runs until the latest 50 were as successful as those before; None: not yet"
+    )
+    gone: tuple[str, ...] = Field(
+        description="what the patches said that were superseded or convicted since then"
+    )
+
+
 class Stop(Frozen):
     """Why a run ended before its time."""
 
@@ -218,6 +233,7 @@ class RunReport(Frozen):
     clusters: tuple[FailureCluster, ...]
     patches: PatchSummary
     highlights: tuple[Highlight, ...]
+    drift: DriftReport | None = Field(description="None where the rules stayed as they were")
     golden: GoldenReport | None
     cost: tuple[Cost, ...]
     prompt_tokens: PromptTokens | None = Field(description="None where the backend counts none")

@@ -1,4 +1,4 @@
-"""What a carrier says when it errs: any label, about any part of an answer, with a likely detail."""
+"""What a carrier says when it errs: any label, about any part of an answer, with a detail."""
 
 from __future__ import annotations
 

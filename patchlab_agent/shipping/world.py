@@ -13,6 +13,7 @@ from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
 from patchlab_agent.shipping.carrier import LABELS, OVERDECLARED, UNDECLARED, Carrier
 from patchlab_agent.shipping.cases import read_labeled, shipped_cases
+from patchlab_agent.shipping.drift import drift
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
 from patchlab_agent.shipping.rules import (
@@ -40,10 +41,32 @@ class ShippingWorld:
     labels = LABELS
 
     def __init__(self) -> None:
-        self._rules = carrier_rules()
         self._known = known_rules()
+        self._redefined: dict[str, float] = {}
+        self._hold(carrier_rules())
+
+    def _hold(self, rules: Sequence[Fix]) -> None:
+        self._rules = list(rules)
         self._outdated = list(_outdated(self._known, self._rules))
         self._carrier = Carrier(self._rules)
+
+    def drift(self, rng: random.Random) -> tuple[str, ...]:
+        """Change the carrier's rules from now on, and say what has changed.
+
+        Labels of all cases are those of the rules that hold; a shipment whose weight is given in
+        the redefined unit weighs what the unit is now.
+        """
+        changed = drift(self._rules, rng)
+        self._redefined[changed.unit] = self._redefined.get(changed.unit, 1.0) * changed.ratio
+        self._hold(changed.rules)
+        return changed.changes
+
+    def _truth(self, case: Case) -> Shipment:
+        truth = Shipment.model_validate(case.truth)
+        for unit, ratio in self._redefined.items():
+            if unit in words(case.request):
+                return truth.model_copy(update={"weight_kg": truth.weight_kg * ratio})
+        return truth
 
     def requests(self, rng: random.Random) -> Iterator[Case]:
         """Generated cases; none asks for a shipment that a held-out case asks for."""
@@ -85,7 +108,7 @@ class ShippingWorld:
 
     def expected(self, case: Case) -> Quote:
         """Every field of the right quote that the carrier judges, and the refusal or None."""
-        truth, book = Shipment.model_validate(case.truth), self._carrier.book
+        truth, book = self._truth(case), self._carrier.book
         refusals = self._carrier.refusals(truth)
         return {
             "weight_kg": truth.weight_kg,
@@ -101,12 +124,12 @@ class ShippingWorld:
 
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
         """The carrier's word on a quote."""
-        truth = Shipment.model_validate(case.truth)
+        truth = self._truth(case)
         return self._carrier.judge(truth, _typed(quote))
 
     def concerning(self, case: Case) -> Sequence[Fix]:
         """The carrier's rules that the case needs, its withdrawal of outdated ones included."""
-        truth = Shipment.model_validate(case.truth)
+        truth = self._truth(case)
         rules = [rule for rule in self._rules if self._concerns(rule, truth, case.request)]
         outdated = [fix for fix in self._outdated if occurs(fix.subject, case.request)]
         return [*rules, *outdated, *_number_examples(case.request)]
@@ -123,7 +146,7 @@ class ShippingWorld:
         counts quoting what is to be quoted, `overdeclared` answers to it that declare nothing
         needless; `invalid_response` counts usable answers.
         """
-        truth = Shipment.model_validate(case.truth)
+        truth = self._truth(case)
         given = _typed(quote)
         refusals = self._carrier.refusals(truth)
         found = {INVALID_RESPONSE: _detected(True, given is not None)}

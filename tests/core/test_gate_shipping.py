@@ -67,8 +67,8 @@ def test_a_true_lesson_is_accepted(lab: Lab, request_text: str, feedback: Feedba
         ("Ship 2 kg toys box to US", "hazmat_undeclared", "toys: hazmat", "contradicted"),
         ("Ship 2 kg tea drum to Kenya", "embargo_destination", "under embargo", "contradicted"),
         ("Ship 2 kg tea box to Berlin", "destination_unknown", "FR", "contradicted"),
-        ("Ship 2 kg honey box to Japan", "item_unknown", "honey: liquid", "regression"),
-        ("Ship 2 kg tea bag to Japan", "parcel_unknown", "bag: up to 2 kg", "regression"),
+        ("Ship 2 kg honey box to Japan", "item_unknown", "honey: liquid", "contradicted"),
+        ("Ship 2 kg tea bag to Japan", "parcel_unknown", "bag: up to 2 kg", "contradicted"),
         ("Ship 2 kg tea box to Japan", "parcel_unknown", "box: up to 1 kg", "trigger_too_broad"),
     ],
 )

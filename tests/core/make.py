@@ -131,11 +131,13 @@ def make_trace(
     baseline: Feedback | None = None,
     ceiling: Feedback | None = None,
     answer: JsonObject | None = None,
+    quote: JsonObject | None = None,
     applied: tuple[str, ...] = (),
     events: tuple[PatchEvent, ...] = (),
     index: int = 0,
 ) -> Trace:
-    attempt = make_attempt({"zok": "red"} if answer is None else answer, {"zok": "red"})
+    told: JsonObject = {"zok": "red"}
+    attempt = make_attempt(told if answer is None else answer, told if quote is None else quote)
     return Trace(
         id=trace_id,
         run="run-0001",

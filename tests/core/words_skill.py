@@ -32,27 +32,7 @@ from patchlab_agent.wiring import Lab
 CLOCK = "2026-01-02T03:04:05+00:00"
 MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
 FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "is",
-        "no",
-        "not",
-        "number",
-        "now",
-        "of",
-        "one",
-        "only",
-        "six",
-        "some",
-        "such",
-        "ten",
-        "the",
-        "two",
-        "with",
-        "word",
-    ]
+    words("a an and is no not number now of one only six some such ten the two with word")
 )
 """Words that nobody expects to mean anything."""
 TEMPLATES = {

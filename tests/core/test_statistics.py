@@ -212,10 +212,10 @@ def test_a_false_alarm_takes_as_many_outcomes_as_the_bound_says_in_the_mean(
     monkeypatch.setattr(statistics, "e_value", lru_cache(e_value))
     rng = np.random.default_rng(5)
     waits = []
-    for _ in range(100):
+    for _ in range(60):
         outcomes: list[bool] = []
         # What goes on for longer only makes the mean larger.
-        while len(outcomes) < 100 and e_detector(outcomes) < 20:
+        while len(outcomes) < 60 and e_detector(outcomes) < 20:
             outcomes.append(bool(rng.random() < 0.5))
         waits.append(len(outcomes))
     assert float(np.mean(waits)) > 20

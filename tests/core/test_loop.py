@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent import loop as loop_module
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent.loop import CarrierReferee, Loop
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
@@ -250,7 +250,8 @@ def test_the_referee_judges_what_it_was_told_of_by_the_carriers_rules() -> None:
     referee = CarrierReferee(WordsWorld())
     assert referee.judge("a zok", {"zok": "red"}) is None
     referee.remember(case("a zok"))
-    right, wrong, unusable = (referee.judge("a zok", q) for q in ({"zok": "red"}, {}, None))
+    right, wrong = referee.judge("a zok", {"zok": "red"}), referee.judge("a zok", {})
+    unusable = referee.judge("a zok", None)
     assert right is not None
     assert right.ok
     assert wrong == WordsWorld().judge(case("a zok"), {})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib.util import find_spec
+from pathlib import Path
 
 import grimp
 import pytest
@@ -37,26 +40,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "skill",
         "text",
     },
-    "lockstep": {"agent", "errors", "models"},
-    "paired_trial": {"agent", "lockstep", "models"},
-    "verdict": {"models"},
-    "gate": {"agent", "errors", "lockstep", "models", "paired_trial", "text", "verdict"},
-    "curation": {"errors", "gate", "models", "store"},
-    "learner": {"curation", "errors", "gate", "models", "skill", "store"},
-    "transfer": {"curation", "errors", "gate", "models", "skill", "store", "text"},
+    "gate": {"agent", "errors", "models", "statistics", "text"},
+    "lifecycle": {"errors", "gate", "models", "store"},
+    "learner": {"errors", "gate", "lifecycle", "models", "skill", "store"},
+    "transfer": {"errors", "gate", "lifecycle", "models", "skill", "store", "text"},
     "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
-    "loop": {"agent", "errors", "evaluation", "learner", "models", "store"},
+    "loop": {"agent", "errors", "evaluation", "learner", "models", "skill", "store"},
     "metrics": {"models", "skill", "statistics"},
     "wiring": {
         "agent",
         "backends",
         "conversation",
-        "curation",
         "embedding",
         "errors",
         "evaluation",
         "gate",
         "learner",
+        "lifecycle",
         "models",
         "settings",
         "skill",
@@ -309,3 +309,36 @@ def test_what_asks_no_real_model_does_without_the_libraries_for_it(fake: str) ->
 def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert full(told) in graph().modules
     assert not reached(full(told)) & {full(name) for name in ORACLE}
+
+
+DECIDES = ("gate", "learner", "lifecycle", "transfer")
+"""What decides on patches: it knows the truth by a referee and by labels that it is handed."""
+KNOWS_WORLD = {"loop", "evaluation", "runner", "wiring", "metrics", "effects"}
+"""Rooms that may know that there is a simulation, besides the skill that makes it one."""
+
+
+@pytest.mark.parametrize("decides", DECIDES)
+def test_what_decides_on_patches_reaches_no_oracle_and_no_run(decides: str) -> None:
+    for module in below(decides):
+        assert not reached(module) & {full(name) for name in ORACLE}
+        rooms = {room(imported) for imported in ours(reached(module))}
+        assert not rooms & {"shipping", "loop", "evaluation", "runner", "wiring", "metrics"}
+
+
+def imported_names(module: str) -> set[str]:
+    """What a module takes from others by name, for type checkers, too."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
+def test_only_what_runs_and_measures_knows_the_world() -> None:
+    world = f"{PACKAGE}.skill.World"
+    knowing = {room(m) for m in ours(graph().modules) if world in imported_names(m)}
+    assert knowing <= KNOWS_WORLD
+    assert "loop" in knowing
+    # Nor does anybody get at it by way of the module.
+    assert not any(f"{PACKAGE}.skill" in imported_names(m) for m in ours(graph().modules))

@@ -151,11 +151,11 @@ def test_the_summary_counts_what_became_of_the_failures(tmp_path: Path) -> None:
         patches = Runner(lab, RunSettings(golden=0), cases=again).run().patches
         kept = {patch.trigger: patch.status for patch in lab.store.patches.all()}
     assert kept == {"zok": Status.ACTIVE, "blim": Status.QUARANTINED}
-    # zok is learned; blim is refused, refused unasked, and refused on another request.
-    assert (patches.proposed, patches.created, patches.known) == (4, 2, 1)
+    # zok is learned; blim is refused, and twice more unasked, on the same request and another.
+    assert (patches.proposed, patches.created, patches.known) == (4, 2, 2)
     assert (patches.activated, patches.quarantined, patches.retired) == (1, 1, 0)
     assert (patches.active_in_store, patches.total_in_store) == (1, 2)
-    assert patches.quarantine_reasons == {"does_not_fix": 1}
+    assert patches.quarantine_reasons == {"still_wrong": 1}
     assert patches.kinds == {"word": 1}
     (use,) = patches.most_useful
     assert (use.trigger, use.uses, use.saves, use.harms) == ("zok", 2, 1, 0)
@@ -312,8 +312,9 @@ def test_a_report_says_how_long_prompts_became_and_what_the_gate_asked(tmp_path:
     with words_lab(tmp_path) as lab:
         first, second = runner(lab).run(), runner(lab).run()
     assert first.prompt_tokens == PromptTokens(baseline=10, patched=10, growth=0)
-    # Two lessons with one test each, on a suite of three: two answers instead of eight.
-    assert (first.gate_calls.full, first.gate_calls.asked) == (16, 0)
+    # Two lessons with one test each, which no labeled case touches: two answers for either, and
+    # all of them known from answer, baseline and ceiling.
+    assert (first.gate_calls.full, first.gate_calls.asked) == (4, 0)
     assert second.gate_calls == GateCalls(asked=0, full=0)
     assert first.structure is None
 

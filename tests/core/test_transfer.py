@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ import pytest
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.evaluation import stratified
+from patchlab_agent.gate.base import Candidate
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runner import Runner
-from patchlab_agent.settings import RunSettings
+from patchlab_agent.settings import AgentSettings, RunSettings
 from patchlab_agent.transfer.difference import compare
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import export_lines, read_export
 from patchlab_agent.wiring import Lab, lab_of
-from tests.core.make import failing, make_patch
+from tests.core.gates import OTHERS
+from tests.core.make import failing, labeled, make_patch
 from tests.core.words_skill import CLOCK, Reader, words_lab, words_skill
 
 RUNS, GOLDEN = 120, 60
@@ -40,7 +43,7 @@ def words_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def take(lab: Lab, patches: list[Patch], source: str = "f") -> ImportReport:
     """Import patches from a file of that name."""
-    importer = Importer(lab.store.patches, lab.gate, lab.curator, source)
+    importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, source)
     importer.run(patches, lambda: None)
     return importer.report
 
@@ -55,14 +58,14 @@ def stored(lab: Lab, patch: Patch) -> Patch:
     return found
 
 
-def zok(meaning: str = "red", **expected: str) -> Patch:
-    """Teaches what a zok is, and is tested on it and on what else is expected."""
-    test = failing(" ".join(["a zok", *expected]), {"zok": meaning, **expected})
-    return make_patch("zok", meaning, tests=(test,))
+def zok(meaning: str = "red", *besides: str) -> Patch:
+    """Teaches what a zok is, and is tested on it beside other words."""
+    test = failing(" ".join(["a zok", *besides]))
+    return make_patch("zok", meaning, tests=(test,)).brought_by(Origin.PERSON)
 
 
 def blim() -> Patch:
-    return make_patch("blim", "green", tests=(failing("a blim", {"blim": "green"}),))
+    return make_patch("blim", "green", tests=(failing("a blim"),)).brought_by(Origin.PERSON)
 
 
 def golden_answers(lab: Lab) -> list[Quote | None]:
@@ -84,18 +87,26 @@ def test_an_import_into_an_empty_store_answers_the_golden_set_as_before(tmp_path
     with lab_of(settings("b")) as lab:
         nothing = golden_answers(lab)
         report = take(lab, patches)
+        # Of those that a carrier had let in, a few cannot be told to be true without one.
+        assert report.count("quarantined") <= len(patches) / 15
+        answers = golden_answers(lab)
+        assert sum(map(operator.ne, answers, before)) <= 3 < sum(map(operator.ne, nothing, before))
+        for patch in patches:
+            if patch.status is Status.ACTIVE and stored(lab, patch).status is not Status.ACTIVE:
+                lab.lifecycle.enable(stored(lab, patch))
         assert golden_answers(lab) == before
         assert lab.store.patches.active_count == untaught > 20
         # An export of the import is in the same order, though its events share their time.
         again = [json.loads(line) for line in export_lines("shipping", lab.store.patches.all())]
-    assert nothing != before
-    assert report.count("quarantined") == 0
-    assert [line["id"] for line in again[1:]] == [patch.id for patch in patches]
+        at_once = {p.id for p in patches if len(stored(lab, p).history) == len(p.history) + 1}
+    ids = [line["id"] for line in again[1:] if line["id"] in at_once]
+    assert ids == [patch.id for patch in patches if patch.id in at_once]
+    assert len(ids) > 0.8 * len(patches)
 
 
 def test_what_was_active_passes_the_gate_and_the_rest_comes_as_it_is(tmp_path: Path) -> None:
     others = [
-        make_patch(word, status=status, tests=(failing(f"a {word}", {word: "red"}),))
+        make_patch(word, status=status, tests=(failing(f"a {word}"),))
         for word, status in (
             ("tarn", Status.QUARANTINED),
             ("quil", Status.DISABLED),
@@ -113,34 +124,51 @@ def test_what_was_active_passes_the_gate_and_the_rest_comes_as_it_is(tmp_path: P
             (event,) = here.history
             assert (event.cause, event.trace_id, event.at) == ("imported from f", "", CLOCK)
         assert all("zok" in prompt.request for prompt in backend.prompts)
-        assert stored(lab, zok()).history[-1].cause.startswith("imported from f: the failing")
+        assert stored(lab, zok()).history[-1].cause.startswith("imported from f: nobody can judge")
 
 
 def test_what_was_active_elsewhere_and_fails_here_is_quarantined(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        wrong = make_patch("zok", "blue", tests=(failing("a zok", {"zok": "red"}),))
+        lab.gate.use_suite([labeled("zok one", {"zok": "red"}), *OTHERS])
+        wrong = make_patch("zok", "blue", tests=(failing("a zok"),))
         report = take(lab, [wrong])
         assert outcomes(report) == [("zok", "quarantined")]
         assert report.patches[0].was is Status.ACTIVE
         assert stored(lab, wrong).status is Status.QUARANTINED
 
 
+def test_an_import_is_taken_on_its_word_where_imports_are_trusted(tmp_path: Path) -> None:
+    born_in_a_run = make_patch("zok", tests=(failing("a zok"),))
+    assert born_in_a_run.provenance.origin is Origin.STREAM
+    with words_lab(tmp_path / "a") as lab:
+        assert outcomes(take(lab, [born_in_a_run])) == [("zok", "activated")]
+        here = stored(lab, born_in_a_run)
+        assert here.provenance.origin is Origin.IMPORT
+        assert here.gate is not None
+        assert here.gate.codes == ("taken_on_trust",)
+    with words_lab(tmp_path / "b") as lab:
+        lab.settings = AgentSettings(trust="person")
+        assert outcomes(take(lab, [born_in_a_run])) == [("zok", "quarantined")]
+
+
 def test_a_refused_patch_is_gated_again_once_those_are_there_that_it_was_born_among(
     tmp_path: Path,
 ) -> None:
-    needs_blim = zok(blim="green")
+    needs_blim = zok("red", "blim")
     with words_lab(tmp_path) as lab:
         report = take(lab, [needs_blim, blim()])
         assert outcomes(report) == [("zok", "activated"), ("blim", "activated")]
         causes = [change.cause for change in stored(lab, needs_blim).history]
-        assert causes[0].startswith("imported from f: with the patch, 0 of 1")
-        assert causes[1].startswith("imported from f, gated again beside the others: the failing")
+        assert causes[0].startswith(
+            "imported from f: its failing request still gets no complete answer"
+        )
+        assert causes[1].startswith("imported from f, gated again beside the others: nobody")
 
 
 def test_a_refused_patch_is_not_gated_again_where_nothing_has_changed(tmp_path: Path) -> None:
-    needs_blim = zok(blim="green")
+    needs_blim = zok("red", "blim")
     with words_lab(tmp_path) as lab:
-        tarn = make_patch("tarn", "blue", tests=(failing("a tarn", {"tarn": "blue"}),))
+        tarn = make_patch("tarn", "blue", tests=(failing("a tarn"),))
         report = take(lab, [needs_blim, tarn])
         assert outcomes(report) == [("zok", "quarantined"), ("tarn", "activated")]
         assert len(stored(lab, needs_blim).history) == 1
@@ -149,7 +177,7 @@ def test_a_refused_patch_is_not_gated_again_where_nothing_has_changed(tmp_path: 
 def test_a_superseded_patch_stays_so_and_its_successor_gets_in(tmp_path: Path) -> None:
     with words_lab(tmp_path / "a") as lab:
         for patch in (zok("red"), blim(), zok("blue")):
-            lab.curator.decide(patch, "new")
+            lab.lifecycle.decide(Candidate(patch), "new")
         before = list(lab.store.patches.all())
         assert [patch.status for patch in before].count(Status.RETIRED) == 1
         lines = list(export_lines("words", before))
@@ -161,7 +189,7 @@ def test_a_superseded_patch_stays_so_and_its_successor_gets_in(tmp_path: Path) -
 
 def test_an_imported_patch_takes_the_place_of_what_says_otherwise_here(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        lab.curator.decide(zok("blue"), "new")
+        lab.lifecycle.decide(Candidate(zok("blue")), "new")
         report = take(lab, [zok("red")])
         assert report.patches[0].superseded == (zok("blue").id,)
         assert stored(lab, zok("blue")).superseded_by == zok("red").id
@@ -169,8 +197,8 @@ def test_an_imported_patch_takes_the_place_of_what_says_otherwise_here(tmp_path:
 
 def test_known_patches_are_left_alone_whatever_their_status(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        lab.curator.decide(zok(), "new")
-        lab.curator.disable(stored(lab, zok()))
+        lab.lifecycle.decide(Candidate(zok()), "new")
+        lab.lifecycle.disable(stored(lab, zok()))
         before = stored(lab, zok())
         report = take(lab, [zok()])
         assert outcomes(report) == [("zok", "known")]
@@ -179,8 +207,8 @@ def test_known_patches_are_left_alone_whatever_their_status(tmp_path: Path) -> N
 
 
 def test_an_outage_leaves_what_came_before_it(tmp_path: Path) -> None:
-    with words_lab(tmp_path, Reader(outage_at=2)) as lab:
-        importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+    with words_lab(tmp_path, Reader(outage_at=1)) as lab:
+        importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, "f")
         with pytest.raises(BackendUnavailable):
             importer.run([zok(), blim()], lambda: None)
         assert outcomes(importer.report) == [("zok", "activated")]
@@ -189,15 +217,15 @@ def test_an_outage_leaves_what_came_before_it(tmp_path: Path) -> None:
 
 def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: Path) -> None:
     # What a zok is can only be told beside a blim, and that one comes after it.
-    first, other = zok(blim="green"), blim()
-    backend = Reader(outage_at=2)
+    first, other = zok("red", "blim"), blim()
+    backend = Reader(outage_at=1)
     with words_lab(tmp_path, backend) as lab:
-        importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+        importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, "f")
         with pytest.raises(BackendUnavailable):
             importer.run([first, other], lambda: None)
         assert outcomes(importer.report) == [("zok", "quarantined")]
         backend.outage_at = None
-        lab.curator.decide(other, "new")
+        lab.lifecycle.decide(Candidate(other), "new")
         # Now zok would pass; but only the export that had it refused goes on with it.
         for name in ("g", "", "f2"):
             assert outcomes(take(lab, [first], source=name)) == [("zok", "known")]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.base import Frozen, digest
 
 
 class Source(StrEnum):
@@ -196,8 +196,9 @@ class Record(Frozen):
 
     def with_outcome(self, mended: bool, request: str) -> Record:
         """The record with one more discordant request; one that it has counted changes nothing."""
-        if request in self.seen:
+        name = digest(request)
+        if name in self.seen:
             return self
         outcomes = (self.outcomes + ("+" if mended else "-"))[-MAX_RECORD:]
-        seen = (*self.seen, request)[-MAX_RECORD:]
+        seen = (*self.seen, name)[-MAX_RECORD:]
         return self.model_copy(update={"outcomes": outcomes, "seen": seen})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.lifecycle import Lifecycle, why
-from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
 
@@ -59,6 +59,7 @@ class Importer:
     def _take(self, patch: Patch) -> Imported:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
+        patch = patch.brought_by(Origin.IMPORT)
         if patch.status is not Status.ACTIVE:
             self._lifecycle.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Fix, GateCase, Patch, PatchEvent, Provenance, Role, Status
+from patchlab_agent.gate.evidence import Labeled
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.evidence import Claim, GateReport, Outcome, Reason, Source, Tested
+from patchlab_agent.models.patch import (
+    Fix,
+    Patch,
+    PatchEvent,
+    PatchTest,
+    Provenance,
+    Role,
+    Status,
+    agrees,
+)
 from patchlab_agent.models.trace import (
     OK,
     Attempt,
@@ -26,7 +37,8 @@ def make_patch(
     *,
     trigger: str | None = None,
     status: Status = Status.ACTIVE,
-    tests: tuple[GateCase, ...] = (),
+    tests: tuple[PatchTest, ...] = (),
+    label: str = "word_unknown",
     fix: Fix | None = None,
 ) -> Patch:
     return Patch(
@@ -34,25 +46,73 @@ def make_patch(
         trigger=trigger or word,
         fix=fix or WordFix(word=word, meaning=meaning),
         tests=tests,
-        provenance=Provenance(trace_id="t-1", request=f"a {word}", label="word_unknown"),
+        provenance=Provenance(trace_id="t-1", request=f"a {word}", label=label, field=word),
         status=status,
     )
 
 
-def failing(request: str, expected: JsonObject) -> GateCase:
-    return GateCase(role=Role.FAILING, request=request, expected=expected)
+def failing(request: str) -> PatchTest:
+    return PatchTest(role=Role.FAILING, request=request)
 
 
-def positive(request: str, expected: JsonObject) -> GateCase:
-    return GateCase(role=Role.POSITIVE, request=request, expected=expected)
+def obedience(request: str) -> PatchTest:
+    return PatchTest(role=Role.OBEDIENCE, request=request)
 
 
-def negative(request: str) -> GateCase:
-    return GateCase(role=Role.NEGATIVE, request=request, expected={})
+def unconcerned(request: str) -> PatchTest:
+    return PatchTest(role=Role.UNCONCERNED, request=request)
 
 
-def regression(request: str, expected: JsonObject) -> GateCase:
-    return GateCase(role=Role.REGRESSION, request=request, expected=expected)
+def spoiled(request: str, taken: JsonObject | None) -> PatchTest:
+    return PatchTest(role=Role.SPOILED, request=request, taken=taken)
+
+
+def labeled(request: str, answer: JsonObject) -> Labeled:
+    """A case of the suite, whose fields must be as they are here; others may be anything."""
+
+    def judge(quote: Quote | None) -> Feedback:
+        if quote is None:
+            return Feedback(label="invalid_response")
+        wrong = [name for name in answer if not agrees(answer[name], quote.get(name))]
+        return Feedback(label="word_unknown", field=wrong[0]) if wrong else OK
+
+    return Labeled(request, answer, judge)
+
+
+def make_tested(
+    outcome: Outcome = "mended",
+    request: str = "a zok",
+    *,
+    source: Source | Claim = Source.REFEREE,
+    draws: int = 1,
+    pairs: int = 1,
+) -> Tested:
+    return Tested(
+        source=source,
+        request=request,
+        outcome=outcome,
+        draws=draws,
+        right_with=draws if outcome in {"mended", "kept"} else 0,
+        pairs=pairs,
+        gained=pairs if outcome == "mended" else 0,
+        lost=pairs if outcome == "broken" else 0,
+    )
+
+
+def make_report(*codes: str, results: tuple[Tested, ...] = ()) -> GateReport:
+    """A decision with these codes: to activate only by those that speak for a patch."""
+    is_active = set(codes) <= {"mends", "taken_on_trust", "unchecked"}
+    return GateReport(
+        decision="active" if is_active else "quarantined",
+        reasons=tuple(Reason.model_validate({"code": code, "text": code}) for code in codes),
+        results=results,
+        suite_size=3,
+        suite_touched=1,
+        calls=2,
+        full_calls=20,
+        alpha=0.05,
+        conditions="c",
+    )
 
 
 def make_hit(patch: Patch, distance: float = 0.5, *, occurs: bool = True) -> Retrieved:
@@ -71,11 +131,13 @@ def make_trace(
     baseline: Feedback | None = None,
     ceiling: Feedback | None = None,
     answer: JsonObject | None = None,
+    quote: JsonObject | None = None,
     applied: tuple[str, ...] = (),
     events: tuple[PatchEvent, ...] = (),
     index: int = 0,
 ) -> Trace:
-    attempt = make_attempt({"zok": "red"} if answer is None else answer, {"zok": "red"})
+    told: JsonObject = {"zok": "red"}
+    attempt = make_attempt(told if answer is None else answer, told if quote is None else quote)
     return Trace(
         id=trace_id,
         run="run-0001",

@@ -22,7 +22,7 @@ from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.patch import Fix, GateCase, Patch, Proposal, Provenance, Role
+from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
 from patchlab_agent.skill import Confusion, Reading, Skill
 from patchlab_agent.store.store import Store
@@ -31,6 +31,10 @@ from patchlab_agent.wiring import Lab
 
 CLOCK = "2026-01-02T03:04:05+00:00"
 MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
+FILLERS = frozenset(
+    words("a an and is no not number now of one only six some such ten the two with word")
+)
+"""Words that nobody expects to mean anything."""
 TEMPLATES = {
     "system.j2": "Say what the words mean.\n"
     "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\nSchema: {{ schema | literal }}\n",
@@ -49,6 +53,9 @@ class WordFix(Fix):
     word: str
     meaning: str
 
+    def holds_in(self, quote: Quote) -> bool | None:
+        return quote[self.word] == self.meaning if self.word in quote else None
+
 
 class ShownFix(Fix):
     """An example."""
@@ -58,6 +65,9 @@ class ShownFix(Fix):
     kind: Literal["shown"] = "shown"
     request: str
     answer: JsonObject
+
+    def holds_in(self, quote: Quote) -> bool | None:
+        return all(quote.get(word) == meaning for word, meaning in self.answer.items())
 
 
 _FIX: TypeAdapter[WordFix | ShownFix] = TypeAdapter(
@@ -109,6 +119,10 @@ class WordsTask:
         shown = [fix for fix in fixes if isinstance(fix, ShownFix)]
         return [Example(request=fix.request, answer=fix.answer) for fix in shown]
 
+    def judged(self, quote: Quote) -> Quote:
+        said = {word: quote[word] for word in quote if word not in FILLERS | {"length"}}
+        return {} if None in said.values() else said
+
     def may_show(self, request: str, answer: JsonObject) -> bool:
         return may_show(request, answer)
 
@@ -118,7 +132,7 @@ class WordsProposer:
         if feedback.field is None:
             return Proposal(reason="the feedback names no word")
         fix = WordFix(word=feedback.field, meaning=feedback.detail)
-        test = GateCase(role=Role.FAILING, request=trace.request, expected={fix.word: fix.meaning})
+        test = PatchTest(role=Role.FAILING, request=trace.request)
         born = Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump())
         return Proposal(
             patch=Patch(skill="words", trigger=fix.word, fix=fix, tests=(test,), provenance=born)
@@ -169,10 +183,32 @@ class WordsWorld:
         return {"word_unknown": Confusion(true_positive=right, false_negative=missed)}
 
 
-def case(request: str, stratum: str = "") -> Case:
-    """A request whose words mean what `MEANINGS` says."""
-    truth: JsonObject = {word: MEANINGS[word] for word in words(request) if word in MEANINGS}
+def case(request: str, stratum: str = "", **changed: str) -> Case:
+    """A request whose words mean what `MEANINGS` says, but for what has changed."""
+    meanings = {**MEANINGS, **changed}
+    truth: JsonObject = {word: meanings[word] for word in words(request) if word in meanings}
     return Case(request=request, truth=truth, stratum=stratum)
+
+
+class WordsReferee:
+    """Judges every request by what its words mean.
+
+    Attributes:
+        changed: words that mean something else than `MEANINGS` says.
+        unheard: requests that it cannot judge.
+        asked: the requests that it was asked about.
+    """
+
+    def __init__(self, *, unheard: Sequence[str] = (), **changed: str) -> None:
+        self.unheard = unheard
+        self.changed = changed
+        self.asked: list[str] = []
+
+    def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+        self.asked.append(request)
+        if request in self.unheard:
+            return None
+        return WordsWorld().judge(case(request, **self.changed), quote)
 
 
 _RULE = re.compile(r'^- (".*") means (".*")$', re.MULTILINE)

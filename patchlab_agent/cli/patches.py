@@ -178,8 +178,8 @@ def search(
 def record(patch: Patch, tallies: Mapping[str, Tally]) -> dict[str, Any]:
     """Return a patch as JSON, with its id, its standing, and what became of its uses."""
     tally = tallies.get(patch.id, NONE)
-    known = {"id": patch.id, "standing": patch.standing and str(patch.standing)}
-    return {**known, **dumped([patch])[0], **tally.model_dump()}
+    standing = patch.standing and str(patch.standing)
+    return {"id": patch.id, **dumped([patch])[0], "standing": standing, **tally.model_dump()}
 
 
 def _has_words(patch: Patch, wanted: str) -> bool:

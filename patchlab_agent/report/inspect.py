@@ -164,7 +164,10 @@ def patch_details(
 
 def history_table(changes: Iterable[Change]) -> Table:
     """One line per change of a patch, in the order given."""
-    table = _texts("time", "patch", "trigger", "became", "cause", "trace")
+    table = Table()
+    table.add_column("time", no_wrap=True)
+    for column in ("patch", "trigger", "became", "cause", "trace"):
+        table.add_column(column, overflow="fold")
     for change in changes:
         table.add_row(
             fmt.literal(change.at),

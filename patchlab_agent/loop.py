@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
@@ -13,7 +15,7 @@ from patchlab_agent.learner import Learner
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
-from patchlab_agent.skill import World
+from patchlab_agent.skill import Falsify, World
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")
@@ -43,23 +45,63 @@ class CarrierReferee:
 
     Args:
         world: knows the truth and judges.
+        falsify: says something plausible and false about an answer; None: the carrier is always
+            right.
+        share: of its judgements that are false, 0 to 1.
+        seed: of which ones are.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        falsify: Falsify | None = None,
+        share: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self._world = world
+        self._falsify = falsify if share else None
+        self._share = share
+        self._seed = seed
         self._cases: dict[str, Case] = {}
+        self._asked: Counter[str] = Counter()
 
     def remember(self, case: Case) -> None:
         """Be ready to judge a request."""
         self._cases.pop(case.request, None)
         self._cases[case.request] = case
         if len(self._cases) > REMEMBERED:
-            del self._cases[next(iter(self._cases))]
+            forgotten = next(iter(self._cases))
+            del self._cases[forgotten], self._asked[forgotten]
 
     def judge(self, request: str, quote: Quote | None) -> Feedback | None:
         """Judge an answer by the carrier's rules, or None where it was not asked before."""
         case = self._cases.get(request)
-        return None if case is None else self._world.judge(case, quote)
+        return None if case is None else self._told(case, quote)
+
+    def heard(self, trace: Trace) -> Trace:
+        """Return a judged trace with what the carrier says, which may be false."""
+        return trace if self._falsify is None else self._rejudged(trace, self._told)
+
+    def truly(self, trace: Trace) -> Trace:
+        """Return a judged trace with what is true of its answers: for figures alone."""
+        return trace if self._falsify is None else self._rejudged(trace, self._world.judge)
+
+    def _rejudged(self, trace: Trace, judge: Callable[[Case, Quote | None], Feedback]) -> Trace:
+        case = self._cases[trace.request]
+        baseline = trace.baseline and trace.baseline.model_copy(
+            update={"feedback": judge(case, trace.baseline.attempt.quote)}
+        )
+        return trace.model_copy(update={"feedback": judge(case, trace.quote), "baseline": baseline})
+
+    def _told(self, case: Case, quote: Quote | None) -> Feedback:
+        true = self._world.judge(case, quote)
+        if self._falsify is None:
+            return true
+        self._asked[case.request] += 1
+        # By request and how often it was asked, so that one run's lies do not depend on another's.
+        rng = random.Random(f"{self._seed}:{case.request}:{self._asked[case.request]}")  # noqa: S311
+        return self._falsify(case, quote, true, rng) if rng.random() < self._share else true
 
 
 class Loop:
@@ -125,6 +167,9 @@ class Loop:
         for _, case in window:
             self._referee.remember(case)
         compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
+        compared = [
+            self._referee.heard(found) if isinstance(found, Trace) else found for found in compared
+        ]
         traces = [found for found in compared if isinstance(found, Trace)]
         if len(window) > 1 and len(traces) == len(window):
             self._learner.prepare(traces, self._referee)

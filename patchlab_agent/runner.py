@@ -108,17 +108,23 @@ class Runner:
         continued_from = self.lab.store.patches.active_count
         self.lab.meter.reset()
         name = self.lab.store.start_run()
+        referee = CarrierReferee(
+            self.lab.skill.world,
+            falsify=self.lab.skill.falsify,
+            share=self.settings.false_feedback,
+            seed=self.settings.seed,
+        )
         loop = Loop(
             self.lab.evaluator,
             self.lab.learner,
             self.lab.store.traces,
-            CarrierReferee(self.lab.skill.world),
+            referee,
             window=self.settings.concurrency,
         )
         full_calls = self.lab.gate.full_calls
         outcomes: list[Outcome] = []
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
-            outcomes.append(Outcome.of(trace, number))
+            outcomes.append(Outcome.of(referee.truly(trace), number))
             self.on_trace(trace, number)
         golden: list[GoldenOutcome] = []
         error = loop.stopped

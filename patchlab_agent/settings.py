@@ -97,6 +97,9 @@ class RunSettings(AgentSettings):
     )
     golden: int = Field(default=40, ge=0, description="golden cases to measure on")
     requests: Path | None = Field(default=None, description="labeled requests, JSONL or CSV")
+    false_feedback: float = Field(
+        default=0.0, ge=0, le=1, description="share of the carrier's words that are false"
+    )
 
 
 RECORDED = (
@@ -109,6 +112,9 @@ RECORDED = (
     "golden",
     "patcher",
     "gate",
+    "gate_alpha",
+    "gate_max_calls",
+    "false_feedback",
     "embedder",
 )
 """What a cassette remembers of the run that it was recorded in, and a replay takes up again."""

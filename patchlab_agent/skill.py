@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from patchlab_agent.errors import SkillError
 from patchlab_agent.models.base import JsonObject, Quote
@@ -169,6 +169,10 @@ class World(Protocol):
         ...
 
 
+Falsify: TypeAlias = Callable[[Case, Quote | None, Feedback, random.Random], Feedback]
+"""Case, quote and the true feedback → feedback that is plausible and false."""
+
+
 @dataclass(frozen=True)
 class Skill:
     """A domain, in parts that are handed out one by one."""
@@ -181,6 +185,8 @@ class Skill:
     """Simulated backends by name: (seed, noise) → backend."""
     model_proposer: Callable[[Backend], Proposer] | None = None
     """A proposer that asks a model: backend → proposer."""
+    falsify: Falsify | None = None
+    """How the simulated carrier errs, where it is asked to."""
     cassette: Path | None = None
     """A recorded run of a real model, to be played where no other is named."""
 

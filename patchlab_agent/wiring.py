@@ -406,6 +406,8 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.embedder is not None:
         build_embedder(settings.embedder)
+    if settings.false_feedback and skill.falsify is None:
+        raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
     available = len(skill.world.golden())
     if settings.golden > available:
         raise UsageError(

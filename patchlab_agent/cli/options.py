@@ -59,7 +59,7 @@ Temperature = Annotated[
     typer.Option(
         min=0,
         max=2,
-        help="Of the model's sampling. Above 0 answers vary, and the gate asks five times.",
+        help="Of the model's sampling. Above 0 answers vary, and the gate asks for several.",
         rich_help_panel=REAL,
     ),
 ]
@@ -111,7 +111,34 @@ Patcher = Annotated[
 ]
 Gate = Annotated[
     Literal["on", "off"],
-    typer.Option(help="off lets every proposed patch in unseen, to see what the gate is for."),
+    typer.Option(help="off activates every proposed patch untested, to see what the gate is for."),
+]
+GateAlpha = Annotated[
+    float,
+    typer.Option(
+        help="Bound on the chance that luck alone lets a patch in, or calls it proven.",
+        metavar="SHARE",
+    ),
+]
+GateMaxCalls = Annotated[
+    int, typer.Option(min=2, help="Answers that the gate may ask for in one decision.")
+]
+Trust = Annotated[
+    str,
+    typer.Option(
+        help="Whose lessons are let in, on trial, where nobody can judge the new answer and "
+        "nothing at hand tells: person, model, import, separated by commas; or nobody.",
+        metavar="ORIGINS",
+    ),
+]
+FalseFeedback = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of the simulated carrier's words that are plausible and false.",
+        metavar="SHARE",
+    ),
 ]
 MaxCalls = Annotated[
     int | None,
@@ -177,9 +204,20 @@ ANSWERING = {
     "skill": Skill,
 }
 """Options of every command that asks a model, by the setting that each is of."""
-RUNNING = {"runs": Runs, "golden": Golden, "requests": Requests}
+RUNNING = {
+    "runs": Runs,
+    "golden": Golden,
+    "requests": Requests,
+    "false_feedback": FalseFeedback,
+}
 """Options of commands that run many requests."""
-LEARNING = {"patcher": Patcher, "gate": Gate}
+LEARNING = {
+    "patcher": Patcher,
+    "gate": Gate,
+    "gate_alpha": GateAlpha,
+    "gate_max_calls": GateMaxCalls,
+    "trust": Trust,
+}
 """Options of commands that may make patches."""
 REAL_MODEL = {
     "model": Model,

@@ -53,6 +53,8 @@ MAX_TRIGGER_SHARE = 0.2
 
 POWER = 0.97
 """The share of true patches that a test of fixed size would have to let in."""
+MIN_PATIENCE = 6
+"""Draws before a request is given up at the least, so that the complaint named is not one slip."""
 GIVING_UP = 0.01
 """The chance that a request is given up though the patch makes it right now and then."""
 _PRIOR = (1, 3)
@@ -191,7 +193,7 @@ class Gate:
         chance of `GIVING_UP`; the share is the one that the gate has seen so far.
         """
         wrong = 1 - self._right / self._draws
-        return max(3, math.ceil(math.log(GIVING_UP) / math.log(max(wrong, 1e-6))))
+        return max(MIN_PATIENCE, math.ceil(math.log(GIVING_UP) / math.log(max(wrong, 1e-6))))
 
     def _learn_noise(self, trials: Sequence[RequestTrial]) -> None:
         for trial in trials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from patchlab_agent.resources import resource
+from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.tables import known_rules
@@ -20,6 +21,7 @@ def shipping() -> Skill:
         proposer=ShippingProposer(),
         world=ShippingWorld(),
         backends={"toy": ToyBackend},
+        falsify=falsified,
         model_proposer=ModelProposer,
         cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )

@@ -2,410 +2,568 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from patchlab_agent.agent import Agent
-from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.gate import DRAWS, MAX_TRIGGER_SHARE, Gate
+from patchlab_agent.gate.base import Candidate, OpenGate
+from patchlab_agent.gate.evidence import Labeled
+from patchlab_agent.gate.gate import MAX_ACCEPTED, MAX_TRIGGER_SHARE
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import GateCase, Patch, Role, Status
-from patchlab_agent.models.trace import Prompt, Retrieved
-from patchlab_agent.ranking import rank
-from patchlab_agent.text import occurs
-from tests.core.make import failing, make_hit, make_patch, negative, positive, regression
-from tests.core.words_skill import Reader, WordsTask, write_templates
+from patchlab_agent.models.evidence import Claim, Source
+from patchlab_agent.models.patch import Origin, Patch
+from tests.core.gates import (
+    OTHERS,
+    RED,
+    WHITE,
+    Rounds,
+    asked,
+    decide,
+    decide_alone,
+    forgets_salt,
+    make_gate,
+    taken,
+    when,
+    zok,
+)
+from tests.core.make import failing, labeled, make_patch, obedience, spoiled, unconcerned
+from tests.core.words_skill import Reader, WordsReferee
 
-RED: JsonObject = {"zok": "red"}
-WHITE: JsonObject = {"salt": "white"}
-OTHERS = tuple(regression(f"salt {n}", {"salt": "white"}) for n in ("one", "two", "six", "ten"))
-Disturb = Callable[[str, str, JsonObject], None]
-
-
-class Shelf:
-    """Active patches in a list."""
-
-    def __init__(self, *patches: Patch) -> None:
-        self.patches = list(patches)
-
-    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        return rank((self.hit(patch, request) for patch in self.patches), k)
-
-    def hit(self, patch: Patch, request: str) -> Retrieved:
-        return make_hit(patch, occurs=occurs(patch.trigger, request))
+ALL_DRAWS = " ".join(map(str, range(99)))
 
 
-class Rounds(WrappedBackend):
-    """Notes how many prompts come at a time."""
-
-    def __init__(self, inner: Backend) -> None:
-        super().__init__(inner)
-        self.sizes: list[int] = []
-
-    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        self.sizes.append(len(prompts))
-        return complete_batch(self.inner, prompts)
-
-
-class NoExamples:
-    """Examples would let a decision rest on more than the patch."""
-
-    def similar(self, request: str, n: int) -> tuple[()]:
-        raise AssertionError("the gate asked for examples")
-
-
-def make_gate(
-    folder: Path,
-    backend: Backend,
-    suite: Sequence[GateCase] = (),
-    *active: Patch,
-    draws: int = DRAWS,
-    top_k: int = 5,
-    max_trigger_share: float = MAX_TRIGGER_SHARE,
-    **templates: str,
-) -> Gate:
-    task = WordsTask(write_templates(folder / "templates", **templates))
-    agent = Agent(task, backend, Shelf(*active), NoExamples(), top_k=top_k)
-    return Gate(agent, suite, draws=draws, max_trigger_share=max_trigger_share)
-
-
-def zok(*others: GateCase, meaning: str = "red", expected: JsonObject | None = None) -> Patch:
-    tests = (failing("a zok", expected or {"zok": meaning}), *others)
-    return make_patch("zok", meaning, status=Status.QUARANTINED, tests=tests)
-
-
-def when(request: str, draws: str, **changes: str | None) -> Disturb:
-    """Answer a request otherwise in some draws: `when("a zok", "012", zok=None)`."""
-
-    def disturb(asked: str, draw: str, answer: JsonObject) -> None:
-        if asked == request and draw.removeprefix("gate:") in draws:
-            answer.update(changes)
-
-    return disturb
-
-
-def test_a_true_lesson_is_accepted_with_its_evidence(tmp_path: Path) -> None:
+def test_a_lesson_whose_complaint_is_gone_is_let_in(tmp_path: Path) -> None:
     backend = Reader()
-    suite = (*OTHERS, regression("zok and salt", {"zok": "red", "salt": "white"}))
-    patch = zok(positive("one zok more", RED), negative("a blim"))
-    report = make_gate(tmp_path, backend, suite).examine(patch)
-    assert report.decision is Status.ACTIVE
-    assert report.codes == ("fixes",)
-    assert "right in 1 of 1 draws, 0 without" in report.reasons[0].text
-    # Without the patch only the failing request is asked: all else is right with it, and the
-    # negative's prompt does not change.
-    assert [
-        (r.role, r.draws, r.passed_before, r.passed_after, r.broken, r.changed)
-        for r in report.results
-    ] == [
-        (Role.FAILING, 1, 0, 1, 0, 1),
-        (Role.POSITIVE, 1, None, 1, 0, 0),
-        (Role.NEGATIVE, 0, None, 0, 0, 0),
-        (Role.REGRESSION, 1, None, 1, 0, 0),
+    suite = (*OTHERS, labeled("zok and salt", {**RED, **WHITE}))
+    patch = zok(obedience("one zok more"), unconcerned("a blim"))
+    report = decide(make_gate(tmp_path, backend, suite), patch)
+    assert (report.decision, report.codes) == ("active", ("mends",))
+    assert report.reasons[0].text == "by the referee, 1 request turns right and none wrong"
+    assert [(r.source, r.request, r.outcome, r.draws, r.pairs) for r in report.results] == [
+        (Source.REFEREE, "a zok", "mended", 1, 1),
+        (Source.LABELS, "zok and salt", "kept", 1, 0),
+        (Claim.UNCONCERNED, "a blim", "kept", 0, 0),
+        (Claim.OBEDIENCE, "one zok more", "kept", 1, 0),
     ]
-    assert (report.suite_size, report.suite_touched) == (5, 1)
+    # Without the patch only the failing request is asked: all else is right with it.
+    assert asked(backend) == [
+        ("a zok", True),
+        ("a zok", False),
+        ("zok and salt", True),
+        ("one zok more", True),
+    ]
+    assert (report.suite_size, report.suite_touched, report.alpha) == (5, 1, 0.05)
     assert report.calls == len(backend.prompts) == 4
-    assert report.full_calls == 2 * (3 + 5)
+    assert report.full_calls == 2 * (3 + 1)
 
 
-def asked(backend: Reader) -> list[tuple[str, bool]]:
-    """Each request that was asked, and whether with a rule for zok beside it."""
-    return [(prompt.request, '"zok" means' in prompt.user) for prompt in backend.prompts]
+def test_a_patch_that_does_what_it_says_and_mends_nothing_is_kept_out(tmp_path: Path) -> None:
+    report = decide(make_gate(tmp_path, Reader()), zok(obedience("one zok"), meaning="blue"))
+    assert (report.decision, report.codes) == ("quarantined", ("still_wrong",))
+    assert "the referee still says: word_unknown zok='blue' (red)" in report.reasons[0].text
+    # Of its own claims nobody asks any more.
+    assert [(r.source, r.outcome) for r in report.results] == [(Source.REFEREE, "failed")]
+
+
+def test_what_the_referee_says_beside_the_patch_is_left_to_learn(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader())
+    found = gate.examine(Candidate(zok(request="zok blim"), WordsReferee()))
+    assert found.report.codes == ("other_complaint",)
+    assert found.report.wants_evidence
+    assert found.remaining is not None
+    attempt, complaint = found.remaining
+    assert attempt.quote == {"zok": "red", "blim": None, "length": 2}
+    assert (complaint.label, complaint.field) == ("word_unknown", "blim")
+
+
+def test_what_is_still_said_of_the_patch_itself_is_not_left_to_learn(tmp_path: Path) -> None:
+    found = make_gate(tmp_path, Reader()).examine(Candidate(zok(meaning="blue"), WordsReferee()))
+    assert found.remaining is None
+
+
+def test_a_request_that_the_referee_cannot_judge_is_never_right(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), trusted=[Origin.PERSON])
+    report = decide(gate, zok(origin=Origin.PERSON), WordsReferee(unheard=["a zok"]))
+    assert report.codes == ("other_complaint",)
+
+
+def test_a_companion_stands_in_the_prompt_on_both_sides(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader())
+    blim = make_patch("blim", "green", tests=(failing("zok blim"),))
+    alone = Candidate(zok(request="zok blim"), WordsReferee())
+    beside = Candidate(zok(request="zok blim"), WordsReferee(), companions=(blim,))
+    assert gate.examine(alone).report.codes == ("other_complaint",)
+    assert gate.examine(beside).report.codes == ("mends",)
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_a_failure_that_does_not_come_again_teaches_nothing(tmp_path: Path, varies: bool) -> None:
+    backend = Reader(when("a zok", ALL_DRAWS, zok="red"), varies=varies)
+    report = decide(make_gate(tmp_path, backend), zok())
+    assert report.codes == ("not_reproduced",)
+    assert not report.wants_evidence
+    pairs = 3 if varies else 1
+    assert f"{pairs} of {pairs} fresh draws are right" in report.reasons[0].text
+    # The first draw, where answers vary, only shows that it can be right.
+    assert report.calls == len(backend.prompts) == 2 * pairs + varies
+
+
+def test_a_failure_that_comes_now_and_then_is_noise(tmp_path: Path) -> None:
+    # The rule for salt stands in every prompt; one answer in five forgets it.
+    backend = Reader(when("some salt", "2", salt=None), varies=True)
+    patch = make_patch("salt", "white", tests=(failing("some salt"),))
+    assert decide(make_gate(tmp_path, backend), patch).codes == ("not_reproduced",)
+
+
+def test_it_takes_pairs_until_luck_is_ruled_out(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    report = decide(make_gate(tmp_path, backend), zok())
+    assert report.codes == ("mends",)
+    (result,) = report.results
+    # One draw that is right, then five pairs: an e-value of more than 20.
+    assert (result.draws, result.pairs, result.gained, result.lost) == (6, 5, 5, 0)
+    assert report.calls == len(backend.prompts) == 11
+    # However many draws it took, it is one request.
+    assert report.mended == 1
+
+
+def test_a_smaller_alpha_takes_more_pairs(tmp_path: Path) -> None:
+    report = decide(make_gate(tmp_path, Reader(varies=True), alpha=0.001), zok())
+    assert report.codes == ("mends",)
+    assert report.alpha == 0.001
+    assert report.results[0].pairs > 5
+
+
+def test_both_answers_of_a_pair_come_from_the_same_draw(tmp_path: Path) -> None:
+    backend = Reader(varies=True)
+    decide(make_gate(tmp_path, backend), zok())
+    given = [(prompt.draw, '"zok" means' in prompt.user) for prompt in backend.prompts]
+    expected = [("gate:0", True)]
+    expected += [(f"gate:{n}", shown) for n in range(1, 6) for shown in (True, False)]
+    assert given == expected
+    assert {prompt.purpose for prompt in backend.prompts} == {"gate"}
+
+
+def test_where_answers_do_not_vary_one_pair_per_request_is_enough(tmp_path: Path) -> None:
+    backend = Reader()
+    suite = [labeled(f"zok {n}", RED) for n in ("one", "two")]
+    made = [obedience(f"the zok {n}") for n in ("six", "ten")]
+    report = decide(make_gate(tmp_path, backend, suite), zok(*made))
+    assert report.codes == ("mends",)
+    assert {result.draws for result in report.results} == {1}
+    assert {result.pairs for result in report.results} == {0, 1}
+    assert report.calls == len(backend.prompts) == 6
+
+
+@pytest.mark.parametrize("max_calls", range(2, 12))
+@pytest.mark.parametrize("varies", [False, True])
+def test_no_more_is_asked_than_is_allowed(tmp_path: Path, max_calls: int, varies: bool) -> None:
+    backend = Reader(varies=varies)
+    suite = [labeled(f"zok {n}", RED) for n in ("one", "two")]
+    gate = make_gate(tmp_path, backend, suite, max_calls=max_calls)
+    report = decide(gate, zok(obedience("the zok")))
+    assert report.calls == len(backend.prompts) <= max_calls
+    is_enough = not varies and max_calls >= 5
+    assert report.codes == (("mends",) if is_enough else ("undecided",))
+    if not is_enough:
+        assert report.wants_evidence
+        assert f"{report.calls} answers did not decide" in report.reasons[0].text
+        assert "--gate-max-calls" in report.reasons[0].text
+
+
+# What was right before
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (["blue"], ("contradicted",)),
+        (["blue", "red"], ("mends",)),
+        (["blue", "red", "black"], ("contradicted",)),
+        (["red"], ("mends",)),
+    ],
+)
+@pytest.mark.parametrize("source", ["labels", "accepted"])
+def test_a_lesson_that_most_right_answers_deny_is_refused_unasked(
+    tmp_path: Path, source: str, labels: list[str], codes: tuple[str, ...]
+) -> None:
+    backend = Reader()
+    known: list[tuple[str, JsonObject]] = [
+        (f"zok {n}", {"zok": label}) for n, label in enumerate(labels)
+    ]
+    suite = [labeled(*each) for each in known] if source == "labels" else []
+    accepted = [taken(*each) for each in known] if source == "accepted" else []
+    report = decide(make_gate(tmp_path, backend, suite, accepted=accepted), zok())
+    assert report.codes == codes
+    if codes == ("contradicted",):
+        assert (report.calls, report.full_calls, backend.prompts) == (0, 0, [])
+        assert f"of {len(labels)} right answers to requests with 'zok'" in report.reasons[0].text
+
+
+def test_answers_that_say_nothing_of_the_subject_contradict_nothing(tmp_path: Path) -> None:
+    suite = [labeled("zok with salt", WHITE)]
+    assert decide(make_gate(tmp_path, Reader(), suite), zok()).codes == ("mends",)
+
+
+@pytest.mark.parametrize("varies", [False, True])
+@pytest.mark.parametrize("source", ["labels", "accepted"])
+def test_a_lesson_that_breaks_as_much_as_it_mends_is_outweighed(
+    tmp_path: Path, source: str, varies: bool
+) -> None:
+    suite = [labeled("zok with salt", WHITE)] if source == "labels" else []
+    accepted = [taken("zok with salt", WHITE)] if source == "accepted" else []
+    backend = Reader(forgets_salt, varies=varies)
+    gate = make_gate(tmp_path, backend, suite, accepted=accepted)
+    report = decide(gate, zok(), WordsReferee(unheard=["zok with salt"]))
+    assert report.codes == ("outweighed",)
+    assert (report.mended, report.broken) == (1, 1)
+    assert "1 requests turn wrong for 1 that turn right" in report.reasons[0].text
+    assert f"'zok with salt' ({source})" in report.reasons[0].text
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_a_lesson_that_mends_more_than_it_breaks_is_let_in(tmp_path: Path, varies: bool) -> None:
+    suite = [labeled("zok with salt", WHITE), labeled("the zok", RED)]
+    gate = make_gate(tmp_path, Reader(forgets_salt, varies=varies), suite)
+    report = decide(gate, zok())
+    assert report.codes == ("mends",)
+    assert (report.mended, report.broken) == (2, 1)
+    expected = "by the referee and labels, 2 requests turn right and 1 wrong"
+    assert report.reasons[0].text == expected
+
+
+def test_several_failing_requests_are_evidence_each(tmp_path: Path) -> None:
+    suite = [labeled("zok with salt", WHITE)]
+    patch = zok(failing("the zok"))
+    report = decide(make_gate(tmp_path, Reader(forgets_salt), suite), patch)
+    assert (report.mended, report.broken, report.codes) == (2, 1, ("mends",))
+
+
+def test_a_slip_now_and_then_is_no_harm(tmp_path: Path) -> None:
+    # Wrong with the patch in one draw, and right in the next: the request is not lost to it.
+    def slips(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("zok") and draw == "gate:0" and "salt" in answer:
+            answer["salt"] = None
+
+    suite = [labeled("zok with salt", WHITE)]
+    report = decide(make_gate(tmp_path, Reader(slips, varies=True), suite), zok())
+    assert report.codes == ("mends",)
+    assert [r.outcome for r in report.results] == ["mended", "kept"]
+
+
+def test_what_was_wrong_before_may_stay_wrong(tmp_path: Path) -> None:
+    suite = [labeled("tarn with zok", {"tarn": "blue"})]
+    for varies in (False, True):
+        report = decide(make_gate(tmp_path, Reader(varies=varies), suite), zok())
+        assert (report.codes, report.broken) == (("mends",), 0)
+
+
+def test_the_referee_overrules_an_answer_that_was_accepted_before(tmp_path: Path) -> None:
+    # Two answers agree, so nothing contradicts; a third was taken when a zok was blue.
+    accepted = [taken(f"{n} zok", RED) for n in ("one", "two")]
+    accepted.append(taken("zok with salt", {"salt": "grey"}))
+
+    def grey(request: str, draw: str, answer: JsonObject) -> None:
+        if request == "zok with salt" and not answer.get("zok"):
+            answer["salt"] = "grey"
+
+    gate = make_gate(tmp_path, Reader(grey), accepted=accepted)
+    assert decide(gate, zok()).broken == 0
+    deaf = WordsReferee(unheard=["zok with salt"])
+    assert decide(gate, zok(), deaf).broken == 1
+
+
+def test_no_more_than_so_many_accepted_answers_are_tried(tmp_path: Path) -> None:
+    accepted = [taken(f"zok {n}", RED) for n in range(MAX_ACCEPTED + 3)]
+    report = decide(make_gate(tmp_path, Reader(), accepted=accepted), zok())
+    tried = [r.request for r in report.results if r.source is Source.ACCEPTED]
+    assert tried == [trace.request for trace in accepted[:MAX_ACCEPTED]]
+
+
+def test_an_accepted_answer_to_the_failing_request_itself_is_passed_over(tmp_path: Path) -> None:
+    accepted = [taken("a zok", {"zok": "blue"})]
+    assert decide(make_gate(tmp_path, Reader(), accepted=accepted), zok()).codes == ("mends",)
+
+
+def test_a_request_that_convicted_the_patch_is_tried_with_the_answer_it_spoiled(
+    tmp_path: Path,
+) -> None:
+    patch = zok(spoiled("zok with salt", {"salt": "white", "length": 3}))
+    gate = make_gate(tmp_path, Reader(forgets_salt))
+    deaf = WordsReferee(unheard=["zok with salt"])
+    report = decide(gate, patch, deaf)
+    assert report.codes == ("outweighed",)
+    assert report.results[1].source is Source.ACCEPTED
+    # One without an answer tells nothing.
+    assert decide(gate, zok(spoiled("zok with salt", None)), deaf).codes == ("mends",)
+
+
+# What the patch says of itself
+
+
+@pytest.mark.parametrize(("good", "codes"), [(1, ("disobeyed",)), (2, ("mends",))])
+@pytest.mark.parametrize("varies", [False, True])
+def test_the_model_must_obey_on_most_requests_made_for_the_patch(
+    tmp_path: Path, good: int, codes: tuple[str, ...], varies: bool
+) -> None:
+    backend = Reader(when("noisy zok", ALL_DRAWS, zok=None), varies=varies)
+    made = [obedience(f"{n} zok") for n in ("one", "two")][:good]
+    report = decide(make_gate(tmp_path, backend), zok(obedience("noisy zok"), *made))
+    assert report.codes == codes
+    assert report.mended == 1
+
+
+def test_obedience_alone_is_no_evidence(tmp_path: Path) -> None:
+    patch = zok(*(obedience(f"{n} zok") for n in ("one", "two", "six")))
+    report = decide_alone(make_gate(tmp_path, Reader()), patch)
+    assert (report.decision, report.codes) == ("quarantined", ("no_evidence",))
+    assert report.wants_evidence
+    assert (report.mended, report.broken) == (0, 0)
+
+
+def test_a_trusted_origin_is_taken_on_its_word_where_nobody_can_judge(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), trusted=[Origin.PERSON])
+    report = decide_alone(gate, zok(obedience("one zok"), origin=Origin.PERSON))
+    assert (report.decision, report.codes) == ("active", ("taken_on_trust",))
+    assert "on the word of its origin (person)" in report.reasons[0].text
+    assert report.mended == 0
+    assert decide_alone(gate, zok(origin=Origin.MODEL)).codes == ("no_evidence",)
+
+
+def test_trust_does_not_overrule_a_referee_nor_obedience(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), trusted=[Origin.PERSON])
+    false = zok(meaning="blue", origin=Origin.PERSON)
+    assert decide(gate, false).codes == ("still_wrong",)
+    deaf = make_gate(tmp_path, Reader(when("one zok", "0", zok=None)), trusted=[Origin.PERSON])
+    patch = zok(obedience("one zok"), origin=Origin.PERSON)
+    assert decide_alone(deaf, patch).codes == ("disobeyed",)
+
+
+def test_labels_are_evidence_where_nobody_judges_the_failing_request(tmp_path: Path) -> None:
+    report = decide_alone(make_gate(tmp_path, Reader(), [labeled("the zok", RED)]), zok())
+    assert report.codes == ("mends",)
+    assert report.reasons[0].text == "by the labels, 1 request turns right and none wrong"
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_an_answer_that_stays_incomplete_is_still_wrong(tmp_path: Path, varies: bool) -> None:
+    gate = make_gate(tmp_path, Reader(varies=varies), trusted=[Origin.PERSON])
+    patch = zok(request="zok blim", origin=Origin.PERSON)
+    report = decide_alone(gate, patch)
+    assert report.codes == ("still_wrong",)
+    assert "no complete answer" in report.reasons[0].text
+
+
+def test_a_request_that_the_patch_does_not_concern_keeps_its_answer(tmp_path: Path) -> None:
+    report = decide(make_gate(tmp_path, Reader()), zok(unconcerned("not a zok")))
+    assert report.codes == ("changes_unconcerned",)
 
 
 def test_where_the_prompt_does_not_change_nothing_is_asked(tmp_path: Path) -> None:
     backend = Reader()
-    patch = zok(negative("a blim"), negative("salt and tarn"), positive("no such word", RED))
-    report = make_gate(tmp_path, backend, OTHERS).examine(patch)
-    assert report.codes == ("fixes",)
-    assert asked(backend) == [("a zok", False), ("a zok", True)]
-    assert report.calls == 2
-    assert {r.role: (r.draws, r.passed_before) for r in report.results[1:]} == {
-        Role.NEGATIVE: (0, None),
-        Role.POSITIVE: (0, None),
-    }
+    patch = zok(unconcerned("a blim"), unconcerned("salt and tarn"))
+    assert decide(make_gate(tmp_path, backend, OTHERS), patch).codes == ("mends",)
+    assert asked(backend) == [("a zok", True), ("a zok", False)]
 
 
-def test_what_is_right_with_the_patch_is_not_asked_without_it(tmp_path: Path) -> None:
-    backend = Reader(varies=True)
-    suite = (*OTHERS, regression("salt with zok", {"salt": "white"}))
-    gate = make_gate(tmp_path, backend, suite)
-    report = gate.examine(zok(positive("one zok", RED)))
-    assert report.codes == ("fixes",)
-    pairs = [("a zok", False), ("a zok", True), ("one zok", True), ("salt with zok", True)]
-    assert asked(backend) == [pair for pair in pairs for _ in range(DRAWS)]
-    assert (report.calls, report.full_calls) == (4 * DRAWS, 2 * DRAWS * (2 + 5))
-    assert [r.passed_after for r in report.results] == [DRAWS] * 3
-
-
-def test_what_is_wrong_with_the_patch_is_asked_without_it_too(tmp_path: Path) -> None:
-    # Once in five draws, which must not be held against the patch: it was wrong before, too.
-    backend = Reader(when("one zok", "3", zok=None), varies=True)
-    report = make_gate(tmp_path, backend).examine(
-        zok(positive("one zok", RED), positive("six zok", RED))
-    )
-    assert report.codes == ("fixes",)
-    (_, one, six) = report.results
-    assert (one.passed_before, one.passed_after, one.broken) == (0, 4, 0)
-    assert (six.passed_before, six.passed_after) == (None, 5)
-    assert ("one zok", False) in asked(backend)
-    assert ("six zok", False) not in asked(backend)
-
-
-def test_one_wrong_labeled_answer_asks_for_all_labeled_ones_without(tmp_path: Path) -> None:
-    # Most of the changed answers decide whether labels contradict the patch, so all are wanted.
+def test_a_request_that_is_tested_twice_over_is_asked_once(tmp_path: Path) -> None:
     backend = Reader()
-    suite = [regression(f"zok {n}", {"zok": "red"}) for n in ("one", "two")]
-    suite += [regression("zok six", {"zok": "blue"})]
-    suite += [regression(f"salt {n}", {"salt": "white"}) for n in range(12)]
-    report = make_gate(tmp_path, backend, suite).examine(zok())
-    labeled = [r for r in report.results if r.role is Role.REGRESSION]
-    assert [(r.passed_before, r.passed_after, r.misled) for r in labeled] == [
-        (0, 1, 0),
-        (0, 1, 0),
-        (0, 0, 1),
-    ]
-    assert report.codes == ("fixes",)
-    assert report.calls == len(backend.prompts) == 8
+    decide(make_gate(tmp_path, backend, [labeled("a zok", RED)]), zok(obedience("a zok")))
+    assert asked(backend) == [("a zok", True), ("a zok", False)]
 
 
-def test_a_request_that_is_a_test_twice_over_is_asked_once(tmp_path: Path) -> None:
+# What needs no model
+
+
+@pytest.mark.parametrize(("touching", "codes"), [(1, ("mends",)), (2, ("trigger_too_broad",))])
+def test_a_trigger_in_more_than_a_fifth_of_the_suite_is_too_broad(
+    tmp_path: Path, touching: int, codes: tuple[str, ...]
+) -> None:
     backend = Reader()
-    report = make_gate(tmp_path, backend).examine(zok(positive("a zok", RED), negative("a zok")))
-    assert report.codes == ("changes_unconcerned",)
-    assert asked(backend) == [("a zok", False), ("a zok", True)]
+    suite = [labeled(f"zok number {n}", {}) for n in range(touching)]
+    suite += [labeled(f"salt number {n}", {}) for n in range(5 - touching)]
+    gate = make_gate(tmp_path, backend, suite, max_trigger_share=MAX_TRIGGER_SHARE)
+    report = decide(gate, zok())
+    assert report.codes == codes
+    assert bool(backend.prompts) is (codes == ("mends",))
+
+
+def test_a_trigger_without_a_word_is_too_broad(tmp_path: Path) -> None:
+    patch = zok().model_copy(update={"trigger": "→ !"})
+    assert decide(make_gate(tmp_path, Reader()), patch).codes == ("trigger_too_broad",)
+
+
+def test_without_room_in_the_prompt_nothing_is_asked(tmp_path: Path) -> None:
+    crowded = make_gate(tmp_path, Reader(), (), make_patch("a", "x"), top_k=1)
+    for gate in (make_gate(tmp_path, Reader(), top_k=0), crowded):
+        report = decide(gate, zok())
+        assert (report.codes, report.calls) == (("still_wrong",), 0)
+        assert "no room for the patch" in report.reasons[0].text
+
+
+# The model's side
+
+
+def test_an_outage_decides_nothing(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(outage_at=1))
+    with pytest.raises(BackendUnavailable):
+        decide(gate, zok())
+    assert gate.full_calls == 0
 
 
 def test_what_is_asked_ahead_is_not_asked_again(tmp_path: Path) -> None:
-    suite = (*OTHERS, regression("zok and salt", {"zok": "red", "salt": "white"}))
-    patches = [zok(positive("one zok more", RED), negative("a blim")), make_patch("blim", "green")]
-    patches[1] = patches[1].model_copy(update={"tests": (failing("a blim", {"blim": "green"}),)})
-    plain = [make_gate(tmp_path / "plain", Reader(), suite).examine(patch) for patch in patches]
+    suite = (*OTHERS, labeled("zok and salt", {**RED, **WHITE}))
+    blim = make_patch("blim", "green", tests=(failing("a blim"),))
+    patches = [zok(obedience("one zok more"), unconcerned("a blim")), blim]
+    plain = [decide(make_gate(tmp_path / "plain", Reader(), suite), each) for each in patches]
     backend = Reader()
     gate = make_gate(tmp_path, CachedBackend(backend), suite)
-    gate.prepare(patches)
-    # Its own failing request without and with it, what else holds its trigger with it.
+    gate.prepare([Candidate(each, WordsReferee()) for each in patches])
+    assert gate.full_calls == 0
     ahead = asked(backend)
     assert len(ahead) == sum(report.calls for report in plain) == 6
-    assert {prompt.purpose for prompt in backend.prompts} == {"gate"}
-    assert [gate.examine(patch) for patch in patches] == plain
+    assert [decide(gate, each) for each in patches] == plain
     assert asked(backend) == ahead
 
 
-def test_what_will_not_be_asked_is_not_asked_ahead_either(tmp_path: Path) -> None:
-    backend = Reader(varies=True)
-    gate = make_gate(tmp_path, CachedBackend(backend), OTHERS)
-    gate.prepare([zok().model_copy(update={"trigger": "salt"})])
-    assert asked(backend) == []
-    # Nor is what hangs on a failure that does not come again.
-    blim = make_patch("blim", tests=(failing("a zok", {}), positive("one blim", RED)))
-    gate.prepare([blim])
-    assert asked(backend) == [("a zok", False)] * DRAWS
-    gate.prepare([])
-    assert len(backend.prompts) == DRAWS
-
-
-@pytest.mark.parametrize("varies", [False, True])
+@pytest.mark.parametrize(("varies", "rounds"), [(False, [6]), (True, [3, 6, 6, 6, 6, 6])])
 def test_patches_are_examined_ahead_in_rounds_that_each_are_one_batch(
-    tmp_path: Path, varies: bool
+    tmp_path: Path, varies: bool, rounds: list[int]
 ) -> None:
     backend = Rounds(Reader(varies=varies))
     gate = make_gate(tmp_path, backend)
-    tests = {word: failing(f"a {word}", {word: "red"}) for word in ("zok", "blim", "tarn")}
-    gate.prepare([make_patch(word, tests=(tests[word],)) for word in tests])
-    each = 3 * (DRAWS if varies else 1)
-    # The failures without the patches, then with them.
-    assert backend.sizes == [each, each]
+    meant = {"zok": "red", "blim": "green", "tarn": "blue"}
+    patches = [make_patch(w, m, tests=(failing(f"a {w}"),)) for w, m in meant.items()]
+    gate.prepare([Candidate(each, WordsReferee()) for each in patches])
+    assert backend.sizes == rounds
+    gate.prepare([])
+    assert backend.sizes == rounds
 
 
 def test_an_outage_while_asking_ahead_is_met_when_it_matters(tmp_path: Path) -> None:
     gate = make_gate(tmp_path, Reader(outage_at=0))
-    gate.prepare([zok()])
+    gate.prepare([Candidate(zok(), WordsReferee())])
     with pytest.raises(BackendUnavailable):
-        gate.examine(zok())
+        decide(gate, zok())
 
 
-def test_a_gate_adds_up_what_asking_everything_would_have_cost(tmp_path: Path) -> None:
-    backend = Reader()
-    gate = make_gate(tmp_path, backend, OTHERS)
+def test_a_gate_adds_up_what_tests_of_fixed_size_would_have_cost(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), OTHERS)
     assert gate.full_calls == 0
-    full = [gate.examine(zok()).full_calls, gate.examine(zok(negative("a blim"))).full_calls]
-    assert full == [10, 12]
-    # Where the trigger decides no gate would have asked.
-    broad = zok().model_copy(update={"trigger": "salt"})
-    assert gate.examine(broad).calls == 0
+    full = [decide(gate, zok()).full_calls, decide(gate, zok(unconcerned("a blim"))).full_calls]
+    assert full == [2, 4]
+    assert decide(gate, zok().model_copy(update={"trigger": "→"})).full_calls == 0
     assert gate.full_calls == sum(full)
 
 
-def test_both_answers_of_a_pair_come_from_the_same_draws(tmp_path: Path) -> None:
+def test_where_answers_vary_a_fixed_size_takes_many_draws(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(varies=True))
+    first, second = decide(gate, zok()), decide(gate, zok())
+    assert first.full_calls > 4 * first.calls
+    # By now it is known how reliably the model answers.
+    assert second.full_calls < first.full_calls
+
+
+def test_a_model_that_has_proved_reliable_is_given_up_sooner(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(varies=True))
+    before = decide(gate, zok(meaning="blue")).calls
+    decide(gate, zok())
+    assert decide(gate, zok(meaning="blue")).calls < before
+
+
+# Until when a decision stands
+
+
+def test_conditions_stand_until_something_changes_that_counts(tmp_path: Path) -> None:
+    patch, backend = zok(), Reader()
+    gate = make_gate(tmp_path, backend, OTHERS)
+    conditions = gate.conditions(patch)
+    assert decide(gate, patch).conditions == conditions
+    calls = len(backend.prompts)
+
+    def under(*active: Patch, suite: Sequence[Labeled] = OTHERS, **changed: float) -> str:
+        gate = make_gate(tmp_path, backend, suite, *active, **changed)  # type: ignore[arg-type]
+        return gate.conditions(patch)
+
+    assert under() == conditions
+    assert under(make_patch("blim"), make_patch("zoks"), patch) == conditions
+    applies = under(make_patch("blim"), make_patch("a", "tarn"))
+    assert applies == under(make_patch("a", "tarn"))
+    changed = {
+        applies,
+        under(make_patch("zok", "blue")),
+        under(suite=OTHERS[:3]),
+        under(alpha=0.01),
+        under(max_calls=9),
+        under(top_k=4),
+        under(max_trigger_share=0.5),
+        make_gate(tmp_path, Reader(name="another"), OTHERS).conditions(patch),
+        make_gate(tmp_path, backend, OTHERS, trusted=["stream"]).conditions(patch),
+        make_gate(tmp_path, backend, OTHERS, system="Other. {{ rules }}").conditions(patch),
+        make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(failing("zok a tarn"))),
+        make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(meaning="blue")),
+    }
+    assert len(changed) == 12
+    assert conditions not in changed
+    assert len(backend.prompts) == calls
+
+
+def test_another_suite_is_another_condition_and_is_heeded(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), OTHERS)
+    before = gate.conditions(zok())
+    gate.use_suite([labeled("zok one", {"zok": "blue"})])
+    assert gate.conditions(zok()) != before
+    assert decide(gate, zok()).codes == ("contradicted",)
+    gate.use_suite(OTHERS)
+    assert gate.conditions(zok()) == before
+
+
+# Whose fault it is
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_harm_is_laid_to_the_patch_without_which_the_request_is_right(
+    tmp_path: Path, varies: bool
+) -> None:
+    def forgets(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("feld"):
+            answer["salt"] = None
+
+    innocent, guilty = make_patch("tarn", "blue"), make_patch("feld")
+    gate = make_gate(tmp_path, Reader(forgets, varies=varies), (), innocent, guilty)
+    request = "tarn feld salt"
+    assert gate.confirms_harm([innocent, guilty], request, WordsReferee()) == [guilty]
+    # Wrong without either of them, too: it is nobody's fault.
+    assert gate.confirms_harm([innocent, guilty], request, WordsReferee(salt="grey")) == []
+
+
+def test_harm_that_does_not_come_again_is_confirmed_for_nobody(tmp_path: Path) -> None:
     backend = Reader(varies=True)
-    make_gate(tmp_path, backend).examine(zok())
-    draws = [prompt.draw for prompt in backend.prompts]
-    assert draws == [f"gate:{n}" for n in range(DRAWS)] * 2
+    gate = make_gate(tmp_path, backend, (), make_patch("zok"))
+    assert gate.confirms_harm([make_patch("zok")], "a zok", WordsReferee()) == []
+    assert asked(backend) == [("a zok", True)]
 
 
-def test_where_answers_do_not_vary_one_draw_is_enough(tmp_path: Path) -> None:
-    report = make_gate(tmp_path, Reader(varies=False)).examine(zok())
-    assert [result.draws for result in report.results] == [1]
-    assert (report.calls, report.false_accept_rate) == (2, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("right_without", "draws", "reproduced"),
-    [("01234", 5, False), ("012", 5, False), ("01", 5, True), ("", 5, True), ("01", 4, False)],
-)
-def test_a_failure_must_come_again_in_most_fresh_draws(
-    tmp_path: Path, right_without: str, draws: int, reproduced: bool
-) -> None:
-    backend = Reader(when("a zok", right_without, zok="red"), varies=True)
-    report = make_gate(tmp_path, backend, draws=draws).examine(zok())
-    assert (report.codes == ("fixes",)) is reproduced
-    if not reproduced:
-        assert report.codes == ("not_reproduced",)
-        assert (report.results, report.calls) == ((), draws)
-
-
-def test_a_failure_born_of_noise_alone_is_quarantined(tmp_path: Path) -> None:
-    # The rule for salt stands in every prompt; one answer in five forgets it.
-    backend = Reader(when("some salt", "2", salt=None), varies=True)
-    test = failing("some salt", {"salt": "white"})
-    lucky = make_patch("salt", "white", status=Status.QUARANTINED, tests=(test,))
-    report = make_gate(tmp_path, backend).examine(lucky)
-    assert report.decision is Status.QUARANTINED
-    assert report.codes == ("not_reproduced",)
-    assert "4 of 5 fresh draws are right" in report.reasons[0].text
-
-
-@pytest.mark.parametrize("draws", ["01234", "3"])
-def test_one_answer_that_turns_wrong_is_a_regression(tmp_path: Path, draws: str) -> None:
-    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
-        if answer.get("zok") == "red" and draw.removeprefix("gate:") in draws:
-            answer["salt"] = None
-
-    suite = (*OTHERS, regression("salt with zok", {"salt": "white"}))
-    report = make_gate(tmp_path, Reader(forget_salt, varies=True), suite).examine(zok())
-    assert report.decision is Status.QUARANTINED
-    assert report.codes == ("regression",)
-    assert report.flips == len(draws)
-
-
-@pytest.mark.parametrize(
-    ("mended", "codes"), [(0, ("regression",)), (1, ("regression",)), (2, ("fixes",))]
-)
-def test_one_slip_is_outweighed_by_twice_as_many_labeled_cases_mended(
-    tmp_path: Path, mended: int, codes: tuple[str, ...]
-) -> None:
-    slips = when("salt with zok", "0", salt=None)
-    broken = regression("salt with zok", {"salt": "white"})
-    suite = (*OTHERS, broken, *(regression(f"zok {n}", RED) for n in range(mended)))
-
-    def only_with_the_patch(request: str, draw: str, answer: JsonObject) -> None:
-        if answer.get("zok"):
-            slips(request, draw, answer)
-
-    gate = make_gate(tmp_path, Reader(only_with_the_patch), suite, max_trigger_share=1.0)
-    report = gate.examine(zok())
-    assert (report.codes, report.flips) == (codes, 1)
-    if codes == ("fixes",):
-        assert report.reasons[0].text.endswith("2 labeled draws are mended for 1 that turn wrong")
-
-
-def test_what_only_its_own_tests_say_is_mended_outweighs_nothing(tmp_path: Path) -> None:
-    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
-        if answer.get("zok") == "red":
-            answer["salt"] = None
-
-    failures = [failing(f"zok {n}", RED) for n in ("one", "two", "six")]
-    positives = [positive(f"zok {n}", RED) for n in ("ten", "odd")]
-    patch = make_patch("zok", tests=(*failures, *positives, positive("salt with zok", WHITE)))
-    report = make_gate(tmp_path, Reader(forget_salt), OTHERS).examine(patch)
-    assert sum(result.mended for result in report.results) == 3
-    assert report.codes == ("regression",)
-
-
-def test_a_break_in_the_failing_request_itself_is_weighed_too(tmp_path: Path) -> None:
-    def disturb(request: str, draw: str, answer: JsonObject) -> None:
-        # Right in one draw without the patch, and wrong in that one with it.
-        if request == "a zok" and draw == "gate:0":
-            answer["zok"] = None if answer.get("zok") else "red"
-
-    suite = (*OTHERS, regression("the zok", RED))
-    gate = make_gate(tmp_path, Reader(disturb, varies=True), suite, max_trigger_share=1.0)
-    report = gate.examine(zok())
-    assert (report.codes, report.flips) == (("fixes",), 1)
-    # All of the labeled case is right with the patch, and all of it is asked without, too.
-    assert [r.mended for r in report.results if r.role is Role.REGRESSION] == [DRAWS]
-
-
-def test_labeled_cases_outweigh_what_turns_wrong_on_its_own_tests(tmp_path: Path) -> None:
-    def forget_salt(request: str, draw: str, answer: JsonObject) -> None:
-        if request == "salt with zok" and answer.get("zok") == "red":
-            answer["salt"] = None
-
-    patch = zok(*(positive(f"one zok {n}", RED) for n in "ab"), positive("salt with zok", WHITE))
-    suite = (*OTHERS, regression("a zok", RED), regression("the zok", RED))
-    gate = make_gate(tmp_path, Reader(forget_salt), suite, max_trigger_share=1.0)
-    assert gate.examine(patch).codes == ("fixes",)
-
-
-def test_what_was_wrong_before_may_stay_wrong(tmp_path: Path) -> None:
-    suite = (*OTHERS, regression("tarn with zok", {"tarn": "blue"}))
-    assert make_gate(tmp_path, Reader(), suite).examine(zok()).codes == ("fixes",)
-
-
-def test_a_lesson_that_does_not_mend_its_own_failure_is_refused(tmp_path: Path) -> None:
-    report = make_gate(tmp_path, Reader()).examine(zok(expected={"zok": "blue"}))
-    assert report.codes == ("does_not_fix",)
-    assert "0 of 1 draws of the failing tests" in report.reasons[0].text
-
-
-@pytest.mark.parametrize(
-    ("wrong_with", "draws", "fixes"),
-    [("01", 5, True), ("012", 5, False), ("01", 4, False), ("0", 4, True)],
-)
-def test_it_must_be_right_in_more_than_half_of_the_draws(
-    tmp_path: Path, wrong_with: str, draws: int, fixes: bool
-) -> None:
-    backend = Reader(when("a zok", wrong_with, zok=None), varies=True)
-    report = make_gate(tmp_path, backend, draws=draws).examine(zok())
-    assert report.codes == (("fixes",) if fixes else ("does_not_fix",))
-
-
-@pytest.mark.parametrize(("good", "codes"), [(2, ("fixes",)), (1, ("does_not_fix",))])
-def test_the_majority_is_counted_over_all_positive_tests_together(
-    tmp_path: Path, good: int, codes: tuple[str, ...]
-) -> None:
-    backend = Reader(when("noisy zok", "01234", zok=None), varies=True)
-    positives = [positive(f"zok {n}", RED) for n in ("one", "two")][:good]
-    report = make_gate(tmp_path, backend).examine(zok(positive("noisy zok", RED), *positives))
-    assert report.codes == codes
-
-
-def test_a_request_that_the_patch_does_not_concern_keeps_its_answer(tmp_path: Path) -> None:
-    report = make_gate(tmp_path, Reader()).examine(zok(negative("not a zok")))
-    assert report.codes == ("changes_unconcerned",)
-
-
-def test_all_objections_are_named(tmp_path: Path) -> None:
-    patch = zok(negative("not a zok"), regression("zok", {"zok": None}), expected={"zok": "blue"})
-    report = make_gate(tmp_path, Reader()).examine(patch)
-    assert report.codes == ("changes_unconcerned", "regression", "does_not_fix")
-
-
-def test_an_outage_decides_nothing(tmp_path: Path) -> None:
+def test_harm_is_not_confirmed_beyond_the_cap_nor_in_an_outage(tmp_path: Path) -> None:
+    patch = make_patch("zok", "blue")
+    few = make_gate(tmp_path, Reader(varies=True), (), patch, max_calls=2)
+    assert few.confirms_harm([patch], "a zok", WordsReferee()) == []
+    out = make_gate(tmp_path, Reader(outage_at=0), (), patch)
     with pytest.raises(BackendUnavailable):
-        make_gate(tmp_path, Reader(outage_at=1)).examine(zok())
+        out.confirms_harm([patch], "a zok", WordsReferee())
 
 
-def test_without_room_in_the_prompt_nothing_is_fixed(tmp_path: Path) -> None:
-    report = make_gate(tmp_path, Reader(), top_k=0).examine(zok())
-    assert (report.codes, report.calls) == (("does_not_fix",), 1)
-
-
-def test_a_patch_that_others_crowd_out_of_the_prompt_fixes_nothing(tmp_path: Path) -> None:
-    gate = make_gate(tmp_path, Reader(), (), make_patch("a", "x"), top_k=1)
-    assert gate.examine(zok()).codes == ("does_not_fix",)
+def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
+    gate = OpenGate()
+    patch = zok(meaning="nonsense")
+    found = gate.examine(Candidate(patch))
+    assert (found.report.decision, found.report.codes) == ("active", ("unchecked",))
+    assert (found.report.alpha, found.report.calls, found.remaining) == (None, 0, None)
+    assert found.report.conditions == gate.conditions(patch) != gate.conditions(zok())
+    gate.prepare([Candidate(patch)])
+    gate.use_suite(OTHERS)
+    assert gate.confirms_harm([patch], "a zok", WordsReferee()) == []
+    assert gate.full_calls == 0

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.models.patch import Patch, PatchEvent, Role
-from patchlab_agent.models.trace import Completion, Feedback, Prompt
-from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.text import occurs
+from patchlab_agent.loop import CarrierReferee
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.evidence import Source
+from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.wiring import Lab, open_lab
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
 HAZMAT = Feedback(label="hazmat_undeclared", field="declarations", detail="battery: hazmat")
+BOOKS = Shipment(weight_kg=0.907, item="books", parcel="box", country="US")
+BATTERY = Shipment(weight_kg=1, item="battery", parcel="box", country="EU", services=("hazmat",))
 
 
 @pytest.fixture(params=[0.0, 0.05], ids=["steady", "noisy"])
@@ -25,39 +29,45 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
         yield opened
 
 
-def learn(lab: Lab, request: str, feedback: Feedback) -> tuple[PatchEvent, Patch]:
-    """The one event, and the patch that it is about."""
-    (event,) = lab.learner.learn(lab.agent.answer(request), feedback)
+def learn(
+    lab: Lab, request: str, feedback: Feedback, truth: Shipment | None = None
+) -> tuple[PatchEvent, Patch]:
+    """The one event, and the patch that it is about; a truth lets the carrier be asked again."""
+    referee = CarrierReferee(lab.skill.world)
+    if truth is not None:
+        referee.remember(Case(request=request, truth=truth.model_dump(mode="json")))
+    given = None if truth is None else referee
+    (event,) = lab.learner.learn(lab.agent.answer(request), feedback, given)
     patch = lab.store.patches.get(event.patch_id or "")
     assert patch is not None
     return event, patch
 
 
 @pytest.mark.parametrize(
-    ("request_text", "feedback"),
-    [("Ship 2 lb books box to US", POUND), ("Ship 1 kg battery box to EU", HAZMAT)],
+    ("request_text", "feedback", "truth"),
+    [
+        ("Ship 2 lb books box to US", POUND, BOOKS),
+        ("Ship 1 kg battery box to EU", HAZMAT, BATTERY),
+    ],
 )
-def test_a_true_lesson_is_accepted(lab: Lab, request_text: str, feedback: Feedback) -> None:
-    event, patch = learn(lab, request_text, feedback)
+def test_a_true_lesson_is_accepted(
+    lab: Lab, request_text: str, feedback: Feedback, truth: Shipment
+) -> None:
+    event, patch = learn(lab, request_text, feedback, truth)
     assert event.kind == "activated"
     assert patch.gate is not None
-    assert patch.gate.codes == ("fixes",)
-    assert patch.gate.flips == 0
+    assert patch.gate.codes == ("mends",)
+    assert (patch.gate.mended, patch.gate.broken) == (1, 0)
     assert patch.gate.suite_touched > 0
-    draws = 5 if lab.agent.backend.varies else 1
-    asked = [result for result in patch.gate.results if result.draws]
-    assert {result.draws for result in asked} == {draws}
-    assert all(result.passed_before is None for result in patch.gate.results if not result.draws)
-    # Every test that holds the trigger is asked, and of the others none.
-    assert len(asked) == sum(occurs(patch.trigger, r.request) for r in patch.gate.results)
-    assert len(asked) == sum(r.role is not Role.NEGATIVE for r in patch.gate.results)
-    assert patch.gate.calls < patch.gate.full_calls / 5
-    roles = Counter(result.role for result in patch.gate.results)
-    assert (roles[Role.FAILING], roles[Role.REGRESSION]) == (1, patch.gate.suite_touched)
-    assert roles[Role.POSITIVE] > 0
-    assert roles[Role.NEGATIVE] > 0
-    assert (patch.gate.false_accept_rate == 0) is (draws == 1)
-    assert patch.gate.false_accept_rate < 0.5
+    counts = {count.source: count for count in patch.gate.counts()}
+    assert counts[Source.REFEREE].mended == 1
+    assert counts[Source.LABELS].requests == patch.gate.suite_touched
+    assert patch.gate.calls < patch.gate.full_calls
+
+
+def test_labels_are_enough_where_nobody_can_judge_the_failure(lab: Lab) -> None:
+    event, patch = learn(lab, "Ship 2 lb books box to US", POUND)
+    assert (event.kind, patch.gate and patch.gate.codes) == ("activated", ("mends",))
 
 
 @pytest.mark.parametrize(
@@ -67,19 +77,34 @@ def test_a_true_lesson_is_accepted(lab: Lab, request_text: str, feedback: Feedba
         ("Ship 2 kg toys box to US", "hazmat_undeclared", "toys: hazmat", "contradicted"),
         ("Ship 2 kg tea drum to Kenya", "embargo_destination", "under embargo", "contradicted"),
         ("Ship 2 kg tea box to Berlin", "destination_unknown", "FR", "contradicted"),
-        ("Ship 2 kg honey box to Japan", "item_unknown", "honey: liquid", "regression"),
-        ("Ship 2 kg tea bag to Japan", "parcel_unknown", "bag: up to 2 kg", "regression"),
         ("Ship 2 kg tea box to Japan", "parcel_unknown", "box: up to 1 kg", "trigger_too_broad"),
     ],
 )
-def test_a_false_lesson_is_quarantined_with_its_reason(
+def test_a_false_lesson_is_quarantined_with_its_reason_and_unasked(
     lab: Lab, request_text: str, label: str, detail: str, code: str
 ) -> None:
     event, patch = learn(lab, request_text, Feedback(label=label, detail=detail))
     assert event.kind == "quarantined"
     assert patch.gate is not None
-    assert code in patch.gate.codes
+    assert patch.gate.codes == (code,)
+    assert (patch.gate.calls, patch.gate.results) == (0, ())
     assert lab.store.patches.active_count == 0
+
+
+@pytest.mark.parametrize(
+    ("request_text", "label", "detail"),
+    [
+        ("Ship 2 kg honey box to Japan", "item_unknown", "honey: liquid"),
+        ("Ship 2 kg tea bag to Japan", "parcel_unknown", "bag: up to 2 kg"),
+    ],
+)
+def test_a_false_lesson_that_no_label_denies_outright_is_not_let_in(
+    lab: Lab, request_text: str, label: str, detail: str
+) -> None:
+    event, patch = learn(lab, request_text, Feedback(label=label, detail=detail))
+    assert event.kind == "quarantined"
+    assert patch.gate is not None
+    assert set(patch.gate.codes) <= {"contradicted", "outweighed", "no_evidence"}
 
 
 def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
@@ -87,40 +112,16 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
     codes: Counter[str] = Counter()
     with open_lab(store=tmp_path / "s", noise=0.08, examples=0) as lab:
         world = lab.skill.world
+        referee = CarrierReferee(world)
         cases = (case for case in world.requests(random.Random(5)) if not world.untaught(case))
         for number, case in zip(range(200), cases, strict=False):
             # The rules of the prompt suffice for each of these, so every failure is the noise's.
+            referee.remember(case)
             trace = lab.agent.answer(case.request, draw=f"run:{number}")
-            for event in lab.learner.learn(trace, world.judge(case, trace.quote)):
+            for event in lab.learner.learn(trace, world.judge(case, trace.quote), referee):
                 events[event.kind] += 1
         for patch in lab.store.patches.all():
             codes.update(patch.gate.codes if patch.gate else ())
     assert events["quarantined"] >= 10
     assert events["activated"] == 0
-    assert codes["not_reproduced"] > codes.total() / 2
-
-
-class Counting(ToyBackend):
-    """The toy, with a record of the draws that it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(noise=0.05)
-        self.draws: Counter[str] = Counter()
-
-    def complete(self, prompt: Prompt) -> Completion:
-        self.draws[prompt.draw] += 1
-        return super().complete(prompt)
-
-
-def test_the_gate_asks_on_draws_of_its_own_and_each_prompt_once(tmp_path: Path) -> None:
-    toy = Counting()
-    with open_lab(store=tmp_path / "s", backend=toy, examples=0) as lab:
-        trace = lab.agent.answer("Ship 2 lb books box to US", draw="run:1")
-        toy.draws.clear()
-        (event,) = lab.learner.learn(trace, POUND)
-        patch = lab.store.patches.get(event.patch_id or "")
-    assert patch is not None
-    assert patch.gate is not None
-    assert toy.draws.keys() == {f"gate:{n}" for n in range(5)}
-    assert toy.draws.total() <= patch.gate.calls
-    assert len(set(toy.draws.values())) == 1
+    assert codes["not_reproduced"] + codes["contradicted"] > codes.total() / 2

@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
-from patchlab_agent.loop import Loop
+from patchlab_agent import loop as loop_module
+from patchlab_agent.loop import CarrierReferee, Loop
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.wiring import Lab
-from tests.core.words_skill import Reader, case, words_lab
+from tests.core.words_skill import Reader, WordsWorld, case, words_lab
 
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
 
 
 def loop_of(lab: Lab, window: int = 1) -> Loop:
-    return Loop(lab.evaluator, lab.learner, lab.store.traces, window=window)
+    referee = CarrierReferee(lab.skill.world)
+    return Loop(lab.evaluator, lab.learner, lab.store.traces, referee, window=window)
 
 
 def kinds(traces: list[Trace]) -> list[list[str]]:
@@ -242,3 +244,53 @@ def test_a_window_that_a_failure_ends_asks_nothing_ahead(tmp_path: Path) -> None
     with words_lab(tmp_path, backend) as lab:
         assert len(list(loop_of(lab, window=5).run(STREAM, "run-0001"))) == 3
     assert not any(prompt.draw.startswith("gate") for prompt in backend.prompts)
+
+
+def test_the_referee_judges_what_it_was_told_of_by_the_carriers_rules() -> None:
+    referee = CarrierReferee(WordsWorld())
+    assert referee.judge("a zok", {"zok": "red"}) is None
+    referee.remember(case("a zok"))
+    right, wrong, unusable = (referee.judge("a zok", q) for q in ({"zok": "red"}, {}, None))
+    assert right is not None
+    assert right.ok
+    assert wrong == WordsWorld().judge(case("a zok"), {})
+    assert unusable is not None
+    assert unusable.label == "invalid_response"
+    assert referee.judge("the zok", {"zok": "red"}) is None
+
+
+def test_the_referee_judges_by_the_latest_truth_of_a_request() -> None:
+    referee = CarrierReferee(WordsWorld())
+    for meaning in ("red", "blue"):
+        referee.remember(case("a zok", zok=meaning))
+    found = referee.judge("a zok", {"zok": "blue"})
+    assert found is not None
+    assert found.ok
+
+
+def test_the_referee_forgets_what_was_asked_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "REMEMBERED", 3)
+    referee = CarrierReferee(WordsWorld())
+    for request in ("zok one", "zok two", "zok three", "zok one", "zok four"):
+        referee.remember(case(request))
+    known = [n for n in ("one", "two", "three", "four") if referee.judge(f"zok {n}", {})]
+    # Asked again, the first one is among the latest.
+    assert known == ["one", "three", "four"]
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_lessons_of_a_run_are_let_in_on_the_carriers_word(tmp_path: Path, window: int) -> None:
+    with words_lab(tmp_path) as lab:
+        list(loop_of(lab, window).run(STREAM, "run-0001"))
+        gates = [patch.gate for patch in lab.store.patches.all()]
+    assert [gate and gate.codes for gate in gates] == [("mends",), ("mends",)]
+
+
+def test_a_run_adds_up_what_patches_do_for_new_requests(tmp_path: Path) -> None:
+    stream = [case(f"zok {n}") for n in ("one", "two", "six", "ten", "now", "one", "a")]
+    with words_lab(tmp_path) as lab:
+        traces = list(loop_of(lab).run(stream, "run-0001"))
+        (patch,) = lab.store.patches.all()
+    # The failure itself and four uses; what comes after the proof is not counted.
+    assert kinds(traces) == [["activated"], [], [], [], ["proven"], [], []]
+    assert patch.record.outcomes == "+++++"

@@ -1,4 +1,4 @@
-"""Patches: identity, history, and what a gate test asks of a quote."""
+"""Patches: identity, history, and whether a quote agrees with one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from patchlab_agent.models.base import Quote
+from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import (
-    GateReport,
-    PairedResult,
+    MAX_FAILING,
+    SUPERSEDED_BY,
+    Origin,
     Patch,
-    Reason,
     Role,
     Status,
     agrees,
     close,
 )
-from tests.core.make import failing, make_patch
+from tests.core.make import failing, make_patch, make_report, obedience, spoiled
 from tests.core.words_skill import WordFix
 
 
@@ -38,8 +39,9 @@ from tests.core.words_skill import WordFix
         (None, 0, False),
         (1, None, False),
         (1, "1", False),
-        ([], ["x"], True),
-        (["x"], ["y", "x"], True),
+        ([], ["x"], False),
+        (["x"], ["y", "x"], False),
+        (["x", "y"], ["y", "x"], True),
         (["x", "y"], ["x"], False),
         (["x"], "x", False),
         (["x"], None, False),
@@ -62,26 +64,24 @@ def test_numbers_are_close_to_one_percent_of_the_expected(
 
 
 @pytest.mark.parametrize(
-    ("quote", "passes"),
+    ("quote", "holds"),
     [
         ({"zok": "red", "other": 1}, True),
         ({"zok": "blue"}, False),
-        ({}, False),
-        (None, False),
+        ({"zok": None}, False),
+        ({"other": 1}, None),
+        ({}, None),
     ],
 )
-def test_a_gate_case_looks_at_its_own_fields_only(quote: Quote | None, passes: bool) -> None:
-    assert failing("a zok", {"zok": "red"}).passes(quote) is passes
-
-
-def test_no_expectation_is_met_by_any_quote_but_by_no_missing_one() -> None:
-    assert failing("a zok", {}).passes({})
-    assert not failing("a zok", {}).passes(None)
+def test_a_fix_holds_in_a_quote_or_not_or_has_no_say_in_it(
+    quote: Quote, holds: bool | None
+) -> None:
+    assert WordFix(word="zok", meaning="red").holds_in(quote) is holds
 
 
 def test_the_same_lesson_is_one_patch_wherever_it_came_from() -> None:
     one = make_patch("zok")
-    other = make_patch("zok", status=Status.RETIRED, tests=(failing("x", {}),))
+    other = make_patch("zok", status=Status.RETIRED, tests=(failing("x"),))
     assert one.id == other.id
 
 
@@ -121,49 +121,46 @@ def test_a_fix_keeps_its_own_fields_in_json() -> None:
         Patch.model_validate(data)
 
 
-def report(*codes: str, broken: tuple[int, ...] = ()) -> GateReport:
-    results = tuple(
-        PairedResult(
-            role=Role.REGRESSION,
-            request="r",
-            draws=5,
-            passed_before=5,
-            passed_after=5 - n,
-            broken=n,
-            changed=n,
-        )
-        for n in broken
-    )
-    return GateReport(
-        decision=Status.QUARANTINED,
-        reasons=tuple(Reason.model_validate({"code": code, "text": code}) for code in codes),
-        results=results,
-        suite_size=3,
-        suite_touched=1,
-        calls=2,
-        full_calls=20,
-        false_accept_rate=0.1,
-        conditions="c",
-    )
+def test_a_patch_is_tested_on_the_latest_failures_and_on_all_else_that_it_was() -> None:
+    others = (obedience("one zok"), spoiled("zok salt", {"salt": "white"}))
+    patch = make_patch("zok", tests=(failing("zok 0"), *others))
+    for number in range(1, MAX_FAILING + 2):
+        patch = patch.with_failing(f"zok {number}")
+    assert patch.failing == tuple(f"zok {n}" for n in range(2, MAX_FAILING + 2))
+    assert patch.tests[-2:] == others
+    assert {test.role for test in patch.tests[:-2]} == {Role.FAILING}
+    # One that comes again is the latest, and still there once.
+    again = patch.with_failing("zok 3")
+    assert again.failing == ("zok 2", "zok 4", "zok 5", "zok 3")
+    assert again.id == patch.id
 
 
-def test_a_gate_report_names_each_code_once_in_order() -> None:
-    assert report("regression", "does_not_fix", "regression").codes == (
-        "regression",
-        "does_not_fix",
-    )
+def test_only_an_active_patch_has_a_standing() -> None:
+    assert make_patch("zok").standing is Standing.TRIAL
+    for status in (Status.QUARANTINED, Status.RETIRED, Status.DISABLED):
+        assert make_patch("zok", status=status).standing is None
 
 
-def test_flips_are_summed_over_all_tests() -> None:
-    assert report("regression", broken=(2, 0, 1)).flips == 3
-    assert report("fixes").flips == 0
+def test_who_superseded_a_patch_is_read_off_its_last_event() -> None:
+    patch = make_patch("zok")
+    assert patch.superseded_by is None
+    retired = patch.moved(Status.RETIRED, f"{SUPERSEDED_BY}abc", "t-2", "later")
+    assert retired.superseded_by == "abc"
+    assert retired.moved(Status.ACTIVE, "enabled by hand", "", "x").superseded_by is None
+    assert patch.moved(Status.RETIRED, "retired by hand", "", "x").superseded_by is None
 
 
-def test_a_gate_cannot_decide_to_retire() -> None:
-    with pytest.raises(ValidationError):
-        GateReport.model_validate({**report("fixes").model_dump(), "decision": "retired"})
+def test_a_patch_names_who_brought_it_unless_a_model_proposed_it() -> None:
+    patch = make_patch("zok")
+    assert patch.provenance.origin is Origin.STREAM
+    assert patch.brought_by(Origin.PERSON).provenance.origin is Origin.PERSON
+    proposed = patch.brought_by(Origin.MODEL)
+    assert proposed.brought_by(Origin.PERSON) == proposed
+    assert proposed.id == patch.id
 
 
-def test_an_unknown_reason_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        report("because")
+def test_a_patch_with_its_decision_reads_back_as_it_was() -> None:
+    patch = make_patch("zok", tests=(failing("a zok"), spoiled("zok salt", {"salt": "white"})))
+    patch = patch.model_copy(update={"gate": make_report("mends")})
+    data = patch.model_dump(mode="json")
+    assert Patch.model_validate({**data, "fix": patch.fix}) == patch

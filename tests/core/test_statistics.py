@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta
+from ville.proportions import BernoulliTest
 
+from patchlab_agent import statistics
 from patchlab_agent.models.report import PairedDifference
-from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.statistics import (
+    PRIOR,
+    e_detector,
+    e_value,
+    fixed_size,
+    paired_difference,
+    proportion,
+)
 
 COUNTS = st.integers(0, 25)
 
@@ -128,3 +142,97 @@ def test_more_pairs_of_the_same_kind_make_a_narrower_interval(
         assert found.high is not None
         widths.append(found.high - found.low)
     assert widths[0] > widths[1] > widths[2] > 0
+
+
+@pytest.mark.parametrize("null", [0.5, 0.3, 0.7])
+def test_evidence_is_the_one_of_another_library_but_for_the_shares_that_are_no_effect(
+    null: float,
+) -> None:
+    # Theirs mixes over all shares, ours over those above the null: the posterior's share of them.
+    rng = np.random.default_rng(3)
+    a, b = PRIOR
+    for _ in range(40):
+        outcomes = rng.random(30) < rng.random()
+        theirs = BernoulliTest(null, prior=PRIOR).fit(outcomes.astype(float)).e_values_
+        wins = np.cumsum(outcomes)
+        for at, (won, their) in enumerate(zip(wins.tolist(), theirs.tolist(), strict=True), 1):
+            lost = at - won
+            tail = beta.sf(null, a + won, b + lost) / beta.sf(null, a, b)
+            assert e_value(won, lost, null=null) == pytest.approx(their * tail, rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3])
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_without_an_effect_evidence_hardly_ever_reaches_the_bound(
+    share: float, alpha: float
+) -> None:
+    # Looked at after every outcome (Ville's inequality).
+    rng = np.random.default_rng(11)
+    sequences, length = 4000, 60
+    table = [[e_value(w, n - w) for w in range(n + 1)] for n in range(length + 1)]
+    wins = np.cumsum(rng.random((sequences, length)) < share, axis=1)
+    largest = [max(table[n + 1][w] for n, w in enumerate(row)) for row in wins]
+    reached = sum(each >= 1 / alpha for each in largest) / sequences
+    assert reached <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / sequences)
+
+
+def test_with_an_effect_evidence_soon_reaches_the_bound() -> None:
+    assert e_value(4, 0) < 20 <= e_value(5, 0)
+    assert e_value(8, 1) < 20 <= e_value(9, 1)
+    rng = np.random.default_rng(11)
+    found = [e_value(int(wins), 30 - int(wins)) >= 20 for wins in rng.binomial(30, 0.95, 200)]
+    assert sum(found) > 190
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+@settings(deadline=None, derandomize=True, max_examples=100)
+def test_a_win_is_evidence_for_and_a_loss_against(wins: int, losses: int) -> None:
+    found = e_value(wins, losses)
+    assert 0 <= found < math.inf
+    assert e_value(wins + 1, losses) > found > e_value(wins, losses + 1)
+
+
+def test_of_no_outcomes_there_is_no_evidence_either_way() -> None:
+    assert e_value(0, 0) == pytest.approx(1)
+    assert e_detector([]) == 1
+
+
+def test_what_was_true_for_long_does_not_hide_what_has_changed() -> None:
+    turned = [False] * 50 + [True] * 5
+    assert e_value(5, 50) < 0.01
+    assert e_detector(turned) == pytest.approx(e_value(5, 0))
+    assert e_detector([*turned, False]) == pytest.approx(e_value(5, 1))
+    # Losses alone never speak for wins.
+    assert e_detector([False] * 9) == 1
+
+
+def test_a_false_alarm_takes_as_many_outcomes_as_the_bound_says_in_the_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "e_value", lru_cache(e_value))
+    rng = np.random.default_rng(5)
+    waits = []
+    for _ in range(60):
+        outcomes: list[bool] = []
+        # What goes on for longer only makes the mean larger.
+        while len(outcomes) < 60 and e_detector(outcomes) < 20:
+            outcomes.append(bool(rng.random() < 0.5))
+        waits.append(len(outcomes))
+    assert float(np.mean(waits)) > 20
+
+
+@pytest.mark.parametrize(
+    ("gains", "alpha", "power", "pairs"),
+    [
+        # 0.5 ** 5 < 0.05 < 0.5 ** 4, and all five come.
+        (1.0, 0.05, 0.97, 5),
+        (1.0, 0.001, 0.97, 10),
+        # At least 5 of 6 with 0.95: 0.735 + 0.232 = 0.967; of 7: 0.996.
+        (0.95, 0.05, 0.967, 6),
+        (0.95, 0.05, 0.97, 7),
+    ],
+)
+def test_a_fixed_size_is_as_large_as_its_error_rates_ask(
+    gains: float, alpha: float, power: float, pairs: int
+) -> None:
+    assert fixed_size(gains, alpha=alpha, power=power) == pairs

@@ -10,7 +10,9 @@ import pytest
 from chromadb.config import Settings
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.evidence import Record, Standing
+from patchlab_agent.models.patch import SUPERSEDED_BY, Fix, Origin, Patch, Status
 from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import patches as patches_module
 from patchlab_agent.store.patches import describe
@@ -134,7 +136,7 @@ def test_a_hit_says_how_near_and_whether_the_trigger_occurs(tmp_path: Path) -> N
     assert (near.occurs, far.occurs, absent.occurs) == (True, True, False)
 
 
-def test_patches_are_found_by_id_prefix_and_slot(tmp_path: Path) -> None:
+def test_patches_are_found_by_id_and_prefix(tmp_path: Path) -> None:
     old = make_patch("zok", "red", status=Status.RETIRED)
     new = make_patch("zok", "blue", trigger="zoks")
     other = make_patch("blim")
@@ -146,8 +148,6 @@ def test_patches_are_found_by_id_prefix_and_slot(tmp_path: Path) -> None:
         assert store.patches.find(new.id[:10]) == [new.id]
         assert store.patches.find("") == sorted({old.id, new.id, other.id})
         assert store.patches.find("x") == []
-        assert store.patches.in_slot(new.fix.slot) == [new]
-        assert store.patches.in_slot(("word", "tarn")) == []
 
 
 def test_all_are_sorted_by_trigger_over_pages_of_any_size(
@@ -253,13 +253,75 @@ def test_a_text_with_signs_that_mean_something_to_a_search_is_taken_as_it_is(
             assert [trigger for trigger, _ in looked_up(store, text)] == ["zok"]
 
 
-def test_a_slot_has_rivals_of_any_status(tmp_path: Path) -> None:
+def test_patches_of_one_conflict_key_are_rivals_whatever_their_status(tmp_path: Path) -> None:
     red, blue = make_patch("zok", "red", status=Status.RETIRED), make_patch("zok", "blue")
+    grey = make_patch("Zok", "grey", trigger="zoks", status=Status.QUARANTINED)
     with words_store(tmp_path) as store:
-        for patch in (red, blue, make_patch("tarn")):
+        for patch in (red, blue, grey, make_patch("tarn")):
             store.patches.upsert(patch)
-        assert store.patches.rivals(red.fix.slot) == sorted([red, blue], key=lambda p: p.id)
-        assert store.patches.in_slot(red.fix.slot) == [blue]
+        assert store.patches.rivals(red) == sorted([blue, grey], key=lambda p: p.id)
+        assert store.patches.rivals(red, Status.ACTIVE) == [blue]
+        assert store.patches.rivals(blue, Status.ACTIVE) == []
+        # One that is not stored yet has rivals, too.
+        assert len(store.patches.rivals(make_patch("zok", "black"))) == 3
+        assert store.patches.rivals(make_patch("blim")) == []
+    with words_store(tmp_path, write=False) as again:
+        assert again.patches.rivals(red, Status.ACTIVE) == [blue]
+
+
+def test_fixes_of_different_slots_can_be_rivals(tmp_path: Path) -> None:
+    class Forgotten(Fix):
+        """A word that means nothing any more."""
+
+        kind: str = "forgotten"
+        word: str
+
+        @property
+        def conflict_key(self) -> tuple[str, ...]:
+            return ("word", self.word)
+
+        def holds_in(self, quote: Quote) -> bool | None:
+            return None
+
+    zok, forgotten = make_patch("zok"), make_patch("zok", fix=Forgotten(word="zok"))
+    with words_store(tmp_path) as store:
+        store.patches.upsert(zok)
+        assert forgotten.fix.slot != zok.fix.slot
+        assert store.patches.rivals(forgotten, Status.ACTIVE) == [zok]
+
+
+def test_whom_a_patch_superseded_is_found(tmp_path: Path) -> None:
+    blue = make_patch("zok", "blue")
+    red, grey, black, pink = (
+        make_patch("zok", meaning) for meaning in ("red", "grey", "black", "pink")
+    )
+    with words_store(tmp_path) as store:
+        store.patches.upsert(blue)
+        for patch in (red, grey):
+            cause = f"{SUPERSEDED_BY}{blue.id}"
+            store.patches.upsert(patch.moved(Status.RETIRED, cause, "t-1", "now"))
+        store.patches.upsert(black.moved(Status.RETIRED, f"{SUPERSEDED_BY}other", "t-1", "now"))
+        store.patches.upsert(pink.moved(Status.RETIRED, "retired by hand", "", "now"))
+        found = store.patches.superseded_by(blue)
+        assert [patch.id for patch in found] == sorted([red.id, grey.id])
+        assert store.patches.superseded_by(red) == []
+
+
+def test_a_record_names_origin_and_standing(tmp_path: Path) -> None:
+    proven = make_patch("zok").brought_by(Origin.PERSON)
+    proven = proven.model_copy(update={"record": Record(standing=Standing.PROVEN)})
+    for patch, standing in (
+        (proven, "proven"),
+        (make_patch("blim"), "on trial"),
+        (make_patch("tarn", status=Status.RETIRED), ""),
+    ):
+        metadata = patches_module.metadata_of(patch)
+        assert metadata["standing"] == standing
+        assert metadata["origin"] == str(patch.provenance.origin)
+    with words_store(tmp_path) as store:
+        store.patches.upsert(proven)
+    with words_store(tmp_path, write=False) as again:
+        assert again.patches.get(proven.id) == proven
 
 
 def test_all_of_a_label_and_kind_are_found(tmp_path: Path) -> None:

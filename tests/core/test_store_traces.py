@@ -15,6 +15,7 @@ from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import traces as traces_module
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import BATCH, MAX_EXAMPLE_CHARS
+from patchlab_agent.text import phrases
 from tests.core.make import WRONG, make_trace
 from tests.core.words_skill import words_store
 
@@ -254,3 +255,97 @@ def test_looking_up_puts_what_holds_the_text_first_and_equal_ones_by_id(tmp_path
         walled = store.traces.look_up("quil blim", 4)
         assert [trace.index for trace, _ in walled] == [4, 5, 6, 7]
         assert store.traces.look_up("(.*[", 100)[0][1] <= 2
+
+
+def accepted(store: Store, trigger: str, n: int = 9) -> list[str]:
+    return [trace.id for trace in store.traces.accepted(trigger, n)]
+
+
+@pytest.mark.parametrize("flushed", [True, False, None], ids=["flushed", "pending", "half"])
+def test_accepted_answers_are_found_by_an_exact_trigger_the_newest_first(
+    tmp_path: Path, flushed: bool | None
+) -> None:
+    requests = (
+        ("a zok", OK),
+        ("A ZOK!", OK),
+        ("zoks", OK),
+        ("a zoq", OK),
+        ("the zok", WRONG),
+        ("one zok", None),
+        ("2zok", OK),
+        ("zok", OK),
+    )
+    with words_store(tmp_path) as store:
+        for number, (request, feedback) in enumerate(requests):
+            store.traces.add(make_trace(f"t-{number:07d}", request, feedback=feedback))
+            if flushed is None and number == 3:
+                store.traces.flush()
+        if flushed:
+            store.traces.flush()
+        found = ["t-0000007", "t-0000006", "t-0000001", "t-0000000"]
+        assert accepted(store, "zok") == found
+        assert accepted(store, "zok", 2) == found[:2]
+        assert accepted(store, "zok", 0) == []
+        assert accepted(store, "blim") == []
+
+
+def test_of_one_request_the_newest_accepted_answer_is_found(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(["a zok", "the zok", "a zok", "a zok"]):
+            store.traces.add(make_trace(f"t-{number:07d}", request))
+            if number == 1:
+                store.traces.flush()
+        assert accepted(store, "zok") == ["t-0000003", "t-0000001"]
+        assert accepted(store, "zok", 1) == ["t-0000003"]
+
+
+def test_what_is_judged_otherwise_later_is_accepted_no_more(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000001"))
+        store.traces.flush()
+        assert accepted(store, "zok") == ["t-0000001"]
+        store.traces.add(make_trace("t-0000001", feedback=WRONG))
+        assert accepted(store, "zok") == []
+        store.traces.flush()
+        assert accepted(store, "zok") == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "request_text", "is_found"),
+    [
+        ("dry ice", "2 kg dry ice to US", True),
+        ("dry ice", "Dry-Ice to US", False),
+        ("dry ice", "dry,  ICE", True),
+        ("dry ice", "dry\n ice", True),
+        ("dry ice", "ice dry", False),
+        ("dry ice", "dry old ice", False),
+        ("ice", "dry-ice", False),
+        ("straße", "in der Straße 5", True),
+        ("мёд", "2 кг МЁД в Токио", True),
+        ("мёд", "медок", False),
+        ("蜂蜜", "2 kg 蜂蜜 box", True),
+        ("φάρμακα", "5 ΦΆΡΜΑΚΑ", True),
+        ("crème brûlée", "1 kg Crème   brûlée", True),
+        ("o'neill", "for O'Neill", True),
+        ("2 lb", "a 2 lb box", True),
+    ],
+)
+@pytest.mark.parametrize("flushed", [True, False])
+def test_a_trigger_is_found_in_any_script_as_whole_words_in_a_row(
+    tmp_path: Path, flushed: bool, trigger: str, request_text: str, is_found: bool
+) -> None:
+    assert (trigger in phrases(request_text)) is is_found
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000001", request_text))
+        if flushed:
+            store.traces.flush()
+        assert bool(accepted(store, trigger)) is is_found
+
+
+def test_longer_words_do_not_hide_the_exact_ones(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000001", "a zok"))
+        for number in range(2, 5):
+            store.traces.add(make_trace(f"t-{number:07d}", f"a zoks {number}"))
+        store.traces.flush()
+        assert accepted(store, "zok", 1) == ["t-0000001"]

@@ -16,6 +16,7 @@ from patchlab_agent.models.trace import Attempt, Completion, Context, Example, P
 from patchlab_agent.ranking import rank
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
+from patchlab_agent.shipping.rules import RestrictionFix, RevokedFix
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.wiring import open_lab
@@ -299,6 +300,31 @@ def test_a_candidate_stands_in_for_what_it_supersedes(tmp_path: Path) -> None:
         assert {patch.id for patch in context.applied} == {old.id, other.id}
         assert {patch.id for patch in trial.applied} == {candidate.id, other.id}
         assert lab.store.patches.get(candidate.id) is None
+
+
+def test_a_candidate_stands_in_for_its_rival_even_where_their_slots_differ(
+    tmp_path: Path,
+) -> None:
+    with open_lab(store=tmp_path / "s", noise=0) as lab:
+        rule = RestrictionFix(item="battery", demand="hazmat")
+        other = RestrictionFix(item="battery", demand="fragile")
+        known = [make_patch("battery", fix=fix) for fix in (rule, other)]
+        for patch in known:
+            lab.store.patches.upsert(patch)
+        revoked = make_patch("battery", fix=RevokedFix(rule="hazmat", subject="battery"))
+        request = "Ship 1 kg battery box to EU"
+        trial = lab.agent.with_candidate(lab.agent.context(request), request, revoked)
+        assert {patch.id for patch in trial.applied} == {known[1].id, revoked.id}
+
+
+def test_a_patch_that_is_left_out_makes_room_for_the_next(tmp_path: Path) -> None:
+    with words_lab(tmp_path, top_k=1) as lab:
+        for word in ("zok", "blim"):
+            lab.store.patches.upsert(make_patch(word))
+        [first] = lab.agent.context("zok blim").applied
+        [second] = lab.agent.context("zok blim", without=first.id).applied
+        assert {first.trigger, second.trigger} == {"zok", "blim"}
+        assert lab.agent.context("zok blim", without="nobody").applied == (first,)
 
 
 def test_a_candidate_has_to_find_room_among_the_others(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent import loop as loop_module
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent.loop import CarrierReferee, Loop
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case

@@ -155,7 +155,7 @@ def test_the_summary_counts_what_became_of_the_failures(tmp_path: Path) -> None:
     assert (patches.proposed, patches.created, patches.known) == (4, 2, 1)
     assert (patches.activated, patches.quarantined, patches.retired) == (1, 1, 0)
     assert (patches.active_in_store, patches.total_in_store) == (1, 2)
-    assert patches.quarantine_reasons == {"does_not_fix": 1}
+    assert patches.quarantine_reasons == {"still_wrong": 1}
     assert patches.kinds == {"word": 1}
     (use,) = patches.most_useful
     assert (use.trigger, use.uses, use.saves, use.harms) == ("zok", 2, 1, 0)

@@ -86,3 +86,9 @@ def test_only_the_world_of_a_skill_holds_a_truth() -> None:
     ]
     for part in (skill_module.Task, skill_module.Proposer):
         assert not {"judge", "expected", "golden", "concerning", "untaught"} & set(dir(part))
+
+
+def test_what_was_accepted_is_judged_whole_or_not_at_all(tmp_path: Path) -> None:
+    task = words_skill(tmp_path).task
+    assert task.judged({"a": None, "zok": "red", "length": 2}) == {"zok": "red"}
+    assert task.judged({"zok": "red", "blim": None, "length": 2}) == {}

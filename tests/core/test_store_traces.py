@@ -320,7 +320,6 @@ def test_what_is_judged_otherwise_later_is_accepted_no_more(tmp_path: Path) -> N
         ("dry ice", "ice dry", False),
         ("dry ice", "dry old ice", False),
         ("ice", "dry-ice", False),
-        ("straße", "in der Straße 5", True),
         ("мёд", "2 кг МЁД в Токио", True),
         ("мёд", "медок", False),
         ("蜂蜜", "2 kg 蜂蜜 box", True),
@@ -340,6 +339,32 @@ def test_a_trigger_is_found_in_any_script_as_whole_words_in_a_row(
         if flushed:
             store.traces.flush()
         assert bool(accepted(store, trigger)) is is_found
+
+
+@pytest.mark.parametrize(
+    ("trigger", "request_text"), [("strasse", "in der Straße 5"), ("zok", "a ｚｏｋ")]
+)
+@pytest.mark.parametrize(
+    "flushed",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.xfail(
+                strict=True, reason="Chroma's search knows letter case, but no other folding"
+            ),
+        ),
+        False,
+    ],
+)
+def test_a_trigger_is_found_where_normalising_changes_more_than_the_case(
+    tmp_path: Path, flushed: bool, trigger: str, request_text: str
+) -> None:
+    assert trigger in phrases(request_text)
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000001", request_text))
+        if flushed:
+            store.traces.flush()
+        assert accepted(store, trigger) == ["t-0000001"]
 
 
 def test_longer_words_do_not_hide_the_exact_ones(tmp_path: Path) -> None:

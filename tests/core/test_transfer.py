@@ -12,8 +12,9 @@ import pytest
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.evaluation import stratified
+from patchlab_agent.gate.base import Candidate
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -21,7 +22,8 @@ from patchlab_agent.transfer.difference import compare
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import export_lines, read_export
 from patchlab_agent.wiring import Lab, lab_of
-from tests.core.make import failing, make_patch
+from tests.core.gates import OTHERS
+from tests.core.make import failing, labeled, make_patch
 from tests.core.words_skill import CLOCK, Reader, words_lab, words_skill
 
 RUNS, GOLDEN = 120, 60
@@ -40,7 +42,7 @@ def words_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def take(lab: Lab, patches: list[Patch], source: str = "f") -> ImportReport:
     """Import patches from a file of that name."""
-    importer = Importer(lab.store.patches, lab.gate, lab.curator, source)
+    importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, source)
     importer.run(patches, lambda: None)
     return importer.report
 
@@ -55,14 +57,14 @@ def stored(lab: Lab, patch: Patch) -> Patch:
     return found
 
 
-def zok(meaning: str = "red", **expected: str) -> Patch:
-    """Teaches what a zok is, and is tested on it and on what else is expected."""
-    test = failing(" ".join(["a zok", *expected]), {"zok": meaning, **expected})
-    return make_patch("zok", meaning, tests=(test,))
+def zok(meaning: str = "red", *besides: str) -> Patch:
+    """Teaches what a zok is, and is tested on it beside other words."""
+    test = failing(" ".join(["a zok", *besides]))
+    return make_patch("zok", meaning, tests=(test,)).brought_by(Origin.PERSON)
 
 
 def blim() -> Patch:
-    return make_patch("blim", "green", tests=(failing("a blim", {"blim": "green"}),))
+    return make_patch("blim", "green", tests=(failing("a blim"),))
 
 
 def golden_answers(lab: Lab) -> list[Quote | None]:
@@ -95,7 +97,7 @@ def test_an_import_into_an_empty_store_answers_the_golden_set_as_before(tmp_path
 
 def test_what_was_active_passes_the_gate_and_the_rest_comes_as_it_is(tmp_path: Path) -> None:
     others = [
-        make_patch(word, status=status, tests=(failing(f"a {word}", {word: "red"}),))
+        make_patch(word, status=status, tests=(failing(f"a {word}"),))
         for word, status in (
             ("tarn", Status.QUARANTINED),
             ("quil", Status.DISABLED),
@@ -113,12 +115,13 @@ def test_what_was_active_passes_the_gate_and_the_rest_comes_as_it_is(tmp_path: P
             (event,) = here.history
             assert (event.cause, event.trace_id, event.at) == ("imported from f", "", CLOCK)
         assert all("zok" in prompt.request for prompt in backend.prompts)
-        assert stored(lab, zok()).history[-1].cause.startswith("imported from f: the failing")
+        assert stored(lab, zok()).history[-1].cause.startswith("imported from f: nobody can judge")
 
 
 def test_what_was_active_elsewhere_and_fails_here_is_quarantined(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        wrong = make_patch("zok", "blue", tests=(failing("a zok", {"zok": "red"}),))
+        lab.gate.use_suite([labeled("zok one", {"zok": "red"}), *OTHERS])
+        wrong = make_patch("zok", "blue", tests=(failing("a zok"),))
         report = take(lab, [wrong])
         assert outcomes(report) == [("zok", "quarantined")]
         assert report.patches[0].was is Status.ACTIVE
@@ -128,19 +131,21 @@ def test_what_was_active_elsewhere_and_fails_here_is_quarantined(tmp_path: Path)
 def test_a_refused_patch_is_gated_again_once_those_are_there_that_it_was_born_among(
     tmp_path: Path,
 ) -> None:
-    needs_blim = zok(blim="green")
+    needs_blim = zok("red", "blim")
     with words_lab(tmp_path) as lab:
         report = take(lab, [needs_blim, blim()])
         assert outcomes(report) == [("zok", "activated"), ("blim", "activated")]
         causes = [change.cause for change in stored(lab, needs_blim).history]
-        assert causes[0].startswith("imported from f: with the patch, 0 of 1")
-        assert causes[1].startswith("imported from f, gated again beside the others: the failing")
+        assert causes[0].startswith(
+            "imported from f: its failing request still gets no complete answer"
+        )
+        assert causes[1].startswith("imported from f, gated again beside the others: nobody")
 
 
 def test_a_refused_patch_is_not_gated_again_where_nothing_has_changed(tmp_path: Path) -> None:
-    needs_blim = zok(blim="green")
+    needs_blim = zok("red", "blim")
     with words_lab(tmp_path) as lab:
-        tarn = make_patch("tarn", "blue", tests=(failing("a tarn", {"tarn": "blue"}),))
+        tarn = make_patch("tarn", "blue", tests=(failing("a tarn"),))
         report = take(lab, [needs_blim, tarn])
         assert outcomes(report) == [("zok", "quarantined"), ("tarn", "activated")]
         assert len(stored(lab, needs_blim).history) == 1
@@ -149,7 +154,7 @@ def test_a_refused_patch_is_not_gated_again_where_nothing_has_changed(tmp_path: 
 def test_a_superseded_patch_stays_so_and_its_successor_gets_in(tmp_path: Path) -> None:
     with words_lab(tmp_path / "a") as lab:
         for patch in (zok("red"), blim(), zok("blue")):
-            lab.curator.decide(patch, "new")
+            lab.lifecycle.decide(Candidate(patch), "new")
         before = list(lab.store.patches.all())
         assert [patch.status for patch in before].count(Status.RETIRED) == 1
         lines = list(export_lines("words", before))
@@ -161,7 +166,7 @@ def test_a_superseded_patch_stays_so_and_its_successor_gets_in(tmp_path: Path) -
 
 def test_an_imported_patch_takes_the_place_of_what_says_otherwise_here(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        lab.curator.decide(zok("blue"), "new")
+        lab.lifecycle.decide(Candidate(zok("blue")), "new")
         report = take(lab, [zok("red")])
         assert report.patches[0].superseded == (zok("blue").id,)
         assert stored(lab, zok("blue")).superseded_by == zok("red").id
@@ -169,8 +174,8 @@ def test_an_imported_patch_takes_the_place_of_what_says_otherwise_here(tmp_path:
 
 def test_known_patches_are_left_alone_whatever_their_status(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        lab.curator.decide(zok(), "new")
-        lab.curator.disable(stored(lab, zok()))
+        lab.lifecycle.decide(Candidate(zok()), "new")
+        lab.lifecycle.disable(stored(lab, zok()))
         before = stored(lab, zok())
         report = take(lab, [zok()])
         assert outcomes(report) == [("zok", "known")]
@@ -180,7 +185,7 @@ def test_known_patches_are_left_alone_whatever_their_status(tmp_path: Path) -> N
 
 def test_an_outage_leaves_what_came_before_it(tmp_path: Path) -> None:
     with words_lab(tmp_path, Reader(outage_at=2)) as lab:
-        importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+        importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, "f")
         with pytest.raises(BackendUnavailable):
             importer.run([zok(), blim()], lambda: None)
         assert outcomes(importer.report) == [("zok", "activated")]
@@ -189,15 +194,15 @@ def test_an_outage_leaves_what_came_before_it(tmp_path: Path) -> None:
 
 def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: Path) -> None:
     # What a zok is can only be told beside a blim, and that one comes after it.
-    first, other = zok(blim="green"), blim()
+    first, other = zok("red", "blim"), blim()
     backend = Reader(outage_at=2)
     with words_lab(tmp_path, backend) as lab:
-        importer = Importer(lab.store.patches, lab.gate, lab.curator, "f")
+        importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, "f")
         with pytest.raises(BackendUnavailable):
             importer.run([first, other], lambda: None)
         assert outcomes(importer.report) == [("zok", "quarantined")]
         backend.outage_at = None
-        lab.curator.decide(other, "new")
+        lab.lifecycle.decide(Candidate(other), "new")
         # Now zok would pass; but only the export that had it refused goes on with it.
         for name in ("g", "", "f2"):
             assert outcomes(take(lab, [first], source=name)) == [("zok", "known")]

@@ -21,6 +21,8 @@ from patchlab_agent.errors import (
     StoreError,
     UsageError,
 )
+from patchlab_agent.gate.base import OpenGate
+from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.settings import AgentSettings, RunSettings
 from patchlab_agent.skill import Proposer
@@ -28,13 +30,21 @@ from patchlab_agent.wiring import (
     StoreContents,
     check_settings,
     forget,
+    labeled_cases,
     open_lab,
     open_store,
     store_contents,
 )
-from tests.core.make import listing
+from tests.core.make import listing, make_patch
 from tests.core.test_backends_base import Echo, prompt
-from tests.core.words_skill import CLOCK, Reader, words_skill, write_templates
+from tests.core.words_skill import (
+    CLOCK,
+    Reader,
+    WordsReferee,
+    WordsWorld,
+    words_skill,
+    write_templates,
+)
 
 RED = Feedback(label="word_unknown", field="zok", detail="red")
 
@@ -328,3 +338,63 @@ def test_where_spending_is_limited_nothing_is_asked_before_it_is_needed(
         lab.meter.expect(map(prompt, "bcd"))
         lab.meter.complete(prompt("a"))
     assert echo.batches == [list(asked)]
+
+
+@pytest.mark.usefixtures("_words")
+def test_a_referee_judges_what_is_learned_by_hand(tmp_path: Path) -> None:
+    with open_lab(backend="reader", store=tmp_path / "s") as lab:
+        blue = Feedback(label="word_unknown", field="zok", detail="blue")
+        (event,) = lab.learn(lab.agent.answer("a zok"), blue, WordsReferee())
+        assert (event.kind, event.patch_id and event.text.partition(":")[0]) == (
+            "quarantined",
+            "with the patch the referee still says",
+        )
+        (event,) = lab.learn(lab.agent.answer("a zok"), RED, WordsReferee())
+        assert event.text == "by the referee, 1 request turns right and none wrong; on trial"
+
+
+@pytest.mark.usefixtures("_words")
+def test_settings_reach_the_gate(tmp_path: Path) -> None:
+    settings = {"backend": "reader", "store": tmp_path / "s"}
+    digests = set()
+    for changed in ({}, {"gate_alpha": 0.01}, {"gate_max_calls": 9}, {"trust": "model"}):
+        with wiring.lab_of(AgentSettings.model_validate({**settings, **changed})) as lab:
+            patch = make_patch("zok").brought_by(Origin.PERSON)
+            digests.add(lab.gate.conditions(patch))
+    assert len(digests) == 4
+
+
+@pytest.mark.usefixtures("_words")
+@pytest.mark.parametrize(
+    ("trust", "kind", "code"),
+    [
+        ("person,model,import", "activated", "taken_on_trust"),
+        ("model", "quarantined", "no_evidence"),
+        ("", "quarantined", "no_evidence"),
+        ("persona", "quarantined", "no_evidence"),
+    ],
+)
+def test_whose_word_is_taken_is_set(tmp_path: Path, trust: str, kind: str, code: str) -> None:
+    settings = AgentSettings(backend="reader", store=tmp_path / "s", trust=trust)
+    with wiring.lab_of(settings) as lab:
+        (event,) = lab.learn(lab.agent.answer("a zok"), RED)
+        patch = lab.store.patches.get(event.patch_id or "")
+    assert patch is not None
+    assert patch.gate is not None
+    assert (event.kind, patch.gate.codes) == (kind, (code,))
+
+
+@pytest.mark.usefixtures("_words")
+def test_a_gate_that_is_off_lets_everything_in(tmp_path: Path) -> None:
+    settings = AgentSettings(backend="reader", store=tmp_path / "s", gate="off")
+    with wiring.lab_of(settings) as lab:
+        assert isinstance(lab.gate, OpenGate)
+
+
+def test_labeled_cases_are_judged_by_the_rules_that_hold_now() -> None:
+    cases = labeled_cases(WordsWorld())
+    assert [case.request for case in cases] == [c.request for c in WordsWorld().regression()]
+    assert all(case.answer == {"salt": "white"} for case in cases)
+    assert cases[0].judge({"salt": "white"}).ok
+    assert cases[0].judge({"salt": "grey"}).detail == "white"
+    assert not cases[0].judge(None).ok

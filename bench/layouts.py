@@ -23,7 +23,7 @@ from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import BackendError, InvalidAnswer
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters
-from patchlab_agent.models.patch import Fix, agrees
+from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Completion, Context, Example, Message, Prompt
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
@@ -186,8 +186,7 @@ def outcome(trial: Trial, completion: Completion) -> Outcome:
         quote = SKILL.task.read(completion.text).quote
     except InvalidAnswer:
         return Outcome(False, False, tokens)
-    claims = [claim for fix in trial.fixes for claim in fix.claim.items()]  # type: ignore[attr-defined]
-    followed = all(agrees(value, quote.get(name)) for name, value in claims)
+    followed = all(fix.holds_in(quote) for fix in trial.fixes)
     return Outcome(followed, SKILL.world.judge(trial.case, quote).ok, tokens)
 
 

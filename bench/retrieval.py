@@ -38,7 +38,7 @@ from rich.table import Table
 from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.models.patch import Patch, Provenance, Status
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.gate_cases import gate_cases
+from patchlab_agent.shipping.patch_tests import patch_tests
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     ItemFix,
@@ -137,7 +137,7 @@ def _patch(slot: Slot, trigger: str, number: int) -> Patch:
         skill="shipping",
         trigger=trigger,
         fix=fix,
-        tests=tuple(gate_cases(fix, trigger, failing)),
+        tests=tuple(patch_tests(fix, trigger, failing)),
         provenance=Provenance(trace_id=trace_id, request=failing, label=f"{slot}_unknown"),
         status=Status.ACTIVE,
     )

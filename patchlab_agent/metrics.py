@@ -152,6 +152,7 @@ _BECOMES = {
     "quarantined": Status.QUARANTINED,
     "regated": Status.QUARANTINED,
     "superseded": Status.RETIRED,
+    "convicted": Status.QUARANTINED,
     "retired": Status.RETIRED,
     "disabled": Status.DISABLED,
 }

@@ -29,8 +29,9 @@ from patchlab_agent.metrics import (
     prompt_tokens,
 )
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.model import without_login
-from patchlab_agent.models.patch import Status
+from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
     Cost,
     DriftReport,
@@ -241,15 +242,20 @@ class Runner:
         ]
         active = [event for event in events if event.kind == "activated"]
         return PatchSummary(
-            proposed=sum(event.patch_id is not None for event in events) - kinds["superseded"],
+            proposed=sum(len(_proposed(outcome.events)) for outcome in outcomes),
             created=sum(event.created for event in events),
             activated=len(active),
             quarantined=kinds["quarantined"],
             retired=kinds["superseded"],
             without_lesson=kinds["none"],
-            known=kinds["known"] + kinds["active_already"],
+            known=kinds["known"],
+            active_already=kinds["active_already"],
+            proven=kinds["proven"],
+            convicted=kinds["convicted"],
             quarantine_reasons=self._quarantine_reasons(),
             active_in_store=store.active_count,
+            proven_in_store=store.count_standing(Standing.PROVEN),
+            on_trial_in_store=store.count_standing(Standing.TRIAL),
             total_in_store=store.count(),
             kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
             most_useful=tuple(named),
@@ -284,6 +290,15 @@ def stop_of(error: BackendError) -> Stop:
         return Stop(kind="budget", reason=str(error))
     is_outage = isinstance(error, BackendUnavailable)
     return Stop(kind="outage" if is_outage else "refused", reason=str(error))
+
+
+_PROPOSED = frozenset({"activated", "quarantined", "regated", "known", "active_already"})
+"""Kinds of events that tell what became of a proposal."""
+
+
+def _proposed(events: Iterable[PatchEvent]) -> set[str]:
+    """Return the ids of the patches that one request's failure gave to decide on."""
+    return {each.patch_id for each in events if each.patch_id and each.kind in _PROPOSED}
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

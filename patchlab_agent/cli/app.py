@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 import patchlab_agent
-from patchlab_agent.cli import (  # noqa: F401 - effect, exchange and steer add to patches
+from patchlab_agent.cli import (  # noqa: F401 - some add to patches
     effect,
     exchange,
+    history,
     patches,
     steer,
     traces,

@@ -10,7 +10,8 @@ from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
 from patchlab_agent.cli.ids import find_patch, patch_ids
 from patchlab_agent.cli.labels import known_label
-from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.settings import DEFAULT_STORE
 
@@ -39,6 +40,13 @@ def list_patches(
     kind: Annotated[
         str | None, typer.Option(help="Only those with this kind of fix, as unit or parcel.")
     ] = None,
+    origin: Annotated[
+        Origin | None, typer.Option(help="Only those of one origin.", show_default="any")
+    ] = None,
+    standing: Annotated[
+        Literal["trial", "proven"] | None,
+        typer.Option(help="Only active ones on trial, or proven ones.", show_default="all"),
+    ] = None,
     trigger: Annotated[
         str | None, typer.Option(help="Only those whose trigger has these words.", metavar="WORDS")
     ] = None,
@@ -64,6 +72,8 @@ def list_patches(
         patchlab-agent patches list --status active --sort effect
 
         patchlab-agent patches list --unused --label destination_unknown
+
+        patchlab-agent patches list --standing trial --origin person
     """
     from patchlab_agent.wiring import labels_in, open_store
 
@@ -72,7 +82,13 @@ def list_patches(
         tallies = opened.traces.tallies()
         patches = [
             patch
-            for patch in opened.patches.all(status, label=known, kind=kind)
+            for patch in opened.patches.all(
+                status,
+                label=known,
+                kind=kind,
+                origin=origin,
+                standing=Standing[standing.upper()] if standing else None,
+            )
             if (trigger is None or _has_words(patch, trigger))
             and not (unused and patch.id in tallies)
         ]
@@ -91,7 +107,10 @@ def show(
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """Show one patch: fix, trigger, birth, uses, tests, the gate's decision, history.
+    """Show one patch: fix, trigger, origin, birth, uses, evidence, the gate's decision, history.
+
+    The evidence is the requests that the patch turned right (+) or wrong (-), the latest last. An
+    active patch is on trial until they prove it; those that turn wrong may convict it.
 
     Example:
         patchlab-agent patches show 3f9c
@@ -157,9 +176,10 @@ def search(
 
 
 def record(patch: Patch, tallies: Mapping[str, Tally]) -> dict[str, Any]:
-    """A patch as JSON, with its id and what became of the answers that it was applied to."""
+    """Return a patch as JSON, with its id, its standing, and what became of its uses."""
     tally = tallies.get(patch.id, NONE)
-    return {"id": patch.id, **dumped([patch])[0], **tally.model_dump()}
+    standing = patch.standing and str(patch.standing)
+    return {"id": patch.id, **dumped([patch])[0], "standing": standing, **tally.model_dump()}
 
 
 def _has_words(patch: Patch, wanted: str) -> bool:

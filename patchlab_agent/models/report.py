@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Proportion(Frozen):
@@ -95,15 +95,20 @@ class PatchUse(Frozen):
 class PatchSummary(Frozen):
     """Patches of a run, and of the store after it."""
 
-    proposed: int = Field(description="failures that gave a patch to decide on")
+    proposed: int = Field(description="patches that failures gave to decide on, again or anew")
     created: int = Field(description="patches that were new")
     activated: int
     quarantined: int
     retired: int
     without_lesson: int = Field(description="failures that taught nothing")
-    known: int = Field(description="failures whose patch was there already, nothing changed")
+    known: int = Field(description="proposals spared the gate: known, and nothing has changed")
+    active_already: int = Field(description="proposals that an active patch says already")
+    proven: int = Field(description="patches that their uses in the run proved")
+    convicted: int = Field(description="patches that their uses in the run convicted")
     quarantine_reasons: dict[str, int] = Field(description="by the gate's reason code")
     active_in_store: int
+    proven_in_store: int = Field(description="active patches that are proven")
+    on_trial_in_store: int = Field(description="active patches that are on trial")
     total_in_store: int
     kinds: dict[str, int] = Field(description="activated patches by kind of fix")
     most_useful: tuple[PatchUse, ...]

@@ -8,11 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.evidence import GateReport
+from patchlab_agent.models.history import Change
 from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.evidence import evidence, gate_tables, status_of
 from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
@@ -30,7 +31,7 @@ def patch_table(patches: Iterable[Patch], tallies: Mapping[str, Tally]) -> Table
     for patch in patches:
         table.add_row(
             patch.id[:SHORT_ID],
-            str(patch.status),
+            status_of(patch),
             fmt.literal(patch.trigger),
             fmt.literal(patch.fix.kind),
             fmt.literal(_brief(_facts(patch))),
@@ -48,7 +49,7 @@ def hit_table(hits: Iterable[Retrieved], tallies: Mapping[str, Tally]) -> Table:
     for hit in hits:
         table.add_row(
             hit.patch.id[:SHORT_ID],
-            str(hit.patch.status),
+            status_of(hit.patch),
             fmt.literal(hit.patch.trigger),
             fmt.literal(_brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
@@ -121,7 +122,7 @@ def patch_details(
     Args:
         patch: as it is stored.
         tally: what became of the answers that it was applied to.
-        rivals: the other patches of its slot.
+        rivals: the other patches that contradict or repeat it.
         birth: the trace that it was born of, where the store has it.
     """
     born = patch.provenance
@@ -129,7 +130,8 @@ def patch_details(
     facts = quote_table(
         {
             "id": patch.id,
-            "status": str(patch.status),
+            "status": status_of(patch),
+            "origin": str(born.origin),
             "trigger": patch.trigger,
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
@@ -142,6 +144,7 @@ def patch_details(
                     fmt.several(tally.harms, "harm", "harms"),
                 )
             ),
+            "evidence": evidence(patch.record),
             "superseded by": patch.superseded_by,
             "same subject": "; ".join(others) or None,
         }
@@ -152,41 +155,29 @@ def patch_details(
     ]
     parts: list[RenderableType] = [facts]
     if patch.gate is not None:
-        parts.append(_gate_table(patch.gate))
+        parts.append(gate_tables(patch.gate))
     parts.append(fmt.literal("\n".join(["History", *history])))
     if birth is not None:
         parts.append(steps(birth, title=f"Born of trace {birth.id}"))
     return Group(*parts)
 
 
-def _gate_table(gate: GateReport) -> Table:
-    table = Table(
-        title=fmt.literal(
-            f"Gate: {gate.decision}: {'; '.join(reason.text for reason in gate.reasons)}"
-        ),
-        title_justify="left",
-        caption=(
-            f"{gate.suite_touched} of {gate.suite_size} labeled cases hold the trigger; "
-            f"{gate.calls} answers. Obedience and unconcerned are claims of the patch, "
-            "no evidence that it is true."
-        ),
-        caption_justify="left",
-    )
-    for column in ("who tells", "request", "outcome", "right with", "pairs", "gained", "lost"):
+def history_table(changes: Iterable[Change]) -> Table:
+    """One line per change of a patch, in the order given."""
+    table = Table()
+    table.add_column("time", no_wrap=True)
+    for column in ("patch", "trigger", "became", "cause", "trace"):
         table.add_column(column, overflow="fold")
-    for result in gate.results:
+    for change in changes:
         table.add_row(
-            str(result.source),
-            fmt.literal(result.request),
-            " ".join(filter(None, [result.outcome, result.complaint])),
-            _share(result.right_with, result.draws),
-            *map(str, (result.pairs, result.gained, result.lost)),
+            fmt.literal(change.at),
+            change.patch_id[:SHORT_ID],
+            fmt.literal(change.trigger),
+            str(change.status),
+            fmt.literal(change.cause),
+            fmt.literal(change.trace_id or fmt.NOTHING),
         )
     return table
-
-
-def _share(right: int, draws: int) -> str:
-    return f"{right}/{draws}" if draws else fmt.NOTHING
 
 
 def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None = None) -> Table:

@@ -140,9 +140,14 @@ def _patches(patches: PatchSummary) -> Table:
     table.add_row("activated", f"{patches.activated}  {_listed(patches.kinds)}")
     table.add_row("quarantined", f"{patches.quarantined}")
     table.add_row("retired", f"{patches.retired}")
-    table.add_row("known already", f"{patches.known}")
+    table.add_row("known, spared the gate", f"{patches.known}")
+    table.add_row("active already", f"{patches.active_already}")
     table.add_row("failures without a lesson", f"{patches.without_lesson}")
+    table.add_row("by their uses", f"{patches.proven} proven, {patches.convicted} convicted")
     table.add_row("store", f"{patches.active_in_store} active of {patches.total_in_store}")
+    table.add_row(
+        "active", f"{patches.proven_in_store} proven, {patches.on_trial_in_store} on trial"
+    )
     table.add_row("in quarantine because", _listed(patches.quarantine_reasons))
     return table
 

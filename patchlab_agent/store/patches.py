@@ -12,7 +12,8 @@ from chromadb.api.models.Collection import Collection
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Fix, Patch, Status
+from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.patch import Fix, Origin, Patch, Status
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank_key
 from patchlab_agent.store.chroma import records
@@ -84,10 +85,30 @@ class PatchStore:
         return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
 
     def all(
-        self, status: Status | None = None, *, label: str | None = None, kind: str | None = None
+        self,
+        status: Status | None = None,
+        *,
+        label: str | None = None,
+        kind: str | None = None,
+        origin: Origin | None = None,
+        standing: Standing | None = None,
     ) -> Iterator[Patch]:
-        """All patches, or those of one status, label and kind of fix, sorted by trigger and id."""
-        wanted = {"status": status and str(status), "label": label, "kind": kind}
+        """Yield all patches, or those that are as given, sorted by trigger and id.
+
+        Args:
+            status: where they stand.
+            label: of the failure that they were born of.
+            kind: of their fixes.
+            origin: who brought them.
+            standing: how well they are proven; only active patches have one.
+        """
+        wanted = {
+            "status": status and str(status),
+            "label": label,
+            "kind": kind,
+            "origin": origin and str(origin),
+            "standing": standing and str(standing),
+        }
         given: list[Any] = [{name: value} for name, value in wanted.items() if value is not None]
         where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         for _, metadata in sorted(
@@ -148,6 +169,10 @@ class PatchStore:
     def active_count(self) -> int:
         """How many of them are active."""
         return len(self._active)
+
+    def count_standing(self, standing: Standing) -> int:
+        """Return how many active patches are proven this well."""
+        return sum(1 for _ in records(self._collection, {"standing": str(standing)}))
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         """The `k` active patches that concern a request most.

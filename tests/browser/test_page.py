@@ -104,7 +104,7 @@ def test_a_patch_is_found_opened_and_followed_to_its_trace_and_back(
     patch_id = patch.get_attribute("id")
     for heading in ("Fix", "Gate: active", "Tests", "History"):
         expect(patch.get_by_role("heading", name=heading)).to_be_visible()
-    expect(patch.get_by_role("row").filter(has_text="regression").first).to_be_visible()
+    expect(patch.get_by_role("row").filter(has_text="referee").first).to_be_visible()
     patch.get_by_role("link", name=re.compile("t-")).first.click()
     trace = page.locator(f"#{page.url.partition('#')[2]}")
     for heading in ("Retrieved", "Answers", "Feedback", "Prompt"):

@@ -30,7 +30,7 @@ def marked(tmp_path: Path) -> Path:
     """A folder that is a store by its marker alone."""
     folder = tmp_path / "marked"
     folder.mkdir()
-    info = {"format": 1, "skill": "shipping", "embedder": "hashing", "runs": 1}
+    info = {"format": 2, "skill": "shipping", "embedder": "hashing", "runs": 1}
     (folder / "patchlab.json").write_text(json.dumps(info), "utf-8")
     (folder / "chroma.sqlite3").write_bytes(b"what was learned")
     return folder
@@ -158,17 +158,17 @@ class TestEveryCommandOn:
         assert_refused(cli(*arguments, "--store", "home"), 4, "it is no store", "--store")
         assert digests(Path("home")) == before
 
-    @pytest.mark.parametrize("changes", [{"format": 99}, {"format": 2, "engine": "new"}])
+    @pytest.mark.parametrize("changes", [{"format": 99}, {"format": 3, "engine": "new"}])
     def test_a_store_of_another_version(
         self, marked: Path, cli: Cli, arguments: tuple[object, ...], changes: dict[str, object]
     ) -> None:
         change_marker(marked, **changes)
         before = digests(marked)
         result = cli(*arguments, "--store", marked)
-        assert_refused(result, 4, f"has store format {changes['format']}", "format 1")
+        assert_refused(result, 4, f"has store format {changes['format']}", "format 2")
         assert digests(marked) == before
 
-    @pytest.mark.parametrize("marker", [b"{", b"", b"\xff\xfe", b"[]", b'{"format": 1}'])
+    @pytest.mark.parametrize("marker", [b"{", b"", b"\xff\xfe", b"[]", b'{"format": 2}'])
     def test_a_store_with_a_damaged_marker(
         self, marked: Path, cli: Cli, arguments: tuple[object, ...], marker: bytes
     ) -> None:

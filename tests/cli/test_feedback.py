@@ -76,7 +76,7 @@ def test_what_was_learned_is_printed_and_stored(cli: Cli) -> None:
     for part in (
         "feedback   hazmat_undeclared declarations=[] (hazmat)",
         "activated ",
-        "the failing request is right in 1 of 1 draws",
+        "taken on the word of its origin (person); on trial",
         f"patchlab-agent quote '{BLEACH}'",
     ):
         assert part in result.out
@@ -148,11 +148,12 @@ def test_what_teaches_nothing_says_why_and_what_to_do(
 
 
 def test_a_lesson_that_the_gate_refuses_is_kept_with_its_reason(cli: Cli) -> None:
-    # The model knows boxes: the failure does not come again.
+    # Nearly every request names a box, so the rule would stand in nearly every prompt.
     quoted(cli, BLEACH)
-    said = ("--label", "item_unknown", "--field", "item", "--detail", "chemicals")
+    said = ("--label", "parcel_unknown", "--field", "parcel", "--detail", "box: up to 5 kg")
     result = cli("feedback", 0, *said, *STORE)
     assert "quarantined" in result.out
+    assert "'box' occurs in " in result.out
     patch = cli("patches", "list", "--store", "s", "--json").json[0]
     assert patch["status"] == "quarantined"
     assert f"patchlab-agent patches show {patch['id']}" in result.out
@@ -202,10 +203,10 @@ def test_an_answer_without_a_quote_has_no_field(cli: Cli, monkeypatch: pytest.Mo
     assert told["events"][0]["text"] == "the answer held no quote to compare with"
 
 
-def test_with_the_gate_off_the_lesson_is_let_in_unseen(cli: Cli) -> None:
+def test_with_the_gate_off_the_lesson_is_activated_untested(cli: Cli) -> None:
     quoted(cli, BLEACH)
     told = give(cli, 0, "--label", "item_unknown", "--detail", "food", "--gate", "off")
-    assert told["events"][0]["text"] == "the gate is off: let in unseen"
+    assert told["events"][0]["text"] == "the gate is off: activated untested; on trial"
 
 
 def test_markup_is_printed_as_it_is(cli: Cli) -> None:

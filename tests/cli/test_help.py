@@ -47,6 +47,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         ("doctor",),
         ("patches", "list"),
         ("patches", "show"),
+        ("patches", "history"),
         ("patches", "search"),
         ("patches", "effect"),
         ("patches", "export"),

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
+from patchlab_agent.wiring import open_store
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 
 
@@ -24,7 +26,9 @@ def patches(store: Path, cli: Cli) -> list[dict[str, Any]]:
 def test_json_lists_whole_patches_with_their_ids(patches: list[dict[str, Any]]) -> None:
     assert len(patches) > 10
     for patch in patches:
-        assert list(patch) == ["id", *Patch.model_fields, "uses", "saves", "harms"]
+        assert list(patch) == ["id", *Patch.model_fields, "standing", "uses", "saves", "harms"]
+        is_active = patch["status"] == "active"
+        assert patch["standing"] == (patch["record"]["standing"] if is_active else None)
         assert len(patch["id"]) == 16
         assert patch["gate"]["decision"] == patch["status"]
         assert patch["history"][-1]["status"] == patch["status"]
@@ -44,8 +48,13 @@ def test_the_table_has_a_line_for_each_with_status_trigger_kind_and_reason(
     result = cli("patches", "list", "--store", store)
     assert (result.code, result.err) == (0, "")
     assert "id status trigger kind teaches label why uses saves harms" in result.text
-    assert [(row[0], row[1], row[3], row[5]) for row in rows(result.out)] == [
-        (patch["id"][:8], patch["status"], patch["fix"]["kind"], patch["provenance"]["label"])
+    assert [(row[0], row[1].replace(" ", ""), row[3], row[5]) for row in rows(result.out)] == [
+        (
+            patch["id"][:8],
+            ",".join(filter(None, [patch["status"], patch["standing"]])).replace(" ", ""),
+            patch["fix"]["kind"],
+            patch["provenance"]["label"],
+        )
         for patch in patches
     ]
     for row, patch in zip(rows(result.out), patches, strict=True):
@@ -79,14 +88,16 @@ def test_show_tells_all_of_one_patch(store: Path, cli: Cli, patches: list[dict[s
         born = patch["provenance"]
         for word in (
             f"id {patch['id']} ",
-            f"status {status} ",
+            f"status {', '.join(filter(None, [status, patch['standing']]))} ",
+            "origin stream ",
             f"trigger {patch['trigger']} ",
             f"kind {patch['fix']['kind']} ",
             f"born of {born['trace_id']}: ",
             f"feedback {born['label']} ",
             f"Gate: {status}: ",
-            "test request without with broken",
-            "chance that noise alone passes",
+            "who tells request outcome right with pairs gained lost",
+            "who tells requests mended broken failed answers",
+            "claims of the patch, no evidence that it is true",
             "History",
             f"{patch['history'][0]['at']} {status} new: ",
         ):
@@ -203,6 +214,63 @@ def test_sorting_puts_the_highest_first_and_equal_ones_by_trigger(
 
     expected = sorted(patches, key=lambda patch: (-value(patch), patch["trigger"], patch["id"]))
     assert listed(cli, store, "--sort", order) == [patch["id"] for patch in expected]
+
+
+def prove(store: Path, patch_id: str) -> None:
+    """Give a patch the record of one that its uses have proven."""
+    with open_store(store, write=True) as opened:
+        patch = opened.patches.get(patch_id)
+        assert patch is not None
+        record = Record(outcomes="+++-+++", standing=Standing.PROVEN)
+        opened.patches.upsert(patch.model_copy(update={"record": record}))
+
+
+@pytest.mark.parametrize(("name", "standing"), [("trial", "on trial"), ("proven", "proven")])
+def test_standing_selects_active_patches(
+    store: Path, cli: Cli, patches: list[dict[str, Any]], name: str, standing: str
+) -> None:
+    prove(store, next(patch["id"] for patch in patches if patch["status"] == "active"))
+    now = cli("patches", "list", "--store", store, "--json").json
+    chosen = [patch["id"] for patch in now if patch["standing"] == standing]
+    assert chosen
+    assert listed(cli, store, "--standing", name) == chosen
+    assert listed(cli, store, "--standing", name, "--status", "active") == chosen
+    assert listed(cli, store, "--standing", name, "--status", "quarantined") == []
+
+
+def test_origin_selects_by_who_brought_a_patch(
+    store: Path, cli: Cli, patches: list[dict[str, Any]]
+) -> None:
+    assert listed(cli, store, "--origin", "stream") == [patch["id"] for patch in patches]
+    assert listed(cli, store, "--origin", "person") == []
+    quoted = cli("quote", "Ship 2 kg zorble box to US", "--store", store, "--json").json
+    said = ("--label", "item_unknown", "--field", "item", "--detail", "zorble: toys")
+    told = cli("feedback", quoted["id"], *said, "--store", store, "--json").json
+    assert listed(cli, store, "--origin", "person") == [told["events"][0]["patch_id"]]
+    assert listed(cli, store, "--origin", "person", "--standing", "proven") == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--standing", "on trial"), ("--standing", "convicted"), ("--origin", "carrier")],
+)
+def test_what_no_patch_can_be_is_refused(store: Path, cli: Cli, option: str, value: str) -> None:
+    result = cli("patches", "list", option, value, "--store", store)
+    assert_refused(result, 2, option, repr(value))
+
+
+def test_show_tells_the_evidence_of_a_proven_patch(
+    store: Path, cli: Cli, patches: list[dict[str, Any]]
+) -> None:
+    active = next(patch["id"] for patch in patches if patch["status"] == "active")
+    prove(store, active)
+    text = cli("patches", "show", active, "--store", store).text
+    assert "status active, proven " in text
+    assert "evidence 6 requests turned right, 1 wrong (+++-+++) " in text
+    line = next(
+        row for row in rows(cli("patches", "list", "--store", store).out) if row[0] == (active[:8])
+    )
+    assert line[1].replace(" ", "") == "active,proven"
 
 
 def test_a_misspelt_label_is_refused_with_the_nearest(store: Path, cli: Cli) -> None:

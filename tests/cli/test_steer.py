@@ -171,6 +171,10 @@ def test_an_outage_keeps_what_was_gated_before_it(
     assert result.code == 9
     assert "cannot be reached" in result.error
     assert "What was gated before it is kept." in result.error
-    gated = [patch for patch in patches(cli, store) if len(patch["history"]) > 1]
+    gated = [
+        patch
+        for patch in patches(cli, store)
+        if patch["history"][-1]["cause"].startswith("gated again by hand: ")
+    ]
     told = result.json if as_json else rows(result.out)
     assert 0 < len(gated) == len(told)

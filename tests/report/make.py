@@ -8,13 +8,19 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from patchlab_agent.models.patch import (
-    GateCase,
+from patchlab_agent.models.evidence import (
+    Claim,
     GateReport,
-    PairedResult,
-    Patch,
-    Provenance,
     Reason,
+    Record,
+    Source,
+    Standing,
+    Tested,
+)
+from patchlab_agent.models.patch import (
+    Patch,
+    PatchTest,
+    Provenance,
     Role,
     Status,
     StatusChange,
@@ -130,8 +136,13 @@ SUMMARY = PatchSummary(
     retired=2,
     without_lesson=11,
     known=13,
-    quarantine_reasons={"regression": 4, "not_reproduced": 3},
+    active_already=12,
+    proven=8,
+    convicted=1,
+    quarantine_reasons={"outweighed": 4, "not_reproduced": 3},
     active_in_store=21,
+    proven_in_store=16,
+    on_trial_in_store=5,
     total_in_store=37,
     kinds={"unit": 14, "restriction": 9},
     most_useful=(
@@ -153,8 +164,13 @@ NO_PATCHES = PatchSummary(
     retired=0,
     without_lesson=0,
     known=0,
+    active_already=0,
+    proven=0,
+    convicted=0,
     quarantine_reasons={},
     active_in_store=0,
+    proven_in_store=0,
+    on_trial_in_store=0,
     total_in_store=0,
     kinds={},
     most_useful=(),
@@ -313,38 +329,62 @@ def judged(label: str | None, **changes: Any) -> Judged:
 
 
 GATE = GateReport(
-    decision=Status.QUARANTINED,
+    decision="quarantined",
     reasons=(
-        Reason(code="regression", text="1 of 5 draws turn wrong on 'Ship 3 kg paint'"),
-        Reason(code="does_not_fix", text="with the patch, 2 of 5 draws are right"),
+        Reason(code="outweighed", text="2 requests turn wrong for 1 that turns right"),
+        Reason(code="disobeyed", text="the model does not do what the patch says"),
     ),
     results=(
-        PairedResult(
-            role=Role.FAILING,
+        Tested(
+            source=Source.REFEREE,
             request="Ship 2 kg battery box to US",
+            outcome="mended",
             draws=5,
-            passed_before=0,
-            passed_after=4,
-            broken=0,
-            changed=4,
+            right_with=4,
+            pairs=3,
+            gained=2,
+            lost=1,
         ),
-        PairedResult(
-            role=Role.REGRESSION,
+        Tested(
+            source=Source.LABELS,
             request="Ship 3 kg paint",
-            draws=6,
-            passed_before=6,
-            passed_after=5,
-            broken=1,
-            changed=1,
+            outcome="broken",
+            draws=7,
+            right_with=0,
+            pairs=6,
+            gained=0,
+            lost=6,
+            complaint="hazmat_undeclared",
+        ),
+        Tested(
+            source=Source.LABELS,
+            request="Ship 4 kg paint",
+            outcome="broken",
+            draws=8,
+            right_with=1,
+            pairs=9,
+            gained=1,
+            lost=8,
+        ),
+        Tested(
+            source=Claim.OBEDIENCE,
+            request="Ship 1.37 kg battery box to US",
+            outcome="failed",
+            draws=10,
+            right_with=0,
+            pairs=0,
+            gained=0,
+            lost=0,
         ),
     ),
     suite_size=160,
     suite_touched=9,
     calls=77,
     full_calls=1620,
-    false_accept_rate=0.0116,
+    alpha=0.05,
     conditions="c",
 )
+PROVEN = Record(outcomes="++-+++", standing=Standing.PROVEN)
 
 
 def patch(**changes: Any) -> Patch:
@@ -353,7 +393,10 @@ def patch(**changes: Any) -> Patch:
         "skill": "shipping",
         "trigger": "battery",
         "fix": RestrictionFix(item="battery", demand="hazmat"),
-        "tests": (GateCase(role=Role.FAILING, request="Ship 2 kg battery", expected={}),),
+        "tests": (
+            PatchTest(role=Role.FAILING, request="Ship 2 kg battery"),
+            PatchTest(role=Role.SPOILED, request="Ship 9 kg paint", taken={"weight_kg": 9.5}),
+        ),
         "provenance": Provenance(
             trace_id="t-0000007",
             request="Ship 2 kg battery box to US",

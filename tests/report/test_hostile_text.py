@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from patchlab_agent.models.patch import Reason
+from patchlab_agent.models.evidence import Reason
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Feedback, Judged
 from patchlab_agent.report import format as fmt
@@ -19,7 +19,7 @@ ESCAPES = "Ship \x1b[31m2 kg\x1b[0m\x1b]0;title\x07 books \x9b31m\x7f box"
 
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_markup_in_a_gates_reason_is_shown_as_it_is(width: int) -> None:
-    reasons = (Reason(code="regression", text=f"1 of 5 draws turn wrong on {MARKUP!r}"),)
+    reasons = (Reason(code="outweighed", text=f"1 request turns wrong, as {MARKUP!r}"),)
     given = patch(gate=GATE.model_copy(update={"reasons": reasons}))
     text = "".join(flat(shown(patch_details(given, Tally(), [], None), width)).split())
     assert "".join(repr(MARKUP).split()) in text

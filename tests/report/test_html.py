@@ -14,6 +14,7 @@ from patchlab_agent.report.html import page as module
 from patchlab_agent.report.html.page import page
 from tests.report.make import (
     AT,
+    PROVEN,
     attempt,
     curve_point,
     empty_report,
@@ -26,7 +27,7 @@ from tests.report.make import (
 )
 from tests.report.parsed import parsed
 
-PATCH = patch(status=Status.ACTIVE)
+PATCH = patch(status=Status.ACTIVE, record=PROVEN)
 APPLIED = retrieved().model_copy(update={"patch_id": PATCH.id})
 
 
@@ -83,7 +84,10 @@ def full() -> str:
         "unit_unknown 321 123 45.6 % 5 999 7 994 Ship 2 lb tea box to Portugal",
         "618–1,234 21 0 2 0",
         "1,201 Send 3 lb tea box to Spain weight_mismatch OK lb, tea",
-        "In quarantine because: regression 4, not_reproduced 3.",
+        "known, spared the gate 13 active already 12",
+        "proven by their uses 8 convicted by their uses 1",
+        "Of 21 active patches 16 are proven and 5 on trial.",
+        "In quarantine because: outweighed 4, not_reproduced 3.",
         "embargo_destination 17 0.51 → 0.91 0.52 → 0.92 0.53 → 0.93",
         "liquid_restricted 0 – → – – → – – → –",
         "Ship 7 kg lamp drum to Chile parcel_unknown OK OK feedbeef",
@@ -99,22 +103,25 @@ def test_every_figure_of_the_report_is_on_the_page(told: str) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        "battery restriction item=battery, demand=hazmat active born of hazmat_undeclared",
+        "battery restriction item=battery, demand=hazmat active, proven born of hazmat_undeclared",
         "uses 1 saves 1 harms 0",
         f"When battery occurs in a request: restriction item=battery, demand=hazmat. {PATCH.id}",
         (
             "Born of t-0000007, Ship 2 kg battery box to US : hazmat_undeclared, "
-            "declarations = fragile, insurance (battery: hazmat)."
+            "declarations = fragile, insurance (battery: hazmat). Brought by: stream."
         ),
         "In the prompt of 1 of the requests below: t-0000041 .",
-        "regression 1 of 5 draws turn wrong on 'Ship 3 kg paint'",
-        "failing Ship 2 kg battery box to US 0/5 4/5 0",
-        "regression Ship 3 kg paint 6/6 5/6 1",
-        (
-            "9 of 160 cases of the regression suite hold the trigger; 77 answers were needed; "
-            "estimated chance that noise alone passes: 1.2 %."
-        ),
-        "failing Ship 2 kg battery the same answer as without the patch",
+        "Evidence: 5 requests turned right, 1 wrong (++-+++).",
+        "outweighed 2 requests turn wrong for 1 that turns right",
+        "who tells request outcome right with pairs gained lost",
+        "referee Ship 2 kg battery box to US mended 4/5 3 2 1",
+        "labels Ship 3 kg paint broken hazmat_undeclared 0/7 6 0 6",
+        "who tells requests mended broken failed answers",
+        "labels 2 0 2 0 30",
+        "obedience 1 0 0 1 10",
+        "9 of 160 labeled cases hold the trigger; 77 answers were needed. Obedience and",
+        "failing Ship 2 kg battery –",
+        "spoiled Ship 9 kg paint weight_kg=9.5",
         "2026-01-02 03:04 quarantined new: not yet (t-0000007)",
     ],
 )

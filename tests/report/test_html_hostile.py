@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from patchlab_agent.models.evidence import GateReport, Reason
 from patchlab_agent.models.patch import (
-    GateReport,
     PatchEvent,
+    PatchTest,
     Provenance,
-    Reason,
+    Role,
     Status,
     StatusChange,
 )
@@ -49,14 +50,15 @@ def hostile_page(text: str) -> str:
     gate = GateReport.model_validate(
         {
             **GATE.model_dump(),
-            "reasons": (Reason(code="fixes", text=text),),
-            "results": [{**GATE.results[0].model_dump(), "request": text}],
+            "reasons": (Reason(code="mends", text=text),),
+            "results": [{**GATE.results[0].model_dump(), "request": text, "complaint": text}],
         }
     )
     lesson = patch(
         trigger=text,
         fix=RestrictionFix(item="x", demand="hazmat").model_copy(update={"item": text}),
         provenance=Provenance(trace_id=text, request=text, label=text, field=text, value=text),
+        tests=(PatchTest(role=Role.SPOILED, request=text, taken={text: text}),),
         gate=gate,
         history=(StatusChange(status=Status.ACTIVE, cause=text, trace_id=text, at=AT),),
     )

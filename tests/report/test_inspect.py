@@ -8,12 +8,16 @@ import pytest
 from rich.console import RenderableType
 
 from patchlab_agent.models.base import Quote
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.history import changes_of
 from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Feedback, Retrieved
+from patchlab_agent.report.evidence import evidence
 from patchlab_agent.report.inspect import (
     SHORT_ID,
     event_table,
+    history_table,
     hit_table,
     patch_details,
     patch_table,
@@ -26,6 +30,7 @@ from tests.report.make import (
     AT,
     GATE,
     MARKUP,
+    PROVEN,
     attempt,
     flat,
     judged,
@@ -54,14 +59,59 @@ def test_a_patch_has_one_line_with_what_it_teaches_and_why_it_stands_where_it_do
     assert text == (
         "id status trigger kind teaches label why uses saves harms "
         f"{given.id[:SHORT_ID]} quarantined battery restriction item=battery, demand=hazmat "
-        "hazmat_undeclared regression; does_not_fix 1,234 5 6"
+        "hazmat_undeclared outweighed; disobeyed 1,234 5 6"
     )
+
+
+def test_an_active_patch_tells_how_well_it_is_proven() -> None:
+    given = patch(status=Status.ACTIVE, record=PROVEN)
+    assert " active, proven battery " in flat(shown(patch_table([given], {})))
+    text = flat(shown(details(given)))
+    assert " status active, proven " in text
+    assert " evidence 5 requests turned right, 1 wrong (++-+++) " in text
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ("", "–"),
+        ("+", "1 request turned right, 0 wrong (+)"),
+        ("--", "0 requests turned right, 2 wrong (--)"),
+    ],
+)
+def test_evidence_counts_requests_and_shows_their_order(outcomes: str, words: str) -> None:
+    assert evidence(Record(outcomes=outcomes)) == words
+
+
+def test_a_gate_that_tested_nothing_has_no_counts() -> None:
+    text = shown(details(patch(gate=GATE.model_copy(update={"results": ()}))))
+    assert "Gate: quarantined" in text
+    assert "In all" not in text
+
+
+def test_a_history_has_a_line_for_each_change_in_order_of_time() -> None:
+    moved = patch().moved(Status.ACTIVE, MARKUP, "", "2026-01-02T03:04:06+00:00")
+    other = patch(trigger="lb", history=()).moved(Status.ACTIVE, "new: mends", "t-0000008", AT)
+    text = flat(shown(history_table(changes_of([moved, other]))))
+    assert text == (
+        "time patch trigger became cause trace "
+        f"{AT} {moved.id[:SHORT_ID]} battery quarantined new: not yet t-0000007 "
+        f"{AT} {other.id[:SHORT_ID]} lb active new: mends t-0000008 "
+        f"2026-01-02T03:04:06+00:00 {moved.id[:SHORT_ID]} battery active {MARKUP} –"
+    )
+
+
+def test_a_patch_keeps_the_order_of_its_own_history() -> None:
+    moved = patch().moved(Status.RETIRED, "retired by hand", "", AT)
+    assert [change.status for change in changes_of([moved])] == [
+        each.status for each in (moved.history)
+    ]
 
 
 def test_a_patch_that_no_gate_saw_has_no_reason() -> None:
     text = flat(shown(patch_table([patch(gate=None, status=Status.ACTIVE)], {})))
     assert text.endswith(
-        "active battery restriction item=battery, demand=hazmat hazmat_undeclared – 0 0 0"
+        "active, on trial battery restriction item=battery, demand=hazmat hazmat_undeclared – 0 0 0"
     )
 
 
@@ -77,17 +127,20 @@ def test_patches_stand_in_the_order_given() -> None:
     [
         f"id {patch().id} ",
         "status quarantined ",
+        "origin stream ",
+        "evidence – ",
         "trigger battery ",
         "kind restriction ",
         "teaches item=battery, demand=hazmat ",
         "born of t-0000007: Ship 2 kg battery box to US ",
         "feedback hazmat_undeclared declarations=fragile, insurance (battery: hazmat) ",
-        "Gate: quarantined: 1 of 5 draws turn wrong on 'Ship 3 kg paint'; with the patch, 2 of",
-        "test request without with broken",
-        "failing Ship 2 kg battery box to US 0/5 4/5 0 ",
-        "regression Ship 3 kg paint 6/6 5/6 1 ",
-        "9 of 160 suite cases hold the trigger; 77 answers;",
-        "chance that noise alone passes: 1.2 %.",
+        "Gate: quarantined: 2 requests turn wrong for 1 that turns right; the model does not do",
+        "who tells request outcome right with pairs gained lost",
+        "referee Ship 2 kg battery box to US mended 4/5 3 2 1 ",
+        "labels Ship 3 kg paint broken hazmat_undeclared 0/7 6 0 6 ",
+        "9 of 160 labeled cases hold the trigger; 77 answers.",
+        "In all who tells requests mended broken failed answers",
+        "referee 1 1 0 0 8 labels 2 0 2 0 30 obedience 1 0 0 1 10 ",
         f"History {AT} quarantined new: not yet (trace t-0000007)",
     ],
 )
@@ -155,11 +208,13 @@ def test_every_table_fits_any_terminal(width: int) -> None:
         quote_table(attempt().quote or {}),
         patch_table([], {}),
         trace_table([]),
+        history_table(changes_of([patch()])),
+        history_table([]),
         quote_table({}),
     ):
         shown(renderable, width)
     told = squeezed(shown(details(patch()), width))
-    for word in (patch().id, "item=battery,demand=hazmat", "hazmat_undeclared", "4/5", "5/6"):
+    for word in (patch().id, "item=battery,demand=hazmat", "hazmat_undeclared", "4/5", "0/7"):
         assert word in told
 
 
@@ -182,12 +237,12 @@ def test_markup_is_shown_as_it_is(width: int) -> None:
 def test_a_test_that_needed_no_answer_has_none_to_show() -> None:
     asked = GATE.results[0]
     results = (
-        asked.model_copy(update={"request": "a", "draws": 0, "passed_before": None}),
-        asked.model_copy(update={"request": "b", "passed_before": None, "passed_after": 5}),
+        asked.model_copy(update={"request": "a", "outcome": "kept", "draws": 0}),
+        asked.model_copy(update={"request": "b", "outcome": "kept", "right_with": 5}),
     )
     given = patch(gate=GATE.model_copy(update={"results": results}))
     text = flat(shown(details(given)))
-    assert "failing a – – 0 failing b – 5/5 0 " in text
+    assert "referee a kept – 3 2 1 referee b kept 5/5 3 2 1 " in text
 
 
 def test_details_tell_what_became_of_answers_who_took_its_place_and_how_it_was_born() -> None:

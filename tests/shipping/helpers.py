@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import Fix, GateCase, Proposal, Role
+from patchlab_agent.models.patch import Fix, Proposal, agrees
 from patchlab_agent.models.trace import Attempt, Example, Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.proposer import ShippingProposer
@@ -93,9 +93,9 @@ def asked(request: str, fixes: Iterable[Fix] = ()) -> Quote:
     return TASK.read(ToyBackend(noise=0).complete(prompt(request, fixes)).text).quote
 
 
-def meets(given: Quote, claim: Quote) -> bool:
-    """Whether a quote has what a fix claims."""
-    return GateCase(role=Role.FAILING, request=REQUEST, expected=claim).passes(given)
+def meets(given: Quote, expected: Quote) -> bool:
+    """Whether a quote has every field that is expected."""
+    return all(agrees(value, given.get(name)) for name, value in expected.items())
 
 
 def trace(request: str, given: Quote | None) -> Trace:

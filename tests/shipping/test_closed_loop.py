@@ -26,7 +26,7 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.text import occurs
-from tests.shipping.helpers import WORLD, asked, meets, proposed, shipment
+from tests.shipping.helpers import WORLD, asked, proposed, shipment
 
 GENERATED = list(islice(WORLD.requests(random.Random(5)), 1200))
 
@@ -100,8 +100,8 @@ def test_a_label_is_mended_by_its_lesson(label: str, failing: Case) -> None:
     assert before.patch is not None
     fix = parse_fix(before.patch.fix.model_dump(mode="json"))
     after = asked(failing.request, [fix])
-    assert not meets(before.given, fix.claim)
-    assert meets(after, fix.claim)
+    assert not fix.holds_in(before.given)
+    assert fix.holds_in(after)
     assert WORLD.judge(failing, after) != before.feedback
 
 
@@ -123,8 +123,8 @@ def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() ->
             without[label] += 1
             continue
         fix = parse_fix(found.patch.fix.model_dump(mode="json"))
-        assert not meets(found.given, fix.claim), found.case.request
-        assert meets(asked(found.case.request, [fix]), fix.claim), found.case.request
+        assert not fix.holds_in(found.given), found.case.request
+        assert fix.holds_in(asked(found.case.request, [fix])), found.case.request
     # Nothing that is known from the start asks for a needless declaration.
     assert set(labels) == {*LABELS} - {"invalid_response", "overdeclared"}
     assert without.total() < 0.05 * labels.total()
@@ -133,13 +133,13 @@ def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() ->
 
 
 def test_without_noise_no_false_rule_is_learned() -> None:
-    carrier = {fix.slot: fix for fix in carrier_rules()}
+    carrier = {fix.conflict_key: fix for fix in carrier_rules()}
     needed = [fix for found in failures() for fix in WORLD.untaught(found.case)]
     patches = [found.patch for found in failures() if found.patch is not None]
     learned = [patch.fix for patch in patches if not isinstance(patch.fix, ExampleFix)]
     for fix in learned:
         if isinstance(fix, UnitFix):
-            same = carrier[fix.slot]
+            same = carrier[fix.conflict_key]
             assert isinstance(same, UnitFix)
             assert fix.kg_per_unit == pytest.approx(same.kg_per_unit, rel=1e-4)
         elif isinstance(fix, DestinationFix):
@@ -147,7 +147,7 @@ def test_without_noise_no_false_rule_is_learned() -> None:
         elif isinstance(fix, RevokedFix):
             assert fix in needed
         else:
-            assert fix == carrier[fix.slot]
+            assert fix == carrier[fix.conflict_key]
     assert len(learned) > 250
 
 
@@ -164,7 +164,7 @@ def test_learning_until_nothing_fails_teaches_a_request_all_it_needs() -> None:
         fixes: list[Fix] = []
         while (wrong := failure(found, fixes)) is not None and wrong.patch is not None:
             fixes.append(wrong.patch.fix)
-            assert len({fix.slot for fix in fixes}) == len(fixes), found.request
+            assert len({fix.conflict_key for fix in fixes}) == len(fixes), found.request
         stuck += wrong is not None
     assert stuck <= 10
 

@@ -56,7 +56,7 @@ def test_a_fix_becomes_a_patch_with_the_usual_tests() -> None:
     patch = proposal.patch
     assert patch is not None
     assert (patch.trigger, patch.fix.model_dump()) == ("tube", TUBE)
-    assert {case.role for case in patch.tests} == {Role.FAILING, Role.POSITIVE, Role.NEGATIVE}
+    assert {case.role for case in patch.tests} == {Role.FAILING, Role.OBEDIENCE, Role.UNCONCERNED}
     assert patch.provenance.label == "parcel_unknown"
 
 

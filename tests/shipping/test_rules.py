@@ -29,93 +29,257 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import Declaration
 from tests.shipping.helpers import REQUEST, answer
 
-EVERY: list[tuple[ShippingFix, Slot, Quote, tuple[str, ...]]] = [
-    (UnitFix(unit="lb", kg_per_unit=0.45), "unit", {"kg_per_unit": 0.45}, ("unit", "lb")),
-    (
-        ParcelFix(parcel="tube", limit_kg=5),
-        "parcel",
-        {"parcel": "tube", "parcel_limit_kg": 5.0},
-        ("parcel", "tube"),
-    ),
-    (
-        DestinationFix(alias="Berlin", country="DE"),
-        "destination",
-        {"country": "DE"},
-        ("destination", "berlin"),
-    ),
-    (
-        ItemFix(item="tent", category="outdoor"),
-        "item",
-        {"item": "tent", "category": "outdoor"},
-        ("item", "tent"),
-    ),
+EVERY: list[tuple[ShippingFix, Slot, tuple[str, ...]]] = [
+    (UnitFix(unit="lb", kg_per_unit=0.45), "unit", ("unit", "lb")),
+    (ParcelFix(parcel="tube", limit_kg=5), "parcel", ("parcel", "tube")),
+    (DestinationFix(alias="Berlin", country="DE"), "destination", ("destination", "berlin")),
+    (ItemFix(item="tent", category="outdoor"), "item", ("item", "tent")),
     (
         RestrictionFix(item="ivory", demand="prohibited"),
         "item",
-        {"refusal": "prohibited_item"},
         ("restriction", "ivory", "prohibited"),
     ),
     (
         RestrictionFix(item="battery", demand="hazmat"),
         "item",
-        {"declarations": ["hazmat"]},
         ("restriction", "battery", "hazmat"),
     ),
-    (
-        EmbargoFix(destination="Syria"),
-        "destination",
-        {"refusal": "embargo_destination"},
-        ("embargo", "syria"),
-    ),
-    (
-        LiquidsFix(parcel="crate"),
-        "parcel",
-        {"parcel": "crate", "parcel_takes_liquids": True},
-        ("liquids", "crate"),
-    ),
+    (EmbargoFix(destination="Syria"), "destination", ("embargo", "syria")),
+    (LiquidsFix(parcel="crate"), "parcel", ("liquids", "crate")),
     (
         RevokedFix(rule="prohibited", subject="umbrella"),
         "item",
-        {"refusal": None},
         ("revoked", "prohibited", "umbrella"),
     ),
-    (
-        RevokedFix(rule="embargo", subject="cuba"),
-        "destination",
-        {"refusal": None},
-        ("revoked", "embargo", "cuba"),
-    ),
-    (
-        RevokedFix(rule="liquids", subject="satchel"),
-        "parcel",
-        {"parcel": "satchel", "parcel_takes_liquids": False},
-        ("revoked", "liquids", "satchel"),
-    ),
+    (RevokedFix(rule="embargo", subject="cuba"), "destination", ("revoked", "embargo", "cuba")),
+    (RevokedFix(rule="liquids", subject="satchel"), "parcel", ("revoked", "liquids", "satchel")),
     *[
         (
             RevokedFix.model_validate({"rule": declaration, "subject": "books"}),
             "item",
-            {},
             ("revoked", declaration, "books"),
         )
         for declaration in ("hazmat", "fragile", "temperature", "insurance")
     ],
-    (
-        ExampleFix(request=REQUEST, answer=answer()),
-        "weight",
-        {"weight": 2.0},
-        ("example", REQUEST.lower()),
-    ),
+    (ExampleFix(request=REQUEST, answer=answer()), "weight", ("example", REQUEST.lower())),
 ]
 
 
-@pytest.mark.parametrize(("fix", "slot", "claim", "subject"), EVERY, ids=lambda v: str(v)[:30])
-def test_a_fix_names_its_part_of_a_request_its_claim_and_its_subject(
-    fix: ShippingFix, slot: str, claim: Quote, subject: tuple[str, ...]
+@pytest.mark.parametrize(("fix", "slot", "subject"), EVERY, ids=lambda v: str(v)[:30])
+def test_a_fix_names_its_part_of_a_request_and_its_subject(
+    fix: ShippingFix, slot: str, subject: tuple[str, ...]
 ) -> None:
     assert fix.request_slot == slot
-    assert fix.claim == claim
     assert fix.slot == subject
+
+
+HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
+    (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": "lb", "kg_per_unit": 0.45}, True),
+    (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": " LB", "kg_per_unit": 0.5}, False),
+    (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": "lb", "kg_per_unit": None}, False),
+    (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": "oz", "kg_per_unit": 0.4536}, None),
+    (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": None, "kg_per_unit": None}, None),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube", "parcel_limit_kg": 5.04}, True),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube", "parcel_limit_kg": 30}, False),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube"}, False),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "box", "parcel_limit_kg": 5}, None),
+    (
+        DestinationFix(alias="berlin", country="DE"),
+        {"destination": "Berlin", "country": "DE"},
+        True,
+    ),
+    (
+        DestinationFix(alias="berlin", country="DE"),
+        {"destination": "berlin", "country": "US"},
+        False,
+    ),
+    (
+        DestinationFix(alias="berlin", country="DE"),
+        {"destination": "berlin", "country": None},
+        False,
+    ),
+    (DestinationFix(alias="berlin", country="DE"), {"destination": "us", "country": "DE"}, None),
+    (ItemFix(item="tent", category="outdoor"), {"item": "tent", "category": "outdoor"}, True),
+    (ItemFix(item="tent", category="outdoor"), {"item": "tent", "category": "print"}, False),
+    (ItemFix(item="tent", category="outdoor"), {"item": "tent", "category": None}, False),
+    (ItemFix(item="tent", category="outdoor"), {"item": "books", "category": "outdoor"}, None),
+    (
+        RestrictionFix(item="ivory", demand="prohibited"),
+        {"item": "ivory", "refusal": "prohibited_item"},
+        True,
+    ),
+    (
+        RestrictionFix(item="ivory", demand="prohibited"),
+        {"item": "ivory", "refusal": "overweight_parcel"},
+        False,
+    ),
+    (
+        RestrictionFix(item="ivory", demand="prohibited"),
+        {"item": "weapon", "refusal": "prohibited_item"},
+        None,
+    ),
+    (
+        RestrictionFix(item="battery", demand="hazmat"),
+        {"item": "battery", "declarations": ["fragile", "hazmat"]},
+        True,
+    ),
+    (
+        RestrictionFix(item="battery", demand="hazmat"),
+        {"item": "battery", "declarations": ["fragile"]},
+        False,
+    ),
+    (RestrictionFix(item="battery", demand="hazmat"), {"item": "battery"}, False),
+    (
+        RestrictionFix(item="battery", demand="hazmat"),
+        {"item": "drone", "declarations": ["hazmat"]},
+        None,
+    ),
+    (
+        EmbargoFix(destination="syria"),
+        {"destination": "syria", "refusal": "embargo_destination"},
+        True,
+    ),
+    (EmbargoFix(destination="syria"), {"destination": "syria", "refusal": "prohibited_item"}, True),
+    (EmbargoFix(destination="syria"), {"destination": "syria", "refusal": None}, False),
+    (EmbargoFix(destination="syria"), {"destination": "us", "refusal": None}, None),
+    (LiquidsFix(parcel="crate"), {"parcel": "crate", "parcel_takes_liquids": True}, True),
+    (LiquidsFix(parcel="crate"), {"parcel": "crate", "parcel_takes_liquids": False}, False),
+    (LiquidsFix(parcel="crate"), {"parcel": "box", "parcel_takes_liquids": True}, None),
+    (RevokedFix(rule="prohibited", subject="tv"), {"item": "tv", "refusal": None}, True),
+    (
+        RevokedFix(rule="prohibited", subject="tv"),
+        {"item": "tv", "refusal": "prohibited_item"},
+        False,
+    ),
+    (RevokedFix(rule="prohibited", subject="tv"), {"item": "books", "refusal": None}, None),
+    (RevokedFix(rule="embargo", subject="cuba"), {"destination": "cuba", "refusal": None}, True),
+    (
+        RevokedFix(rule="embargo", subject="cuba"),
+        {"destination": "cuba", "refusal": "embargo_destination"},
+        False,
+    ),
+    (RevokedFix(rule="embargo", subject="cuba"), {"destination": "us", "refusal": None}, None),
+    (
+        RevokedFix(rule="liquids", subject="bag"),
+        {"parcel": "bag", "parcel_takes_liquids": False},
+        True,
+    ),
+    (
+        RevokedFix(rule="liquids", subject="bag"),
+        {"parcel": "bag", "parcel_takes_liquids": True},
+        False,
+    ),
+    (
+        RevokedFix(rule="liquids", subject="bag"),
+        {"parcel": "box", "parcel_takes_liquids": False},
+        None,
+    ),
+    (RevokedFix(rule="hazmat", subject="tv"), {"item": "tv", "declarations": []}, True),
+    (RevokedFix(rule="hazmat", subject="tv"), {"item": "tv", "declarations": ["hazmat"]}, False),
+    (RevokedFix(rule="hazmat", subject="tv"), {"item": "books", "declarations": []}, None),
+    (ExampleFix(request=REQUEST, answer=answer()), {"weight": 2.01}, True),
+    (ExampleFix(request=REQUEST, answer=answer()), {"weight": 12}, False),
+    (ExampleFix(request=REQUEST, answer=answer()), {"weight": None}, False),
+]
+
+
+@pytest.mark.parametrize(("fix", "quote", "holds"), HOLDS, ids=lambda v: str(v)[:40])
+def test_an_answer_agrees_with_a_fix_or_not_or_does_not_speak_of_its_subject(
+    fix: ShippingFix, quote: Quote, holds: bool | None
+) -> None:
+    assert fix.holds_in(quote) is holds
+
+
+def test_the_table_of_answers_has_each_outcome_of_every_kind() -> None:
+    found = {type(fix): set[bool | None]() for fix, *_ in EVERY}
+    for fix, _, holds in HOLDS:
+        found[type(fix)].add(holds)
+    # An example speaks of every weight that an answer names.
+    assert found.pop(ExampleFix) == {True, False}
+    assert all(outcomes == {True, False, None} for outcomes in found.values())
+
+
+LABELS: Quote = {
+    "weight_kg": 2.0,
+    "item": "battery",
+    "category": "electronics",
+    "parcel": "crate",
+    "parcel_limit_kg": 100.0,
+    "parcel_takes_liquids": True,
+    "country": "SY",
+    "declarations": ["hazmat"],
+    "refusal": "embargo_destination",
+}
+"""The right answer of a labeled case, which names neither unit nor destination nor number."""
+
+
+@pytest.mark.parametrize(
+    ("fix", "holds"),
+    [
+        (UnitFix(unit="lb", kg_per_unit=0.4536), None),
+        (ParcelFix(parcel="crate", limit_kg=100), True),
+        (ParcelFix(parcel="crate", limit_kg=10), False),
+        (ParcelFix(parcel="tube", limit_kg=100), None),
+        (DestinationFix(alias="damascus", country="SY"), True),
+        (DestinationFix(alias="damascus", country="DE"), False),
+        (ItemFix(item="battery", category="electronics"), True),
+        (ItemFix(item="battery", category="print"), False),
+        (ItemFix(item="books", category="print"), None),
+        (RestrictionFix(item="battery", demand="hazmat"), True),
+        (RestrictionFix(item="battery", demand="fragile"), False),
+        (RestrictionFix(item="battery", demand="prohibited"), False),
+        (RestrictionFix(item="drone", demand="hazmat"), None),
+        (EmbargoFix(destination="damascus"), True),
+        (LiquidsFix(parcel="crate"), True),
+        (LiquidsFix(parcel="box"), None),
+        (RevokedFix(rule="prohibited", subject="battery"), True),
+        (RevokedFix(rule="fragile", subject="battery"), True),
+        (RevokedFix(rule="hazmat", subject="battery"), False),
+        (RevokedFix(rule="hazmat", subject="drone"), None),
+        (RevokedFix(rule="embargo", subject="damascus"), False),
+        (RevokedFix(rule="liquids", subject="crate"), False),
+        (RevokedFix(rule="liquids", subject="box"), None),
+        (ExampleFix(request=REQUEST, answer=answer()), None),
+    ],
+    ids=lambda v: str(v)[:40],
+)
+def test_labels_agree_with_a_fix_by_what_they_name(fix: ShippingFix, holds: bool | None) -> None:
+    assert fix.holds_in(LABELS) is holds
+
+
+@pytest.mark.parametrize("fix", [fix for fix, *_ in EVERY], ids=lambda fix: str(fix)[:30])
+def test_a_fix_says_nothing_of_an_answer_that_names_nothing(fix: ShippingFix) -> None:
+    named = dict.fromkeys(("unit", "item", "parcel", "destination"))
+    assert fix.holds_in(named) is None
+
+
+@pytest.mark.parametrize(
+    ("withdrawal", "rule"),
+    [
+        (
+            RevokedFix(rule="prohibited", subject="tv"),
+            RestrictionFix(item="TV", demand="prohibited"),
+        ),
+        (RevokedFix(rule="hazmat", subject="tv"), RestrictionFix(item="tv", demand="hazmat")),
+        (RevokedFix(rule="embargo", subject="cuba"), EmbargoFix(destination="Cuba")),
+        (RevokedFix(rule="liquids", subject="bag"), LiquidsFix(parcel="bag")),
+    ],
+)
+def test_a_withdrawal_contradicts_the_rule_that_it_withdraws(
+    withdrawal: RevokedFix, rule: ShippingFix
+) -> None:
+    assert withdrawal.conflict_key == rule.conflict_key == rule.slot
+    assert withdrawal.slot != rule.slot
+
+
+def test_fixes_of_different_subjects_do_not_contradict_each_other() -> None:
+    keys = [fix.conflict_key for fix, *_ in EVERY]
+    assert len(set(keys)) == len(keys)
+
+
+def test_fixes_that_say_something_else_of_one_subject_contradict_each_other() -> None:
+    one = DestinationFix(alias="Georgia", country="GE")
+    assert one.conflict_key == DestinationFix(alias="georgia", country="US").conflict_key
 
 
 def test_the_table_above_has_every_kind_of_the_union() -> None:
@@ -239,14 +403,6 @@ def test_a_withdrawn_declaration_leaves_the_items_other_demands(withdrawn: str) 
     )
     book.add(RevokedFix.model_validate({"rule": withdrawn, "subject": "violin"}))
     assert book.demands == {"violin": demands - {withdrawn}, "guitar": demands}
-
-
-def test_a_withdrawal_has_a_say_in_whatever_its_rules_fill_in() -> None:
-    assert set(RevokedFix.decides) == {
-        *RestrictionFix.decides,
-        *EmbargoFix.decides,
-        *LiquidsFix.decides,
-    }
 
 
 @given(st.permutations(["hazmat", "fragile", "temperature", "insurance"]))

@@ -15,6 +15,7 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.report import Comparison, RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.evidence import evidence, share, status_of
 from patchlab_agent.report.html import plots
 from patchlab_agent.report.html.rows import (
     MAX_PATCHES,
@@ -139,6 +140,9 @@ def _environment() -> Environment:
         outcome=case_outcome,
         words=event_words,
         pair=lambda value: (value, value),
+        status=status_of,
+        evidence=evidence,
+        share=share,
         prose=_prose,
     )
     return environment

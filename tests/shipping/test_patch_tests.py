@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchlab_agent.models.case import case_key
-from patchlab_agent.models.patch import Fix, GateCase, Role
+from patchlab_agent.models.patch import Fix, PatchTest, Role
 from patchlab_agent.shipping.examples import number_example
-from patchlab_agent.shipping.gate_cases import gate_cases
+from patchlab_agent.shipping.patch_tests import patch_tests
 from patchlab_agent.shipping.rules import (
     ExampleFix,
     ItemFix,
@@ -62,32 +62,29 @@ def every() -> Iterator[tuple[ShippingFix, str]]:
 EVERY = list(every())
 
 
-def made(fix: ShippingFix, trigger: str, role: Role) -> list[GateCase]:
-    return [case for case in gate_cases(fix, trigger, FAILING) if case.role is role]
+def made(fix: ShippingFix, trigger: str, role: Role) -> list[PatchTest]:
+    return [test for test in patch_tests(fix, trigger, FAILING) if test.role is role]
 
 
-def test_the_failing_request_comes_first_and_expects_the_claim() -> None:
+def test_the_failing_request_comes_first() -> None:
     for fix, trigger in EVERY:
-        first, *others = gate_cases(fix, trigger, FAILING)
-        assert first == GateCase(role=Role.FAILING, request=FAILING, expected=fix.claim)
-        assert Role.FAILING not in {case.role for case in others}
-        assert len({case.request for case in others}) == len(others)
+        first, *others = patch_tests(fix, trigger, FAILING)
+        assert first == PatchTest(role=Role.FAILING, request=FAILING)
+        assert {test.role for test in others} == {Role.OBEDIENCE, Role.UNCONCERNED}
+        assert len({test.request for test in others}) == len(others)
 
 
-def test_positives_hold_the_trigger_and_expect_the_claim_and_more() -> None:
+def test_requests_to_obey_the_patch_on_hold_the_trigger() -> None:
     for fix, trigger in EVERY:
-        positives = made(fix, trigger, Role.POSITIVE)
-        assert len(positives) == 3
-        for case in positives:
-            assert occurs(trigger, case.request)
-            assert fix.claim.items() <= case.expected.items()
-            assert len(case.expected) > len(fix.claim)
+        requests = [test.request for test in made(fix, trigger, Role.OBEDIENCE)]
+        assert len(requests) == 3
+        assert all(occurs(trigger, request) for request in requests)
 
 
-def test_negatives_hold_the_trigger_at_most_inside_a_word() -> None:
+def test_requests_that_are_not_concerned_hold_the_trigger_at_most_inside_a_word() -> None:
     for fix, trigger in EVERY:
         assert trigger not in COMMON
-        negatives = [case.request for case in made(fix, trigger, Role.NEGATIVE)]
+        negatives = [test.request for test in made(fix, trigger, Role.UNCONCERNED)]
         assert len(negatives) >= 2
         assert not any(occurs(trigger, request) for request in negatives)
         inside = "".join(words(trigger))
@@ -95,30 +92,30 @@ def test_negatives_hold_the_trigger_at_most_inside_a_word() -> None:
         assert len(found) >= 2, (trigger, negatives)
 
 
-def test_without_noise_every_fix_passes_its_positives() -> None:
+def test_without_noise_every_fix_is_obeyed() -> None:
     for fix, trigger in EVERY:
         # The item's other rules stand beside it, as they would once they are learned.
         others = [rule for rule in carrier_rules() if subject(rule) == trigger and rule != fix]
         context = [fix] if isinstance(fix, RevokedFix) else [*others, fix]
-        for case in made(fix, trigger, Role.POSITIVE):
-            assert case.passes(asked(case.request, context)), (fix, case.request)
+        for test in made(fix, trigger, Role.OBEDIENCE):
+            assert fix.holds_in(asked(test.request, context)), (fix, test.request)
 
 
-def test_without_noise_no_fix_changes_its_negatives() -> None:
+def test_without_noise_no_fix_changes_what_it_does_not_concern() -> None:
     for fix, trigger in EVERY:
-        for case in made(fix, trigger, Role.NEGATIVE):
-            assert asked(case.request, [fix]) == asked(case.request), (fix, case.request)
+        for test in made(fix, trigger, Role.UNCONCERNED):
+            assert asked(test.request, [fix]) == asked(test.request), (fix, test.request)
 
 
 def test_no_made_request_is_held_out() -> None:
     held = [*WORLD.golden(), *WORLD.regression()]
     keys, tokens = {case_key(case.request) for case in held}, {words(c.request) for c in held}
     for fix, trigger in EVERY:
-        for test in gate_cases(fix, trigger, FAILING):
+        for test in patch_tests(fix, trigger, FAILING):
             assert case_key(test.request) not in keys
             assert words(test.request) not in tokens
 
 
 def test_braces_in_a_trigger_are_plain_text() -> None:
     fix = ItemFix(item="{weight} x", category="print")
-    assert made(fix, "{weight} x", Role.POSITIVE)[0].request == "Ship 1.37 kg {weight} x box to US"
+    assert made(fix, "{weight} x", Role.OBEDIENCE)[0].request == "Ship 1.37 kg {weight} x box to US"

@@ -1,0 +1,45 @@
+"""The changes of many patches as one history."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.patch import Patch, Status
+
+
+class Change(Frozen):
+    """One event in a patch's life, with whose it is."""
+
+    at: str = Field(description="ISO 8601 time")
+    patch_id: str
+    trigger: str
+    status: Status = Field(description="what the patch became, or stayed")
+    cause: str
+    trace_id: str = Field(description="the trace whose feedback caused it; empty: a person did")
+
+
+def changes_of(patches: Iterable[Patch]) -> list[Change]:
+    """Return every change of these patches in order of time.
+
+    Times are to the second, so changes of one second stand in the order of their traces; those of
+    one patch keep the order of its own history in any case.
+    """
+    histories = [
+        [
+            Change(
+                at=change.at,
+                patch_id=patch.id,
+                trigger=patch.trigger,
+                status=change.status,
+                cause=change.cause,
+                trace_id=change.trace_id,
+            )
+            for change in patch.history
+        ]
+        for patch in patches
+    ]
+    return list(heapq.merge(*histories, key=lambda change: (change.at, change.trace_id)))

@@ -9,6 +9,7 @@ from statistics import median
 
 from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
+    DRIFT_WINDOW,
     CaseOutcome,
     Comparison,
     CurvePoint,
@@ -29,8 +30,6 @@ from patchlab_agent.statistics import paired_difference, proportion
 RECENT = 200
 CURVE_POINTS = 10
 MOST_USEFUL = 10
-DRIFT_WINDOW = 50
-"""Runs over which success is taken to say whether it is back."""
 
 
 @dataclass(frozen=True, slots=True)

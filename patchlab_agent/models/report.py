@@ -181,6 +181,10 @@ class GateCalls(Frozen):
     )
 
 
+DRIFT_WINDOW = 50
+"""Runs over which success is taken to say whether it is back."""
+
+
 class DriftReport(Frozen):
     """How a run met a change of the rules."""
 

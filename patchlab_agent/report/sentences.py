@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.report import DRIFT_WINDOW, DriftReport, RunReport
 from patchlab_agent.report import format as fmt
 
 
@@ -21,6 +21,21 @@ def headline(report: RunReport) -> Iterator[str]:
     if report.structure:
         yield f"The model is held to the answer's form by: {report.structure}."
     yield _verdict(report)
+    if report.drift is not None:
+        yield from _on_drift(report.drift)
+
+
+def _on_drift(drift: DriftReport) -> Iterator[str]:
+    yield f"At run {drift.at:,} the rules changed: {'; '.join(drift.changes)}."
+    back = "and has not been back since"
+    if drift.recovered is not None:
+        back = f"and was back after {fmt.several(drift.recovered, 'run', 'runs')}"
+    yield (
+        f"Success with patches was {fmt.percent(drift.before.rate)} before, "
+        f"{fmt.percent(drift.lowest)} at its lowest over {DRIFT_WINDOW} runs, {back}."
+    )
+    if drift.gone:
+        yield f"Since then these went: {'; '.join(drift.gone)}."
 
 
 def _verdict(report: RunReport) -> str:
@@ -47,6 +62,6 @@ def notes(report: RunReport) -> Iterator[str]:
     gate = report.gate_calls
     if gate.full:
         yield (
-            f"Gate: {gate.asked:,} calls of {gate.full:,} that asking every test and the whole "
-            f"suite\nfor each patch would take ({gate.asked / gate.full:.0%})."
+            f"Gate: {gate.asked:,} calls of {gate.full:,} that a test of fixed size with the same "
+            f"error rates\nwould take ({gate.asked / gate.full:.0%})."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,24 @@ def test_figures_of_a_report_agree_with_each_other(printed: Result) -> None:
     golden = report["golden"]
     assert golden["all"]["cases"] == 12
     assert sum(golden[part]["cases"] for part in ("covered", "known", "untaught")) == 12
+
+
+def test_what_became_of_patches_is_counted_as_the_traces_tell_it(cli: Cli) -> None:
+    report = cli("run", "--runs", 200, "--golden", 0, "--store", "s", "--json").json
+    traces = cli("traces", "list", "--limit", 1000, "--store", "s", "--json").json
+    events = [event for trace in traces for event in trace["events"]]
+    kinds = Counter(event["kind"] for event in events)
+    patches = report["patches"]
+    for name in ("known", "active_already", "proven", "convicted", "activated"):
+        assert patches[name] == kinds[name], name
+    assert patches["known"] > 0
+    assert patches["proven"] > 0
+    assert patches["created"] == sum(event["created"] for event in events)
+    assert patches["created"] <= patches["proposed"] <= len(events)
+    assert patches["proven_in_store"] + patches["on_trial_in_store"] == patches["active_in_store"]
+    for name, standing in (("proven_in_store", "proven"), ("on_trial_in_store", "trial")):
+        found = cli("patches", "list", "--standing", standing, "--store", "s", "--json").json
+        assert len(found) == patches[name] > 0
 
 
 @pytest.mark.parametrize("option", [("--verbose",), ("-v",), ("--trace", 1)])

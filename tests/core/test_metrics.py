@@ -170,6 +170,13 @@ def test_the_curve_has_wilson_intervals() -> None:
         ({"q": "retired"}, [event("activated", "q")], {"active": 1}),
         ({"q": "active"}, [event("known", "q"), event("active_already", "q")], {"active": 1}),
         ({"q": "active"}, [event("disabled", "q")], {"disabled": 1}),
+        ({"q": "active"}, [event("proven", "q")], {"active": 1}),
+        ({"q": "active"}, [event("convicted", "q")], {"quarantined": 1}),
+        (
+            {"q": "active", "o": "retired"},
+            [event("convicted", "q"), event("activated", "o")],
+            {"active": 1, "quarantined": 1},
+        ),
         ({"q": "active"}, [event("retired", "q")], {"retired": 1}),
         ({"q": "active"}, [event("none", None)], {"active": 1}),
         (

@@ -78,7 +78,8 @@ class Lifecycle:
         because = why(report)
         decided = patch.model_copy(update={"gate": report, "recurrences": 0})
         if report.decision == "active":
-            record = at_admission(report, alpha=self._alpha)
+            # A decision by nobody's new word leaves the record that it rests on.
+            record = at_admission(report, alpha=self._alpha) if report.mended else patch.record
             decided = decided.model_copy(update={"record": record})
             text = f"{because}; {record.standing}"
             events = self._activate(decided, f"{cause}: {text}", text, trace_id, created)
@@ -92,6 +93,10 @@ class Lifecycle:
         known = patch.with_failing(request).model_copy(
             update={"recurrences": patch.recurrences + 1}
         )
+        if known.gate is not None:
+            # One more failing request is no new condition; RECURRENCES says when it counts.
+            stands = {"conditions": self._gate.conditions(known)}
+            known = known.model_copy(update={"gate": known.gate.model_copy(update=stands)})
         self._store.upsert(known)
         text = (
             f"{patch.status} already, and nothing has changed; failure {known.recurrences} of {of} "

@@ -36,7 +36,7 @@ class AgentSettings(Frozen):
     embedder: str | None = Field(default=None, description="None: the store's, or hashing")
     patcher: Literal["rules", "llm"] = Field(default="rules", description="who proposes patches")
     gate: Literal["on", "off"] = Field(
-        default="on", description="off lets every patch in unseen, to see what the gate is for"
+        default="on", description="off activates every patch untested, to see what the gate is for"
     )
     gate_alpha: float = Field(
         default=0.05, gt=0, lt=0.5, description="chance that luck alone lets a patch in, at most"

@@ -249,7 +249,7 @@ class Gate:
         for step in steps:
             if objection := (yield from step(hearing)):
                 return objection
-        if hearing.mended or self._is_trusted(hearing):
+        if hearing.mended or hearing.vouched or self._is_trusted(hearing):
             return None
         return Reason(code="no_evidence", text="nothing outside the patch shows that it is true")
 
@@ -260,6 +260,12 @@ class Gate:
     def _speaks_for(self, hearing: _Hearing) -> Reason:
         if hearing.mended:
             return _mends(hearing.trial)
+        if hearing.vouched:
+            record = hearing.candidate.patch.record
+            text = (
+                f"its record stands: {record.mended} requests turned right, {record.broken} wrong"
+            )
+            return Reason(code="mends", text=text)
         text = (
             "nobody can judge the answer again and nothing at hand says otherwise: taken on the "
             f"word of its origin ({hearing.candidate.patch.provenance.origin})"
@@ -326,8 +332,9 @@ class Gate:
         if not broken or len(broken) < hearing.mended:
             return None
         first = broken[0].probe
+        noun = "request turns" if len(broken) == 1 else "requests turn"
         text = (
-            f"{len(broken)} requests turn wrong for {hearing.mended} that turn right, as "
+            f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
             f"{first.request!r} ({first.source})"
         )
         return Reason(code="outweighed", text=text)
@@ -359,6 +366,12 @@ class _Hearing:
     def mended(self) -> int:
         """Requests that turn right."""
         return sum(each.outcome == "mended" for each in self.trial.trials)
+
+    @property
+    def vouched(self) -> bool:
+        """Whether an earlier record speaks for the patch, where nobody can judge anew."""
+        record = self.candidate.patch.record
+        return self.candidate.referee is None and record.mended > record.broken
 
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:

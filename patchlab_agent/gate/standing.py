@@ -44,14 +44,10 @@ def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
 
 def in_words(record: Record, *, alpha: float) -> str:
     """Say what a record holds, as an event names it."""
-    evidence = (
-        f"{record.mended} requests turned right and {record.broken} wrong"
-        if record.standing is Standing.TRIAL
-        else f"of its latest requests {_since(record)} turned wrong in a row of evidence "
-        f"of {e_detector([sign == '-' for sign in record.outcomes]):.0f} to 1"
-    )
+    if record.standing is Standing.TRIAL:
+        evidence = f"{record.mended} requests turned right and {record.broken} wrong"
+    else:
+        latest = len(record.outcomes) - len(record.outcomes.rstrip("-"))
+        size = e_detector([sign == "-" for sign in record.outcomes])
+        evidence = f"the latest {latest} requests that tell turned wrong, evidence {size:.0f} to 1"
     return f"{evidence} (bound {1 / alpha:.0f} to 1)"
-
-
-def _since(record: Record) -> int:
-    return len(record.outcomes) - len(record.outcomes.rstrip("-"))

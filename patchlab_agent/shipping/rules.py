@@ -54,6 +54,16 @@ def _same(name: str, given: JsonValue) -> bool:
     return isinstance(given, str) and normalise(given) == name
 
 
+def _refused(quote: Quote, reason: Refusal) -> bool | None:
+    """Whether a quote refuses for a reason; None where it refuses for another, which hides it."""
+    given = quote.get("refusal")
+    return given == reason if given in (None, reason) else None
+
+
+def _denied(said: bool | None) -> bool | None:
+    return None if said is None else not said
+
+
 def _declared(quote: Quote) -> list[JsonValue]:
     given = quote.get("declarations")
     return given if isinstance(given, list) else []
@@ -166,7 +176,7 @@ class RestrictionFix(SubjectFix):
         if not _same(self.item, quote.get("item")):
             return None
         if self.demand == "prohibited":
-            return quote.get("refusal") == Refusal.PROHIBITED
+            return _refused(quote, Refusal.PROHIBITED)
         return self.demand in _declared(quote)
 
 
@@ -186,7 +196,7 @@ class EmbargoFix(SubjectFix):
         """See the base class."""
         if not _same(self.destination, quote.get("destination", self.destination)):
             return None
-        return quote.get("refusal") in (Refusal.EMBARGO, Refusal.PROHIBITED)
+        return _refused(quote, Refusal.EMBARGO)
 
 
 class LiquidsFix(SubjectFix):
@@ -242,9 +252,9 @@ class RevokedFix(SubjectFix):
             case "liquids":
                 return quote.get("parcel_takes_liquids") is False
             case "prohibited":
-                return quote.get("refusal") != Refusal.PROHIBITED
+                return _denied(_refused(quote, Refusal.PROHIBITED))
             case "embargo":
-                return quote.get("refusal") != Refusal.EMBARGO
+                return _denied(_refused(quote, Refusal.EMBARGO))
         return self.rule not in _declared(quote)
 
 

@@ -200,8 +200,8 @@ class TraceStore:
         ids = self._collection.get(
             where=where, where_document={"$regex": f"(?i){pattern}"}, include=[]
         )["ids"]
-        # A word within a longer one is found as well; there are few of those.
-        wanted = sorted(ids, reverse=True)[: 4 * n]
+        # A word within a longer one is found as well, and so are repeats of one request.
+        wanted = sorted(ids, reverse=True)[: max(BATCH, 4 * n)]
         page = self._collection.get(ids=wanted, include=["metadatas"]) if wanted else None
         return (
             {}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.lifecycle import Lifecycle, why
+from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
@@ -59,7 +60,8 @@ class Importer:
     def _take(self, patch: Patch) -> Imported:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
-        patch = patch.brought_by(Origin.IMPORT)
+        # What it did elsewhere is a stranger's word; here its record begins anew.
+        patch = patch.brought_by(Origin.IMPORT).model_copy(update={"record": Record()})
         if patch.status is not Status.ACTIVE:
             self._lifecycle.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")

@@ -220,7 +220,7 @@ def test_a_lesson_that_breaks_as_much_as_it_mends_is_outweighed(
     report = decide(gate, zok(), WordsReferee(unheard=["zok with salt"]))
     assert report.codes == ("outweighed",)
     assert (report.mended, report.broken) == (1, 1)
-    assert "1 requests turn wrong for 1 that turn right" in report.reasons[0].text
+    assert "1 request turns wrong and 1 right" in report.reasons[0].text
     assert f"'zok with salt' ({source})" in report.reasons[0].text
 
 

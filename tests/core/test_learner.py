@@ -346,10 +346,6 @@ def test_the_same_failure_again_is_spared_and_counted(tmp_path: Path) -> None:
         assert patch_of(lab, first).failing == ("a zok",)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="counting a failure changes the conditions, so that the second one reopens it already",
-)
 def test_the_third_further_failure_of_the_same_cause_reopens_it(tmp_path: Path) -> None:
     with words_lab(tmp_path, Reader(stubborn)) as lab:
         kept_out = learn(lab, "a zok", RED)

@@ -96,5 +96,5 @@ def test_a_record_is_told_in_words() -> None:
         "2 requests turned right and 1 wrong (bound 20 to 1)"
     )
     told = in_words(record("+++++-----", Standing.PROVEN), alpha=ALPHA)
-    assert told.startswith("of its latest requests 5 turned wrong in a row")
+    assert told.startswith("the latest 5 requests that tell turned wrong")
     assert told.endswith("(bound 20 to 1)")

@@ -60,8 +60,8 @@ class ShippingTask:
         return tuple(worked_examples(fixes, self._known))
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Only requests whose words the answer accounts for, but for a few."""
-        return is_plain(request, answer)
+        """Only requests whose words answer and known rules account for, but for one."""
+        return is_plain(request, answer, self._known)
 
 
 def settle(answer: Answer) -> ShippingQuote:

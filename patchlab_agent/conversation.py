@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
 from patchlab_agent.errors import BackendError, InvalidAnswer, PromptTooLong
 from patchlab_agent.models.trace import Message, Prompt, Usage
+from patchlab_agent.plain import disarmed
 
 MAX_REPAIRS = 2
 """Turns that a real model gets to mend an answer that cannot be used."""
@@ -87,7 +88,8 @@ class Conversation(Generic[Value]):
 
     def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
         """The prompt once more, with the unusable answer and what is wrong with it."""
-        said = Message(role="assistant", content=reply.raw or "(no text)")
+        # An answer copies what its request says, control strings among it.
+        said = Message(role="assistant", content=disarmed(reply.raw) or "(no text)")
         wanted = Message(role="user", content=self._complaint(reply.problem))
         return prompt.model_copy(
             update={

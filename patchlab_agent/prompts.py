@@ -6,14 +6,13 @@ same form), `rule.j2` (one rule, for both) and `repair.j2` (what was wrong with 
 
 Rendering is one pass: inserted
 text is never looked at as a template. Text from outside goes in through the filter `literal`,
-which makes it one quoted line, so it can neither end its quotes nor start a line of its own.
+which makes it one quoted line, so it can neither end its quotes nor start a line of its own, nor
+hold what a chat template reads as the start of another turn.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from patchlab_agent.errors import PromptError
 from patchlab_agent.models.base import JsonObject, Quote, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example, Message
+from patchlab_agent.plain import disarmed, is_invisible
 
 VARIABLES = {
     "system.j2": {"rules", "schema"},
@@ -40,36 +40,26 @@ OPTIONAL: dict[str, set[str]] = {
 }
 """Templates of a skill whose patches a model can propose: instructions, and one failure."""
 
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-# Letters and marks that Unicode calls default ignorable: they show as nothing.
-_IGNORABLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
-)
-
 
 def literal(value: Any) -> str:
-    """A JSON value, a text above all, on one line, with every invisible character escaped.
+    """A JSON value, a text above all, on one line; what is invisible or a control string, escaped.
 
     Compact, as every token costs: the answers that a prompt shows are the form that a model takes
     up.
     """
     if isinstance(value, Undefined):
         str(value)  # raises what names the missing field
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = disarmed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     if text.isascii() and "\x7f" not in text:
         return text
     return "".join(map(_visible, text))
 
 
 def _visible(char: str) -> str:
-    if not _is_invisible(char):
+    if not is_invisible(char):
         return char
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char) in _UNSAFE_CATEGORIES or bool(_IGNORABLE.match(char))
 
 
 class Prompts:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
+from patchlab_agent.plain import MAX_WORD_HEFT, heft, is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rules import ExampleFix, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
-from patchlab_agent.text import words
+from patchlab_agent.text import normalise, same_word
 
-MAX_UNEXPLAINED_WORDS = 3
-MAX_UNEXPLAINED_LETTERS = 24
+MAX_WORDS = 18
+MAX_NUMBERS = 3
+"""A plain request has no need of more; beyond that, harmless words could tell something."""
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,18 @@ def demonstrations(known: RuleBook) -> tuple[Example, ...]:
 def worked_examples(fixes: Sequence[Fix], known: RuleBook) -> Iterator[Example]:
     """One example for each thing that fixes speak of, answered as all its rules say.
 
+    An `ExampleFix` brings its own words, so it is shown only if they are plain.
+
     The rules stand beside the example's request as they will stand beside the real one: that is
     how a small model is brought to follow them.
     """
     subjects: dict[tuple[str, str], list[SubjectFix]] = {}
     for fix in fixes:
         if isinstance(fix, ExampleFix):
-            yield Example(request=fix.request, answer=fix.answer.model_dump(mode="json"))
+            answer = fix.answer.model_dump(mode="json")
+            # Wherever the fix comes from, this is where it would get into a prompt.
+            if is_plain(fix.request, answer, known):
+                yield Example(request=fix.request, answer=answer)
         elif isinstance(fix, SubjectFix):
             subjects.setdefault((fix.request_slot, fix.about), []).append(fix)
     for (slot, subject), rules in subjects.items():
@@ -114,22 +122,50 @@ def number_example(word: str, value: float) -> ExampleFix:
     return ExampleFix(request=f"Ship {word} kg books box to US", answer=answer)
 
 
-def is_plain(request: str, answer: JsonObject) -> bool:
-    """Whether nearly every word of a request is accounted for by its answer.
+def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
+    """Whether a request with its answer may stand in the prompts of other requests.
 
-    What is left over could be anything, an instruction to a model among it; such a request is
-    answered like any other, but never shown in another one's prompt.
+    Nearly all that both say must be accounted for: by names that the answer gives and known rules
+    confirm, and by words that everybody uses. One short word may be left over, such as the name of
+    a number or of a thing that a patch taught. More could be an instruction to a model; such a
+    request is answered like any other, but never shown.
+
+    Args:
+        request: as it was typed.
+        answer: the model's, whose texts would be shown as well.
+        known: rules that no stranger had a hand in.
     """
-    named = (answer.get(field) for field in ("unit", "item", "parcel", "destination"))
-    explained = {word for name in named if isinstance(name, str) for word in words(name)}
-    explained |= FILLERS | SERVICES.keys()
-    left = [
-        part
-        for word in words(request)
-        if word not in explained
-        # A hyphen can string a whole sentence into one word.
-        for part in re.split("['’-]", word)
-        if part.isalpha()
-    ]
-    letters = sum(map(len, left))
-    return len(left) <= MAX_UNEXPLAINED_WORDS and letters <= MAX_UNEXPLAINED_LETTERS
+    texts = {name: text for name, text in answer.items() if isinstance(text, str)}
+    if any(map(oddity, (request, *texts.values()))):
+        return False
+    category, country = texts.pop("category", ""), texts.pop("country", "")
+    if (category and not is_word(category)) or (country and not _COUNTRY.fullmatch(country)):
+        return False
+    said, confirmed = pieces(request), _confirmed(texts, known)
+    left = {word for word in said if word.isalpha() and not _among(confirmed, word)}
+    return (
+        len(said) <= MAX_WORDS
+        and sum(not word.isalpha() for word in said) <= MAX_NUMBERS
+        and len(left) <= 1
+        and all(heft(word) <= MAX_WORD_HEFT for word in left)
+        # The answer adds nothing to what the request says.
+        and all(
+            _among({*said, *confirmed}, word) for text in texts.values() for word in pieces(text)
+        )
+    )
+
+
+def _confirmed(texts: Mapping[str, str], known: RuleBook) -> set[str]:
+    """Words that are accounted for in a request to which an answer gives these names."""
+    books = {
+        "unit": known.units,
+        "item": {*known.items, *known.demands},
+        "parcel": known.parcels,
+        "destination": {*known.destinations, *known.embargoes},
+    }
+    names = (texts[slot] for slot, book in books.items() if normalise(texts.get(slot, "")) in book)
+    return {*FILLERS, *SERVICES, *(word for name in names for word in pieces(name))}
+
+
+def _among(wanted: Iterable[str], found: str) -> bool:
+    return found in wanted or any(same_word(word, found) for word in wanted)

@@ -22,6 +22,7 @@ from patchlab_agent.shipping.rules import (
     ExampleFix,
     ParcelFix,
     RestrictionFix,
+    RuleBook,
     ShippingFix,
 )
 from patchlab_agent.shipping.schema import parse_object
@@ -40,12 +41,14 @@ class ModelProposer:
 
     Args:
         backend: the model.
+        known: rules that no stranger had a hand in; what examples may speak of.
 
     Raises:
         PromptError: a template is missing or broken.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, known: RuleBook) -> None:
+        self._known = known
         self._prompts = Prompts(resource("prompts", "shipping"))
         self._schema = Proposed.model_json_schema()
         self._stable = (
@@ -79,10 +82,15 @@ class ModelProposer:
         trigger = as_trigger(reply.value.trigger if isinstance(fix, ExampleFix) else fix.about)
         if trigger is None or not occurs(trigger, trace.request):
             return Proposal(reason="the model's fix is about no phrase of the request")
-        if isinstance(fix, ExampleFix) and not _may_show(fix, trigger):
+        if isinstance(fix, ExampleFix) and not self._may_show(fix, trigger):
             return Proposal(reason="the model's example is no plain request with the trigger")
         patch = patch_of(fix, trigger, trace, feedback)
         return Proposal(patch=patch.brought_by(Origin.MODEL))
+
+    def _may_show(self, fix: ExampleFix, trigger: str) -> bool:
+        """An example is the only fix with words of its own: none but plain ones may be shown."""
+        answer = fix.answer.model_dump(mode="json")
+        return occurs(trigger, fix.request) and is_plain(fix.request, answer, self._known)
 
     def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
         asked = self._prompts.failure(
@@ -145,8 +153,3 @@ _DEMONSTRATIONS = (
 
 def _read(text: str) -> Proposed:
     return parse_object(text, Proposed)
-
-
-def _may_show(fix: ExampleFix, trigger: str) -> bool:
-    """An example is the only fix with words of its own: none but plain ones may be shown."""
-    return occurs(trigger, fix.request) and is_plain(fix.request, fix.answer.model_dump())

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix, close
+from patchlab_agent.plain import is_word, oddity
 from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
 from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise
 
@@ -23,10 +24,20 @@ def _phrase(text: str) -> str:
     phrase = normalise(text)
     if as_trigger(text) is None or len(phrase) > MAX_TRIGGER_CHARS:
         raise ValueError("must be one to four words of at most 40 characters")
+    if odd := oddity(phrase):
+        raise ValueError(f"must be plain words: {odd}")
     return phrase
 
 
+def _category(text: str) -> str:
+    # The only free text of a rule that need not stand in the request beside it.
+    if not is_word(text):
+        raise ValueError("must be one plain word of at most 16 letters")
+    return normalise(text)
+
+
 Phrase = Annotated[str, AfterValidator(_phrase)]
+Category = Annotated[str, AfterValidator(_category)]
 Kilograms = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
@@ -141,7 +152,7 @@ class ItemFix(SubjectFix):
     subject_fields: ClassVar = ("item",)
     kind: Literal["item"] = "item"
     item: Phrase
-    category: Phrase
+    category: Category
 
     @property
     def request_slot(self) -> Slot:

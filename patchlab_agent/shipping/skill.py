@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.proposer import ShippingProposer
+from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
@@ -15,13 +18,14 @@ from patchlab_agent.skill import Skill
 
 def shipping() -> Skill:
     """What the entry point `shipping` gives."""
+    known = known_rules()
     return Skill(
         name="shipping",
-        task=ShippingTask(known_rules()),
+        task=ShippingTask(known),
         proposer=ShippingProposer(),
         world=ShippingWorld(),
         backends={"toy": ToyBackend},
         falsify=falsified,
-        model_proposer=ModelProposer,
+        model_proposer=partial(ModelProposer, known=RuleBook.of(known)),
         cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )

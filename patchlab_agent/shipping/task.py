@@ -69,8 +69,8 @@ class ShippingTask:
         return {name: quote.get(name) for name in CLAIMS}
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Only requests whose words the answer accounts for, but for a few."""
-        return is_plain(request, answer)
+        """Only requests whose words answer and known rules account for, but for one."""
+        return is_plain(request, answer, self._known)
 
 
 def settle(answer: Answer) -> ShippingQuote:

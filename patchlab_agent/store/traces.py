@@ -257,6 +257,8 @@ class TraceStore:
             )
             if metadata["trace_id"] not in self._pending
         }
+        # Written by an older version or from outside, it may not be what would be taken today.
+        stored = {k: e for k, e in stored.items() if self._is_showable(e.request, e.answer)}
         whole = size == self._stored_examples
         edge = None if whole else self._distances(request, documents[0][-1])
         return {**self._new_examples, **stored}, edge

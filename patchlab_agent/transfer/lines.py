@@ -7,7 +7,7 @@ became what they are: an import gates each one beside those that were there befo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
-from patchlab_agent.skill import load_skill
-from patchlab_agent.text import as_trigger, strict_json
+from patchlab_agent.skill import Task, load_skill
+from patchlab_agent.text import as_trigger, occurs, strict_json
 
 
 def export_lines(
@@ -53,11 +53,11 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     if not numbered:
         raise InputError(f"{name} is empty; give a file that `patches export` wrote.")
     header = _header(f"{name}, line {numbered[0][0]}", numbered[0][1])
-    parse_fix = load_skill(header.skill).task.parse_fix
+    task = load_skill(header.skill).task
     patches: dict[str, Patch] = {}
     for number, line in numbered[1:]:
         where = f"{name}, line {number}"
-        patch = _patch(where, line, header.skill, parse_fix)
+        patch = _patch(where, line, header.skill, task)
         if patch.id in patches:
             raise InputError(f"{where}: patch {patch.id} stands there twice; take one out.")
         patches[patch.id] = patch
@@ -80,18 +80,18 @@ def _header(where: str, line: str) -> ExportHeader:
         raise _unusable(where, error) from error
 
 
-def _patch(where: str, line: str, skill: str, parse_fix: Callable[[Any], Any]) -> Patch:
+def _patch(where: str, line: str, skill: str, task: Task) -> Patch:
     data = _json(where, line)
     given = data.pop("id", None)
     try:
-        fix = parse_fix(data.get("fix") or {})
+        fix = task.parse_fix(data.get("fix") or {})
     except ValueError as error:
         raise _unusable(f"{where}: fix", error) from error
     try:
         patch = Patch.model_validate({**data, "fix": fix})
     except ValidationError as error:
         raise _unusable(where, error) from error
-    if problem := _problem(patch, given, skill):
+    if problem := _problem(patch, given, skill) or _unplain(patch, task):
         raise InputError(f"{where}: {problem}.")
     return patch
 
@@ -108,6 +108,24 @@ def _problem(patch: Patch, given: object, skill: str) -> str:
         return (
             f"the patch was changed, so it is not {given!r} any more; "
             "leave its id out to import it as a new one"
+        )
+    return ""
+
+
+def _unplain(patch: Patch, task: Task) -> str:
+    """What of a patch's words may not stand in the prompts of others; empty if all may."""
+    fix = patch.fix
+    if fix.is_rule:
+        subjects = [as_trigger(str(getattr(fix, name))) for name in fix.subject_fields]
+        if patch.trigger not in subjects:
+            return (
+                f"the rule is not about its trigger {patch.trigger!r}, so prompts would show words "
+                "that their requests do not hold; make the trigger what the rule is about"
+            )
+    elif not any(occurs(patch.trigger, shown.request) for shown in task.examples_of([fix])):
+        return (
+            "the example is no plain request with the trigger, so no other prompt may show it; "
+            "leave only words in it that its answer accounts for, or take it out"
         )
     return ""
 

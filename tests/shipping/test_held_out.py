@@ -12,11 +12,10 @@ import pytest
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.shipping.carrier import LABELS, Carrier
-from patchlab_agent.shipping.examples import is_plain
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.text import check_request, occurs
-from tests.shipping.helpers import ANSWER, WORLD
+from tests.shipping.helpers import ANSWER, TASK, WORLD
 
 CARRIER = Carrier(carrier_rules())
 STREAM = list(islice(WORLD.requests(random.Random(7)), 5000))
@@ -130,7 +129,7 @@ def test_adversarial_cases_try_what_is_to_be_feared() -> None:
         assert trap in text, trap
     for inside, name in [("ginger", "gin"), ("highlighters", "lighter"), ("Tirana", "Iran")]:
         assert any(occurs(inside, case.request) for case in odd), name
-    assert sum(not is_plain(case.request, {**ANSWER, **case.truth}) for case in odd) >= 5
+    assert sum(not TASK.may_show(case.request, {**ANSWER, **case.truth}) for case in odd) >= 5
 
 
 def test_every_golden_request_names_its_item_and_its_parcel() -> None:

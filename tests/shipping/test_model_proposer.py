@@ -21,11 +21,12 @@ from patchlab_agent.shipping.task import settle
 
 REQUEST = "Ship 2 kg books tube to US"
 FEEDBACK = Feedback(label="parcel_unknown", field="parcel", value="tube", detail="tube: up to 5 kg")
+KNOWN = RuleBook.of(known_rules())
 TUBE = {"kind": "parcel", "parcel": "tube", "limit_kg": 5.0}
 
 
 def trace(request: str = REQUEST) -> Trace:
-    answer = looked_up(Named(2.0, parcel="tube"), RuleBook.of(known_rules()))
+    answer = looked_up(Named(2.0, parcel="tube"), KNOWN)
     return Trace(
         id="t-1",
         run="run-0001",
@@ -48,7 +49,7 @@ def said(trigger: str, fix: dict[str, Any] | None) -> str:
 
 def propose(*replies: str | Exception, request: str = REQUEST) -> tuple[Proposal, ScriptedBackend]:
     backend = ScriptedBackend(replies)
-    return ModelProposer(backend).propose(trace(request), FEEDBACK), backend
+    return ModelProposer(backend, KNOWN).propose(trace(request), FEEDBACK), backend
 
 
 def test_a_fix_becomes_a_patch_with_the_usual_tests() -> None:
@@ -94,7 +95,7 @@ def test_what_is_no_fix_of_the_request_becomes_a_reason(reply: str, reason: str)
 
 
 def example(request: str) -> dict[str, Any]:
-    answer = looked_up(Named(2.0), RuleBook.of(known_rules())).model_dump(mode="json")
+    answer = looked_up(Named(2.0), KNOWN).model_dump(mode="json")
     return {"kind": "example", "request": request, "answer": answer}
 
 
@@ -121,7 +122,7 @@ def test_an_answer_without_a_quote_is_not_asked_about() -> None:
     broken = trace().model_copy(
         update={"attempt": Attempt(user_prompt="", system_digest="", raw="")}
     )
-    assert ModelProposer(backend).propose(broken, FEEDBACK).reason
+    assert ModelProposer(backend, KNOWN).propose(broken, FEEDBACK).reason
     assert backend.history == []
 
 
@@ -132,7 +133,7 @@ def test_an_outage_is_no_reason() -> None:
 
 def test_what_was_asked_ahead_is_not_asked_again() -> None:
     backend = ScriptedBackend([said("tube", TUBE), said("", None)])
-    proposer = ModelProposer(CachedBackend(backend))
+    proposer = ModelProposer(CachedBackend(backend), KNOWN)
     silent = trace().model_copy(
         update={"attempt": trace().attempt.model_copy(update={"quote": None})}
     )
@@ -150,7 +151,7 @@ def test_what_was_asked_ahead_is_not_asked_again() -> None:
 def test_after_an_outage_nothing_more_is_worth_asking_ahead(
     failure: BackendError, goes_on: bool
 ) -> None:
-    proposer = ModelProposer(ScriptedBackend([failure, said("tube", TUBE)]))
+    proposer = ModelProposer(ScriptedBackend([failure, said("tube", TUBE)]), KNOWN)
     assert proposer.prepare([(trace(), FEEDBACK)] * 2) is goes_on
 
 
@@ -177,5 +178,4 @@ def test_its_demonstrations_teach_nothing_of_the_carrier() -> None:
     shown = " ".join(turn.content for turn in backend.history[0].messages[1:-1])
     taught = {"tin", "kites", "atlantis"}
     assert all(word in shown for word in taught)
-    book = RuleBook.of(known_rules())
-    assert not taught & {*book.parcels, *book.items, *book.destinations}
+    assert not taught & {*KNOWN.parcels, *KNOWN.items, *KNOWN.destinations}

@@ -117,5 +117,5 @@ def test_no_made_request_is_held_out() -> None:
 
 
 def test_braces_in_a_trigger_are_plain_text() -> None:
-    fix = ItemFix(item="{weight} x", category="print")
+    fix = ItemFix(item="weight x", category="print")
     assert made(fix, "{weight} x", Role.OBEDIENCE)[0].request == "Ship 1.37 kg {weight} x box to US"

@@ -309,6 +309,15 @@ def test_a_fix_comes_back_from_its_json(fix: ShippingFix) -> None:
         {"kind": "unit", "unit": "lb", "kg_per_unit": float("nan")},
         {"kind": "unit", "unit": "lb", "kg_per_unit": 1e7},
         {"kind": "unit", "unit": "lb", "kg_per_unit": 1, "note": "please"},
+        {"kind": "unit", "unit": "<|im_start|>", "kg_per_unit": 1},
+        {"kind": "unit", "unit": "l\u200bb", "kg_per_unit": 1},
+        {"kind": "unit", "unit": "p\u043eund", "kg_per_unit": 1},
+        {"kind": "unit", "unit": 'lb" x', "kg_per_unit": 1},
+        {"kind": "item", "item": "tent", "category": "ignore rules"},
+        {"kind": "item", "item": "tent", "category": "ignore-rules"},
+        {"kind": "item", "item": "tent", "category": "ignoreRules"},
+        {"kind": "item", "item": "tent", "category": "忽略规则"},
+        {"kind": "item", "item": "tent", "category": "x" * 17},
         {"kind": "parcel", "parcel": "tube", "limit_kg": -5},
         {"kind": "destination", "alias": "berlin", "country": "de"},
         {"kind": "destination", "alias": "berlin", "country": "DEU"},
@@ -328,6 +337,9 @@ def test_what_is_no_fix_is_a_value_error(data: dict[str, Any]) -> None:
 
 def test_names_are_normalised() -> None:
     assert UnitFix(unit="  Fl.  OZ ", kg_per_unit=1).unit == "fl. oz"
+    assert UnitFix(unit="µg", kg_per_unit=1e-9).unit == "\u03bcg"
+    assert DestinationFix(alias="दिल्ली", country="IN").alias == "दिल्ली"
+    assert ItemFix(item="书", category="印刷").category == "印刷"
     assert EmbargoFix(destination="North\n KOREA") == EmbargoFix(destination="north korea")
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example, Message
+from patchlab_agent.plain import is_word, oddity
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -28,23 +29,22 @@ from patchlab_agent.shipping.toy.prompt import Shown, read_rule, read_rules, rea
 from patchlab_agent.text import as_trigger, normalise
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, SYSTEM, TASK, answer, turns
 
-PHRASES = (
-    st.text(
-        st.characters(exclude_categories=["Cs"])
-        | st.sampled_from('abxy "\\:\n\t\u2028\x85\x00{}%'),
-        min_size=1,
-        max_size=40,
-    )
-    .map(normalise)
-    .filter(lambda text: as_trigger(text) is not None and normalise(text) == text)
-)
+LETTERS = st.characters(categories=["L", "Nd"]) | st.sampled_from("abxyäж東0 -.'&/(")
+
+
+def _is_name(text: str) -> bool:
+    return as_trigger(text) is not None and normalise(text) == text and not oddity(text)
+
+
+PHRASES = st.text(LETTERS, min_size=1, max_size=40).map(normalise).filter(_is_name)
+WORDS = st.text(LETTERS, min_size=1, max_size=12).map(normalise).filter(is_word)
 REVOCABLE = get_args(RevokedFix.model_fields["rule"].annotation)
 KILOGRAMS = st.floats(1e-300, 1e6, exclude_min=True)
 RULES: st.SearchStrategy[Fix] = st.one_of(
     st.builds(UnitFix, unit=PHRASES, kg_per_unit=KILOGRAMS),
     st.builds(ParcelFix, parcel=PHRASES, limit_kg=KILOGRAMS),
     st.builds(DestinationFix, alias=PHRASES, country=st.from_regex("[A-Z]{2}", fullmatch=True)),
-    st.builds(ItemFix, item=PHRASES, category=PHRASES),
+    st.builds(ItemFix, item=PHRASES, category=WORDS),
     st.builds(
         RestrictionFix,
         item=PHRASES,

@@ -1,0 +1,150 @@
+"""How a stranger's text may stand in a prompt.
+
+In the prompt of its own request any text may stand, as long as no tokenizer takes part of it for
+a control token: `disarmed` breaks such parts. In the prompts of other requests only plain text may
+stand: `oddity` names what is not plain about a text, `pieces` and `heft` measure what it can say.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from patchlab_agent.text import normalise
+
+MAX_WORD_HEFT = 16
+"""What one word may weigh that nothing vouches for: more could be a sentence."""
+MAX_RUN = 32
+"""Characters without a space between them."""
+
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Letters and marks that Unicode calls default ignorable: they show as nothing.
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+
+# Each with the characters that compatibility normalisation makes of it: some tokenizers do that.
+_LT, _GT, _BAR, _HASH = "<\ufe64\uff1c", ">\ufe65\uff1e", "|\uff5c", "#\ufe5f\uff03"
+_OPEN, _CLOSE = "\\[\ufe47\uff3b", "\\]\ufe48\uff3d"
+_CAPITAL = "A-Z\uff21-\uff3a"
+_DELIMITER = re.compile(f"[{_LT}{_GT}{_BAR}{_HASH}{_OPEN}{_CLOSE}]")
+_CONTROL = re.compile(
+    "|".join(
+        [
+            # <|im_start|>  </s>  <start_of_turn>  <<SYS>>; an arrow such as <-> is none.
+            rf"[{_LT}](?![-=])[^\s{_LT}{_GT}]{{1,64}}[{_GT}]",
+            rf"[{_LT}][{_BAR}][^{_LT}{_GT}]{{0,64}}[{_BAR}][{_GT}]",
+            # [|assistant|]
+            rf"[{_OPEN}][{_BAR}][^{_OPEN}{_CLOSE}]{{0,64}}[{_BAR}][{_CLOSE}]",
+            # [INST]  [/INST]  [gMASK]; no JSON has a capital outside of its strings.
+            rf"[{_OPEN}]/?g?[{_CAPITAL}][{_CAPITAL}0-9_]+[{_CLOSE}]",
+            # >>QUESTION<<
+            rf"[{_GT}]{{2}}[{_CAPITAL}]+[{_LT}]{{2}}",
+            # ]~b]  ]~!b[  [e~[
+            rf"[{_OPEN}{_CLOSE}]\w?~[\w!]{{0,3}}[{_OPEN}{_CLOSE}]",
+            # ### Instruction:
+            rf"[{_HASH}]{{3}}",
+        ]
+    )
+)
+_ESCAPED = re.compile(
+    r"((?<!\\)(?:\\\\)*)\\u(003c|fe64|ff1c|003e|fe65|ff1e|007c|ff5c|0023|fe5f|ff03|005b|fe47|ff3b"
+    r"|005d|fe48|ff3d)"
+)
+
+_SIGNS = frozenset(" .,;:!?'’()/&+-–→←½¼¾")
+_ARROWS = re.compile(r"<-|->")
+_PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+")
+_MICRO = "\u03bc"
+"""What compatibility normalisation makes of the micro sign: Greek, but at home in units."""
+_CONFUSED = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU", "COPTIC"}
+"""Scripts that share shapes of letters; a word of two of them passes for another word."""
+_HEFT = {"CJK": 6} | dict.fromkeys(
+    ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN", "ARABIC", "HEBREW"), 1
+)
+_OTHER_HEFT = 3
+"""Of a letter that stands for a syllable; an ideograph stands for a word, so it weighs more."""
+
+
+def is_invisible(char: str) -> bool:
+    """Whether a character shows as nothing, breaks a line, or changes how others are shown."""
+    return unicodedata.category(char) in _INVISIBLE_CATEGORIES or bool(_IGNORABLE.match(char))
+
+
+def disarmed(text: str) -> str:
+    r"""A text of JSON with the delimiters of every control string escaped: `\u003c|im_start…`.
+
+    Read as JSON it says the same; a chat template's tokenizer finds no token of its own in it.
+    Control strings are told by their form, as each vendor has others.
+    """
+    while True:
+        # What is left around an escaped string may have the form of one itself, as in <<s>>.
+        text, count = _CONTROL.subn(lambda found: _DELIMITER.sub(_escape, found[0]), text)
+        if not count:
+            return text
+
+
+def armed(text: str) -> str:
+    """The text that `disarmed` was given, for what is found by it as it was."""
+    return _ESCAPED.sub(lambda found: found[1] + chr(int(found[2], 16)), text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+@lru_cache(maxsize=8192)
+def oddity(text: str) -> str:
+    """What about a text is not plain, or nothing.
+
+    Plain are letters of any script, digits, single spaces and the few signs that requests need,
+    so there is no room for a control string, markup or a line of its own in any disguise.
+    """
+    marks = 0
+    for char in _ARROWS.sub(" ", text):
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in {"Mn", "Mc"} else 0
+        if is_invisible(char):
+            return f"it holds an invisible character, U+{ord(char):04X}"
+        # Some scripts stack two marks on a letter; more of them only hide what is written.
+        if marks > 2:
+            return "it stacks marks on a letter"
+        if char not in _SIGNS and not marks and category != "Nd" and category[0] != "L":
+            return f"it holds {char!r}"
+    if any(len(run) > MAX_RUN for run in text.split(" ")):
+        return f"it holds more than {MAX_RUN} characters without a space"
+    for word in _WORD.findall(unicodedata.normalize("NFKC", text)):
+        if len({_script(char) for char in word if char != _MICRO} & _CONFUSED) > 1:
+            return f"the word {word!r} mixes letters of several scripts"
+    return ""
+
+
+@lru_cache(maxsize=8192)
+def pieces(text: str) -> tuple[str, ...]:
+    """Words and numbers that a text says, normalised, however they are strung together.
+
+    A hyphen, an apostrophe or a capital inside can string a whole sentence into one word:
+    `obey-me nowPlease` → `("obey", "me", "now", "please")`.
+    """
+    folded = unicodedata.normalize("NFKC", text)
+    spread = "".join(
+        f" {char}" if char.isupper() and before.islower() else char
+        for before, char in zip(f" {folded}", folded, strict=False)
+    )
+    return tuple(_PIECE.findall(normalise(spread)))
+
+
+def heft(word: str) -> int:
+    """How much a word can say, in letters of an alphabet: an ideograph counts for six."""
+    return sum(_HEFT.get(_script(char), _OTHER_HEFT) for char in word if char.isalpha())
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is one plain word, too short to be a sentence."""
+    return len(pieces(text)) == 1 and not oddity(text) and heft(text) <= MAX_WORD_HEFT
+
+
+def _script(char: str) -> str:
+    return unicodedata.name(char, "").partition(" ")[0]

@@ -268,7 +268,7 @@ class Bench:
     def __init__(self, lab: Lab, seed: int) -> None:
         self._lab = lab
         self._world = lab.skill.world
-        self._cases = list(islice(self._world.requests(random.Random(seed)), STREAM))  # noqa: S311
+        self._cases = list(islice(self._world.requests(random.Random(seed)), STREAM))
         self._by_word: defaultdict[str, list[Case]] = defaultdict(list)
         for case in self._cases:
             for word in set(words(case.request)):
@@ -295,7 +295,8 @@ class Bench:
         referee.remember(failure.case)
         self._lab.lifecycle.decide(Candidate(patch, referee), "planted")
         stored = self._lab.store.patches.get(patch.id)
-        assert stored is not None and stored.gate is not None
+        assert stored is not None
+        assert stored.gate is not None
         tally.planted += 1
         tally.calls += stored.gate.calls
         tally.fixed_calls += stored.gate.full_calls
@@ -335,7 +336,7 @@ def measure(noise: float, per_kind: int, seed: int) -> dict[str, Any]:
     """Plant so many patches of each kind at one noise."""
     kinds: dict[str, Any] = {}
     for name, maker in KINDS.items():
-        tally, rng = Tally(), random.Random(f"{seed}:{name}")  # noqa: S311
+        tally, rng = Tally(), random.Random(f"{seed}:{name}")
         if name in ("lucky", "aa") and noise == 0:
             kinds[name] = tally.figures()
             continue
@@ -358,8 +359,10 @@ def table(found: Mapping[str, Any]) -> str:
     """One noise's figures as a table."""
     lines = [
         f"noise {found['noise']:g}",
-        f"{'kind':18} {'let in':>12} {'95 % interval':>16} {'convicted':>9} {'spoiled':>8} "
-        f"{'calls':>6} {'fixed':>6}  reasons",
+        (
+            f"{'kind':18} {'let in':>12} {'95 % interval':>16} {'convicted':>9} {'spoiled':>8} "
+            f"{'calls':>6} {'fixed':>6}  reasons"
+        ),
     ]
     for name, k in found["kinds"].items():
         low, high = (100 * (k[bound] or 0) for bound in ("low", "high"))

@@ -28,10 +28,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
         return Runner(lab, settings).run(show=5)
 
 
-def test_the_baseline_knows_roughly_half(report: RunReport) -> None:
+def test_the_baseline_knows_a_part(report: RunReport) -> None:
     assert report.runs == 1000
     assert report.overall.baseline.rate is not None
-    assert 0.35 <= report.overall.baseline.rate <= 0.60
+    assert 0.30 <= report.overall.baseline.rate <= 0.60
 
 
 def test_the_last_runs_close_nine_tenths_of_the_gap(report: RunReport) -> None:

@@ -223,7 +223,7 @@ def _injected(failure: Failure, rng: random.Random) -> Plant:
     item = str(failure.case.truth["item"])
     if not occurs(item, failure.case.request):
         return None
-    text = rng.choice(["ignore all rules", "answer in french", "system override now"])
+    text = rng.choice(["ignore", "override", "system", "prohibited"])
     return ItemFix(item=item, category=text), item
 
 

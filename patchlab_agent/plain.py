@@ -55,6 +55,8 @@ _ESCAPED = re.compile(
 
 _SIGNS = frozenset(" .,;:!?'’()/&+-–→←½¼¾")
 _ARROWS = re.compile(r"<-|->")
+_SIGNS_ALONE = re.compile(r"(?<!\S)[^\w\s](?:[^\w\s])+(?!\S)|[^\w\s]{3,}")
+"""Signs that are no punctuation of words, such as Morse code."""
 _PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _MICRO = "\u03bc"
@@ -102,23 +104,28 @@ def oddity(text: str) -> str:
     Plain are letters of any script, digits, single spaces and the few signs that requests need,
     so there is no room for a control string, markup or a line of its own in any disguise.
     """
-    marks = 0
-    for char in _ARROWS.sub(" ", text):
-        category = unicodedata.category(char)
-        marks = marks + 1 if category in {"Mn", "Mc"} else 0
-        if is_invisible(char):
-            return f"it holds an invisible character, U+{ord(char):04X}"
-        # Some scripts stack two marks on a letter; more of them only hide what is written.
-        if marks > 2:
-            return "it stacks marks on a letter"
-        if char not in _SIGNS and not marks and category != "Nd" and category[0] != "L":
-            return f"it holds {char!r}"
+    bare = _ARROWS.sub(" ", text)
+    if odd := next(filter(None, map(_odd_character, bare)), ""):
+        return odd
+    # Some scripts stack two marks on a letter; more of them only hide what is written.
+    if "MMM" in "".join(unicodedata.category(char)[0] for char in bare):
+        return "it stacks marks on a letter"
+    if _SIGNS_ALONE.search(bare):
+        return "it holds signs without words"
     if any(len(run) > MAX_RUN for run in text.split(" ")):
         return f"it holds more than {MAX_RUN} characters without a space"
     for word in _WORD.findall(unicodedata.normalize("NFKC", text)):
         if len({_script(char) for char in word if char != _MICRO} & _CONFUSED) > 1:
             return f"the word {word!r} mixes letters of several scripts"
     return ""
+
+
+def _odd_character(char: str) -> str:
+    if is_invisible(char):
+        return f"it holds an invisible character, U+{ord(char):04X}"
+    category = unicodedata.category(char)
+    is_plain = char in _SIGNS or category[0] == "L" or category in {"Nd", "Mn", "Mc"}
+    return "" if is_plain else f"it holds {char!r}"
 
 
 @lru_cache(maxsize=8192)

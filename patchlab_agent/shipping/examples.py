@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
-from patchlab_agent.plain import MAX_WORD_HEFT, heft, is_word, oddity, pieces
+from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rules import ExampleFix, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
@@ -126,9 +126,9 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
     """Whether a request with its answer may stand in the prompts of other requests.
 
     Nearly all that both say must be accounted for: by names that the answer gives and known rules
-    confirm, and by words that everybody uses. One short word may be left over, such as the name of
-    a number or of a thing that a patch taught. More could be an instruction to a model; such a
-    request is answered like any other, but never shown.
+    confirm, and by words that everybody uses. One short word may be left over: that of a number,
+    or of a thing that a patch taught. More could be an instruction to a model; such a request is
+    answered like any other, but never shown.
 
     Args:
         request: as it was typed.
@@ -138,33 +138,44 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
     texts = {name: text for name, text in answer.items() if isinstance(text, str)}
     if any(map(oddity, (request, *texts.values()))):
         return False
-    category, country = texts.pop("category", ""), texts.pop("country", "")
-    if (category and not is_word(category)) or (country and not _COUNTRY.fullmatch(country)):
+    category, country = texts.pop("category", "unknown"), texts.pop("country", "XX")
+    if not is_word(category) or not _COUNTRY.fullmatch(country):
         return False
-    said, confirmed = pieces(request), _confirmed(texts, known)
+    confirmed, unconfirmed = _split(texts, known)
+    said, named = pieces(request), {word for text in texts.values() for word in pieces(text)}
     left = {word for word in said if word.isalpha() and not _among(confirmed, word)}
+    numbers = sum(not word.isalpha() for word in said)
     return (
         len(said) <= MAX_WORDS
-        and sum(not word.isalpha() for word in said) <= MAX_NUMBERS
+        and numbers <= MAX_NUMBERS
         and len(left) <= 1
-        and all(heft(word) <= MAX_WORD_HEFT for word in left)
+        and len(unconfirmed) <= 1
+        and all(map(is_word, left | unconfirmed))
+        # Either the answer names what is left over, or it stands for the number.
+        and (not numbers or all(_among(named, word) for word in left))
         # The answer adds nothing to what the request says.
-        and all(
-            _among({*said, *confirmed}, word) for text in texts.values() for word in pieces(text)
-        )
+        and all(_among(said, word) for word in named)
     )
 
 
-def _confirmed(texts: Mapping[str, str], known: RuleBook) -> set[str]:
-    """Words that are accounted for in a request to which an answer gives these names."""
+def _split(texts: Mapping[str, str], known: RuleBook) -> tuple[set[str], set[str]]:
+    """Words that a request may hold whoever wrote it, and names that no known rule confirms."""
+    items, places = {*known.items, *known.demands}, {*known.destinations, *known.embargoes}
     books = {
         "unit": known.units,
-        "item": {*known.items, *known.demands},
+        "item": items,
+        "prohibited": items,
         "parcel": known.parcels,
-        "destination": {*known.destinations, *known.embargoes},
+        "destination": places,
+        "embargo": places,
     }
-    names = (texts[slot] for slot, book in books.items() if normalise(texts.get(slot, "")) in book)
-    return {*FILLERS, *SERVICES, *(word for name in names for word in pieces(name))}
+    confirmed, unconfirmed = {*FILLERS, *SERVICES}, set()
+    for slot, name in texts.items():
+        if normalise(name) in books.get(slot, ()):
+            confirmed.update(pieces(name))
+        else:
+            unconfirmed.add(normalise(name))
+    return confirmed, unconfirmed
 
 
 def _among(wanted: Iterable[str], found: str) -> bool:

@@ -39,6 +39,13 @@ def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
     assert backend.history[1].stable == backend.history[0].stable
 
 
+def test_a_control_string_that_an_answer_copied_is_not_sent_back_as_one() -> None:
+    backend = ScriptedBackend(['{"item": "<|im_end|>"', "8"])
+    ask(backend, "a")
+    said = backend.history[1].messages[2].content
+    assert said == r'{"item": "\u003c\u007cim_end\u007c\u003e"'
+
+
 def test_an_empty_answer_is_repaired_too() -> None:
     backend = ScriptedBackend(["", "8"])
     ask(backend, "a")

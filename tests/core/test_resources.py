@@ -16,6 +16,7 @@ from patchlab_agent.resources import resource
         ("prompts", "shipping", "system.j2"),
         ("prompts", "shipping"),
         ("fixtures", "shipping", "golden.jsonl"),
+        ("fixtures", "attacks.jsonl"),
     ],
 )
 def test_what_ships_is_found(parts: tuple[str, ...]) -> None:

@@ -62,6 +62,7 @@ def test_an_example_is_for_one_word() -> None:
         ("Ship 2 kg blnakets box to US", {"item": "blankets"}, True),
         # One word may be left over: a number's, or a name that a patch taught.
         ("Ship dozen kg books box to US", {}, True),
+        ("Ship 2 kg books box to US, refuse", {}, False),
         ("Ship 2 kg tent box to US", {"item": "tent"}, True),
         ("Ship 2 kg telscope box to US", {"item": "telescope"}, True),
         ("Ship dozen kg tent box to US", {"item": "tent"}, False),
@@ -79,9 +80,10 @@ def test_an_example_is_for_one_word() -> None:
         (REQUEST, {"prohibited": "books"}, True),
         (REQUEST, {"prohibited": "obey"}, False),
         (REQUEST, {"item": None, "parcel": None, "destination": None, "unit": None}, False),
-        ("", {}, True),
-        ("2 31 999", {}, True),
-        ("73 71 78 79", {}, False),
+        ("", {}, False),
+        ("obey", {}, False),
+        (f"{REQUEST} 31 999", {}, True),
+        (f"{REQUEST} 31 999 1000", {}, False),
     ],
 )
 def test_a_plain_request_is_one_whose_words_are_accounted_for(

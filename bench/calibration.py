@@ -1,393 +1,352 @@
-"""Plants patches of known kinds before the gate, and counts what it lets in and what that costs.
+"""What the gate lets in: patches of known kind, planted before it on the toy.
 
-    python -m bench.calibration --per-kind 60 --noise 0.03
-
-Each plant is put before the gate by itself, on the toy, for a request that really failed, with the
-carrier as its referee and 150 answered requests as its history. Those let in are then used until
-they are convicted, on requests in which their trigger occurs.
+python -m bench.calibration [--per-kind 60] [--noise 0.03 …] [--seed 7] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import shutil
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from random import Random
+from statistics import fmean
+from typing import Any, TextIO
 
+from rich.console import Console
+from rich.table import Table
+
+from bench.plants import MAKERS, Field, OwnNoise, Plant, plants
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.learner import Learner
 from patchlab_agent.loop import CarrierReferee
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.patch import Fix, Patch, Proposal, Status, agrees
-from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.settings import AgentSettings
-from patchlab_agent.shipping.patch_tests import patch_of
-from patchlab_agent.shipping.rules import (
-    DestinationFix,
-    ItemFix,
-    ParcelFix,
-    RestrictionFix,
-    RevokedFix,
-    ShippingFix,
-    UnitFix,
-)
-from patchlab_agent.shipping.schema import Declaration
-from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
+from patchlab_agent.models.evidence import GateReport
+from patchlab_agent.models.patch import Proposal, Status
+from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
+from patchlab_agent.settings import agent_settings
+from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.skill import World
 from patchlab_agent.statistics import proportion
-from patchlab_agent.text import as_trigger, occurs, words
+from patchlab_agent.store.patches import describe
+from patchlab_agent.text import normalise, occurs
 from patchlab_agent.wiring import Lab, lab_of
 
-HISTORY = 150
-"""Requests answered before anything is planted, as history."""
-STREAM = 30_000
-"""Requests in which failures, and uses of a trigger, are looked for."""
-USES = 40
+WARM_UP = 150
+"""Requests answered, and judged, before anything is planted."""
+USES = 60
 """Uses of a patch that was let in, at most."""
-CATEGORIES = sorted({row["category"] for row in rows("items")})
-COUNTRIES = sorted({row["country"] for row in rows("destinations")})
+SCANNED = 100
+"""Requests looked through for each plant that is wanted."""
+POOL = 20_000
+"""Requests looked through for uses of a trigger."""
 
-Plant = tuple[ShippingFix, str] | None
-"""A fix with its trigger; None where the failure does not suit the kind."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A request that failed on the toy with nothing learned."""
-
-    case: Case
-    trace: Trace
-    feedback: Feedback
-    proposed: Patch | None
-    needs: Sequence[Fix]
+MAX_FALSE = 0.02
+MAX_SPOILED = 3.0
+MAX_AA = 0.05
+MAX_CALLS = 1 / 3
+AA = ("aa", "aa_own_noise")
+TRUE = ("true", "true_of_two")
 
 
-Maker = Callable[[Failure, random.Random], Plant]
-"""Makes a plant of one kind out of a failure."""
+def min_true(noise: float) -> float:
+    """The share of true patches to be let in."""
+    return 0.97 if noise <= 0.1 else 0.9
 
 
-@dataclass
-class Tally:
-    """What became of the plants of one kind."""
-
-    planted: int = 0
-    let_in: int = 0
-    convicted: int = 0
-    uses: list[int] = field(default_factory=list)
-    spoiled: int = 0
-    calls: int = 0
-    fixed_calls: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def figures(self) -> dict[str, Any]:
-        """The kind's figures as JSON."""
-        share = proportion([True] * self.let_in + [False] * (self.planted - self.let_in))
-        planted = max(1, self.planted)
-        return {
-            "planted": self.planted,
-            "let_in": self.let_in,
-            "low": share.low,
-            "high": share.high,
-            "convicted": self.convicted,
-            "uses_until_convicted": sum(self.uses) / len(self.uses) if self.uses else None,
-            "spoiled_per_patch": self.spoiled / self.let_in if self.let_in else 0.0,
-            "calls": self.calls / planted,
-            "fixed_calls": self.fixed_calls / planted,
-            "reasons": dict(self.reasons.most_common()),
-        }
-
-
-class NoLesson:
-    """A proposer for uses that are only to be weighed."""
+class NoLessons:
+    """A proposer for patches that are to be used and not learned."""
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Propose nothing."""
-        return Proposal(reason="only uses are weighed here")
+        return Proposal(reason="nothing is to be learned here")
 
 
-TRUE_RULES = carrier_rules()
-KNOWN_RULES = known_rules()
+@dataclass
+class Pool:
+    """Requests by trigger, drawn as they are needed."""
+
+    world: World
+    seed: int
+    _drawn: list[tuple[str, Case]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stream = islice(self.world.requests(Random(f"{self.seed}:uses")), POOL)
+
+    def uses(self, trigger: str) -> Iterator[Case]:
+        """Cases in which a trigger stands, with a typing error or without."""
+        start = trigger[:1]
+        for text, case in self._all():
+            if start in text and occurs(trigger, text):
+                yield case
+
+    def _all(self) -> Iterator[tuple[str, Case]]:
+        at = 0
+        while True:
+            if at == len(self._drawn):
+                case = next(self._stream, None)
+                if case is None:
+                    return
+                self._drawn.append((normalise(case.request), case))
+            yield self._drawn[at]
+            at += 1
 
 
-def is_true(fix: Fix, needs: Sequence[Fix]) -> bool:
-    """Whether a fix says what the carrier holds, or what the case needs."""
-    said = fix.model_dump(mode="json")
-    return any(
-        rule.slot == fix.slot
-        and all(agrees(v, said.get(n)) for n, v in rule.model_dump(mode="json").items())
-        for rule in (*TRUE_RULES, *needs)
-    )
+@dataclass(frozen=True)
+class Life:
+    """How a patch that was let in fares in use."""
+
+    uses: int
+    spoiled: int
+    convicted: bool
 
 
-def _true(failure: Failure, rng: random.Random) -> Plant:
-    patch = failure.proposed
-    if patch is None or len(failure.needs) != 1 or not is_true(patch.fix, failure.needs):
-        return None
-    return patch.fix, patch.trigger  # type: ignore[return-value]
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a plant; `life` is None of one that was kept out."""
 
+    plant: Plant
+    report: GateReport
+    life: Life | None
 
-def _true_of_two(failure: Failure, rng: random.Random) -> Plant:
-    patch = failure.proposed
-    if patch is None or len(failure.needs) < 2 or not is_true(patch.fix, failure.needs):
-        return None
-    return patch.fix, patch.trigger  # type: ignore[return-value]
-
-
-def _altered(kind: type[Fix], change: Callable[[Any, random.Random], dict[str, Any]]) -> Maker:
-    def make(failure: Failure, rng: random.Random) -> Plant:
-        patch = failure.proposed
-        if patch is None or not isinstance(patch.fix, kind):
-            return None
-        if not is_true(patch.fix, failure.needs):
-            return None
-        fix = patch.fix.model_copy(update=change(patch.fix, rng))
-        return fix, patch.trigger  # type: ignore[return-value]
-
-    return make
-
-
-def _other(values: Sequence[str], than: str, rng: random.Random) -> str:
-    return rng.choice([value for value in values if value != than])
-
-
-def _item_rule(failure: Failure, demands: Sequence[str], rng: random.Random) -> Plant:
-    item = str(failure.case.truth["item"])
-    held = {r.demand for r in TRUE_RULES if isinstance(r, RestrictionFix) and r.item == item}
-    free = [demand for demand in demands if demand not in held]
-    if not free or not occurs(item, failure.case.request):
-        return None
-    return RestrictionFix.model_validate({"item": item, "demand": rng.choice(free)}), item
-
-
-def _false_ban(failure: Failure, rng: random.Random) -> Plant:
-    return _item_rule(failure, ["prohibited"], rng)
-
-
-def _false_declaration(failure: Failure, rng: random.Random) -> Plant:
-    asked = failure.case.truth.get("services") or []
-    free = [str(d) for d in Declaration if str(d) not in asked]  # type: ignore[operator]
-    return _item_rule(failure, free, rng)
-
-
-def _true_revoked(failure: Failure, rng: random.Random) -> Plant:
-    item = str(failure.case.truth["item"])
-    if RestrictionFix(item=item, demand="prohibited") not in TRUE_RULES:
-        return None
-    return RevokedFix(rule="prohibited", subject=item), item
-
-
-def _beside(failure: Failure, rng: random.Random) -> Plant:
-    patch, truth = failure.proposed, failure.case.truth
-    item = as_trigger(str(truth["item"])) or ""
-    if patch is None or not occurs(item, failure.case.request):
-        return None
-    match patch.fix:
-        case DestinationFix():
-            return DestinationFix(alias=item, country=patch.fix.country), item
-        case UnitFix():
-            return UnitFix(unit=item, kg_per_unit=patch.fix.kg_per_unit), item
-        case ParcelFix():
-            return ParcelFix(parcel=item, limit_kg=patch.fix.limit_kg), item
-    return None
-
-
-def _too_broad(failure: Failure, rng: random.Random) -> Plant:
-    if "box" not in words(failure.case.request):
-        return None
-    return ParcelFix(parcel="box", limit_kg=30 * rng.choice([0.5, 2])), "box"
-
-
-def _useless(failure: Failure, rng: random.Random) -> Plant:
-    for rule in KNOWN_RULES:
-        if isinstance(rule, ItemFix) and occurs(rule.item, failure.case.request):
-            return rule, rule.item
-    return None
-
-
-def _lucky(failure: Failure, rng: random.Random) -> Plant:
-    patch = failure.proposed
-    return None if patch is None or failure.needs else (patch.fix, patch.trigger)  # type: ignore[return-value]
-
-
-def _aa(failure: Failure, rng: random.Random) -> Plant:
-    return None if failure.needs else _useless(failure, rng)
-
-
-def _injected(failure: Failure, rng: random.Random) -> Plant:
-    item = str(failure.case.truth["item"])
-    if not occurs(item, failure.case.request):
-        return None
-    text = rng.choice(["ignore", "override", "system", "prohibited"])
-    return ItemFix(item=item, category=text), item
-
-
-def _factor(fix: UnitFix, rng: random.Random) -> dict[str, Any]:
-    return {"kg_per_unit": fix.kg_per_unit * rng.choice([0.5, 1.1, 2.2, 10])}
-
-
-def _limit(fix: ParcelFix, rng: random.Random) -> dict[str, Any]:
-    return {"limit_kg": fix.limit_kg * rng.choice([0.3, 0.8, 1.5, 4])}
-
-
-def _category(fix: ItemFix, rng: random.Random) -> dict[str, Any]:
-    return {"category": _other(CATEGORIES, fix.category, rng)}
-
-
-def _country(fix: DestinationFix, rng: random.Random) -> dict[str, Any]:
-    return {"country": _other(COUNTRIES, fix.country, rng)}
-
-
-KINDS: Mapping[str, Maker] = {
-    "true": _true,
-    "true_of_two": _true_of_two,
-    "wrong_factor": _altered(UnitFix, _factor),
-    "wrong_limit": _altered(ParcelFix, _limit),
-    "wrong_category": _altered(ItemFix, _category),
-    "wrong_country": _altered(DestinationFix, _country),
-    "false_ban": _false_ban,
-    "false_declaration": _false_declaration,
-    "true_revoked": _true_revoked,
-    "beside": _beside,
-    "too_broad": _too_broad,
-    "useless": _useless,
-    "lucky": _lucky,
-    "injected": _injected,
-    "aa": _aa,
-}
-
-
-class Bench:
-    """A lab with history, and failures to plant patches for."""
-
-    def __init__(self, lab: Lab, seed: int) -> None:
-        self._lab = lab
-        self._world = lab.skill.world
-        self._cases = list(islice(self._world.requests(random.Random(seed)), STREAM))
-        self._by_word: defaultdict[str, list[Case]] = defaultdict(list)
-        for case in self._cases:
-            for word in set(words(case.request)):
-                self._by_word[word].append(case)
-        self._learner = Learner(NoLesson(), lab.gate, lab.lifecycle, lab.store.patches)
-        for number, case in enumerate(self._cases[:HISTORY]):
-            lab.store.traces.add(self._compared(case, number))
-        lab.store.traces.flush()
-
-    def failures(self) -> Iterator[Failure]:
-        """Failures of the stream behind the history, in its order."""
-        for number, case in enumerate(self._cases[HISTORY:], start=HISTORY):
-            trace = self._compared(case, number)
-            said = trace.feedback or Feedback()
-            if said.ok:
-                continue
-            proposed = self._lab.skill.proposer.propose(trace, said).patch
-            yield Failure(case, trace, said, proposed, self._world.untaught(case))
-
-    def plant(self, failure: Failure, fix: ShippingFix, trigger: str, tally: Tally) -> None:
-        """Put a patch before the gate, use it if it is let in, and take it out again."""
-        patch = patch_of(fix, trigger, failure.trace, failure.feedback)
-        referee = CarrierReferee(self._world)
-        referee.remember(failure.case)
-        self._lab.lifecycle.decide(Candidate(patch, referee), "planted")
-        stored = self._lab.store.patches.get(patch.id)
-        assert stored is not None
-        assert stored.gate is not None
-        tally.planted += 1
-        tally.calls += stored.gate.calls
-        tally.fixed_calls += stored.gate.full_calls
-        tally.reasons.update(stored.gate.codes)
-        if stored.status is Status.ACTIVE:
-            tally.let_in += 1
-            self._use(stored, referee, tally)
-        left = self._lab.store.patches.get(patch.id)
-        if left is not None and left.status is Status.ACTIVE:
-            self._lab.lifecycle.retire(left)
-
-    def _use(self, patch: Patch, referee: CarrierReferee, tally: Tally) -> None:
-        found = self._by_word[words(patch.trigger)[0]]
-        cases = [case for case in found if occurs(patch.trigger, case.request)][:USES]
-        for use, case in enumerate(cases, start=1):
-            referee.remember(case)
-            trace = self._compared(case, STREAM + use)
-            said = trace.feedback or Feedback()
-            tally.spoiled += bool(trace.baseline and trace.baseline.feedback.ok and not said.ok)
-            events = self._learner.learn(trace, said, referee)
-            if any(event.kind == "convicted" for event in events):
-                tally.convicted += 1
-                tally.uses.append(use)
-                return
-
-    def _compared(self, case: Case, number: int) -> Trace:
-        return self._lab.evaluator.compare(
-            case,
-            draw=f"calibration:{number}",
-            trace_id=f"t-{number:07d}",
-            run="run-0001",
-            index=number,
+    def line(self, noise: float, kind: str) -> str:
+        """The outcome as a line of JSON."""
+        patch = self.plant.patch
+        return json.dumps(
+            {
+                "noise": noise,
+                "kind": kind,
+                "patch": describe(patch),
+                "request": self.plant.case.request,
+                "complaint": f"{patch.provenance.label}: {patch.provenance.detail}",
+                "decision": self.report.decision,
+                "reasons": [reason.text for reason in self.report.reasons],
+                "results": [
+                    f"{r.source} {r.outcome} {r.right_with}/{r.draws} +{r.gained}-{r.lost} "
+                    f"of {r.pairs} {r.complaint} {r.request!r}"
+                    for r in self.report.results
+                ],
+                "life": self.life and vars(self.life),
+                "calls": self.report.calls,
+            },
+            ensure_ascii=False,
         )
 
 
-def measure(noise: float, per_kind: int, seed: int) -> dict[str, Any]:
-    """Plant so many patches of each kind at one noise."""
-    kinds: dict[str, Any] = {}
-    for name, maker in KINDS.items():
-        tally, rng = Tally(), random.Random(f"{seed}:{name}")
-        if name in ("lucky", "aa") and noise == 0:
-            kinds[name] = tally.figures()
+@dataclass
+class Bed:
+    """One kind's lab and store, warm, with nothing active in it."""
+
+    lab: Lab
+    pool: Pool
+    referee: CarrierReferee
+
+    def measure(self, plant: Plant) -> Outcome:
+        """Plant, use what is let in, and take it out again."""
+        lab = self.lab
+        self.referee.remember(plant.case)
+        if plant.active is not None:
+            lab.lifecycle.enable(plant.active)
+        candidate = Candidate(plant.patch, self.referee)
+        decided = lab.lifecycle.decide(candidate, "planted", plant.trace.id)
+        report = decided.examination.report
+        life = self._live(plant) if report.decision == "active" else None
+        for patch in list(lab.store.patches.all(Status.ACTIVE)):
+            lab.lifecycle.retire(patch)
+        return Outcome(plant, report, life)
+
+    def _live(self, plant: Plant) -> Life:
+        lab, patch = self.lab, plant.patch
+        learner = Learner(NoLessons(), lab.gate, lab.lifecycle, lab.store.patches)
+        uses = spoiled = 0
+        for case in islice(self.pool.uses(patch.trigger), USES):
+            self.referee.remember(case)
+            trace = lab.evaluator.compare(
+                case, draw=f"use:{uses}", trace_id=trace_name(WARM_UP + uses), run="uses", index=0
+            )
+            uses += 1
+            was_right = trace.baseline is not None and trace.baseline.feedback.ok
+            spoiled += was_right and not trace.ok
+            events = learner.learn(trace, trace.feedback or OK, self.referee)
+            if any(e.kind == "convicted" and e.patch_id == patch.id for e in events):
+                return Life(uses, spoiled, convicted=True)
+        return Life(uses, spoiled, convicted=False)
+
+
+def open_at(store: Path, noise: float, seed: int, *, own_noise: bool = False) -> Lab:
+    """Open a lab on the toy, without examples, so that patches alone make the difference."""
+    settings = agent_settings(store=store, noise=noise, seed=seed, examples=0)
+    return lab_of(settings, model=OwnNoise(ToyBackend(seed, noise)) if own_noise else None)
+
+
+def warm_up(lab: Lab, cases: Sequence[Case]) -> None:
+    """Answer requests and keep the judged traces; nothing is learned."""
+    for number, case in enumerate(cases):
+        trace = lab.evaluator.compare(
+            case, draw=f"warm:{number}", trace_id=trace_name(number), run="warm", index=number
+        )
+        lab.store.traces.add(trace)
+    lab.store.traces.flush()
+
+
+@dataclass
+class Calibration:
+    """Measures one noise.
+
+    Args:
+        noise: the toy's.
+        seed: of requests, plants and slips.
+        per_kind: plants of each kind.
+        log: gets a line of JSON for each plant; None keeps none.
+    """
+
+    noise: float
+    seed: int
+    per_kind: int
+    log: TextIO | None = None
+
+    def measure(self, folder: Path) -> dict[str, Any]:
+        """Return what `--json` prints of one noise; the folder is for the stores."""
+        warm = folder / "warm"
+        with open_at(warm, self.noise, self.seed) as lab:
+            world = lab.skill.world
+            cases = list(islice(world.requests(Random(f"{self.seed}:warm")), WARM_UP))
+            warm_up(lab, cases)
+        pool = Pool(world, self.seed)
+        kinds = {}
+        with (
+            open_at(folder / "field", self.noise, self.seed) as lab,
+            open_at(folder / "quiet", 0.0, self.seed) as quiet,
+        ):
+            found = Field(lab, quiet, self.seed, SCANNED * self.per_kind)
+            for kind in MAKERS:
+                with self._bed(shutil.copytree(warm, folder / kind), kind, cases, pool) as bed:
+                    outcomes = [bed.measure(p) for p in plants(kind, found, self.per_kind)]
+                kinds[kind] = summary(outcomes)
+                self._tell(kind, outcomes)
+        return {"noise": self.noise, "kinds": kinds}
+
+    @contextmanager
+    def _bed(self, store: Path, kind: str, cases: Sequence[Case], pool: Pool) -> Iterator[Bed]:
+        with open_at(store, self.noise, self.seed, own_noise=kind == "aa_own_noise") as lab:
+            referee = CarrierReferee(lab.skill.world)
+            for case in cases:
+                referee.remember(case)
+            yield Bed(lab, pool, referee)
+
+    def _tell(self, kind: str, outcomes: Sequence[Outcome]) -> None:
+        let_in = sum(each.life is not None for each in outcomes)
+        print(f"noise {self.noise:g} {kind}: {let_in} of {len(outcomes)} let in", file=sys.stderr)
+        for each in outcomes if self.log else ():
+            print(each.line(self.noise, kind), file=self.log, flush=True)
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return one kind's figures."""
+    lives = [each.life for each in outcomes if each.life is not None]
+    share = proportion([each.life is not None for each in outcomes])
+    convicted = [life.uses for life in lives if life.convicted]
+    return {
+        "planted": len(outcomes),
+        "let_in": len(lives),
+        "low": share.low,
+        "high": share.high,
+        "convicted": len(convicted),
+        "uses_until_convicted": fmean(convicted) if convicted else None,
+        "spoiled_per_patch": fmean(life.spoiled for life in lives) if lives else 0.0,
+        "calls": fmean(each.report.calls for each in outcomes) if outcomes else 0.0,
+        "fixed_calls": fmean(each.report.full_calls for each in outcomes) if outcomes else 0.0,
+        "reasons": dict(Counter(code for o in outcomes for code in o.report.codes).most_common()),
+    }
+
+
+def missed(found: dict[str, Any]) -> list[str]:
+    """Name each bar that one noise misses."""
+    kinds: dict[str, dict[str, Any]] = found["kinds"]
+    misses = []
+    for kind, figures in kinds.items():
+        share = figures["let_in"] / figures["planted"] if figures["planted"] else None
+        if share is None or kind == "true_of_two":
             continue
-        with tempfile.TemporaryDirectory(prefix="patchlab-") as folder:
-            settings = AgentSettings(store=Path(folder) / "store", seed=seed, noise=noise)
-            with lab_of(settings) as lab:
-                bench = Bench(lab, seed)
-                for failure in bench.failures():
-                    plant = maker(failure, rng)
-                    if plant is not None:
-                        bench.plant(failure, *plant, tally)
-                        if tally.planted == per_kind:
-                            break
-        kinds[name] = tally.figures()
-        print(f"noise {noise:g}: {name} {tally.let_in} of {tally.planted}", file=sys.stderr)
-    return {"noise": noise, "kinds": kinds}
+        if kind == "true":
+            is_missed = share < min_true(found["noise"])
+        elif kind in AA:
+            is_missed = share > MAX_AA
+        else:
+            is_caught = figures["convicted"] == figures["let_in"]
+            is_harmful = not is_caught or figures["spoiled_per_patch"] >= MAX_SPOILED
+            is_missed = share > MAX_FALSE and is_harmful
+        if is_missed:
+            misses.append(f"{kind}: {share:.1%} let in")
+    if (ratio := calls_ratio(kinds.values())) is not None and ratio > MAX_CALLS:
+        misses.append(f"calls: {ratio:.2f} of a fixed-size test's")
+    return misses
 
 
-def table(found: Mapping[str, Any]) -> str:
-    """One noise's figures as a table."""
-    lines = [
-        f"noise {found['noise']:g}",
-        (
-            f"{'kind':18} {'let in':>12} {'95 % interval':>16} {'convicted':>9} {'spoiled':>8} "
-            f"{'calls':>6} {'fixed':>6}  reasons"
-        ),
-    ]
-    for name, k in found["kinds"].items():
-        low, high = (100 * (k[bound] or 0) for bound in ("low", "high"))
-        reasons = ", ".join(f"{code} {n}" for code, n in k["reasons"].items())
-        lines.append(
-            f"{name:18} {k['let_in']:>5} / {k['planted']:<4} {low:7.1f} – {high:5.1f} "
-            f"{k['convicted']:>9} {k['spoiled_per_patch']:>8.2f} {k['calls']:>6.1f} "
-            f"{k['fixed_calls']:>6.0f}  {reasons}"
+def calls_ratio(figures: Any) -> float | None:
+    """Calls as a share of a fixed-size test's, over all plants; None where nothing was asked."""
+    every = list(figures)
+    fixed = sum(each["fixed_calls"] * each["planted"] for each in every)
+    calls: float = sum(each["calls"] * each["planted"] for each in every)
+    return calls / fixed if fixed else None
+
+
+def table(found: dict[str, Any]) -> Table:
+    """One noise's figures."""
+    shown = Table(title=f"What the gate lets in, noise {found['noise']:g}")
+    shown.add_column("planted")
+    for name in ("n", "let in", "95 %", "convicted", "after", "spoiled", "calls", "of fixed"):
+        shown.add_column(name, justify="right")
+    shown.add_column("reasons")
+    for kind, each in found["kinds"].items():
+        after, ratio = each["uses_until_convicted"], calls_ratio([each])
+        rate = each["let_in"] / each["planted"] if each["planted"] else None
+        shown.add_row(
+            kind,
+            str(each["planted"]),
+            "–" if rate is None else f"{rate:.1%}",
+            "–" if rate is None else f"{each['low']:.0%}–{each['high']:.0%}",
+            str(each["convicted"]) if each["let_in"] else "",
+            "" if after is None else f"{after:.1f}",
+            f"{each['spoiled_per_patch']:.2f}" if each["let_in"] else "",
+            f"{each['calls']:.1f}",
+            "–" if ratio is None else f"{ratio:.2f}",
+            ", ".join(f"{code} {count}" for code, count in each["reasons"].items()),
         )
-    return "\n".join(lines)
+    return shown
 
 
-def main() -> None:
-    """Measure, and print a table for each noise or one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m bench.calibration")
-    parser.add_argument("--per-kind", type=int, default=60, metavar="N")
-    parser.add_argument("--noise", type=float, nargs="+", default=[0.03], metavar="X")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and exit with code 1 if a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--per-kind", type=int, default=60, help="plants of each kind")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.03])
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = [measure(noise, given.per_kind, given.seed) for noise in given.noise]
-    if given.json:
-        print(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument("--plants", type=argparse.FileType("w"), help="each plant as a JSON line")
+    options = parser.parse_args(arguments)
+    found = []
+    for noise in options.noise:
+        with tempfile.TemporaryDirectory() as folder:
+            one = Calibration(noise, options.seed, options.per_kind, options.plants)
+            found.append(one.measure(Path(folder)))
+    misses = [(each["noise"], text) for each in found for text in missed(each)]
+    if options.json:
+        print(json.dumps(found if len(found) > 1 else found[0], indent=2))
     else:
-        print("\n\n".join(map(table, found)))
+        console = Console(width=max(160, Console().width))
+        for each in found:
+            console.print(table(each))
+        for noise, text in misses:
+            console.print(f"noise {noise:g}: bar missed, {text}")
+    raise SystemExit(bool(misses))
 
 
 if __name__ == "__main__":

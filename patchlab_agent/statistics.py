@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from scipy.special import betaln
 from scipy.stats import beta, binom, binomtest, false_discovery_control
@@ -98,6 +99,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
+@cache
 def e_value(wins: int, losses: int, *, null: float = 0.5) -> float:
     """Evidence that wins are more frequent than `null`, which may be read after every outcome.
 
@@ -141,6 +143,7 @@ def e_detector(outcomes: Sequence[bool]) -> float:
     return largest
 
 
+@cache
 def fixed_size(gains: float, *, alpha: float, power: float) -> int:
     """Pairs that an exact sign test of fixed size needs, where no pair is lost.
 

@@ -186,14 +186,25 @@ class Gate:
         return [patch for patch, is_broken in zip(patches, found, strict=True) if is_broken]
 
     @property
+    def _share_right(self) -> float:
+        """How many of the model's answers are right where nothing is missing, as far as seen."""
+        return round(self._right / self._draws, 2)
+
+    @property
     def _patience(self) -> int:
         """Draws after which a request that was never right is given up.
 
         A model that is right in a share of its answers is wrong in all of so many draws with a
         chance of `GIVING_UP`; the share is the one that the gate has seen so far.
         """
-        wrong = 1 - self._right / self._draws
+        wrong = 1 - self._share_right
         return max(MIN_PATIENCE, math.ceil(math.log(GIVING_UP) / math.log(max(wrong, 1e-6))))
+
+    @property
+    def _max_pairs(self) -> int:
+        """Pairs after which a request is left open; nearly all that are mended decide sooner."""
+        enough = fixed_size(self._share_right, alpha=self._alpha, power=1 - GIVING_UP)
+        return max(2 * self._patience, enough)
 
     def _learn_noise(self, trials: Sequence[RequestTrial]) -> None:
         for trial in trials:
@@ -207,6 +218,7 @@ class Gate:
             candidate.patch,
             companions=candidate.companions,
             patience=self._patience,
+            max_pairs=self._max_pairs,
             bound=1 / self._alpha,
             max_calls=self._max_calls,
         )
@@ -274,7 +286,7 @@ class Gate:
 
     def _full_calls(self, patch: Patch, known: int) -> int:
         """Answers of a fixed-size test: every request, without and with, all its draws."""
-        share = self._right / self._draws
+        share = self._share_right
         draws = (
             fixed_size(share, alpha=self._alpha, power=POWER) if self._agent.backend.varies else 1
         )
@@ -376,7 +388,8 @@ class _Hearing:
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:
         """What is still said of an answer to a failing request."""
-        return next((each.complaint for each in self.failing if each.complaint), None)
+        refused = (each for each in self.failing if each.outcome == "failed")
+        return next((each.complaint for each in refused if each.complaint), None)
 
 
 def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
@@ -410,7 +423,8 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
             f"{sum(old for old, _ in kept[0].pairs)} of {len(kept[0].pairs)} fresh draws are right"
         )
         return Reason(code="not_reproduced", text=text)
-    complaints = [found for trial in failing if (found := trial.complaint) is not None]
+    refused = [trial for trial in failing if trial.outcome == "failed"]
+    complaints = [found for trial in refused if (found := trial.complaint) is not None]
     born = (patch.provenance.label, patch.provenance.field)
     own = [said for _, said in complaints if (said.label, said.field) == born]
     if own:

@@ -25,6 +25,10 @@ NOT_AGAIN = 3
 """Pairs that are right either way, beyond those gained, after which a failure was noise."""
 
 
+CLAIM_CALLS = 60
+"""Answers kept back for what the patch claims."""
+
+
 class OutOfCalls(Exception):
     """The cap on a decision's calls is reached; what is known by then decides."""
 
@@ -93,8 +97,8 @@ class PatchTrial:
         agent: answers; its store is only read.
         patch: the one to be judged.
         companions: lessons shown on both sides, as if they were active.
-        patience: draws after which a request that was not once right is given up, and the largest
-            number of pairs.
+        patience: draws after which a request that was not once right is given up.
+        max_pairs: pairs after which a request that does not decide is left open.
         bound: an e-value of this size decides; 1/alpha.
         max_calls: answers after which no more are asked for.
     """
@@ -106,6 +110,7 @@ class PatchTrial:
         *,
         companions: Sequence[Patch] = (),
         patience: int,
+        max_pairs: int,
         bound: float,
         max_calls: int,
     ) -> None:
@@ -114,9 +119,11 @@ class PatchTrial:
         self._companions = companions
         self._varies = agent.backend.varies
         self._patience = patience if self._varies else 1
-        self._max_pairs = 2 * self._patience if self._varies else 1
+        self._max_pairs = max_pairs if self._varies else 1
         self._bound = bound
         self._max_calls = max_calls
+        # What the claims take at most, so that a decision does not fail for want of them.
+        self._kept_back = min(CLAIM_CALLS, max_calls // 4)
         self._contexts: dict[str, tuple[Context, Context]] = {}
         self._answers: dict[tuple[str, int, bool], Attempt] = {}
         self.trials: list[RequestTrial] = []
@@ -168,14 +175,15 @@ class PatchTrial:
         """Find out which of these requests the patch turns wrong, beyond noise.
 
         One right answer with the patch shows that a request is not lost to it. Until there is one,
-        each wrong answer is compared with the one without the patch.
+        each wrong answer is compared with the one without the patch. Enough calls are left for the
+        patch's claims; requests that are not decided by then stay open.
 
         Raises:
-            OutOfCalls: the cap is reached.
+            OutOfCalls: the cap is reached before anything was asked.
             BackendError: the model's side failed.
         """
         waiting = list(trials)
-        while waiting:
+        while waiting and self.calls + 2 * len(waiting) <= self._max_calls - self._kept_back:
             draws = {id(trial): len(trial.given) for trial in waiting}
             yield from self._ask([(t.probe.request, draws[id(t)], True) for t in waiting])
             for trial in waiting:
@@ -189,6 +197,8 @@ class PatchTrial:
             waiting = [
                 trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)
             ]
+        if any(not trial.given for trial in waiting):
+            raise OutOfCalls
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.
@@ -293,7 +303,10 @@ class PatchTrial:
             return "kept"
         if not trial.varies:
             return "broken" if trial.lost else "kept"
-        return "broken" if e_value(trial.lost, 0) >= self._bound else "open"
+        if e_value(trial.lost, 0) >= self._bound:
+            return "broken"
+        # Wrong either way so often, it has something else wrong with it.
+        return "kept" if not trial.lost and len(trial.pairs) >= self._patience else "open"
 
     def _goes_on(self, trial: RequestTrial) -> bool:
         return trial.varies and len(trial.pairs) < self._max_pairs

@@ -260,7 +260,7 @@ def test_attacks_that_were_imported_change_no_other_answer(tmp_path: Path) -> No
     names = {patch.id: patch for attack in ATTACKS[::9] for patch in taken(attack)}
     with open_lab(store=tmp_path, noise=0) as lab:
         before = answers(lab)
-        Importer(lab.store.patches, lab.gate, lab.curator, "f").run(names.values(), lambda: None)
+        Importer(lab.store.patches, lab.gate, lab.lifecycle, "f").run(names.values(), lambda: None)
         # However lenient the gate was.
         for patch in list(lab.store.patches.all()):
             if patch.trigger != "books":

@@ -66,7 +66,7 @@ def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli) -> No
     # Other examples in the prompts than when it was recorded.
     result = cli(*SHORT, "--examples", 3, "--json")
     assert result.code == 9
-    assert "has no answer to the prompt about 'I need a quote" in result.error
+    assert "has no answer to the prompt about 'Please ship a" in result.error
     assert "record it anew with --record" in result.error
     assert result.json["stopped"]["kind"] == "refused"
     assert 0 < result.json["runs"] < 12

@@ -26,7 +26,14 @@ def trial_of(
     folder: Path, backend: Reader, patch: Patch | None = None, *, max_calls: int = 400
 ) -> tuple[PatchTrial, Agent]:
     agent = Agent(WordsTask(write_templates(folder / "t")), backend, Shelf(), NoExamples())
-    trial = PatchTrial(agent, patch or zok(), patience=PATIENCE, bound=20, max_calls=max_calls)
+    trial = PatchTrial(
+        agent,
+        patch or zok(),
+        patience=PATIENCE,
+        max_pairs=2 * PATIENCE,
+        bound=20,
+        max_calls=max_calls,
+    )
     return trial, agent
 
 

@@ -15,7 +15,7 @@ import pytest
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.patch import Fix, GateCase, Patch, Proposal, Provenance, Role, Status
+from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role, Status
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.model_proposer import ModelProposer
@@ -193,7 +193,7 @@ SKILL = load_skill("shipping")
 
 @cache
 def _template() -> dict[str, object]:
-    case = GateCase(role=Role.FAILING, request=REQUEST, expected={"weight": 2.0})
+    case = PatchTest(role=Role.FAILING, request=REQUEST)
     patch = Patch(
         skill="shipping",
         trigger="x",

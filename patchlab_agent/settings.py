@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
+from patchlab_agent.models.patch import Origin
 
 DEFAULT_STORE = Path(".patchlab")
 REPLAY_STORE = Path(".patchlab-replay")
@@ -21,6 +22,18 @@ MAX_EXAMPLES = 20
 LITELLM = "litellm"
 REPLAY = "replay"
 MAX_CONCURRENCY = 64
+
+
+NOBODY = "nobody"
+
+
+def _origins(text: str) -> str:
+    """Origins of lessons, separated by commas, or `nobody`."""
+    named = {part.strip() for part in text.split(",")} - {NOBODY}
+    if named - set(Origin):
+        known = ", ".join(Origin)
+        raise ValueError(f"name some of {known}, separated by commas, or {NOBODY}")
+    return ",".join(sorted(named)) or NOBODY
 
 
 class AgentSettings(Frozen):
@@ -42,8 +55,8 @@ class AgentSettings(Frozen):
         default=0.05, gt=0, lt=0.5, description="chance that luck alone lets a patch in, at most"
     )
     gate_max_calls: int = Field(default=400, ge=2, description="answers for one gate decision")
-    trust: str = Field(
-        default="person,model,import",
+    trust: Annotated[str, AfterValidator(_origins)] = Field(
+        default="import,model,person",
         description="whose lessons are let in on their word where nothing else can tell",
     )
     model: str | None = Field(default=None, description="as litellm names it: provider/model")

@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "metrics",
         "models",
         "settings",
+        "skill",
         "store",
         "wiring",
     },

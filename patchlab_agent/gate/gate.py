@@ -267,7 +267,11 @@ class Gate:
 
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
-        return candidate.referee is None and self._trusted(candidate.patch.provenance.origin)
+        labeled = [t for t in hearing.trial.trials if t.probe.source is Source.LABELS]
+        # Labels that the patch was shown for and that never came right are no silence.
+        is_denied = bool(labeled) and not any(trial.right for trial in labeled)
+        is_alone = candidate.referee is None and not is_denied
+        return is_alone and self._trusted(candidate.patch.provenance.origin)
 
     def _speaks_for(self, hearing: _Hearing) -> Reason:
         if hearing.mended:

@@ -53,7 +53,7 @@ def test_the_answers_show_what_they_cost_when_they_were_recorded(cli: Cli) -> No
     assert costs["patched"]["calls"] == 12
     assert costs["patched"]["prompt_tokens"] > 12 * 1000
     assert report["timing"]["seconds_per_call"]["patched"] > 0.5
-    assert 0 < report["gate_calls"]["asked"] < 0.25 * report["gate_calls"]["full"]
+    assert 0 < report["gate_calls"]["asked"] < 0.5 * report["gate_calls"]["full"]
 
 
 @pytest.mark.parametrize("option", ["--backend=replay", f"--replay={CASSETTE}"])
@@ -97,7 +97,9 @@ def test_a_run_that_could_not_be_replayed_is_not_recorded(cli: Cli, own_folder: 
 
 def test_other_requests_than_the_recorded_ones_are_not_replayed(cli: Cli, own_folder: Path) -> None:
     mine = own_folder / "mine.csv"
-    header, *answers = CASSETTE.read_text("utf-8").splitlines(keepends=True)
+    header, *rest = CASSETTE.read_text("utf-8").splitlines(keepends=True)
+    # A recording that went on has a header for each time; the last one counts.
+    answers = [line for line in rest if not line.startswith('{"cassette"')]
     told = json.loads(header)
     told["settings"]["requests_digest"] = "0123"
     other = own_folder / "other.jsonl"

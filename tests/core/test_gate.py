@@ -166,7 +166,8 @@ def test_no_more_is_asked_than_is_allowed(tmp_path: Path, max_calls: int, varies
     gate = make_gate(tmp_path, backend, suite, max_calls=max_calls)
     report = decide(gate, zok(obedience("the zok")))
     assert report.calls == len(backend.prompts) <= max_calls
-    is_enough = not varies and max_calls >= 5
+    # A quarter is kept back for the claims, and two labels may take two answers each.
+    is_enough = not varies and max_calls >= 7
     assert report.codes == (("mends",) if is_enough else ("undecided",))
     if not is_enough:
         assert report.wants_evidence

@@ -109,7 +109,8 @@ def test_a_request_is_drawn_until_it_tells(
         ("4", ALL, "kept", 5),
         ("", ALL, "broken", 5),
         ("", "0 2 4 6 8", "broken", 9),
-        ("", "", "open", 2 * PATIENCE),
+        # Wrong either way so often, it has something else wrong with it.
+        ("", "", "kept", PATIENCE),
     ],
 )
 def test_harm_takes_as_many_pairs_as_help(

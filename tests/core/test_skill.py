@@ -82,6 +82,7 @@ def test_only_the_world_of_a_skill_holds_a_truth() -> None:
         "world",
         "backends",
         "model_proposer",
+        "falsify",
         "cassette",
     ]
     for part in (skill_module.Task, skill_module.Proposer):

@@ -96,16 +96,25 @@ def test_a_path_below_a_file_cannot_be_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f'{{"format": {FORMAT + 1}, "skill": "words", "embedder": "hashing"}}', "store format 2"),
-        (f'{{"format": {FORMAT + 1}, "layout": "new"}}', "reads format 1"),
+        (
+            f'{{"format": {FORMAT + 1}, "skill": "words", "embedder": "hashing"}}',
+            f"store format {FORMAT + 1}",
+        ),
+        (f'{{"format": {FORMAT + 1}, "layout": "new"}}', f"reads format {FORMAT}"),
         ("{", "damaged"),
         ("", "damaged"),
         ("[]", "damaged"),
         ('{"format": "one"}', "damaged"),
         (f'{{"format": {FORMAT}}}', "damaged"),
         (f'{{"format": {FORMAT}, "skill": "words", "embedder": "h", "x": 1}}', "damaged"),
-        ('{"format": 1, "skill": "shipping", "embedder": "hashing"}', "of the skill 'shipping'"),
-        ('{"format": 1, "skill": "words", "embedder": "wordllama"}', "--embedder wordllama"),
+        (
+            f'{{"format": {FORMAT}, "skill": "shipping", "embedder": "hashing"}}',
+            "of the skill 'shipping'",
+        ),
+        (
+            f'{{"format": {FORMAT}, "skill": "words", "embedder": "wordllama"}}',
+            "--embedder wordllama",
+        ),
     ],
 )
 @pytest.mark.parametrize("write", [True, False])

@@ -186,6 +186,7 @@ def full_report(**changes: Any) -> RunReport:
         "continued_from": 0,
         "runs": 1234,
         "stopped": None,
+        "drift": None,
         "overall": comparison(500, 800, 1100, 1234),
         "recent": comparison(80, 150, 180, 200),
         "curve": (

@@ -268,9 +268,9 @@ class Gate:
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
         labeled = [t for t in hearing.trial.trials if t.probe.source is Source.LABELS]
-        # Labels that the patch was shown for and that never came right are no silence.
-        is_denied = bool(labeled) and not any(trial.right for trial in labeled)
-        is_alone = candidate.referee is None and not is_denied
+        misled = sum(map(hearing.trial.misleads, labeled))
+        # Where labels say otherwise of what the patch changes, its word is not all there is.
+        is_alone = candidate.referee is None and 2 * misled <= len(labeled)
         return is_alone and self._trusted(candidate.patch.provenance.origin)
 
     def _speaks_for(self, hearing: _Hearing) -> Reason:

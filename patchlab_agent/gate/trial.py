@@ -17,7 +17,7 @@ from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.evidence import Probe
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import Claim, Outcome, Tested
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Attempt, Context, Feedback
 from patchlab_agent.statistics import e_value
 
@@ -199,6 +199,19 @@ class PatchTrial:
             ]
         if any(not trial.given for trial in waiting):
             raise OutOfCalls
+
+    def misleads(self, trial: RequestTrial) -> bool:
+        """Whether the patch gives a field another value, and not the one of the right answer."""
+        request, right = trial.probe.request, trial.probe.answer or {}
+        old = self._answers.get((request, 0, False))
+        new = self._answers.get((request, 0, True))
+        if old is None or new is None or old.quote is None or new.quote is None:
+            return False
+        return any(
+            given is not None and given != old.quote.get(name) and not agrees(right[name], given)
+            for name, given in new.quote.items()
+            if name in right
+        )
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.

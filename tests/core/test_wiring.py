@@ -370,8 +370,7 @@ def test_settings_reach_the_gate(tmp_path: Path) -> None:
     [
         ("person,model,import", "activated", "taken_on_trust"),
         ("model", "quarantined", "no_evidence"),
-        ("", "quarantined", "no_evidence"),
-        ("persona", "quarantined", "no_evidence"),
+        ("nobody", "quarantined", "no_evidence"),
     ],
 )
 def test_whose_word_is_taken_is_set(tmp_path: Path, trust: str, kind: str, code: str) -> None:

@@ -61,8 +61,8 @@ FIGURES = [
     "gate 11 12 13 14 – –",
     "98.8 s in all.",
     "Median prompt: 1,204 tokens with nothing learned, 1,504 with patches (+25%).",
-    "Gate: 1,122 calls of 9,911 that asking every test and the whole suite",
-    "for each patch would take (11%).",
+    "Gate: 1,122 calls of 9,911 that a test of fixed size with the same error rates",
+    "would take (11%).",
     "The model is held to the answer's form by: json_schema.",
 ]
 

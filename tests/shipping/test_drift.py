@@ -58,7 +58,7 @@ def test_what_drifted_is_part_of_what_the_ceiling_is_shown() -> None:
         rule for rule in changed.rules if isinstance(rule, ItemFix) and rule not in carrier_rules()
     )
     truth = {"weight_kg": 1.0, "item": item.item, "parcel": "box", "country": "US", "services": []}
-    case = Case(request=f"Ship 1 kg {item.item} box to US", truth=truth)  # type: ignore[arg-type]
+    case = Case(request=f"Ship 1 kg {item.item} box to US", truth=truth)
     assert item not in world.untaught(case)
     world.drift(random.Random(1))
     assert item in world.untaught(case)

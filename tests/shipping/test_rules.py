@@ -111,7 +111,7 @@ HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
     (
         RestrictionFix(item="ivory", demand="prohibited"),
         {"item": "ivory", "refusal": "overweight_parcel"},
-        False,
+        None,
     ),
     (
         RestrictionFix(item="ivory", demand="prohibited"),
@@ -139,7 +139,7 @@ HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
         {"destination": "syria", "refusal": "embargo_destination"},
         True,
     ),
-    (EmbargoFix(destination="syria"), {"destination": "syria", "refusal": "prohibited_item"}, True),
+    (EmbargoFix(destination="syria"), {"destination": "syria", "refusal": "prohibited_item"}, None),
     (EmbargoFix(destination="syria"), {"destination": "syria", "refusal": None}, False),
     (EmbargoFix(destination="syria"), {"destination": "us", "refusal": None}, None),
     (LiquidsFix(parcel="crate"), {"parcel": "crate", "parcel_takes_liquids": True}, True),
@@ -227,12 +227,13 @@ LABELS: Quote = {
         (ItemFix(item="books", category="print"), None),
         (RestrictionFix(item="battery", demand="hazmat"), True),
         (RestrictionFix(item="battery", demand="fragile"), False),
-        (RestrictionFix(item="battery", demand="prohibited"), False),
+        # The refusal for another reason hides whether this one holds.
+        (RestrictionFix(item="battery", demand="prohibited"), None),
         (RestrictionFix(item="drone", demand="hazmat"), None),
         (EmbargoFix(destination="damascus"), True),
         (LiquidsFix(parcel="crate"), True),
         (LiquidsFix(parcel="box"), None),
-        (RevokedFix(rule="prohibited", subject="battery"), True),
+        (RevokedFix(rule="prohibited", subject="battery"), None),
         (RevokedFix(rule="fragile", subject="battery"), True),
         (RevokedFix(rule="hazmat", subject="battery"), False),
         (RevokedFix(rule="hazmat", subject="drone"), None),

@@ -155,7 +155,7 @@ def test_where_nothing_is_active_there_is_nothing_to_leave_out(cli: Cli, own_fol
 
 def test_a_replayed_run_can_be_measured_from_its_recording(cli: Cli) -> None:
     assert cli("run", "--backend", "replay").code == 0
-    found = cli("patches", "effect", "--backend", "replay", "--golden", 20, "--json").json
+    found = cli("patches", "effect", "--backend", "replay", "--golden", 8, "--json").json
     assert found["backend"].startswith("replay of ")
-    assert (found["golden_cases"], found["traces"]) == (20, 0)
+    assert (found["golden_cases"], found["traces"]) == (8, 0)
     assert found["patches"]

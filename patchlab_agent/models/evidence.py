@@ -178,11 +178,6 @@ class Record(Frozen):
         default=(), description="digests of those requests: each counts once"
     )
     standing: Standing = Standing.TRIAL
-    waiting: bool | None = Field(
-        default=None,
-        description="a judged use that waits for one on the other side, where uses are held out",
-    )
-    held_out: bool = Field(default=False, description="which side the waiting use is of")
 
     @property
     def mended(self) -> int:

@@ -5,14 +5,16 @@ A decision takes four steps, and stops at the first that speaks against the patc
 1. the labels: is the trigger too broad, do labeled or accepted answers say otherwise? No model is
    asked.
 2. the referee: is the complaint gone that bore the patch, on fresh draws of the same request?
-3. what was right: do labeled cases and accepted answers with the trigger stay right?
+3. what was right: do labeled cases and accepted answers with the trigger stay right, and is what
+   the patch changes in them right?
 4. the patch's own claims: does the model obey it elsewhere, and is what it does not concern left
    alone?
 
-Only steps 1 to 3 are evidence that the patch is true. Both answers of a pair come from the same
-draw, hence under the same noise, so a difference between them is the patch's doing. Examples from
-traces are left out of the prompts: they change with every run, and a decision should rest on the
-patch alone.
+Only steps 1 to 3 are evidence that the patch is true, and one of them must speak of what it says:
+what is rightly refused may be refused whatever the patch says. Both answers of a pair come from the
+same draw, hence under the same noise, so a difference between them is the patch's doing. Examples
+from traces are left out of the prompts: they change with every run, and a decision should rest on
+the patch alone.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from patchlab_agent.gate.evidence import (
     Probe,
     Referee,
     accepted_probe,
+    is_still_right,
     labeled_probe,
     refereed_probe,
 )
@@ -257,21 +260,27 @@ class Gate:
 
     def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         """What speaks against a patch, by the first step that finds something."""
-        steps = (self._complaint_is_gone, self._what_was_right_stays, self._claims_hold)
-        for step in steps:
-            if objection := (yield from step(hearing)):
-                return objection
-        if hearing.mended or hearing.vouched or self._is_trusted(hearing):
-            return None
-        return Reason(code="no_evidence", text="nothing outside the patch shows that it is true")
+        if objection := (yield from self._complaint_is_gone(hearing)):
+            return objection
+        if objection := (yield from self._what_was_right_stays(hearing)):
+            return objection
+        if not (self._is_shown(hearing) or hearing.vouched or self._is_trusted(hearing)):
+            return _no_evidence(hearing)
+        return (yield from self._claims_hold(hearing))
+
+    def _is_shown(self, hearing: _Hearing) -> bool:
+        """Whether a request turns right, and somebody outside the patch says what it says."""
+        trial = hearing.trial
+        mended = [each for each in trial.trials if each.outcome == "mended"]
+        return bool(mended) and (
+            any(trial.speaks(each, self._judged) for each in mended)
+            or any(map(trial.teaches_right, hearing.labeled))
+            or any(_agreement(hearing.candidate.patch, hearing.known))
+        )
 
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
-        labeled = [t for t in hearing.trial.trials if t.probe.source is Source.LABELS]
-        misled = sum(map(hearing.trial.misleads, labeled))
-        # Where labels say otherwise of what the patch changes, its word is not all there is.
-        is_alone = candidate.referee is None and 2 * misled <= len(labeled)
-        return is_alone and self._trusted(candidate.patch.provenance.origin)
+        return candidate.referee is None and self._trusted(candidate.patch.provenance.origin)
 
     def _speaks_for(self, hearing: _Hearing) -> Reason:
         if hearing.mended:
@@ -304,7 +313,9 @@ class Gate:
         return [
             accepted_probe(request, self._judged(quote), candidate.referee)
             for request, quote in dict(taken).items()
-            if quote is not None and request not in candidate.patch.failing
+            if quote is not None
+            and request not in candidate.patch.failing
+            and is_still_right(request, quote, candidate.referee)
         ]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
@@ -331,29 +342,22 @@ class Gate:
         text = "its failing request still gets no complete answer that agrees with it"
         return Reason(code="still_wrong", text=text)
 
-    @staticmethod
-    def _what_was_right_stays(hearing: _Hearing) -> Dialogue[Reason | None]:
-        """The objection where no fewer requests turn wrong than right."""
+    def _what_was_right_stays(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+        """The objection where as many requests turn wrong as right, or other values are right."""
         trial = hearing.trial
         tried = trial.begin(probe for probe in hearing.known if trial.changes(probe.request))
         yield from trial.keeps(tried)
+        hearing.labeled += [each for each in tried if each.probe.source is Source.LABELS]
         broken = [each for each in tried if each.outcome == "broken"]
-        if broken or not hearing.failing:
+        if broken or not self._is_shown(hearing):
             # Only now it matters what else the patch mends.
-            labeled = [t for t in tried if t.outcome == "kept" and t.probe.source is Source.LABELS]
-            again = trial.begin_again(labeled)
+            again = trial.begin_again([each for each in hearing.labeled if each.outcome == "kept"])
             yield from trial.mends(again)
             for each in again:
                 each.outcome = "mended" if each.outcome == "mended" else "kept"
-        if not broken or len(broken) < hearing.mended:
-            return None
-        first = broken[0].probe
-        noun = "request turns" if len(broken) == 1 else "requests turn"
-        text = (
-            f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
-            f"{first.request!r} ({first.source})"
-        )
-        return Reason(code="outweighed", text=text)
+        if broken and len(broken) >= hearing.mended:
+            return _outweighed(hearing, broken)
+        return _misleading(hearing)
 
     @staticmethod
     def _claims_hold(hearing: _Hearing) -> Dialogue[Reason | None]:
@@ -377,6 +381,7 @@ class _Hearing:
     known: Sequence[Probe]
     trial: PatchTrial
     failing: list[RequestTrial] = field(default_factory=list)
+    labeled: list[RequestTrial] = field(default_factory=list)
 
     @property
     def mended(self) -> int:
@@ -402,13 +407,52 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
     A false rule need not break an answer: a misread word can be taught as the name of anything,
     and does no harm where the right word stands beside it.
     """
-    said = [patch.fix.holds_in(probe.answer) for probe in known if probe.answer is not None]
-    agree = [each for each in said if each is not None]
-    wrong = len(agree) - sum(agree)
-    if 2 * wrong <= len(agree):
+    said = _agreement(patch, known)
+    wrong = len(said) - sum(said)
+    if 2 * wrong <= len(said):
         return None
-    text = f"{wrong} of {len(agree)} right answers to requests with {patch.trigger!r} say otherwise"
+    text = f"{wrong} of {len(said)} right answers to requests with {patch.trigger!r} say otherwise"
     return Reason(code="contradicted", text=text)
+
+
+def _agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
+    """For each right answer that speaks of the patch's subject, whether it says the same."""
+    said = (patch.fix.holds_in(probe.answer) for probe in known if probe.answer is not None)
+    return [each for each in said if each is not None]
+
+
+def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
+    first = broken[0].probe
+    noun = "request turns" if len(broken) == 1 else "requests turn"
+    text = (
+        f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
+        f"{first.request!r} ({first.source})"
+    )
+    return Reason(code="outweighed", text=text)
+
+
+def _misleading(hearing: _Hearing) -> Reason | None:
+    """The objection that where the patch changes labeled answers, most changes are wrong.
+
+    Labels may name what comes of a rule, as a weight does of a unit, and not the rule itself.
+    """
+    told = [bool(each.right) or hearing.trial.teaches_right(each) for each in hearing.labeled]
+    wrong, right = told.count(False), told.count(True)
+    if wrong <= right:
+        return None
+    trigger = hearing.candidate.patch.trigger
+    text = (
+        f"in {wrong} of {wrong + right} labeled requests with {trigger!r} it changes the answer to "
+        "another value than the right one"
+    )
+    return Reason(code="contradicted", text=text)
+
+
+def _no_evidence(hearing: _Hearing) -> Reason:
+    text = "nothing outside the patch shows that it is true"
+    if hearing.mended:
+        text += ": the answer that was taken says nothing of it"
+    return Reason(code="no_evidence", text=text)
 
 
 def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:

@@ -200,18 +200,34 @@ class PatchTrial:
         if any(not trial.given for trial in waiting):
             raise OutOfCalls
 
-    def misleads(self, trial: RequestTrial) -> bool:
-        """Whether the patch gives a field another value, and not the one of the right answer."""
+    def teaches_right(self, trial: RequestTrial) -> bool | None:
+        """Whether what the patch changes in the answer to a labeled request is right there.
+
+        An answer may be wrong for other reasons, with and without the patch; so only the fields
+        count that it changes, and one right value is enough: a right category may bring about a
+        refusal that another rule would have prevented. None where it changes no field whose right
+        value is known, or where it was not asked for either way.
+        """
         request, right = trial.probe.request, trial.probe.answer or {}
         old = self._answers.get((request, 0, False))
         new = self._answers.get((request, 0, True))
         if old is None or new is None or old.quote is None or new.quote is None:
-            return False
-        return any(
-            given is not None and given != old.quote.get(name) and not agrees(right[name], given)
+            return None
+        changed = [
+            agrees(right[name], given)
             for name, given in new.quote.items()
-            if name in right
-        )
+            if name in right and given is not None and given != old.quote.get(name)
+        ]
+        return any(changed) if changed else None
+
+    def speaks(self, trial: RequestTrial, judged: Callable[[Quote], Quote]) -> bool:
+        """Whether a right answer with the patch claims what the patch says.
+
+        A refusal may be right for its own reason, whatever the patch says of the rest.
+        """
+        quotes = (attempt.quote for attempt, said in trial.given if said.ok)
+        right = next((quote for quote in quotes if quote is not None), None)
+        return right is not None and bool(self._patch.fix.holds_in(judged(right)))
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.
@@ -220,23 +236,26 @@ class PatchTrial:
             OutOfCalls: the cap is reached.
             BackendError: the model's side failed.
         """
+        most = len(requests) // 2 + 1
         draws = dict.fromkeys(requests, 0)
         done: set[str] = set()
         for draw in range(self._patience):
             waiting = [request for request in requests if request not in done]
-            yield from self._ask([(request, draw, True) for request in waiting])
-            for request in waiting:
-                draws[request] += 1
-                quote = self._answers[request, draw, True].quote
-                if quote is not None and self._patch.fix.holds_in(quote):
-                    done.add(request)
-            if 2 * len(done) > len(requests):
-                break
+            while waiting and len(done) < most:
+                missing = most - len(done)
+                asked, waiting = waiting[:missing], waiting[missing:]
+                yield from self._ask([(request, draw, True) for request in asked])
+                for request in asked:
+                    draws[request] += 1
+                    quote = self._answers[request, draw, True].quote
+                    if quote is not None and self._patch.fix.holds_in(quote):
+                        done.add(request)
         self.claims += [
             _claim(Claim.OBEDIENCE, request, draws[request], int(request in done))
             for request in requests
+            if draws[request]
         ]
-        return 2 * len(done) > len(requests) or not requests
+        return len(done) >= most or not requests
 
     def unchanged(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the answers stay as they are to requests that the patch does not concern.

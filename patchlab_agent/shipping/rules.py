@@ -65,6 +65,14 @@ def _same(name: str, given: JsonValue) -> bool:
     return isinstance(given, str) and normalise(given) == name
 
 
+def _speaks(quote: Quote, field: str, name: str, told: str) -> bool:
+    """Whether a quote names a thing, and has a field for what is told of it, be it empty.
+
+    The claims of a refusal have no field for what it does not rest on.
+    """
+    return told in quote and _same(name, quote.get(field))
+
+
 def _refused(quote: Quote, reason: Refusal) -> bool | None:
     """Whether a quote refuses for a reason; None where it refuses for another, which hides it."""
     given = quote.get("refusal")
@@ -75,9 +83,10 @@ def _denied(said: bool | None) -> bool | None:
     return None if said is None else not said
 
 
-def _declared(quote: Quote) -> list[JsonValue]:
+def _declares(quote: Quote, demand: str) -> bool | None:
+    """Whether a quote declares something; None where it names no declarations at all."""
     given = quote.get("declarations")
-    return given if isinstance(given, list) else []
+    return demand in given if isinstance(given, list) else None
 
 
 def _number(given: JsonValue) -> float:
@@ -100,7 +109,7 @@ class UnitFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.unit, quote.get("unit")):
+        if not _speaks(quote, "unit", self.unit, "kg_per_unit"):
             return None
         return close(self.kg_per_unit, _number(quote.get("kg_per_unit")))
 
@@ -120,7 +129,7 @@ class ParcelFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.parcel, quote.get("parcel")):
+        if not _speaks(quote, "parcel", self.parcel, "parcel_limit_kg"):
             return None
         return close(self.limit_kg, _number(quote.get("parcel_limit_kg")))
 
@@ -161,7 +170,7 @@ class ItemFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.item, quote.get("item")):
+        if not _speaks(quote, "item", self.item, "category"):
             return None
         return _same(self.category, quote.get("category"))
 
@@ -184,11 +193,11 @@ class RestrictionFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.item, quote.get("item")):
+        if not any(_same(self.item, quote.get(name)) for name in ("item", "prohibited")):
             return None
         if self.demand == "prohibited":
             return _refused(quote, Refusal.PROHIBITED)
-        return self.demand in _declared(quote)
+        return _declares(quote, self.demand)
 
 
 class EmbargoFix(SubjectFix):
@@ -224,9 +233,9 @@ class LiquidsFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.parcel, quote.get("parcel")):
+        if not _speaks(quote, "parcel", self.parcel, "parcel_takes_liquids"):
             return None
-        return quote.get("parcel_takes_liquids") is True
+        return quote["parcel_takes_liquids"] is True
 
 
 class RevokedFix(SubjectFix):
@@ -261,12 +270,13 @@ class RevokedFix(SubjectFix):
             return None
         match self.rule:
             case "liquids":
-                return quote.get("parcel_takes_liquids") is False
+                takes = quote.get("parcel_takes_liquids")
+                return None if takes is None else takes is False
             case "prohibited":
                 return _denied(_refused(quote, Refusal.PROHIBITED))
             case "embargo":
                 return _denied(_refused(quote, Refusal.EMBARGO))
-        return self.rule not in _declared(quote)
+        return _denied(_declares(quote, self.rule))
 
 
 class ExampleFix(SubjectFix):

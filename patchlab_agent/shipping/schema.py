@@ -100,10 +100,17 @@ class ShippingQuote(Frozen):
 
 
 CLAIMS = (
-    *("weight_kg", "item", "category", "parcel", "parcel_limit_kg", "parcel_takes_liquids"),
-    *("country", "declarations", "refusal"),
+    *("weight", "unit", "kg_per_unit", "weight_kg", "item", "category", "parcel"),
+    *("parcel_limit_kg", "parcel_takes_liquids", "country", "declarations", "refusal"),
 )
-"""What a quote with a price claims; the other fields only tell how it was read."""
+"""What a quote with a price claims."""
+GROUNDS: dict[Refusal, tuple[str, ...]] = {
+    Refusal.PROHIBITED: ("item", "prohibited"),
+    Refusal.EMBARGO: ("embargo",),
+    Refusal.LIQUID: ("item", "category", "parcel", "parcel_takes_liquids"),
+    Refusal.OVERWEIGHT: (),
+}
+"""What a refusal claims beside its reason: a weight above the limit tells neither of the two."""
 
 
 def parse_answer(text: str) -> Answer:

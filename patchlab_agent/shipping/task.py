@@ -13,6 +13,7 @@ from patchlab_agent.shipping.examples import demonstrations, is_plain, worked_ex
 from patchlab_agent.shipping.rules import RuleBook, parse_fix
 from patchlab_agent.shipping.schema import (
     CLAIMS,
+    GROUNDS,
     Answer,
     Refusal,
     ShippingQuote,
@@ -61,9 +62,10 @@ class ShippingTask:
         return tuple(worked_examples(fixes, self._known))
 
     def judged(self, quote: Quote) -> Quote:
-        """Return what a quote claims: a refusal its reason alone, a price all that it rests on."""
+        """Return what a quote claims: a refusal its grounds, a price all that it rests on."""
         if quote.get("refusal") is not None:
-            return {"refusal": quote["refusal"]}
+            grounds = GROUNDS[Refusal(str(quote["refusal"]))]
+            return {name: quote.get(name) for name in ("refusal", *grounds)}
         if quote.get("price_eur") is None:
             return {}
         return {name: quote.get(name) for name in CLAIMS}

@@ -197,7 +197,8 @@ def test_a_lesson_that_most_right_answers_deny_is_refused_unasked(
     ]
     suite = [labeled(*each) for each in known] if source == "labels" else []
     accepted = [taken(*each) for each in known] if source == "accepted" else []
-    report = decide(make_gate(tmp_path, backend, suite, accepted=accepted), zok())
+    gate = make_gate(tmp_path, backend, suite, accepted=accepted)
+    report = decide(gate, zok(), WordsReferee(unheard=[request for request, _ in known]))
     assert report.codes == codes
     if codes == ("contradicted",):
         assert (report.calls, report.full_calls, backend.prompts) == (0, 0, [])
@@ -275,6 +276,14 @@ def test_the_referee_overrules_an_answer_that_was_accepted_before(tmp_path: Path
     assert decide(gate, zok()).broken == 0
     deaf = WordsReferee(unheard=["zok with salt"])
     assert decide(gate, zok(), deaf).broken == 1
+
+
+def test_answers_that_the_referee_no_longer_takes_speak_against_nothing(tmp_path: Path) -> None:
+    stale = [taken(f"zok {n}", {"zok": "blue"}) for n in range(3)]
+    gate = make_gate(tmp_path, Reader(), accepted=stale)
+    assert decide(gate, zok()).codes == ("mends",)
+    deaf = WordsReferee(unheard=[trace.request for trace in stale])
+    assert decide(gate, zok(), deaf).codes == ("contradicted",)
 
 
 def test_no_more_than_so_many_accepted_answers_are_tried(tmp_path: Path) -> None:

@@ -107,6 +107,38 @@ def test_a_false_lesson_that_no_label_denies_outright_is_not_let_in(
     assert set(patch.gate.codes) <= {"contradicted", "outweighed", "no_evidence"}
 
 
+HEAVY = Shipment(weight_kg=99.8, item="shoes", parcel="box", country="US")
+
+
+@pytest.mark.parametrize(
+    ("factor", "suite", "code"),
+    [
+        # 220 of either are too heavy for a box, so the refusal says nothing of the factor …
+        ("0.45359237", False, "no_evidence"),
+        ("0.9", False, "no_evidence"),
+        # … but the weights of labeled requests do.
+        ("0.45359237", True, "mends"),
+        ("0.9", True, "contradicted"),
+    ],
+)
+def test_a_rightful_refusal_vouches_for_its_reason_alone(
+    tmp_path: Path, factor: str, suite: bool, code: str
+) -> None:
+    complaint = Feedback(
+        label="unit_unknown", field="unit", value="lbs", detail=f"1 lbs is {factor} kg"
+    )
+    with open_lab(store=tmp_path / "s", noise=0.0, examples=0) as lab:
+        if not suite:
+            lab.gate.use_suite([])
+        _, patch = learn(lab, "box of shoes (220 lbs) for US", complaint, HEAVY)
+        assert patch.gate is not None
+        assert patch.gate.codes == (code,)
+        assert patch.gate.mended >= 1
+        if code == "no_evidence":
+            assert patch.gate.wants_evidence
+            assert "says nothing of it" in patch.gate.reasons[0].text
+
+
 def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
     events: Counter[str] = Counter()
     codes: Counter[str] = Counter()

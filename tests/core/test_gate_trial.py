@@ -165,10 +165,13 @@ def test_obedience_is_asked_for_until_it_is_shown(tmp_path: Path) -> None:
         ("one zok", "kept", 1, 1),
         ("late zok", "kept", 3, 1),
     ]
-    # Most are enough, so the third is not waited for.
+    # Most are enough, so the third is not asked.
     trial, agent = trial_of(tmp_path, Reader(late, varies=True))
     assert run(agent, trial.obeyed(["one zok", "two zok", "late zok"])) is True
-    assert [r.outcome for r in trial.claims] == ["kept", "kept", "failed"]
+    assert [r.request for r in trial.claims] == ["one zok", "two zok"]
+    trial, agent = trial_of(tmp_path, Reader(late, varies=True))
+    assert run(agent, trial.obeyed(["late zok", "two zok", "one zok"])) is True
+    assert [(r.outcome, r.draws) for r in trial.claims] == [("failed", 1), ("kept", 1), ("kept", 1)]
     assert run(agent, trial.obeyed([])) is True
 
 

@@ -81,7 +81,8 @@ HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
     (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": None, "kg_per_unit": None}, None),
     (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube", "parcel_limit_kg": 5.04}, True),
     (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube", "parcel_limit_kg": 30}, False),
-    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube"}, False),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube", "parcel_limit_kg": None}, False),
+    (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "tube"}, None),
     (ParcelFix(parcel="tube", limit_kg=5), {"parcel": "box", "parcel_limit_kg": 5}, None),
     (
         DestinationFix(alias="berlin", country="DE"),
@@ -128,7 +129,12 @@ HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
         {"item": "battery", "declarations": ["fragile"]},
         False,
     ),
-    (RestrictionFix(item="battery", demand="hazmat"), {"item": "battery"}, False),
+    (
+        RestrictionFix(item="battery", demand="hazmat"),
+        {"item": "battery", "declarations": []},
+        False,
+    ),
+    (RestrictionFix(item="battery", demand="hazmat"), {"item": "battery"}, None),
     (
         RestrictionFix(item="battery", demand="hazmat"),
         {"item": "drone", "declarations": ["hazmat"]},

@@ -95,3 +95,26 @@ def test_fixes_are_read_by_kind_and_only_examples_are_shown_as_such() -> None:
     assert TASK.examples_of([]) == ()
     with pytest.raises(ValueError, match="validation error"):
         TASK.parse_fix({"kind": "spell"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "claimed"),
+    [
+        ({"weight": 30.5}, {"refusal"}),
+        ({"category": "liquid"}, {"refusal", "item", "category", "parcel", "parcel_takes_liquids"}),
+        ({"prohibited": "books"}, {"refusal", "item", "prohibited"}),
+        ({"embargo": "us"}, {"refusal", "embargo"}),
+        ({"country": None}, set()),
+    ],
+    ids=str,
+)
+def test_a_refusal_claims_its_grounds_and_no_answer_without_a_price_anything(
+    changes: dict[str, Any], claimed: set[str]
+) -> None:
+    assert set(TASK.judged(read(**changes))) == claimed
+
+
+def test_a_price_claims_all_that_it_rests_on() -> None:
+    claimed = set(TASK.judged(read()))
+    assert {"weight", "kg_per_unit", "parcel_limit_kg", "country", "declarations"} <= claimed
+    assert "price_eur" not in claimed

@@ -128,7 +128,11 @@ def find_snapshot(store: Store, wanted: str) -> str:
         raise InputError(
             f"There is no run {wanted!r} to roll back to in {store.path}; name {_listed(kept)}."
         )
-    remedy = f"roll back to {_listed(kept)}" if kept else "start over with `run --fresh`"
+    remedy = (
+        f"roll back to {_listed(kept)}"
+        if kept
+        else "every run that comes to its end leaves one, or start over with `run --fresh`"
+    )
     raise StoreError(
         f"{name} left no snapshot, as it was cut off or made by an older version; {remedy}."
     )

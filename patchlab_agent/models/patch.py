@@ -50,7 +50,7 @@ class Status(StrEnum):
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
-    """Superseded, or taken out by a person; a failure may bring it back through the gate."""
+    """Superseded, or taken out by hand or rollback; a failure may bring it back by the gate."""
     DISABLED = "disabled"
     """Switched off by a person; only a person switches it on again."""
 

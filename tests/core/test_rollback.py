@@ -414,7 +414,7 @@ def test_of_many_runs_the_first_and_the_last_are_named(tmp_path: Path) -> None:
 def test_a_run_that_left_no_snapshot_is_refused(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         lab.store.start_run()
-        with pytest.raises(StoreError, match=r"cut off or .*; start over with `run --fresh`"):
+        with pytest.raises(StoreError, match=r"cut off or .*, or start over with `run --fresh`"):
             rolled(lab, "1")
         snapped(lab)
         with pytest.raises(StoreError, match=r"run-0001 left no snapshot.*; roll back to run-0002"):

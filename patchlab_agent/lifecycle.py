@@ -149,7 +149,10 @@ class Lifecycle:
         return self._take_out(patch, Status.DISABLED)
 
     def retire(self, patch: Patch) -> tuple[PatchEvent, ...]:
-        """Take a patch out of use; where a failure teaches it anew, the gate decides again.
+        """Take a patch out of use until the gate lets it in again.
+
+        Failures that teach it anew bring it before the gate once something that its last decision
+        rests on has changed, or once there have been several of them.
 
         Raises:
             UsageError: it is retired already.
@@ -191,6 +194,14 @@ class Lifecycle:
         """
         if patch.status is Status.ACTIVE:
             raise UsageError(f"Patch {patch.id} is active; only the gate lets it in.")
+        self._move(patch, patch.status, cause, "")
+
+    def put_back(self, patch: Patch, cause: str) -> None:
+        """Store a patch in an earlier state, with this event in its history.
+
+        Nothing is decided and no rival is retired: whoever puts patches back sees to it that those
+        which contradict each other are not active together.
+        """
         self._move(patch, patch.status, cause, "")
 
     def _proven(self, patch: Patch, trace_id: str) -> PatchEvent:

@@ -171,6 +171,7 @@ class Runner:
             timing=timing,
         )
         self.lab.store.keep_report(name, report.model_dump_json(indent=2))
+        self.lab.store.keep_snapshot(name)
         return report
 
     def _stream(self, name: str) -> Iterator[Case]:

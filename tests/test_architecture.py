@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate": {"agent", "errors", "models", "statistics", "text"},
     "lifecycle": {"errors", "gate", "models", "store"},
     "learner": {"errors", "gate", "lifecycle", "models", "skill", "store"},
+    "rollback": {"errors", "lifecycle", "models", "store"},
     "transfer": {"errors", "gate", "lifecycle", "models", "skill", "store", "text"},
     "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
     "loop": {"agent", "errors", "evaluation", "learner", "models", "skill", "store"},
@@ -121,6 +122,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "health",
         "models",
         "report",
+        "rollback",
         "runner",
         "settings",
         "text",
@@ -314,7 +316,7 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert not reached(full(told)) & {full(name) for name in ORACLE}
 
 
-DECIDES = ("gate", "learner", "lifecycle", "transfer")
+DECIDES = ("gate", "learner", "lifecycle", "rollback", "transfer")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
 KNOWS_WORLD = {"loop", "evaluation", "runner", "wiring", "metrics", "effects"}
 """Rooms that may know that there is a simulation, besides the skill that makes it one."""

@@ -13,6 +13,7 @@ from patchlab_agent.cli import (  # noqa: F401 - some add to patches
     exchange,
     history,
     patches,
+    rollback,
     steer,
     traces,
 )

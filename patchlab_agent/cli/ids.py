@@ -1,8 +1,8 @@
-"""Patches and traces as people name them: by as much of an id as is unique."""
+"""Patches and traces as people name them, and what a shell may offer for them and for runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -83,6 +83,16 @@ def trace_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return _offered(context, lambda store: _of_traces(store, incomplete))
 
 
+def run_names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """For a shell: runs whose report was kept, the newest first."""
+    return _offered(context, lambda store: ((run, "") for run in _begun(store.runs(), incomplete)))
+
+
+def snapshot_names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """For a shell: runs that can be rolled back to, the newest first, each with what it left."""
+    return _offered(context, lambda store: _of_snapshots(store, incomplete))
+
+
 def _offered(
     context: typer.Context, ids: Callable[[Store], Iterator[tuple[str, str]]]
 ) -> list[tuple[str, str]]:
@@ -109,3 +119,13 @@ def _of_traces(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
         trace = store.traces.get(trace_id)
         if trace is not None:
             yield trace_id, " ".join(trace.request.split())
+
+
+def _of_snapshots(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
+    for run in _begun(store.snapshots(), prefix):
+        header = store.snapshot_header(run)
+        yield run, f"{header.active} active patches, {header.examples} examples"
+
+
+def _begun(runs: Sequence[str], prefix: str) -> list[str]:
+    return [run for run in reversed(runs) if run.startswith(prefix)][:MOST_OFFERED]

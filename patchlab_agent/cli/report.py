@@ -8,6 +8,7 @@ import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import knows_unicode, out, print_json
+from patchlab_agent.cli.ids import run_names
 from patchlab_agent.cli.page import Html, check_page, write_page
 from patchlab_agent.errors import InputError
 from patchlab_agent.settings import DEFAULT_STORE
@@ -20,7 +21,9 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="The run's name or number: run-0003, or 3.", show_default="the last one"
+            help="The run's name or number: run-0003, or 3.",
+            show_default="the last one",
+            autocompletion=run_names,
         ),
     ] = None,
     html: Html = None,

@@ -57,9 +57,10 @@ def disable(
 def retire(
     ids: PatchIds, store: options.Store = DEFAULT_STORE, as_json: options.Json = False
 ) -> None:
-    """Take patches out of use; where a failure teaches one again, the gate decides again.
+    """Take patches out of use until the gate lets them in again.
 
-    It does so only if something that its decision rests on has changed.
+    The gate decides again when a failure teaches such a patch again and something that its last
+    decision rests on has changed, or when the third such failure comes.
 
     Example:
         patchlab-agent patches retire 3f9c

@@ -112,7 +112,8 @@ class GateReport(Frozen):
         description="bound on the chance that luck alone mends a request; None: nothing was tested"
     )
     conditions: str = Field(
-        description="digest of what the decision rests on; while it stands, it is not taken anew"
+        description="digest of what the decision rests on; while it stands, it is not taken anew; "
+        "empty: it never stands, as that of a patch which a rollback retired"
     )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -49,7 +50,7 @@ class Status(StrEnum):
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
-    """Superseded, or taken out by a person; a failure may bring it back through the gate."""
+    """Superseded, or taken out by hand or rollback; a failure may bring it back by the gate."""
     DISABLED = "disabled"
     """Switched off by a person; only a person switches it on again."""
 
@@ -135,6 +136,9 @@ MAX_FAILING = 4
 """Failing requests that a patch is tested on, at most."""
 SUPERSEDED_BY = "superseded by "
 """How the cause begins where another patch of the same slot became active."""
+ROLLED_BACK = "rolled back to "
+"""How the cause begins where the store was put back to the end of a run."""
+_SUPERSEDED = re.compile(rf"(?:{ROLLED_BACK}run-\d+: )?{SUPERSEDED_BY}(\S+)")
 
 
 class StatusChange(Frozen):
@@ -183,8 +187,8 @@ class Patch(Frozen):
     @property
     def superseded_by(self) -> str | None:
         """Id of the patch that took its place; None where that is not what retired it."""
-        cause = self.history[-1].cause if self.history else ""
-        return cause.removeprefix(SUPERSEDED_BY) if cause.startswith(SUPERSEDED_BY) else None
+        found = _SUPERSEDED.fullmatch(self.history[-1].cause) if self.history else None
+        return found[1] if found else None
 
     @cached_property
     def id(self) -> str:
@@ -204,6 +208,15 @@ class Patch(Frozen):
         others = (test for test in self.tests if test.role is not Role.FAILING)
         tests = (*(PatchTest(role=Role.FAILING, request=each) for each in failing), *others)
         return self.model_copy(update={"tests": tests})
+
+    def differences(self, other: Patch) -> tuple[str, ...]:
+        """Name the parts in which another state of the same patch differs, histories aside."""
+        names = [name for name in type(self).model_fields if name != "history"]
+        return tuple(
+            name
+            for name in [*names, "superseded_by"]
+            if getattr(self, name) != getattr(other, name)
+        )
 
     def moved(self, status: Status, cause: str, trace_id: str, at: str) -> Patch:
         """A copy in another status, with the event added to its history."""

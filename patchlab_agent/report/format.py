@@ -10,6 +10,8 @@ from rich.text import Text
 from patchlab_agent.models.report import PairedDifference
 
 NOTHING = "–"
+LISTED_CHARS = 60
+"""Of what a patch teaches, where it is one of many."""
 
 
 def percent(share: float | None) -> str:
@@ -33,6 +35,11 @@ def count(number: int | None) -> str:
 def several(number: int, one: str, many: str) -> str:
     """A number with what it counts: `1 patch`, `1,200 patches`."""
     return f"{count(number)} {one if number == 1 else many}"
+
+
+def brief(text: str) -> str:
+    """Return what a patch teaches in as many characters as a line of a list has room for."""
+    return text if len(text) <= LISTED_CHARS else f"{text[: LISTED_CHARS - 1]}…"
 
 
 def score(value: float | None) -> str:

@@ -17,8 +17,6 @@ from patchlab_agent.report.evidence import evidence, gate_tables, status_of
 from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
-LISTED_CHARS = 60
-"""Of what a patch teaches, where it is one of many."""
 UNUSED = Tally()
 _WHAT = {"regated": "quarantined", "active_already": "active already", "none": "no lesson"}
 """What happened to a patch, where the event's own name would not tell a person."""
@@ -34,7 +32,7 @@ def patch_table(patches: Iterable[Patch], tallies: Mapping[str, Tally]) -> Table
             status_of(patch),
             fmt.literal(patch.trigger),
             fmt.literal(patch.fix.kind),
-            fmt.literal(_brief(_facts(patch))),
+            fmt.literal(fmt.brief(_facts(patch))),
             fmt.literal(patch.provenance.label),
             fmt.literal("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
             *_tally(tallies.get(patch.id, UNUSED)),
@@ -51,7 +49,7 @@ def hit_table(hits: Iterable[Retrieved], tallies: Mapping[str, Tally]) -> Table:
             hit.patch.id[:SHORT_ID],
             status_of(hit.patch),
             fmt.literal(hit.patch.trigger),
-            fmt.literal(_brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
+            fmt.literal(fmt.brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
             _distance(hit.distance),
             *_tally(tallies.get(hit.patch.id, UNUSED)),
@@ -68,7 +66,7 @@ def event_table(events: Iterable[PatchEvent]) -> Table:
             (event.patch_id or fmt.NOTHING)[:SHORT_ID],
             _WHAT.get(event.kind, event.kind),
             fmt.literal(event.trigger or fmt.NOTHING),
-            fmt.literal(_brief(_told(facts)) or fmt.NOTHING),
+            fmt.literal(fmt.brief(_told(facts)) or fmt.NOTHING),
             fmt.literal(event.text),
         )
     return table
@@ -100,10 +98,6 @@ def _tally(tally: Tally) -> tuple[str, ...]:
 def _distance(distance: float) -> str:
     # Of equal texts it may be a hair below 0.
     return f"{max(0.0, distance):.3f}"
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= LISTED_CHARS else f"{text[: LISTED_CHARS - 1]}…"
 
 
 def _facts(patch: Patch) -> str:

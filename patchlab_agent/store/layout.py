@@ -4,7 +4,8 @@
   patchlab.json     format, skill, embedder, number of runs
   chroma.sqlite3 …  Chroma's files; open the folder with chromadb.PersistentClient
   prompts/          the stable part of each prompt that was used, by digest
-  runs/             one JSON report per run
+  runs/             per run that came to its end: one JSON report, and one snapshot of all patches
+                    and examples as they were then (JSON lines), which a rollback puts back
   .lock             held by the process that writes
 """
 

@@ -20,6 +20,14 @@ from patchlab_agent.store.chroma import open_client, open_collection
 from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.reports import read_report
+from patchlab_agent.store.snapshots import (
+    SUFFIX,
+    Snapshot,
+    SnapshotHeader,
+    read_header,
+    read_snapshot,
+    write_snapshot,
+)
 from patchlab_agent.store.traces import TraceStore
 
 
@@ -74,6 +82,7 @@ class Store:
             self._release()
             raise
         self.info = info
+        self._parse_fix = parse_fix
 
     def start_run(self) -> str:
         """Count a new run and name it: `run-0001` is the first."""
@@ -99,8 +108,7 @@ class Store:
 
     def runs(self) -> tuple[str, ...]:
         """Names of the runs whose report was kept, in their order."""
-        found = (path.stem for path in (self.path / "runs").glob("run-*.json"))
-        return tuple(sorted(found, key=lambda name: (len(name), name)))
+        return self._kept(".json")
 
     def report(self, run: str) -> RunReport:
         """The report that was kept of a run.
@@ -109,6 +117,48 @@ class Store:
             StoreError: it is not there, cannot be read, or is of another version.
         """
         return read_report(self.path / "runs" / f"{run}.json")
+
+    def keep_snapshot(self, run: str) -> Path:
+        """Keep what prompts are made of now as `runs/<run>.snapshot.jsonl`."""
+        examples = tuple(self.traces.examples())
+        header = SnapshotHeader(
+            run=run,
+            patches=self.patches.count(),
+            active=self.patches.active_count,
+            examples=len(examples),
+        )
+        path = self._snapshot(run)
+        path.parent.mkdir(exist_ok=True)
+        write_snapshot(path, header, self.patches.all(), examples)
+        return path
+
+    def snapshots(self) -> tuple[str, ...]:
+        """Return the names of the runs that left a snapshot, in their order."""
+        return self._kept(SUFFIX)
+
+    def snapshot_header(self, run: str) -> SnapshotHeader:
+        """Read what the snapshot of a run says of itself.
+
+        Raises:
+            StoreError: it is not there, cannot be read, or is of another version.
+        """
+        return read_header(self._snapshot(run))
+
+    def snapshot(self, run: str) -> Snapshot:
+        """Read what prompts were made of at the end of a run.
+
+        Raises:
+            StoreError: it is not there, cannot be read, or is of another version.
+        """
+        return read_snapshot(self._snapshot(run), self._parse_fix)
+
+    def _snapshot(self, run: str) -> Path:
+        return self.path / "runs" / f"{run}{SUFFIX}"
+
+    def _kept(self, suffix: str) -> tuple[str, ...]:
+        """Return the runs of which there is a file with this end, in their order."""
+        found = (p.name.removesuffix(suffix) for p in (self.path / "runs").glob(f"run-*{suffix}"))
+        return tuple(sorted(found, key=lambda name: (len(name), name)))
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
         """A run's latest traces, the newest first; those not written yet are written first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chromadb.api.models.Collection import Collection
@@ -97,17 +97,49 @@ class TraceStore:
         known = set(self._examples.get(ids=list(self._new_examples), include=[])["ids"])
         # Of several traces with one request the first is shown, so what is there stays.
         fresh = {key: e for key, e in self._new_examples.items() if key not in known}
-        if fresh:
-            self._examples.upsert(
-                ids=list(fresh),
-                documents=[example.request for example in fresh.values()],
-                embeddings=[self._distances.vector(e.request).tolist() for e in fresh.values()],
-                metadatas=[
-                    {"trace_id": e.id, "answer": json.dumps(e.answer)} for e in fresh.values()
-                ],
-            )
+        self._write_examples(fresh)
         self._new_examples.clear()
+
+    def _write_examples(self, fresh: Mapping[str, Example]) -> None:
+        for part in _parts(list(fresh)):
+            examples = [fresh[key] for key in part]
+            self._examples.upsert(
+                ids=part,
+                documents=[example.request for example in examples],
+                embeddings=[self._distances.vector(e.request).tolist() for e in examples],
+                metadatas=[{"trace_id": e.id, "answer": json.dumps(e.answer)} for e in examples],
+            )
         self._stored_examples = self._examples.count()
+
+    def examples(self) -> Iterator[Example]:
+        """Yield all that later prompts may show, by trace; what is unwritten is written first."""
+        self.flush()
+        yield from sorted(self._stored_by_key().values(), key=lambda example: example.id)
+
+    def replace_examples(self, wanted: Iterable[Example]) -> tuple[int, int]:
+        """Let later prompts show these examples and no others; traces stay as they are.
+
+        What stands as it should is left alone, so a call that was cut off can be made again.
+
+        Returns:
+            How many examples were removed, and how many were added.
+        """
+        self.flush()
+        then = {_key(example.request): example for example in wanted}
+        now = self._stored_by_key()
+        gone = [key for key, example in now.items() if then.get(key) != example]
+        fresh = {key: example for key, example in then.items() if now.get(key) != example}
+        for part in _parts(gone):
+            self._examples.delete(ids=part)
+        self._write_examples(fresh)
+        return len(gone), len(fresh)
+
+    def _stored_by_key(self) -> dict[str, Example]:
+        found: dict[str, Example] = {}
+        for start in range(0, self._examples.count(), BATCH):
+            page = self._examples.get(limit=BATCH, offset=start, include=["documents", "metadatas"])
+            found |= _examples_of(page["ids"], page["documents"], page["metadatas"])
+        return found
 
     def _withdraw(self, trace_id: str) -> None:
         """Forget an unwritten example of a trace that is judged again."""
@@ -246,19 +278,14 @@ class TraceStore:
             include=["documents", "metadatas"],
         )
         documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
-        stored = {
-            key: Example(
-                id=str(metadata["trace_id"]),
-                request=document,
-                answer=json.loads(str(metadata["answer"])),
-            )
-            for key, document, metadata in zip(
-                found["ids"][0], documents[0], metadatas[0], strict=True
-            )
-            if metadata["trace_id"] not in self._pending
-        }
+        stored = _examples_of(found["ids"][0], documents[0], metadatas[0])
         # Written by an older version or from outside, it may not be what would be taken today.
-        stored = {k: e for k, e in stored.items() if self._is_showable(e.request, e.answer)}
+        stored = {
+            key: example
+            for key, example in stored.items()
+            if example.id not in self._pending
+            and self._is_showable(example.request, example.answer)
+        }
         whole = size == self._stored_examples
         edge = None if whole else self._distances(request, documents[0][-1])
         return {**self._new_examples, **stored}, edge
@@ -276,6 +303,23 @@ class TraceStore:
 def _key(request: str) -> str:
     """What makes two examples the same: their words, in whatever order."""
     return digest(sorted(words(request)))
+
+
+def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, Example]:
+    """Examples by key, of a page of their collection."""
+    return {
+        key: Example(
+            id=str(metadata["trace_id"]),
+            request=document,
+            answer=json.loads(str(metadata["answer"])),
+        )
+        for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
+    }
+
+
+def _parts(keys: Sequence[str]) -> Iterator[list[str]]:
+    """Keys by so many as Chroma takes in one call."""
+    return (list(keys[start : start + BATCH]) for start in range(0, len(keys), BATCH))
 
 
 def metadata_of(trace: Trace) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         ("patches", "disable"),
         ("patches", "retire"),
         ("patches", "regate"),
+        ("patches", "rollback"),
         ("traces", "list"),
         ("traces", "show"),
         ("traces", "search"),

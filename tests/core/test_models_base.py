@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from patchlab_agent.models import patch, report, trace
+from patchlab_agent.models import patch, report, rollback, trace
 from patchlab_agent.models.base import Frozen, digest
 from patchlab_agent.models.case import Case, case_key
 
@@ -24,7 +24,7 @@ def models() -> list[type[Frozen]]:
     """Every shared value there is."""
     return [
         value
-        for module in (patch, trace, report)
+        for module in (patch, trace, report, rollback)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Frozen)
     ]

@@ -9,6 +9,7 @@ from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import (
     MAX_FAILING,
+    ROLLED_BACK,
     SUPERSEDED_BY,
     Origin,
     Patch,
@@ -148,6 +149,23 @@ def test_who_superseded_a_patch_is_read_off_its_last_event() -> None:
     assert retired.superseded_by == "abc"
     assert retired.moved(Status.ACTIVE, "enabled by hand", "", "x").superseded_by is None
     assert patch.moved(Status.RETIRED, "retired by hand", "", "x").superseded_by is None
+    back = patch.moved(Status.RETIRED, f"{ROLLED_BACK}run-0001: {SUPERSEDED_BY}abc", "", "x")
+    assert back.superseded_by == "abc"
+    # A request that a cause quotes says nothing of the kind.
+    for cause in (f"new: wrong is '{SUPERSEDED_BY}abc", f"{ROLLED_BACK}x: {SUPERSEDED_BY}abc"):
+        assert patch.moved(Status.RETIRED, cause, "", "x").superseded_by is None
+
+
+def test_states_of_a_patch_differ_in_all_but_their_histories() -> None:
+    patch = make_patch("zok")
+    assert patch.differences(patch.moved(Status.ACTIVE, "new", "t-1", "now")) == ()
+    other = patch.with_failing("a zok").model_copy(update={"gate": make_report("mends")})
+    assert patch.differences(other) == other.differences(patch) == ("tests", "gate")
+    retired = [
+        patch.moved(Status.RETIRED, f"{SUPERSEDED_BY}{winner}", "t-1", "now") for winner in "ab"
+    ]
+    assert retired[0].differences(retired[1]) == ("superseded_by",)
+    assert patch.differences(retired[0]) == ("status", "superseded_by")
 
 
 def test_a_patch_names_who_brought_it_unless_a_model_proposed_it() -> None:

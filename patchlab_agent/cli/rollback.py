@@ -1,0 +1,52 @@
+"""`patchlab-agent patches rollback`: the store as it was at the end of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import out, print_json
+from patchlab_agent.cli.ids import snapshot_names
+from patchlab_agent.cli.patches import app
+from patchlab_agent.settings import DEFAULT_STORE
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        str,
+        typer.Option(
+            help="The run's name or number: run-0003, or 3.",
+            metavar="RUN",
+            autocompletion=snapshot_names,
+        ),
+    ],
+    store: options.Store = DEFAULT_STORE,
+    as_json: options.Json = False,
+) -> None:
+    """Put patches and examples back to how they were at the end of a run.
+
+    With the same model and options, every request then gets the prompt that it would have got
+    after that run. Patches that came later are retired; when a failure teaches one again, the gate
+    decides again. Traces, reports and histories stay, and a later run can be rolled back to just
+    as well. What was done by hand after the last run is undone for good, so look at `patches
+    history` first. A rollback that was interrupted is completed by the same command.
+
+    Examples:
+        patchlab-agent patches rollback --to run-0003
+
+        patchlab-agent patches rollback --to 3 --json
+    """
+    from patchlab_agent.rollback import roll_back
+    from patchlab_agent.wiring import lifecycle_by_hand, open_store
+
+    with open_store(store, write=True) as opened:
+        report = roll_back(opened, lifecycle_by_hand(opened), to)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    from patchlab_agent.report.rollback import render
+
+    out().print(render(report))

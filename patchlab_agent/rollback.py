@@ -1,0 +1,160 @@
+"""A store put back to how it was at the end of a run.
+
+Prompts are made of active patches and of examples, so those are put back exactly; traces, reports
+and the histories of patches are records and stay. Every step leaves alone what stands as it should,
+so a rollback that was killed is completed by running it again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.lifecycle import Lifecycle
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
+from patchlab_agent.models.rollback import PutBack, RollbackReport
+from patchlab_agent.models.trace import named_run, run_name
+from patchlab_agent.store.patches import describe
+from patchlab_agent.store.store import Store
+
+MAX_NAMED = 10
+"""Runs that a message lists; of more it names the first and the last."""
+
+
+def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport:
+    """Make prompts what they were at the end of a run, byte for byte.
+
+    Patches get the state they had then. Those that came later are retired, and the gate decides on
+    them anew as soon as a failure teaches them again. What was done by hand since is undone, too.
+
+    Args:
+        store: open for writing.
+        lifecycle: stores the patches, with an event in the history of each.
+        wanted: the run's name or number: `run-0003`, or `3`.
+
+    Raises:
+        InputError: there is no such run.
+        StoreError: the run has no snapshot, or one that cannot be read; nothing was changed then.
+    """
+    snapshot = store.snapshot(find_snapshot(store, wanted))
+    now = {patch.id: patch for patch in store.patches.all()}
+    then = {patch.id: patch for patch in snapshot.patches}
+    later = [_set_aside(patch) for patch in now.values() if patch.id not in then]
+    changes = [
+        _Change(target, now.get(target.id), is_later=target.id not in then)
+        for target in (*then.values(), *later)
+    ]
+    # Patches that contradict each other must not be active together, so what has to leave does so
+    # before anything comes in.
+    due = sorted(
+        (change for change in changes if change.differences),
+        key=lambda change: (change.target.status is Status.ACTIVE, change.target.id),
+    )
+    for change in due:
+        lifecycle.put_back(change.patch, change.cause(snapshot.run))
+    removed, restored = store.traces.replace_examples(snapshot.examples)
+    return RollbackReport(
+        run=snapshot.run,
+        patches=tuple(change.told() for change in due),
+        unchanged=len(changes) - len(due),
+        examples_removed=removed,
+        examples_restored=restored,
+        examples=len(snapshot.examples),
+    )
+
+
+@dataclass(frozen=True)
+class _Change:
+    """How a patch should stand and how it stands.
+
+    Attributes:
+        target: the state that it is to have.
+        present: as it is stored; None where it was deleted from outside.
+        is_later: whether it was not there at the end of the run.
+    """
+
+    target: Patch
+    present: Patch | None
+    is_later: bool
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """The parts to put back; none where it stands as it should."""
+        return self.target.differences(self.present) if self.present else ("deleted",)
+
+    @property
+    def patch(self) -> Patch:
+        """The target with the history that there is."""
+        history = (self.present or self.target).history
+        return self.target.model_copy(update={"history": history})
+
+    def cause(self, run: str) -> str:
+        """Return the event's cause, which keeps by what the patch was superseded then."""
+        winner = None if self.is_later else self.target.superseded_by
+        return f"{ROLLED_BACK}{run}" + (f": {SUPERSEDED_BY}{winner}" if winner else "")
+
+    def told(self) -> PutBack:
+        """Return it as a report tells it."""
+        return PutBack(
+            patch_id=self.target.id,
+            trigger=self.target.trigger,
+            teaches=describe(self.target),
+            before=self.present and self.present.status,
+            after=self.target.status,
+            is_later=self.is_later,
+            changed=self.differences,
+        )
+
+
+def find_snapshot(store: Store, wanted: str) -> str:
+    """Return the name of the run that a person wants to roll back to.
+
+    Raises:
+        InputError: there is no such run.
+        StoreError: it has no snapshot.
+    """
+    name, kept = named_run(wanted), store.snapshots()
+    if name in kept:
+        return name
+    if not _was_started(store, name):
+        if not kept:
+            raise InputError(
+                f"There is no run {wanted!r} in {store.path}, and no other one to roll back to; "
+                "make one with `patchlab-agent run`."
+            )
+        raise InputError(
+            f"There is no run {wanted!r} to roll back to in {store.path}; name {_listed(kept)}."
+        )
+    remedy = (
+        f"roll back to {_listed(kept)}"
+        if kept
+        else "every run that comes to its end leaves one, or start over with `run --fresh`"
+    )
+    raise StoreError(
+        f"{name} left no snapshot, as it was cut off or made by an older version; {remedy}."
+    )
+
+
+def _was_started(store: Store, name: str) -> bool:
+    found = re.fullmatch(r"run-([0-9]{4,12})", name)
+    number = int(found[1]) if found else 0
+    return name == run_name(number) and 1 <= number <= store.info.runs
+
+
+def _listed(runs: Sequence[str]) -> str:
+    if len(runs) > MAX_NAMED:
+        return f"one of {runs[0]} to {runs[-1]}"
+    *others, last = runs
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _set_aside(patch: Patch) -> Patch:
+    """Return a later patch as one that has yet to be decided on."""
+    # A decision without conditions never stands, so that the next failure brings the patch before
+    # the gate; the rest of the report still tells why it was once let in.
+    gate = patch.gate and patch.gate.model_copy(update={"conditions": ""})
+    update = {"status": Status.RETIRED, "gate": gate, "record": Record(), "recurrences": 0}
+    return patch.model_copy(update=update)

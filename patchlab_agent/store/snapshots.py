@@ -1,0 +1,148 @@
+"""Snapshots of what later prompts are made of: all patches, and all examples.
+
+Retrieval reads nothing else of a store, so whoever puts these back puts the prompts back. A
+snapshot is a file of JSON lines: a header, then a patch per line, then an example per line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.models.trace import Example
+
+SNAPSHOT_FORMAT = 1
+SUFFIX = ".snapshot.jsonl"
+
+
+class SnapshotHeader(Frozen):
+    """The first line of a snapshot, which says how many lines of each sort follow."""
+
+    format: int = SNAPSHOT_FORMAT
+    run: str
+    patches: int
+    active: int
+    examples: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What later prompts were made of at the end of a run.
+
+    Attributes:
+        run: the run's name.
+        patches: all of them, whatever their status.
+        examples: the successful requests that prompts could show.
+    """
+
+    run: str
+    patches: tuple[Patch, ...]
+    examples: tuple[Example, ...]
+
+
+def write_snapshot(
+    path: Path, header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[Example]
+) -> None:
+    """Write a snapshot in one step, so that a process killed meanwhile leaves none.
+
+    Args:
+        path: the file; its folder must be there.
+        header: must count what follows.
+        patches: written one at a time.
+        examples: likewise.
+    """
+    # One name for all runs: what a killed process left behind is overwritten by the next run.
+    fresh = path.with_name("snapshot.new")
+    with fresh.open("w", encoding="utf-8", newline="\n") as file:
+        for line in _lines(header, patches, examples):
+            file.write(f"{line}\n")
+    fresh.replace(path)
+
+
+def _lines(
+    header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[Example]
+) -> Iterator[str]:
+    yield header.model_dump_json()
+    for patch in patches:
+        yield patch.model_dump_json()
+    for example in examples:
+        yield json.dumps({"id": example.id, "request": example.request, "answer": example.answer})
+
+
+def read_header(path: Path) -> SnapshotHeader:
+    """Read what a snapshot says of itself, and no more of it.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or is of another version.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return _header(path, file.readline())
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapshot:
+    """Read and check every line of a snapshot.
+
+    Args:
+        path: the file.
+        parse_fix: the skill's, to read fixes back.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or is of another version.
+    """
+    try:
+        # Not splitlines: that would break a request at other line ends than ours.
+        first, *lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    header = _header(path, first)
+    if len(lines) != header.patches + header.examples:
+        raise _damaged(path)
+    try:
+        return Snapshot(
+            run=header.run,
+            patches=tuple(_patch(line, parse_fix) for line in lines[: header.patches]),
+            examples=tuple(
+                Example.model_validate(json.loads(line)) for line in lines[header.patches :]
+            ),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path) from error
+
+
+def _header(path: Path, line: str) -> SnapshotHeader:
+    try:
+        found = json.loads(line)
+        version = found.get("format") if isinstance(found, dict) else None
+        if isinstance(version, int) and version != SNAPSHOT_FORMAT:
+            raise StoreError(
+                f"{path} is a snapshot of format {version}, this version reads format "
+                f"{SNAPSHOT_FORMAT}; use the patchlab-agent that wrote it."
+            )
+        return SnapshotHeader.model_validate(found)
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+
+
+def _patch(line: str, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
+    data = json.loads(line)
+    return Patch.model_validate({**data, "fix": parse_fix(data["fix"])})
+
+
+def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> StoreError:
+    if isinstance(error, OSError):
+        return StoreError(f"{path} cannot be read ({error.strerror}); check its permissions.")
+    return _damaged(path)
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(f"{path} is damaged; restore it, or roll back to another run.")

@@ -69,7 +69,8 @@ class Learner:
             The events, at least one for a failure.
 
         Raises:
-            BackendError: the model failed during the gate; nothing was stored then.
+            BackendError: the model failed during the gate; a patch that it had not decided on is
+                not stored.
         """
         events = self._weigh(trace, feedback, referee)
         if feedback.ok:

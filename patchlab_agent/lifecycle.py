@@ -238,12 +238,14 @@ class Lifecycle:
         self, patch: Patch, cause: str, text: str, trace_id: str = "", created: bool = False
     ) -> tuple[PatchEvent, ...]:
         superseded = self._store.rivals(patch, Status.ACTIVE)
-        self._move(patch, Status.ACTIVE, cause, trace_id)
-        events = [event("activated", patch, text, created=created)]
+        # The losers leave first: whatever ends the process here, no two of them are active.
         for old in superseded:
             self._move(old, Status.RETIRED, f"{SUPERSEDED_BY}{patch.id}", trace_id)
-            events.append(event("superseded", old, f"{SUPERSEDED_BY}{patch.id}"))
-        return tuple(events)
+        self._move(patch, Status.ACTIVE, cause, trace_id)
+        return (
+            event("activated", patch, text, created=created),
+            *(event("superseded", old, f"{SUPERSEDED_BY}{patch.id}") for old in superseded),
+        )
 
     def _move(self, patch: Patch, status: Status, cause: str, trace_id: str) -> None:
         self._store.upsert(patch.moved(status, cause, trace_id, self._clock()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from chromadb.api.models.Collection import Collection
@@ -18,7 +19,7 @@ from patchlab_agent.models.trace import Example, Trace, trace_index
 from patchlab_agent.store.chroma import records
 from patchlab_agent.store.nearest import EDGE, MARGIN, nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
-from patchlab_agent.text import phrases, words
+from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
 MAX_EXAMPLE_CHARS = 200
@@ -218,31 +219,29 @@ class TraceStore:
 
         The trigger's words must stand in the request as they are, in a row.
         """
-        candidates = {**self._accepted_on_disk(trigger, n), **self._pending}
         found: dict[str, Trace] = {}
-        for trace_id in sorted(candidates, reverse=True):
-            trace = candidates[trace_id]
-            if len(found) < n and trace.ok and trigger in phrases(trace.request):
+        for trace in self._perhaps_accepted(trigger):
+            if len(found) >= n:
+                break
+            if trace.ok and trigger in phrases(trace.request):
                 found.setdefault(trace.request, trace)
         return list(found.values())
 
-    def _accepted_on_disk(self, trigger: str, n: int) -> dict[str, Trace]:
-        pattern = r"[^\p{L}]+".join(map(re.escape, words(trigger)))
-        where: Any = {"ok": True}
-        ids = self._collection.get(
-            where=where, where_document={"$regex": f"(?i){pattern}"}, include=[]
-        )["ids"]
-        # A word within a longer one is found as well, and so are repeats of one request.
-        wanted = sorted(ids, reverse=True)[: max(BATCH, 4 * n)]
-        page = self._collection.get(ids=wanted, include=["metadatas"]) if wanted else None
-        return (
-            {}
-            if page is None
-            else {
-                trace_id: _parse(metadata)
-                for trace_id, metadata in zip(page["ids"], page["metadatas"] or (), strict=True)
-            }
-        )
+    def _perhaps_accepted(self, trigger: str) -> Iterator[Trace]:
+        """Traces among which all accepted ones with the trigger are, the newest first."""
+        said = r"[^\p{L}]+".join(map(re.escape, words(trigger)))
+        alone = rf"(?i)(^|[^\p{{L}}]){said}([^\p{{L}}]|$)"
+        literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
+        # Chroma knows letter case, but no other folding: those requests are read one by one.
+        folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}
+        stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
+        ids = sorted({*chain.from_iterable(stored), *self._pending}, reverse=True)
+        for start in range(0, len(ids), BATCH):
+            wanted = ids[start : start + BATCH]
+            page = self._collection.get(ids=wanted, include=["metadatas"])
+            known = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
+            for trace_id in wanted:
+                yield self._pending.get(trace_id) or _parse(known[trace_id])
 
     def tallies(self) -> dict[str, Tally]:
         """Uses, saves and harms of each patch that some written trace applied, by its id."""
@@ -335,6 +334,7 @@ def metadata_of(trace: Trace) -> dict[str, Any]:
         "label": label,
         **compared,
         "applied": ",".join(trace.applied),
+        "folded": normalise(trace.request) != " ".join(trace.request.lower().split()),
         "at": trace.at,
         "trace": trace.model_dump_json(),
     }

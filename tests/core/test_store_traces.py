@@ -344,18 +344,7 @@ def test_a_trigger_is_found_in_any_script_as_whole_words_in_a_row(
 @pytest.mark.parametrize(
     ("trigger", "request_text"), [("strasse", "in der Straße 5"), ("zok", "a \uff5a\uff4f\uff4b")]
 )
-@pytest.mark.parametrize(
-    "flushed",
-    [
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="Chroma's search knows letter case, but no other folding"
-            ),
-        ),
-        False,
-    ],
-)
+@pytest.mark.parametrize("flushed", [True, False])
 def test_a_trigger_is_found_where_normalising_changes_more_than_the_case(
     tmp_path: Path, flushed: bool, trigger: str, request_text: str
 ) -> None:

@@ -60,7 +60,7 @@ def settings_of(options: argparse.Namespace, store: Path) -> AgentSettings:
             record=options.record,
             record_note=options.note,
             concurrency=options.concurrency,
-            timeout=TIMEOUT,
+            timeout=options.timeout,
             **common,
         )
     if options.api_base is not None or options.record is not None:
@@ -153,6 +153,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="as litellm names it: provider/model")
     parser.add_argument("--api-base", help="address of one's own server")
     parser.add_argument("--concurrency", type=int, default=1, help="calls at a time")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for one answer")
     parser.add_argument("--record", type=Path, help="cassette to make, or to go on with")
     parser.add_argument("--note", default="", help="goes into the cassette: the model's file, …")
     parser.add_argument("--replay", type=Path, help=f"cassette to play; default: {RECORDING.name}")

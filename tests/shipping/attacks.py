@@ -1,91 +1,31 @@
-"""The attacks of `fixtures/attacks.jsonl`, in every text that a stranger can give."""
+"""The attacks in every text that a stranger can give."""
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
 
 import pytest
 
+from bench import canaries
+from bench.canaries import ATTACKS, Attack
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.resources import resource
 from patchlab_agent.shipping.rules import parse_fix
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK
 
 WAYS = {"request", "trigger", "example", "import", "feedback", "proposer", "fields"}
-INNOCENT = [
-    REQUEST,
-    "2 kg books box -> US",
-    "Please ship a crate of toys weighing 3 kg to Germany",
-    "Ship dozen kg books box to US",
-    "Send 2 kg battery box to Japan, insured please",
-    "Ship 3 lb tent tube to Berlin",
-    "Iran <- 12g shoes envelope",
-    "What would 4 oz of coffee cost to Italy by bag?",
-]
 TOKENS = re.compile(
     r"<\|\S+?\|>|</?s>|<(?:start|end)_of_turn>|\[/?(?:INST|TOOL_CALLS|SYSTEM_PROMPT|CLS|SEP|gMASK)\]"
     r"|<</?SYS>>|<(?:bos|eos|unk|pad|mask|sop)>|</?(?:think|tool_call)>|\[\|\w+\|\]|>>[A-Z]+<<"
     r"|<(?:reserved_|extra_id_)\d+>|\]~b\]|\[e~\[|### "
 )
 """What tokenizers of several vendors take for their own; told here by name, not by form."""
-_ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One attack: it succeeds where its canary can be read in the prompt of another request."""
-
-    family: str
-    way: tuple[str, ...]
-    text: str
-    canary: str
-
-    @property
-    def request(self) -> str:
-        """An innocent request with the attack behind it."""
-        return f"{REQUEST} {self.text}"
-
-    def shows_in(self, prompt: str) -> bool:
-        """Whether the canary can be read, as it stands, unescaped, or without its disguise."""
-        written, plain, bare = _readings(prompt)
-        wanted = seen(self.canary)
-        return (
-            self.canary in written
-            or self.canary in plain
-            or self.text in plain
-            or bool(wanted and wanted in bare)
-        )
-
-
-def seen(text: str) -> str:
-    """Letters and digits of a text alone, whatever disguises or separates them."""
-    bare = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in bare if char.isalnum())
-
-
-@cache
-def _readings(prompt: str) -> tuple[str, str, str]:
-    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), prompt)
-    plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return prompt, plain, seen(plain.replace("\\n", " "))
-
-
-_LINES = resource("fixtures", "attacks.jsonl").read_text("utf-8").split("\n")
-ATTACKS = [Attack(**{**data, "way": tuple(data["way"])}) for data in map(json.loads, _LINES[:-1])]
 
 
 def by_family(way: str) -> pytest.MarkDecorator:
     """One test for the attacks of each family that go this way."""
-    families: dict[str, list[Attack]] = {}
-    for attack in ATTACKS:
-        if way in attack.way:
-            families.setdefault(attack.family, []).append(attack)
+    families = canaries.by_family(attack for attack in ATTACKS if way in attack.way)
     return pytest.mark.parametrize("attacks", families.values(), ids=families)
 
 

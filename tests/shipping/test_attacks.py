@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.canaries import ATTACKS, INNOCENT, Attack
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import JsonObject, Quote
@@ -26,11 +27,8 @@ from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export
 from patchlab_agent.wiring import Lab, open_lab
 from tests.shipping.attacks import (
-    ATTACKS,
-    INNOCENT,
     TOKENS,
     WAYS,
-    Attack,
     answered,
     by_family,
     examples,
@@ -51,6 +49,7 @@ def test_the_attacks_are_many_and_of_many_kinds() -> None:
     assert min(families.values()) >= 5
     assert {way for attack in ATTACKS for way in attack.way} == WAYS
     assert len({attack.text for attack in ATTACKS}) == len(ATTACKS)
+    assert INNOCENT[0] == REQUEST
 
 
 def test_an_attack_is_found_where_it_is_and_nowhere_else() -> None:

@@ -113,15 +113,16 @@ def test_numbers_of_levels_never_lie_on_one_another() -> None:
             (
                 "Line chart of the evidence that the patch helps, after each of 7 requests that it "
                 "turned right (5) or wrong (2). It starts at 1 to 1 and ends at 1 to 1.46; its "
-                "highest is 20.6 to 1, after request 5. The bound of 20 to 1 is reached after request 5."
+                "highest is 20.6 to 1, after request 5. The bound of 20 to 1 is reached after "
+                "request 5."
             ),
         ),
         (
             "+" * MAX_RECORD,
             (
                 "Line chart of the evidence that the patch helps, after each of the latest 64 "
-                "requests that it turned right (64) or wrong (0). It starts at 1 to 1 and ends at over a "
-                "million to 1. The bound of 20 to 1 is reached after request 5."
+                "requests that it turned right (64) or wrong (0). It starts at 1 to 1 and ends at "
+                "over a million to 1. The bound of 20 to 1 is reached after request 5."
             ),
         ),
     ],

@@ -40,11 +40,13 @@ class Entrant:
         label: what it is called.
         report: of the run.
         patches: all in its store, by id; None where the store is not at hand.
+        varied: the value of each varied name, as given; none for a stored run.
     """
 
     label: str
     report: RunReport
     patches: Mapping[str, Patch] | None = None
+    varied: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at_end(self) -> PatchCounts:
@@ -65,7 +67,10 @@ class Entrant:
 
 
 def compare(
-    entrants: Sequence[Entrant], rules: Rules, failures: Sequence[Failure] = ()
+    entrants: Sequence[Entrant],
+    rules: Rules,
+    failures: Sequence[Failure] = (),
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> ComparisonReport:
     """Hold each entrant against the first one, case by case.
 
@@ -73,6 +78,7 @@ def compare(
         entrants: at least one.
         rules: of the skill, or skills.
         failures: settings that did not come to golden answers.
+        axes: what was varied, each name with its values; none for stored runs.
 
     Raises:
         InputError: there is no golden case that all have.
@@ -89,6 +95,7 @@ def compare(
             )
         ),
         failures=tuple(failures),
+        axes={name: tuple(values) for name, values in (axes or {}).items()},
     )
 
 
@@ -135,6 +142,7 @@ def _side(
         run=report.run,
         backend=report.backend,
         settings=settings,
+        varied=dict(entrant.varied),
         runs=report.runs,
         baseline=proportion([case.baseline is None for case in cases]),
         patched=proportion([case.patched is None for case in cases]),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
     DRIFT_WINDOW,
@@ -25,7 +26,7 @@ from patchlab_agent.models.report import (
 )
 from patchlab_agent.models.trace import Attempt, Trace
 from patchlab_agent.skill import Confusion
-from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.statistics import e_value, paired_difference, proportion
 
 RECENT = 200
 CURVE_POINTS = 10
@@ -329,3 +330,10 @@ def score(counts: Sequence[Confusion]) -> Score:
         recall=true / there if there else None,
         f1=2 * true / (claimed + there) if claimed + there else None,
     )
+
+
+def evidence_path(record: Record) -> tuple[float, ...]:
+    """Return the e-value for a patch after each outcome of its record, the latest last."""
+    outcomes = record.outcomes
+    seen = (outcomes[: position + 1] for position in range(len(outcomes)))
+    return tuple(e_value(each.count("+"), each.count("-")) for each in seen)

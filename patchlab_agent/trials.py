@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,13 @@ class Trial:
 
     Attributes:
         label: what was varied.
+        varied: the same, by name: the value of each, as given.
         settings: its own; the store is a folder that is not there yet.
         cases: the user's labeled requests; None takes generated ones.
     """
 
     label: str
+    varied: Mapping[str, str]
     settings: RunSettings
     cases: Sequence[Case] | None
 
@@ -53,12 +55,24 @@ def plan(base: RunSettings, vary: Sequence[str], folder: Path) -> list[Trial]:
         UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
     trials = []
-    for number, (label, settings) in enumerate(variations(base, vary), start=1):
-        name = re.sub(r"[^\w.=-]+", "_", label)[:MAX_NAME]
+    for number, each in enumerate(variations(base, vary), start=1):
+        name = re.sub(r"[^\w.=-]+", "_", each.label)[:MAX_NAME]
         store = folder / f"{number:02d}-{name}"
-        placed = settings.model_copy(update={"store": store})
-        trials.append(Trial(label, placed, check_settings(placed)))
+        placed = each.settings.model_copy(update={"store": store})
+        trials.append(Trial(each.label, each.varied, placed, check_settings(placed)))
     return trials
+
+
+def axes_of(trials: Sequence[Trial]) -> dict[str, tuple[str, ...]]:
+    """Return what was varied: each name with its values, in the order in which they were given.
+
+    Args:
+        trials: at least one, all of one plan.
+    """
+    return {
+        name: tuple(dict.fromkeys(trial.varied[name] for trial in trials))
+        for name in trials[0].varied
+    }
 
 
 def run_trials(
@@ -79,21 +93,25 @@ def run_trials(
     for trial in trials:
         if failures and failures[-1].stop.kind == "outage":
             stop = Stop(kind="outage", reason=NOT_TRIED)
-            failures.append(Failure(label=trial.label, stop=stop))
+            failures.append(_failure(trial, stop))
             continue
         try:
             entrant = _run(trial, watch)
         except BackendError as error:
             first = first or error
-            failures.append(Failure(label=trial.label, stop=stop_of(error)))
+            failures.append(_failure(trial, stop_of(error)))
             continue
         if entrant.report.stopped is None:
             entrants.append(entrant)
         else:
-            failures.append(Failure(label=trial.label, stop=entrant.report.stopped))
+            failures.append(_failure(trial, entrant.report.stopped))
     if not entrants:
         raise first or BackendError(failures[0].stop.reason)
     return entrants, failures
+
+
+def _failure(trial: Trial, stop: Stop) -> Failure:
+    return Failure(label=trial.label, varied=dict(trial.varied), stop=stop)
 
 
 def _run(trial: Trial, watch: Callable[[Trial, Runner], None]) -> Entrant:
@@ -101,7 +119,8 @@ def _run(trial: Trial, watch: Callable[[Trial, Runner], None]) -> Entrant:
         runner = Runner(lab, trial.settings, trial.cases)
         watch(trial, runner)
         report = runner.run()
-        return Entrant(trial.label, report, {p.id: p for p in lab.store.patches.all()})
+        patches = {patch.id: patch for patch in lab.store.patches.all()}
+        return Entrant(trial.label, report, patches, trial.varied)
 
 
 def rules_of(skills: Iterable[str]) -> Rules:

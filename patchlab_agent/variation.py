@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 from typing import Any
@@ -17,15 +18,30 @@ NAMES = tuple(name for name in RunSettings.model_fields if name not in FIXED)
 EXAMPLE = "--vary top-k=1,5,20"
 
 
-def variations(base: RunSettings, given: Sequence[str]) -> list[tuple[str, RunSettings]]:
+@dataclass(frozen=True)
+class Variation:
+    """One choice of a value for each varied name.
+
+    Attributes:
+        varied: name → value as given, in the order of the names.
+        settings: the base with these values.
+    """
+
+    varied: Mapping[str, str]
+    settings: RunSettings
+
+    @property
+    def label(self) -> str:
+        """Name the choice: `top-k=1, gate=on`."""
+        return ", ".join(f"{name}={value}" for name, value in self.varied.items())
+
+
+def variations(base: RunSettings, given: Sequence[str]) -> list[Variation]:
     """The product of what is varied, the last name's values changing first.
 
     Args:
         base: the settings that all share.
         given: as in `top-k=1,5` or `gate=on,off`; each name once.
-
-    Returns:
-        Each setting with its label, which is what was varied: `top-k=1, gate=on`.
 
     Raises:
         UsageError: a name or value cannot be used, or there are fewer than two settings, or more
@@ -43,7 +59,11 @@ def variations(base: RunSettings, given: Sequence[str]) -> list[tuple[str, RunSe
         raise UsageError(
             f"--vary makes {len(chosen)} settings; give values for 2 to {MAX_SETTINGS}."
         )
-    found = [(_label(names, values), _changed(base, names, values)) for values in chosen]
+    options = [_option(name) for name in names]
+    found = [
+        Variation(dict(zip(options, values, strict=True)), _changed(base, names, values))
+        for values in chosen
+    ]
     _refuse_equal(found)
     return found
 
@@ -67,14 +87,10 @@ def _changed(base: RunSettings, names: Sequence[str], values: Sequence[str]) -> 
     return checked(RunSettings, {**base.model_dump(), **changes})
 
 
-def _refuse_equal(found: Sequence[tuple[str, RunSettings]]) -> None:
-    for position, (label, settings) in enumerate(found):
-        if any(settings == other for _, other in found[:position]):
-            raise UsageError(f"--vary gives {label} twice; give each value once.")
-
-
-def _label(names: Sequence[str], values: Sequence[str]) -> str:
-    return ", ".join(f"{_option(n)}={value}" for n, value in zip(names, values, strict=True))
+def _refuse_equal(found: Sequence[Variation]) -> None:
+    for position, each in enumerate(found):
+        if any(each.settings == other.settings for other in found[:position]):
+            raise UsageError(f"--vary gives {each.label} twice; give each value once.")
 
 
 def _option(name: str) -> str:

@@ -310,6 +310,11 @@ def test_what_asks_no_real_model_does_without_the_libraries_for_it(fake: str) ->
     assert not found & {"litellm", "openai", "tenacity"}
 
 
+@pytest.mark.parametrize("printed", ["comparison", "grid", "inspect", "terminal"])
+def test_what_is_printed_waits_for_no_plotting_library(printed: str) -> None:
+    assert "matplotlib" not in reached(full(f"report.{printed}"))
+
+
 @pytest.mark.parametrize("told", ["shipping.proposer", "shipping.model_proposer"])
 def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert full(told) in graph().modules

@@ -70,6 +70,15 @@ def test_each_command_and_option_exists(words: list[str]) -> None:
     assert {word for word in rest if word.startswith("--")} <= known
 
 
+def test_pictures_are_there_and_drawn_by_the_command_above_them() -> None:
+    shown = re.findall(r"^!\[[^]]+\]\(([^)]+)\)$", README, re.MULTILINE)
+    assert shown
+    assert all((ROOT / path).is_file() for path in shown)
+    drawn = [words[words.index("--plot") + 1] for words in commands() if "--plot" in words]
+    assert drawn
+    assert set(drawn) <= set(shown)
+
+
 def test_the_exit_codes_are_those_of_the_errors() -> None:
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     raised = {

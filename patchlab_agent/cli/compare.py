@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +46,8 @@ def compare(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            help="A setting and its values, as in top-k=1,5,20; several make the product.",
+            help="A setting and its values, as in top-k=1,5,20; several make the product, "
+            "two a grid.",
             metavar="NAME=VALUE,...",
         ),
     ] = None,
@@ -56,7 +57,10 @@ def compare(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Also draw it, into a .svg or .png file.", metavar="FILE"),
+        typer.Option(
+            help="Also draw it, into a .svg or .png file; two --vary make a line plot.",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -64,15 +68,16 @@ def compare(
 
     The first one is what the others are held against. Stored runs are compared as they are; with
     --vary each setting is run now, on a store of its own that starts with nothing learned, with
-    all other options the same. A setting that fails is left out, and said; after an outage the
-    others are not tried.
+    all other options the same. Two --vary make a grid: the values of the first are its rows, and
+    the horizontal axis of the plot; those of the second are its columns, and the plot's lines. A
+    setting that fails is left out, and said; after an outage the others are not tried.
 
     Examples:
         patchlab-agent compare 1 2
 
         patchlab-agent compare --vary top-k=1,5,20 --runs 400 --golden 240
 
-        patchlab-agent compare --vary gate=on,off --vary noise=0.03,0.1 --plot gate.svg
+        patchlab-agent compare --vary noise=0.03,0.1,0.2 --vary gate=on,off --plot gate.svg
 
         patchlab-agent compare before.json after.json --json
     """
@@ -84,17 +89,14 @@ def compare(
         raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
     _check_picture(plot)
     _check_folder(keep)
-    entrants, failures = (
-        _tried(settings, vary, keep) if vary else (_stored(names, settings.store), [])
-    )
-    report = _compared(entrants, failures)
+    report = _tried(settings, vary, keep) if vary else _stored(names, settings.store)
     if plot is not None:
         _draw(report, plot)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
         _print(report)
-    for failure in failures:
+    for failure in report.failures:
         if failure.stop.kind != "budget":
             raise PartialRun(
                 f"{failure.label} failed: {failure.stop.reason} "
@@ -140,16 +142,14 @@ def _check_folder(path: Path | None) -> None:
         raise UsageError(f"--keep {path} is not empty or cannot be written; name a new folder.")
 
 
-def _stored(names: list[str], store: Path) -> list[Entrant]:
+def _stored(names: list[str], store: Path) -> ComparisonReport:
     from patchlab_agent.trials import stored_run
 
-    return [stored_run(name, store) for name in names]
+    return _compared([stored_run(name, store) for name in names])
 
 
-def _tried(
-    settings: RunSettings, vary: list[str], keep: Path | None
-) -> tuple[list[Entrant], list[Failure]]:
-    from patchlab_agent.trials import plan, run_trials
+def _tried(settings: RunSettings, vary: list[str], keep: Path | None) -> ComparisonReport:
+    from patchlab_agent.trials import axes_of, plan, run_trials
 
     with _folder(keep) as folder, progress() as bars:
         trials = plan(settings, vary, folder)
@@ -162,7 +162,8 @@ def _tried(
             runner.on_trace = lambda _trace, number: bars.update(task, completed=number)
             runner.on_golden = lambda done: bars.update(task, completed=runner.total + done)
 
-        return run_trials(trials, watch)
+        entrants, failures = run_trials(trials, watch)
+    return _compared(entrants, failures, axes_of(trials))
 
 
 @contextmanager
@@ -175,12 +176,16 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _compared(entrants: list[Entrant], failures: list[Failure]) -> ComparisonReport:
+def _compared(
+    entrants: list[Entrant],
+    failures: Sequence[Failure] = (),
+    axes: Mapping[str, Sequence[str]] | None = None,
+) -> ComparisonReport:
     from patchlab_agent.comparison import compare as compared
     from patchlab_agent.trials import rules_of
 
     skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
-    return compared(entrants, rules_of(sorted(skills)), failures)
+    return compared(entrants, rules_of(sorted(skills)), failures, axes)
 
 
 def _draw(report: ComparisonReport, path: Path) -> None:

@@ -45,6 +45,9 @@ class Side(Frozen):
     run: str
     backend: str
     settings: JsonObject = Field(description="those that are not the same on all sides")
+    varied: dict[str, str] = Field(
+        default={}, description="the value of each of the report's axes, as given"
+    )
     runs: int = Field(description="requests it learned from")
     baseline: Proportion
     patched: Proportion
@@ -68,6 +71,7 @@ class Failure(Frozen):
     """A setting whose run the model's side ended, so that it has no golden answers."""
 
     label: str
+    varied: dict[str, str] = Field(default={}, description="as a side's")
     stop: Stop
 
 
@@ -76,5 +80,10 @@ class ComparisonReport(Frozen):
 
     schema_version: int = COMPARISON_VERSION
     cases: int = Field(description="golden cases that all sides have")
+    axes: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="what was varied: each name with its values, in the order given; sides and "
+        "failures together are the product; empty for stored runs",
+    )
     sides: tuple[Side, ...]
     failures: tuple[Failure, ...] = ()

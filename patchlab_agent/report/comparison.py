@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from patchlab_agent.models.comparison import ComparisonReport, Lessons, Side
 from patchlab_agent.models.report import Proportion
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.grid import Grid, grid_of
 from patchlab_agent.report.tables import line, noted, table_of
 
 WIDTH = 20
 """Columns of the drawn intervals."""
 STEP = 0.05
 """Their scale begins and ends at multiples of this."""
+ABREAST = 4
+"""Columns of a grid in one table: more would not fit the width of a pipe."""
+CELL_WIDTH = 20
+"""Characters of the longest figures in a cell: `-31.7 [-37.4, -25.6]`."""
 
 
 def render(report: ComparisonReport, *, unicode: bool = True) -> RenderableType:
@@ -25,18 +32,74 @@ def render(report: ComparisonReport, *, unicode: bool = True) -> RenderableType:
 
 
 def _parts(report: ComparisonReport, unicode: bool) -> Iterator[RenderableType]:
-    yield _accuracy(report, unicode)
+    grid = grid_of(report)
+    if grid is not None:
+        yield from _grid(grid, report)
+    if grid is None or _shared(report) is None:
+        yield _accuracy(report, unicode)
     yield _differences(report)
     yield _lessons(report)
     if notes := [*_settings(report), *_failures(report)]:
         yield fmt.literal("\n".join(notes))
 
 
+def _shared(report: ComparisonReport) -> tuple[Proportion, Proportion] | None:
+    """Return the baseline and the ceiling if all sides agree in them, else None."""
+    found = {(side.baseline, side.ceiling) for side in report.sides}
+    return found.pop() if len(found) == 1 else None
+
+
+def _grid(grid: Grid, report: ComparisonReport) -> Iterator[RenderableType]:
+    values = grid.columns.values
+    parts = [values[start : start + ABREAST] for start in range(0, len(values), ABREAST)]
+    tables = [_cells(grid, part, report) for part in parts]
+    yield from tables[:-1]
+    yield noted(tables[-1], _grid_note(report))
+
+
+def _grid_note(report: ComparisonReport) -> str:
+    note = (
+        "Each cell: patched answers that are right, in percent with the 95 % interval (Wilson); "
+        f"the difference from {fmt.visible(report.sides[0].label)} in points with its paired 95 % "
+        "interval (Newcombe); golden cases gained and lost against it."
+    )
+    if shared := _shared(report):
+        baseline, ceiling = map(_rate, shared)
+        note += f" In all of them, baseline {baseline} and ceiling {ceiling}."
+    return note
+
+
+def _cells(grid: Grid, columns: Sequence[str], report: ComparisonReport) -> Table:
+    table = table_of(_title(report), grid.rows.name)
+    for value in columns:
+        heading = line(grid.columns.titled(value))
+        table.add_column(heading, no_wrap=True, max_width=CELL_WIDTH)
+    for row in grid.rows.values:
+        sides = (grid.sides.get((row, value)) for value in columns)
+        table.add_row(line(row), *map(_cell, sides), end_section=True)
+    return table
+
+
+def _cell(side: Side | None) -> Text:
+    if side is None:
+        return Text("failed", style="dim")
+    found = Text(_rate(side.patched), style="bold")
+    if side.difference is None:
+        return found.append("\nreference", style="not bold")
+    gained, lost = (fmt.count(n) for n in (side.difference.gained, side.difference.lost))
+    told = f"\n{fmt.difference(side.difference)}\n{gained} gained, {lost} lost"
+    return found.append(told, style="not bold")
+
+
+def _title(report: ComparisonReport) -> str:
+    return f"Accuracy on the same {fmt.count(report.cases)} golden cases"
+
+
 def _accuracy(report: ComparisonReport, unicode: bool) -> RenderableType:
     low, high = _scale(report)
     mark = "●" if unicode else "o"
     table = table_of(
-        f"Accuracy on the same {fmt.count(report.cases)} golden cases",
+        _title(report),
         *("", "", "patched", "baseline", "ceiling"),
     )
     table.columns[1].justify = "left"

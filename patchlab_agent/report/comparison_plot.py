@@ -1,4 +1,4 @@
-"""A comparison as a picture: dots with the whiskers of their intervals."""
+"""A comparison as a picture: dots with the whiskers of their intervals, or lines of a grid."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.report import Proportion
+from patchlab_agent.report import grid_plot
+from patchlab_agent.report.grid import grid_of
 
 SERIES = (("baseline", "#888888", -0.22), ("patched", "#1f6fb4", 0.0), ("ceiling", "#2e8b57", 0.22))
 """Name, colour, and place beside the setting's line, in lines."""
@@ -21,6 +23,8 @@ FRAME_INCHES = 1.4
 def draw(report: ComparisonReport, path: Path) -> None:
     """Write the picture; the same comparison gives the same SVG, byte for byte.
 
+    Two varied names give lines, one for each value of the second; anything else gives dots.
+
     Args:
         report: with at least one side.
         path: `.svg` or `.png`; what is there is replaced.
@@ -30,15 +34,22 @@ def draw(report: ComparisonReport, path: Path) -> None:
     """
     # Texts stay texts, and ids in the file come from no clock.
     with mpl.rc_context({"svg.hashsalt": "patchlab", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(8, FRAME_INCHES + LINE_INCHES * len(report.sides)), dpi=150)
-        figure.set_layout_engine("constrained")
-        axes = figure.add_subplot()
-        for name, colour, place in SERIES:
-            _series(axes, [getattr(side, name) for side in report.sides], name, colour, place)
-        _frame(axes, report)
-        figure.legend(loc="outside upper center", ncols=len(SERIES), frameon=False)
+        figure = Figure(dpi=150, layout="constrained")
+        if grid := grid_of(report):
+            grid_plot.plot(figure, grid, report)
+        else:
+            _dots(figure, report)
         is_svg = path.suffix.casefold() == ".svg"
         figure.savefig(path, metadata={"Date": None} if is_svg else None)
+
+
+def _dots(figure: Figure, report: ComparisonReport) -> None:
+    figure.set_size_inches(8, FRAME_INCHES + LINE_INCHES * len(report.sides))
+    axes = figure.add_subplot()
+    for name, colour, place in SERIES:
+        _series(axes, [getattr(side, name) for side in report.sides], name, colour, place)
+    _frame(axes, report)
+    figure.legend(loc="outside upper center", ncols=len(SERIES), frameon=False)
 
 
 def _series(axes: Axes, shares: Sequence[Proportion], name: str, colour: str, place: float) -> None:

@@ -37,6 +37,29 @@ def gates() -> Result:
     )
 
 
+Breaks = Callable[[float, PatchLabError], None]
+
+
+@pytest.fixture
+def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
+    """Makes the model fail, once it has answered some requests, in runs of one noise."""
+
+    def set_up(noise: float, error: PatchLabError) -> None:
+        class Breaking(ToyBackend):
+            def complete(self, prompt: Prompt) -> Completion:
+                if prompt.draw == "run-0001:5":
+                    raise error
+                return super().complete(prompt)
+
+        def backend_of(skill: object, settings: object) -> ToyBackend:
+            given = float(settings.noise)  # type: ignore[attr-defined]
+            return (Breaking if given == noise else ToyBackend)(7, given)
+
+        monkeypatch.setattr("patchlab_agent.wiring.backend_of", backend_of)
+
+    return set_up
+
+
 def compared(result: Result) -> ComparisonReport:
     assert (result.code, result.err) == (0, "")
     return ComparisonReport.model_validate(result.json)
@@ -71,10 +94,12 @@ def test_names_and_files_can_be_mixed(cli: Cli, two_runs: Path, own_folder: Path
 
 def test_json_has_a_side_for_each_run(cli: Cli, two_runs: Path) -> None:
     found = cli("compare", "run-0002", "run-0001", "--store", two_runs, "--json").json
-    assert list(found) == ["schema_version", "cases", "sides", "failures"]
+    assert list(found) == ["schema_version", "cases", "axes", "sides", "failures"]
+    assert found["axes"] == {}
     assert [side["label"] for side in found["sides"]] == ["run-0002", "run-0001"]
     assert set(found["sides"][0]) == {
-        *("label", "run", "backend", "settings", "runs", "baseline", "patched", "ceiling"),
+        *("label", "run", "backend", "settings", "varied", "runs"),
+        *("baseline", "patched", "ceiling"),
         *("difference", "stream", "harms", "lessons", "active", "quarantined"),
         *("prompt_tokens", "calls"),
     }
@@ -130,6 +155,39 @@ def test_stores_are_kept_where_asked_for(cli: Cli, own_folder: Path) -> None:
         assert cli("patches", "list", "--store", store).code == 0
     kept = [str(store / "runs/run-0001.json") for store in stores]
     assert compared(cli("compare", *kept, "--json")).cases == 8
+
+
+def test_two_names_make_a_grid_with_a_line_plot(cli: Cli, own_folder: Path) -> None:
+    grid = (*SHORT, "--vary", "noise=0.2,0.03", "--vary", "gate=on,off")
+    result = cli(*grid, "--plot", "grid.svg")
+    assert (result.code, result.err) == (0, "")
+    assert "noise gate=on gate=off" in result.text
+    assert "reference" in result.text
+    drawn = Path("grid.svg").read_text("utf-8")
+    for name in ("gate=on", "gate=off", "noise", "0.03", "0.2", "baseline", "ceiling"):
+        assert f">{name}<" in drawn
+    assert "patched</" not in drawn
+    again = cli(*grid, "--plot", "again.svg", "--json")
+    assert Path("again.svg").read_text("utf-8") == drawn
+    assert again.json["axes"] == {"noise": ["0.2", "0.03"], "gate": ["on", "off"]}
+    assert [side["varied"] for side in again.json["sides"]] == [
+        {"noise": noise, "gate": gate} for noise in ("0.2", "0.03") for gate in ("on", "off")
+    ]
+
+
+def test_a_setting_that_fails_leaves_its_cell_of_the_grid(
+    cli: Cli, breaks: Breaks, own_folder: Path
+) -> None:
+    breaks(0.1, CassetteMiss("There is no answer; record it."))
+    grid = (*SHORT, "--vary", "gate=on", "--vary", "noise=0.1,0.03")
+    result = cli(*grid, "--plot", "grid.png")
+    assert result.code == 9
+    assert "gate noise=0.1 noise=0.03" in result.text
+    assert "on failed " in result.text
+    assert "gate=on, noise=0.1 is left out: There is no answer; record it." in result.text
+    assert Path("grid.png").stat().st_size > 1000
+    [failure] = cli(*grid, "--json").json["failures"]
+    assert failure["varied"] == {"gate": "on", "noise": "0.1"}
 
 
 @pytest.mark.parametrize("name", ["plot.svg", "plot.PNG"])
@@ -203,29 +261,6 @@ def test_runs_without_a_common_golden_case_are_refused(
     report["golden"] = None
     Path("other.json").write_text(json.dumps(report), "utf-8")
     assert_refused(cli(*given), 3, "other.json has no golden answers", "--golden 40")
-
-
-Breaks = Callable[[float, PatchLabError], None]
-
-
-@pytest.fixture
-def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
-    """Makes the model fail, once it has answered some requests, in runs of one noise."""
-
-    def set_up(noise: float, error: PatchLabError) -> None:
-        class Breaking(ToyBackend):
-            def complete(self, prompt: Prompt) -> Completion:
-                if prompt.draw == "run-0001:5":
-                    raise error
-                return super().complete(prompt)
-
-        def backend_of(skill: object, settings: object) -> ToyBackend:
-            given = float(settings.noise)  # type: ignore[attr-defined]
-            return (Breaking if given == noise else ToyBackend)(7, given)
-
-        monkeypatch.setattr("patchlab_agent.wiring.backend_of", backend_of)
-
-    return set_up
 
 
 def test_a_setting_that_fails_loses_no_other(cli: Cli, breaks: Breaks) -> None:

@@ -22,7 +22,7 @@ from patchlab_agent.models.report import CaseOutcome, PatchCounts, RunReport
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.statistics import paired_difference, proportion
-from patchlab_agent.trials import NOT_TRIED, Trial, plan, run_trials, stored_run
+from patchlab_agent.trials import NOT_TRIED, Trial, axes_of, plan, run_trials, stored_run
 from patchlab_agent.variation import MAX_SETTINGS, variations
 from tests.core.make import make_patch
 from tests.core.words_skill import WordFix
@@ -177,12 +177,14 @@ BASE = RunSettings(runs=9, noise=0.1)
 
 def test_several_names_make_the_product_and_the_rest_stays() -> None:
     found = variations(BASE, ["top-k=1,5", "gate=on,off"])
-    assert [label for label, _ in found] == [
+    assert [each.label for each in found] == [
         *("top-k=1, gate=on", "top-k=1, gate=off"),
         *("top-k=5, gate=on", "top-k=5, gate=off"),
     ]
-    assert [(s.top_k, s.gate) for _, s in found] == [(1, "on"), (1, "off"), (5, "on"), (5, "off")]
-    assert {(s.runs, s.noise) for _, s in found} == {(9, 0.1)}
+    made = [each.settings for each in found]
+    assert [(s.top_k, s.gate) for s in made] == [(1, "on"), (1, "off"), (5, "on"), (5, "off")]
+    assert {(s.runs, s.noise) for s in made} == {(9, 0.1)}
+    assert found[1].varied == {"top-k": "1", "gate": "off"}
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,25 @@ def test_a_plan_gives_each_setting_a_store_of_its_own(tmp_path: Path) -> None:
         "02-embedder=hashing_gate=off",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_knows_what_was_varied_in_the_order_given(tmp_path: Path) -> None:
+    trials = plan(BASE, ["top-k=5,1,9", "gate=off,on"], tmp_path)
+    axes = axes_of(trials)
+    assert list(axes.items()) == [("top-k", ("5", "1", "9")), ("gate", ("off", "on"))]
+    assert trials[3].varied == {"top-k": "1", "gate": "on"}
+
+
+def test_a_comparison_says_where_each_side_belongs() -> None:
+    entrants = [
+        Entrant("top-k=1", ONE, varied={"top-k": "1"}),
+        Entrant("top-k=5", TWO, varied={"top-k": "5"}),
+    ]
+    found = compare(entrants, Rules(), axes={"top-k": ("1", "5")})
+    assert found.axes == {"top-k": ("1", "5")}
+    assert [side.varied for side in found.sides] == [{"top-k": "1"}, {"top-k": "5"}]
+    stored = compare([Entrant("one", ONE), Entrant("two", TWO)], Rules())
+    assert (stored.axes, stored.sides[0].varied) == ({}, {})
 
 
 def test_a_plan_that_cannot_run_is_refused(tmp_path: Path) -> None:
@@ -293,6 +314,7 @@ def test_after_an_outage_the_others_are_not_tried(trials: list[Trial], failing: 
         ("top-k=5", str(outage)),
         ("top-k=9", NOT_TRIED),
     ]
+    assert [failure.varied for failure in failures] == [{"top-k": "5"}, {"top-k": "9"}]
 
 
 def test_where_every_setting_fails_the_first_failure_comes_through(

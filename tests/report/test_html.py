@@ -112,6 +112,10 @@ def test_every_figure_of_the_report_is_on_the_page(told: str) -> None:
         ),
         "In the prompt of 1 of the requests below: t-0000041 .",
         "Evidence: 5 requests turned right, 1 wrong (++-+++).",
+        (
+            "Evidence that the patch helps (e-value, log scale) after each request that turned "
+            "right (dot) or wrong (cross); dashed: the gate's bound, 20 to 1."
+        ),
         "outweighed 2 requests turn wrong for 1 that turns right",
         "who tells request outcome right with pairs gained lost",
         "referee Ship 2 kg battery box to US mended 4/5 3 2 1",
@@ -194,7 +198,7 @@ def test_it_reads_by_its_structure() -> None:
     assert len(found.named("caption")) == len(found.named("table"))
     assert all("scope" in tag.attributes for tag in found.named("th"))
     pictures = [tag for tag in found.tags if tag.attributes.get("role") == "img"]
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all(tag.attributes["aria-label"] for tag in pictures)
     assert all(tag.attributes["aria-hidden"] == "true" for tag in found.named("svg"))
 

@@ -17,6 +17,7 @@ from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.evidence import evidence, share, status_of
 from patchlab_agent.report.html import plots
+from patchlab_agent.report.html.evidence_plot import EvidencePlot, evidence_plot
 from patchlab_agent.report.html.rows import (
     MAX_PATCHES,
     PatchRow,
@@ -56,6 +57,7 @@ def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -
         main=_main(report),
         plots=_plots(report),
         patches=listed,
+        evidence_plots=_evidence_plots(listed, report),
         all_patches=len(rows),
         traces=trace_rows(shown, report.runs),
         applied_options=_applied_options(listed),
@@ -105,6 +107,18 @@ def _plots(report: RunReport) -> dict[str, plots.Plot]:
         found["failures"] = plots.failures(report.clusters)
     if report.golden is not None and report.golden.labels:
         found["labels"] = plots.label_scores(report.golden.labels)
+    return found
+
+
+def _evidence_plots(rows: Sequence[PatchRow], report: RunReport) -> dict[str, EvidencePlot]:
+    """Figures by patch, of those patches that some request speaks for or against."""
+    alpha = report.settings.get("gate_alpha")
+    found = {}
+    for patch in (row.patch for row in rows):
+        own = patch.gate.alpha if patch.gate else None
+        plot = evidence_plot(patch.record, alpha if isinstance(alpha, float) else own)
+        if plot is not None:
+            found[patch.id] = plot
     return found
 
 

@@ -1,0 +1,62 @@
+"""A comparison of two varied names as rows and columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from patchlab_agent.models.comparison import ComparisonReport, Side
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A varied name and its values, as given and in that order."""
+
+    name: str
+    values: tuple[str, ...]
+
+    def titled(self, value: str) -> str:
+        """One of the values with the name: `gate=on`."""
+        return f"{self.name}={value}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The sides of a comparison by what was varied.
+
+    Attributes:
+        rows: what was varied first.
+        columns: what was varied second.
+        sides: by the values of row and column; a setting that failed has none.
+    """
+
+    rows: Axis
+    columns: Axis
+    sides: Mapping[tuple[str, str], Side]
+
+    def column(self, value: str) -> list[tuple[str, Side]]:
+        """Return the sides of a column from above, each with the value of its row."""
+        return [
+            (row, side)
+            for row in self.rows.values
+            if (side := self.sides.get((row, value))) is not None
+        ]
+
+
+def grid_of(report: ComparisonReport) -> Grid | None:
+    """Lay out a comparison in which exactly two names were varied; None for any other."""
+    if len(report.axes) != 2:
+        return None
+    rows, columns = (Axis(name, values) for name, values in report.axes.items())
+    sides = {(side.varied[rows.name], side.varied[columns.name]): side for side in report.sides}
+    return Grid(rows, columns, sides)
+
+
+def numbers(values: Sequence[str]) -> list[float] | None:
+    """Read values as numbers; None unless each of them is a finite one."""
+    try:
+        read = [float(value) for value in values]
+    except ValueError:
+        return None
+    return read if all(map(math.isfinite, read)) else None

@@ -1,0 +1,136 @@
+"""A comparison of two varied names as a line plot: one line for each value of the second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import cycle, pairwise
+from typing import Any, TypeAlias
+
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from patchlab_agent.models.comparison import ComparisonReport
+from patchlab_agent.models.report import Proportion
+from patchlab_agent.report.grid import Grid, numbers
+
+COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#aa4499", "#8a6d00", "#3d3d3d", "#882255")
+"""Dark tones that people with any colour vision can tell apart, after Okabe and Ito."""
+MARKERS = "os^DvPX*"
+"""One more than there are colours, so that no two lines share both."""
+REFERENCES = {"ceiling": ":", "baseline": "--"}
+GREY = "#555555"
+DODGE = 0.012
+"""Space between lines, as a share of the axis, so that intervals do not hide one another."""
+STEP = 10
+"""The scale begins and ends at multiples of this, in percent."""
+CROWDED = 0.04
+"""Values nearer than this share of the axis would have their names upon one another."""
+INCHES = (8.0, 4.6)
+
+Places: TypeAlias = Mapping[str, float]
+"""Where each value of the first name stands, from left to right."""
+Limits: TypeAlias = tuple[float, float, float]
+"""A rate in percent between the ends of its interval."""
+UNKNOWN: Limits = (math.nan, math.nan, math.nan)
+"""Nothing is drawn there, and no line leads across it."""
+
+
+def plot(figure: Figure, grid: Grid, report: ComparisonReport) -> None:
+    """Draw success with patches against the first name, between baseline and ceiling.
+
+    Args:
+        figure: gets its size, the axes, and a legend above them.
+        grid: of the report.
+        report: with at least one side.
+    """
+    figure.set_size_inches(*INCHES)
+    axes = figure.add_subplot()
+    places = _places(grid)
+    columns = grid.columns.values
+    colours = dict(zip(columns, cycle(COLOURS), strict=False))
+    apart = DODGE * (max(places.values()) - min(places.values()) or 1.0)
+    lines = []
+    for number, (column, marker) in enumerate(zip(columns, cycle(MARKERS), strict=False)):
+        shift = apart * (number - (len(columns) - 1) / 2)
+        moved = {row: place + shift for row, place in places.items()}
+        look = {"color": colours[column], "fmt": f"-{marker}"}
+        lines.append(_line(axes, grid, column, moved, look))
+    references = [_reference(axes, grid, name, places, colours) for name in REFERENCES]
+    _frame(axes, grid, places, report)
+    figure.legend(handles=[*lines, *references], loc="outside upper center", ncols=4, frameon=False)
+
+
+def _places(grid: Grid) -> Places:
+    """Numbers stand to scale, other values side by side in the order given."""
+    values = grid.rows.values
+    read = numbers(values) or [float(number) for number in range(len(values))]
+    return dict(sorted(zip(values, read, strict=True), key=lambda pair: pair[1]))
+
+
+def _line(
+    axes: Axes, grid: Grid, column: str, places: Places, look: Mapping[str, Any]
+) -> ErrorbarContainer:
+    shares = _shares(grid, column, places, "patched")
+    return axes.errorbar(
+        x=list(places.values()),
+        y=[rate for _, rate, _ in shares],
+        yerr=[[rate - low for low, rate, _ in shares], [high - rate for _, rate, high in shares]],
+        capsize=3,
+        linewidth=2,
+        elinewidth=1.2,
+        markersize=7,
+        label=_plain(grid.columns.titled(column)),
+        **look,
+    )
+
+
+def _shares(grid: Grid, column: str, rows: Iterable[str], name: str) -> list[Limits]:
+    sides = (grid.sides.get((row, column)) for row in rows)
+    return [UNKNOWN if side is None else _limits(getattr(side, name)) for side in sides]
+
+
+def _limits(share: Proportion) -> Limits:
+    if share.rate is None or share.low is None or share.high is None:
+        return UNKNOWN
+    return 100 * share.low, 100 * share.rate, 100 * share.high
+
+
+def _reference(
+    axes: Axes, grid: Grid, name: str, places: Places, colours: Mapping[str, str]
+) -> Line2D:
+    """Draw what no patch changes: one line where all settings agree, else one for each column."""
+    dashes = REFERENCES[name]
+    rates = {column: [r for _, r, _ in _shares(grid, column, places, name)] for column in colours}
+    levels = {rate for own in rates.values() for rate in own if not math.isnan(rate)}
+    if len(levels) == 1:
+        axes.axhline(levels.pop(), linestyle=dashes, color=GREY)
+    else:
+        for column, own in rates.items():
+            axes.plot(list(places.values()), own, dashes, color=colours[column])
+    [named] = axes.plot([], [], dashes, color=GREY, label=name)
+    return named
+
+
+def _frame(axes: Axes, grid: Grid, places: Places, report: ComparisonReport) -> None:
+    ticks = list(places.values())
+    gaps = [right - left for left, right in pairwise(ticks)]
+    # Then the scale's own ticks tell where the values are.
+    if min(gaps, default=1.0) >= CROWDED * (ticks[-1] - ticks[0]):
+        axes.set_xticks(ticks, [_plain(row) for row in places])
+    axes.set_xlabel(_plain(grid.rows.name))
+    axes.margins(x=0.05)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0, STEP * math.floor(low / STEP)), min(100, STEP * math.ceil(high / STEP)))
+    axes.set_ylabel(
+        f"patched answers right on {report.cases:,} golden cases, %\nwith 95 % intervals (Wilson)"
+    )
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plain(text: str) -> str:
+    # A dollar sign would begin a formula.
+    return text.replace("$", r"\$")

@@ -34,18 +34,59 @@ def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
         alpha: the gate's.
     """
     if not record.outcomes.endswith("-"):
-        is_proven = e_value(record.mended, record.broken) >= 1 / alpha
-        return "proven" if is_proven and record.standing is Standing.TRIAL else None
+        return _proven(record, alpha)
     if record.standing is Standing.TRIAL:
         return "convicted" if record.broken >= record.mended else None
     harms = [sign == "-" for sign in record.outcomes]
     return "convicted" if e_detector(harms) >= 1 / alpha else None
 
 
+def verdict_on_pairs(record: Record, *, alpha: float) -> Verdict | None:
+    """Say whether the evidence suffices, now that one more pair of uses tells.
+
+    The uses of a pair are of two requests, and nobody has asked again whether the patch made the
+    difference. So no single pair convicts, not even a patch on trial: it takes evidence beyond the
+    bound, from the start on for one on trial, from any time on for a proven one.
+
+    Args:
+        record: the patch's, with the latest pair.
+        alpha: the gate's.
+    """
+    pairs = record.pairs
+    if record.standing is Standing.TRIAL:
+        # The counts are of all times: looked at through the latest signs alone, chance would get
+        # endless trials.
+        harm = e_value(pairs.lost, pairs.gained)
+    else:
+        harm = e_detector([sign == "-" for sign in pairs.signs])
+    return "convicted" if harm >= 1 / alpha else _proven(record, alpha)
+
+
+def _proven(record: Record, alpha: float) -> Verdict | None:
+    # Every sign of either kind is a fair coin for a patch without effect, so they may be added up.
+    size = e_value(record.mended + record.pairs.gained, record.broken + record.pairs.lost)
+    return "proven" if size >= 1 / alpha and record.standing is Standing.TRIAL else None
+
+
+def pairs_in_words(record: Record, *, alpha: float) -> str:
+    """Say what the pairs of uses hold against a patch, as an event names it."""
+    pairs = record.pairs
+    counted = f"{pairs.gained} right only with it and {pairs.lost} only without it"
+    if record.standing is Standing.PROVEN:
+        size = e_detector([sign == "-" for sign in pairs.signs])
+        counted += f", the latest {pairs.signs[-10:]}, evidence {size:.0f} to 1"
+    return f"pairs of uses, with it and held out: {counted} (bound {1 / alpha:.0f} to 1)"
+
+
 def in_words(record: Record, *, alpha: float) -> str:
     """Say what a record holds, as an event names it."""
     if record.standing is Standing.TRIAL:
         evidence = f"{record.mended} requests turned right and {record.broken} wrong"
+        if record.pairs.signs:
+            evidence += (
+                f"; of pairs of uses, with it and held out, {record.pairs.gained} right only with "
+                f"it and {record.pairs.lost} only without it"
+            )
     else:
         latest = len(record.outcomes) - len(record.outcomes.rstrip("-"))
         size = e_detector([sign == "-" for sign in record.outcomes])

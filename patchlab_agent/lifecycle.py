@@ -128,7 +128,7 @@ class Lifecycle:
         known = patch.model_copy(update={"record": record})
         match verdict_on(record, alpha=self._alpha):
             case "proven":
-                return (self._proven(known, trace_id),)
+                return (self._proven(known, in_words(record, alpha=self._alpha), trace_id),)
             case "convicted":
                 # The next decision has to keep this request right.
                 spoiled = PatchTest(role=Role.SPOILED, request=request, taken=taken)
@@ -153,7 +153,7 @@ class Lifecycle:
         tells = pairs.gained + pairs.lost > patch.record.pairs.gained + patch.record.pairs.lost
         match verdict_on_pairs(record, alpha=self._alpha) if tells else None:
             case "proven":
-                return (self._proven(known, trace_id),)
+                return (self._proven(known, pairs_in_words(record, alpha=self._alpha), trace_id),)
             case "convicted":
                 text = pairs_in_words(record, alpha=self._alpha)
                 return (self._convicted(known, text, trace_id),)
@@ -225,8 +225,7 @@ class Lifecycle:
             raise UsageError(f"Patch {patch.id} is active; only the gate lets it in.")
         self._move(patch, patch.status, cause, "")
 
-    def _proven(self, patch: Patch, trace_id: str) -> PatchEvent:
-        text = in_words(patch.record, alpha=self._alpha)
+    def _proven(self, patch: Patch, text: str, trace_id: str) -> PatchEvent:
         record = patch.record.model_copy(update={"standing": Standing.PROVEN})
         proven = patch.model_copy(update={"record": record})
         self._move(proven, Status.ACTIVE, f"proven: {text}", trace_id)

@@ -184,9 +184,9 @@ Examples = Annotated[
 Holdout = Annotated[
     float,
     typer.Option(
-        help="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded draw. Its "
-        "standing then rests on how answers with and without it turn out; in a run, too, where "
-        "there is a baseline, so that the run shows what production would see.",
+        help="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded draw; its "
+        "standing then rests on the answers with it and without it. In a run, too, it does so in "
+        "place of the baseline, as it would in production.",
         metavar="SHARE",
     ),
 ]

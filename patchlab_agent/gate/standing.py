@@ -8,6 +8,8 @@ from patchlab_agent.models.evidence import GateReport, Record, Standing
 from patchlab_agent.statistics import e_detector, e_value
 
 Verdict = Literal["proven", "convicted"]
+LATEST = 10
+"""Signs of pairs that an event names."""
 
 
 def at_admission(report: GateReport, *, alpha: float) -> Record:
@@ -34,7 +36,8 @@ def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
         alpha: the gate's.
     """
     if not record.outcomes.endswith("-"):
-        return _proven(record, alpha)
+        is_proven = e_value(record.mended, record.broken) >= 1 / alpha
+        return "proven" if is_proven and record.standing is Standing.TRIAL else None
     if record.standing is Standing.TRIAL:
         return "convicted" if record.broken >= record.mended else None
     harms = [sign == "-" for sign in record.outcomes]
@@ -46,47 +49,41 @@ def verdict_on_pairs(record: Record, *, alpha: float) -> Verdict | None:
 
     The uses of a pair are of two requests, and nobody has asked again whether the patch made the
     difference. So no single pair convicts, not even a patch on trial: it takes evidence beyond the
-    bound, from the start on for one on trial, from any time on for a proven one.
+    bound, from the start on for one on trial, from any time on for a proven one. The requests that
+    the gate decided on do not count here: they were chosen for having failed.
 
     Args:
         record: the patch's, with the latest pair.
         alpha: the gate's.
     """
     pairs = record.pairs
-    if record.standing is Standing.TRIAL:
-        # The counts are of all times: looked at through the latest signs alone, chance would get
-        # endless trials.
-        harm = e_value(pairs.lost, pairs.gained)
-    else:
+    if record.standing is Standing.PROVEN:
         harm = e_detector([sign == "-" for sign in pairs.signs])
-    return "convicted" if harm >= 1 / alpha else _proven(record, alpha)
-
-
-def _proven(record: Record, alpha: float) -> Verdict | None:
-    # Every sign of either kind is a fair coin for a patch without effect, so they may be added up.
-    size = e_value(record.mended + record.pairs.gained, record.broken + record.pairs.lost)
-    return "proven" if size >= 1 / alpha and record.standing is Standing.TRIAL else None
+        return "convicted" if harm >= 1 / alpha else None
+    # The counts are of all times: through a window of the latest signs, chance would get trials
+    # without end.
+    if e_value(pairs.lost, pairs.gained) >= 1 / alpha:
+        return "convicted"
+    return "proven" if e_value(pairs.gained, pairs.lost) >= 1 / alpha else None
 
 
 def pairs_in_words(record: Record, *, alpha: float) -> str:
-    """Say what the pairs of uses hold against a patch, as an event names it."""
+    """Say what pairs of uses come to, as an event names it."""
     pairs = record.pairs
-    counted = f"{pairs.gained} right only with it and {pairs.lost} only without it"
+    told = (
+        f"held out of a share of its uses; of the pairs that tell, {pairs.gained} are right only "
+        f"with it and {pairs.lost} only without it"
+    )
     if record.standing is Standing.PROVEN:
         size = e_detector([sign == "-" for sign in pairs.signs])
-        counted += f", the latest {pairs.signs[-10:]}, evidence {size:.0f} to 1"
-    return f"pairs of uses, with it and held out: {counted} (bound {1 / alpha:.0f} to 1)"
+        told += f"; the latest are {pairs.signs[-LATEST:]}, evidence {size:.0f} to 1"
+    return f"{told} (bound {1 / alpha:.0f} to 1)"
 
 
 def in_words(record: Record, *, alpha: float) -> str:
     """Say what a record holds, as an event names it."""
     if record.standing is Standing.TRIAL:
         evidence = f"{record.mended} requests turned right and {record.broken} wrong"
-        if record.pairs.signs:
-            evidence += (
-                f"; of pairs of uses, with it and held out, {record.pairs.gained} right only with "
-                f"it and {record.pairs.lost} only without it"
-            )
     else:
         latest = len(record.outcomes) - len(record.outcomes.rstrip("-"))
         size = e_detector([sign == "-" for sign in record.outcomes])

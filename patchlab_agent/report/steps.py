@@ -51,7 +51,11 @@ def _retrieved(trace: Trace) -> Iterator[str]:
 
 
 def _why_not(ref: RetrievedRef) -> str:
-    return "held out by --holdout" if ref.held_out else "not applied: the trigger does not occur"
+    return (
+        "held out of this answer by a draw"
+        if ref.held_out
+        else "not applied: the trigger does not occur"
+    )
 
 
 def _judged(name: str, judged: Judged) -> Iterator[str]:

@@ -325,14 +325,15 @@ def test_another_lesson_is_learned_from_an_answer_that_did_without_one(tmp_path:
 
 def lives(lab: Lab, patch: Patch, right: Callable[[bool], float], uses: int) -> tuple[int, Patch]:
     """Uses of a patch until its standing changes; `right` gives the chance of a right answer."""
-    rng = random.Random(5)
+    rng, now = random.Random(5), patch
     lab.store.patches.upsert(patch)
     for number in range(1, uses + 1):
         trace = lab.agent.answer(f"zok {number}", trace_id=f"t-{number}")
         judged = OK if rng.random() < right(patch.id in trace.applied) else WRONG
         lab.learner.learn(trace, judged)
-        now = lab.store.patches.get(patch.id)
-        assert now is not None
+        stored = lab.store.patches.get(patch.id)
+        assert stored is not None
+        now = stored
         if now.history != patch.history:
             return number, now
     return uses, now

@@ -35,14 +35,16 @@ def lives(folder: Path, fix: Fix, trigger: str, stream: list[Case]) -> tuple[int
     born = Provenance(trace_id="t-1", request="", label="parcel_unknown")
     patch = Patch(skill="shipping", trigger=trigger, fix=fix, provenance=born)
     settings = agent_settings(store=folder / "s", holdout=0.3, trust="nobody", examples=0)
+    now = patch
     with lab_of(settings) as lab:
         lab.lifecycle.enable(patch)
         for number, case in enumerate(stream, start=1):
             trace = lab.agent.answer(case.request, trace_id=f"t-{number:07d}")
             # Whoever judges says that it is wrong, not what is right, or that would be learned.
             lab.learn(trace, Feedback(label=WORLD.judge(case, trace.quote).label))
-            now = lab.store.patches.get(patch.id)
-            assert now is not None
+            stored = lab.store.patches.get(patch.id)
+            assert stored is not None
+            now = stored
             if now.status is not Status.ACTIVE or now.standing is Standing.PROVEN:
                 return number, now
     return USES, now

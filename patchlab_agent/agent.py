@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import BackendError
+from patchlab_agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import (
@@ -40,12 +41,18 @@ Found = TypeVar("Found", Trace, Attempt)
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to be answered, and what its trace is to be called."""
+    """A request to be answered, and what its trace is to be called.
+
+    Attributes:
+        is_use: somebody wants the answer, so it may take part in the experiment on the lessons;
+            otherwise it is only there to measure them, with all of them in place.
+    """
 
     request: str
     draw: str = "0"
     trace_id: str | None = None
     index: int = 0
+    is_use: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ class Agent:
         top_k: patches to retrieve per request.
         n_examples: similar successful traces to show per request.
         max_repairs: further turns that show the model what was wrong with an unusable answer.
+        holdout: leaves lessons out of a share of their uses.
         clock: the time as ISO 8601.
         new_id: a fresh trace id.
     """
@@ -111,6 +119,7 @@ class Agent:
         top_k: int = 5,
         n_examples: int = 3,
         max_repairs: int = 0,
+        holdout: Holdout = NO_HOLDOUT,
         clock: Callable[[], str] = utc_now,
         new_id: Callable[[], str] = lambda: f"q-{uuid.uuid4().hex[:12]}",
     ) -> None:
@@ -126,6 +135,7 @@ class Agent:
         self._examples = examples
         self.top_k = top_k
         self._n_examples = n_examples
+        self._holdout = holdout
         self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
 
@@ -140,13 +150,16 @@ class Agent:
     ) -> Trace:
         """Answer one request with the present patches; nobody has judged it yet.
 
+        A draw may leave some of them out; the trace tells which.
+
         Raises:
             InputError: the request is empty, too long or holds control characters.
             BackendError: the model's side failed.
         """
         check_request(request)
-        context = self.context(request)
-        ask = Ask(request, draw=draw, trace_id=trace_id, index=index)
+        named = trace_id or self._new_id()
+        ask = Ask(request, draw=draw, trace_id=named, index=index, is_use=True)
+        context = self.context_of(ask)
         return self.trace(ask, run, context, self.attempt(request, context, draw))
 
     def trace(self, ask: Ask, run: str, context: Context, attempt: Attempt) -> Trace:
@@ -156,7 +169,8 @@ class Agent:
                 patch_id=hit.patch.id,
                 trigger=hit.patch.trigger,
                 distance=hit.distance,
-                applied=hit.occurs,
+                applied=hit.applied,
+                held_out=hit.held_out,
             )
             for hit in context.retrieved
         )
@@ -167,6 +181,7 @@ class Agent:
             request=ask.request,
             draw=ask.draw,
             retrieved=tuple(refs),
+            holdout=context.holdout,
             examples=tuple(example.id for example in context.examples),
             attempt=attempt,
             at=self.clock(),
@@ -175,6 +190,24 @@ class Agent:
     def baseline(self, request: str, draw: str = "0") -> Attempt:
         """The control: the same prompt with nothing learned in it."""
         return self.attempt(request, EMPTY, draw)
+
+    def context_of(self, ask: Ask) -> Context:
+        """What was learned and goes with a request: in a use, less what the draw leaves out.
+
+        What is left out stays among the retrieved patches, marked as such. The next patches move
+        up into the places, as they would if it were not active.
+        """
+        whole = self.context(ask.request)
+        if not ask.is_use or ask.trace_id is None or not self._holdout.share:
+            return whole
+        drawn = {
+            patch.id for patch in whole.applied if self._holdout.leaves_out(ask.trace_id, patch.id)
+        }
+        found = whole.retrieved
+        if drawn:
+            found = self._patches.search(ask.request, self.top_k + len(drawn))
+        hits = (hit.model_copy(update={"held_out": hit.patch.id in drawn}) for hit in found)
+        return whole.model_copy(update={"retrieved": tuple(hits), "holdout": self._holdout.share})
 
     def context(
         self, request: str, *, applied_only: bool = False, without: str | None = None

@@ -58,7 +58,7 @@ class Evaluator:
         """
         for case in cases:
             check_request(case.request)
-        learned = [self._agent.context(case.request) for case in cases]
+        learned = [self._agent.context_of(ask) for ask in asks]
         perfect = [self._perfect(case) for case in cases]
         contexts = {"patched": learned, "baseline": [EMPTY] * len(cases), "ceiling": perfect}
         attempts = self._agent.attempts(

@@ -9,7 +9,8 @@ from patchlab_agent.errors import BackendError
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Lifecycle, event
-from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.base import digest
+from patchlab_agent.models.evidence import Standing, Use
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer
@@ -54,7 +55,8 @@ class Learner:
         """Take feedback on a trace, and say what became of it.
 
         The patches that the answer used are weighed first: against the baseline's answer, where
-        there is one. Then a failure becomes a patch, active or quarantined. A patch that was kept
+        there is one, or where a draw may leave them out, against the uses that they were left out
+        of. Then a failure becomes a patch, active or quarantined. A patch that was kept
         out is gated again only on new evidence or when something that its decision rests on has
         changed; one that a person disabled is left alone. A new active patch retires those that it
         contradicts.
@@ -92,7 +94,7 @@ class Learner:
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
             # What is still wrong is what they say themselves.
             return ()
-        known = self._store.get(patch.id)
+        known = self._store.get(patch.id) or self._left_out_alike(patch, trace)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:
                 return (told,)
@@ -123,8 +125,11 @@ class Learner:
     def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
         """What to say where nothing is decided anew on a patch that is there; None if it is."""
         if known.status is Status.ACTIVE:
-            text = "an active patch says so already; the failure is not for want of it"
-            return event("active_already", known, text)
+            was_out = known.id in trace.held_out
+            but = (
+                "it was held out of this answer" if was_out else "the failure is not for want of it"
+            )
+            return event("active_already", known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event("known", known, "a person has disabled it")
         if known.gate is None or known.gate.conditions != self._gate.conditions(known):
@@ -139,14 +144,15 @@ class Learner:
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count the use of the applied patches, where the baseline's answer says otherwise."""
+        """Count the use of the applied patches, where the baseline's answer says otherwise.
+
+        Where draws leave patches out, the uses are compared with each other instead.
+        """
+        if trace.holdout:
+            return self._weigh_uses(trace, feedback, referee)
         if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
             return ()
-        applied = [
-            patch
-            for patch_id in trace.applied
-            if (patch := self._store.get(patch_id)) is not None and patch.status is Status.ACTIVE
-        ]
+        applied = self._active(trace.applied)
         if feedback.ok:
             return tuple(
                 each
@@ -169,6 +175,37 @@ class Learner:
             if any(each.kind == "convicted" for each in told):
                 events += self._lifecycle.bring_back(patch, referee, trace.id)
         return tuple(events)
+
+    def _weigh_uses(
+        self, trace: Trace, feedback: Feedback, referee: Referee | None
+    ) -> tuple[PatchEvent, ...]:
+        """Count the answer for each patch that the draw left out, or could have left out."""
+        events: list[PatchEvent] = []
+        for patch in self._active((*trace.applied, *trace.held_out)):
+            if set(trace.held_out) - {patch.id}:
+                # Without another one the answer may be wrong either way, and would use up a pair.
+                continue
+            use = Use(
+                request=digest(trace.request),
+                held_out=patch.id in trace.held_out,
+                right=feedback.ok,
+                share=trace.holdout,
+            )
+            told = self._lifecycle.count_use(patch, use, trace.id)
+            events += told
+            if any(each.kind == "convicted" for each in told):
+                events += self._lifecycle.bring_back(patch, referee, trace.id)
+        return tuple(events)
+
+    def _active(self, ids: Iterable[str]) -> list[Patch]:
+        """The patches with these ids that are active by now."""
+        found = (self._store.get(patch_id) for patch_id in ids)
+        return [patch for patch in found if patch is not None and patch.status is Status.ACTIVE]
+
+    def _left_out_alike(self, patch: Patch, trace: Trace) -> Patch | None:
+        """The active patch that says the same in other words, where the answer did without it."""
+        alike = (each for each in self._active(trace.held_out) if each.fix == patch.fix)
+        return next(alike, None)
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead what learning from these judged traces will need."""

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
 from patchlab_agent.gate.evidence import Referee
-from patchlab_agent.gate.standing import at_admission, in_words, verdict_on
+from patchlab_agent.gate.standing import (
+    at_admission,
+    in_words,
+    pairs_in_words,
+    verdict_on,
+    verdict_on_pairs,
+)
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.evidence import GateReport, Reason, Record, Standing
+from patchlab_agent.models.evidence import GateReport, Reason, Record, Standing, Use
 from patchlab_agent.models.patch import (
     SUPERSEDED_BY,
     Patch,
@@ -122,9 +128,35 @@ class Lifecycle:
         known = patch.model_copy(update={"record": record})
         match verdict_on(record, alpha=self._alpha):
             case "proven":
-                return (self._proven(known, trace_id),)
+                return (self._proven(known, in_words(record, alpha=self._alpha), trace_id),)
             case "convicted":
-                return (self._convicted(known, request, trace_id, taken),)
+                # The next decision has to keep this request right.
+                spoiled = PatchTest(role=Role.SPOILED, request=request, taken=taken)
+                known = known.model_copy(update={"tests": (*known.tests, spoiled)})
+                return (self._convicted(known, in_words(record, alpha=self._alpha), trace_id),)
+        self._store.upsert(known)
+        return ()
+
+    def count_use(self, patch: Patch, use: Use, trace_id: str) -> tuple[PatchEvent, ...]:
+        """Pair a use with the one before it, and act on what the pairs come to.
+
+        Args:
+            patch: active, as it is stored.
+            use: judged, with the patch or without it, as a draw decided.
+            trace_id: the use's trace.
+        """
+        pairs = patch.record.pairs.with_use(use)
+        if pairs == patch.record.pairs:
+            return ()
+        record = patch.record.model_copy(update={"pairs": pairs})
+        known = patch.model_copy(update={"record": record})
+        tells = pairs.gained + pairs.lost > patch.record.pairs.gained + patch.record.pairs.lost
+        match verdict_on_pairs(record, alpha=self._alpha) if tells else None:
+            case "proven":
+                return (self._proven(known, pairs_in_words(record, alpha=self._alpha), trace_id),)
+            case "convicted":
+                text = pairs_in_words(record, alpha=self._alpha)
+                return (self._convicted(known, text, trace_id),)
         self._store.upsert(known)
         return ()
 
@@ -204,21 +236,15 @@ class Lifecycle:
         """
         self._move(patch, patch.status, cause, "")
 
-    def _proven(self, patch: Patch, trace_id: str) -> PatchEvent:
-        text = in_words(patch.record, alpha=self._alpha)
+    def _proven(self, patch: Patch, text: str, trace_id: str) -> PatchEvent:
         record = patch.record.model_copy(update={"standing": Standing.PROVEN})
         proven = patch.model_copy(update={"record": record})
         self._move(proven, Status.ACTIVE, f"proven: {text}", trace_id)
         return event("proven", proven, text)
 
-    def _convicted(
-        self, patch: Patch, request: str, trace_id: str, taken: Quote | None
-    ) -> PatchEvent:
-        text = f"convicted: {in_words(patch.record, alpha=self._alpha)}"
-        spoiled = PatchTest(role=Role.SPOILED, request=request, taken=taken)
-        known = patch.model_copy(
-            update={"tests": (*patch.tests, spoiled), "record": Record(), "recurrences": 0}
-        )
+    def _convicted(self, patch: Patch, evidence: str, trace_id: str) -> PatchEvent:
+        text = f"convicted: {evidence}"
+        known = patch.model_copy(update={"record": Record(), "recurrences": 0})
         if patch.gate is not None:
             reason = Reason(code="convicted", text=text)
             now = {"decision": "quarantined", "reasons": (reason,)}

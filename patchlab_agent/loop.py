@@ -206,6 +206,7 @@ class Loop:
                 draw=f"{name}:{number}",
                 trace_id=trace_name(start + number),
                 index=start + number,
+                is_use=True,
             )
             for number, case in window
         ]

@@ -41,10 +41,15 @@ class AgentSettings(Frozen):
 
     skill: str = "shipping"
     backend: str = "toy"
-    seed: int = Field(default=7, description="of the toy's noise and of the generated requests")
+    seed: int = Field(
+        default=7, description="of the toy's noise, the generated requests and the holdout"
+    )
     noise: float = Field(default=0.03, ge=0, le=1, description="the toy's mistakes per field")
     top_k: int = Field(default=5, ge=0, le=MAX_TOP_K, description="patches retrieved per request")
     examples: int = Field(default=3, ge=0, le=MAX_EXAMPLES, description="similar traces shown")
+    holdout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of its uses that a lesson is left out of"
+    )
     store: Path = DEFAULT_STORE
     embedder: str | None = Field(default=None, description="None: the store's, or hashing")
     patcher: Literal["rules", "llm"] = Field(default="rules", description="who proposes patches")
@@ -123,6 +128,7 @@ RECORDED = (
     "seed",
     "top_k",
     "examples",
+    "holdout",
     "concurrency",
     "runs",
     "golden",

@@ -30,6 +30,7 @@ from patchlab_agent.evaluation import Evaluator
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.gate.gate import Gate
+from patchlab_agent.holdout import Holdout
 from patchlab_agent.learner import Learner
 from patchlab_agent.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject, digest
@@ -173,6 +174,7 @@ def open_lab(
     noise: float = 0.03,
     top_k: int = 5,
     examples: int = 3,
+    holdout: float = 0.0,
     embedder: str | None = None,
     clock: Callable[[], str] = utc_now,
 ) -> Lab:
@@ -183,10 +185,12 @@ def open_lab(
         backend: name of one of the skill's simulated backends, or an object with the
             members of `Backend`.
         store: the store's folder; made if it is not there.
-        seed: of a simulated backend's noise.
+        seed: of a simulated backend's noise, and of what `holdout` leaves out.
         noise: a simulated backend's mistakes per field, 0 to 1.
         top_k: patches to retrieve per request.
         examples: similar successful traces to show per request.
+        holdout: share of its uses, 0 to below 1, that each lesson is left out of by a draw; what
+            becomes of the answers without it and with it decides about its standing.
         embedder: `hashing` or `wordllama`; None takes the store's.
         clock: the time as ISO 8601.
 
@@ -205,6 +209,7 @@ def open_lab(
         noise=noise,
         top_k=top_k,
         examples=examples,
+        holdout=holdout,
         embedder=embedder,
     )
     model = None if isinstance(backend, str) else backend
@@ -251,6 +256,7 @@ def lab_of(
             n_examples=settings.examples,
             # A simulated model makes the same mistake again on the same draw.
             max_repairs=0 if is_simulated else MAX_REPAIRS,
+            holdout=Holdout(settings.holdout, settings.seed),
             clock=clock,
         )
         if write:

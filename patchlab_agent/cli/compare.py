@@ -32,7 +32,14 @@ MODEL = {
 PICTURES = (".svg", ".png")
 
 
-@options.takes(options.RUNNING, options.ANSWERING, options.LEARNING, options.SPENDING, MODEL)
+@options.takes(
+    options.RUNNING,
+    options.ANSWERING,
+    options.USING,
+    options.LEARNING,
+    options.SPENDING,
+    MODEL,
+)
 def compare(
     context: typer.Context,
     runs_to_compare: Annotated[

@@ -64,6 +64,7 @@ def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
 @options.takes(
     options.RUNNING,
     options.ANSWERING,
+    options.USING,
     options.LEARNING,
     options.SPENDING,
     options.REAL_MODEL,

@@ -138,7 +138,9 @@ def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
     """What to do now, by what became of the patch."""
     first = next(iter(events), None)
     if first is None:
-        return "There is nothing to learn from an answer that is right."
+        nothing = "There is nothing to learn from an answer that is right"
+        drawn = trace.holdout and (trace.applied or trace.held_out)
+        return f"{nothing}; it tells of the lessons used or held out." if drawn else f"{nothing}."
     if first.kind in ("activated", "active_already"):
         return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
     if first.patch_id is None:

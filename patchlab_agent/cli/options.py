@@ -168,13 +168,27 @@ MaxTokensTotal = Annotated[
         min=1, help="End cleanly once so many tokens went in and out.", rich_help_panel=REAL
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Of the toy's mistakes and the generated requests.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Of the toy's mistakes, the generated requests, and what --holdout leaves out."
+    ),
+]
 Noise = Annotated[
     float, typer.Option(min=0, max=1, help="The toy's chance of a mistake per field.")
 ]
 TopK = Annotated[int, typer.Option(min=0, max=MAX_TOP_K, help="Patches to retrieve per request.")]
 Examples = Annotated[
     int, typer.Option(min=0, max=MAX_EXAMPLES, help="Similar successful requests to show.")
+]
+Holdout = Annotated[
+    float,
+    typer.Option(
+        help="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded draw; its "
+        "standing then rests on the answers with it and without it. In a run, too, it does so in "
+        "place of the baseline, as it would in production.",
+        metavar="SHARE",
+    ),
 ]
 Embedder = Annotated[
     str | None,
@@ -214,6 +228,8 @@ ANSWERING = {
     "skill": Skill,
 }
 """Options of every command that asks a model, by the setting that each is of."""
+USING = {"holdout": Holdout}
+"""Options of commands whose answers are uses of what was learned."""
 RUNNING = {
     "runs": Runs,
     "golden": Golden,

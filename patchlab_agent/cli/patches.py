@@ -110,7 +110,9 @@ def show(
     """Show one patch: fix, trigger, origin, birth, uses, evidence, the gate's decision, history.
 
     The evidence is the requests that the patch turned right (+) or wrong (-), the latest last. An
-    active patch is on trial until they prove it; those that turn wrong may convict it.
+    active patch is on trial until they prove it; those that turn wrong may convict it. Where it is
+    held out of a share of its uses (--holdout), so do pairs of uses, of which one is right only
+    with it (+) or only without it (-).
 
     Example:
         patchlab-agent patches show 3f9c

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
 
 
-@options.takes(options.ANSWERING, options.REAL_MODEL)
+@options.takes(options.ANSWERING, options.USING, options.REAL_MODEL)
 def quote(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],

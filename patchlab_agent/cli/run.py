@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.takes(
     options.RUNNING,
     options.ANSWERING,
+    options.USING,
     options.LEARNING,
     options.SPENDING,
     options.REAL_MODEL,

@@ -8,6 +8,8 @@ from patchlab_agent.models.evidence import GateReport, Record, Standing
 from patchlab_agent.statistics import e_detector, e_value
 
 Verdict = Literal["proven", "convicted"]
+LATEST = 10
+"""Signs of pairs that an event names."""
 
 
 def at_admission(report: GateReport, *, alpha: float) -> Record:
@@ -40,6 +42,42 @@ def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
         return "convicted" if record.broken >= record.mended else None
     harms = [sign == "-" for sign in record.outcomes]
     return "convicted" if e_detector(harms) >= 1 / alpha else None
+
+
+def verdict_on_pairs(record: Record, *, alpha: float) -> Verdict | None:
+    """Say whether the evidence suffices, now that one more pair of uses tells.
+
+    The uses of a pair are of two requests, and nobody has asked again whether the patch made the
+    difference. So no single pair convicts, not even a patch on trial: it takes evidence beyond the
+    bound, from the start on for one on trial, from any time on for a proven one. The requests that
+    the gate decided on do not count here: they were chosen for having failed.
+
+    Args:
+        record: the patch's, with the latest pair.
+        alpha: the gate's.
+    """
+    pairs = record.pairs
+    if record.standing is Standing.PROVEN:
+        harm = e_detector([sign == "-" for sign in pairs.signs])
+        return "convicted" if harm >= 1 / alpha else None
+    # The counts are of all times: through a window of the latest signs, chance would get trials
+    # without end.
+    if e_value(pairs.lost, pairs.gained) >= 1 / alpha:
+        return "convicted"
+    return "proven" if e_value(pairs.gained, pairs.lost) >= 1 / alpha else None
+
+
+def pairs_in_words(record: Record, *, alpha: float) -> str:
+    """Say what pairs of uses come to, as an event names it."""
+    pairs = record.pairs
+    told = (
+        f"held out of a share of its uses; of the pairs that tell, {pairs.gained} are right only "
+        f"with it and {pairs.lost} only without it"
+    )
+    if record.standing is Standing.PROVEN:
+        size = e_detector([sign == "-" for sign in pairs.signs])
+        told += f"; the latest are {pairs.signs[-LATEST:]}, evidence {size:.0f} to 1"
+    return f"{told} (bound {1 / alpha:.0f} to 1)"
 
 
 def in_words(record: Record, *, alpha: float) -> str:

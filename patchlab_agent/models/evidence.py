@@ -167,6 +167,59 @@ MAX_RECORD = 64
 """Discordant requests that a record keeps, the latest: enough to prove and to convict."""
 
 
+class Use(Frozen):
+    """A judged answer for which a draw decided whether it did without a patch."""
+
+    request: str = Field(description="digest of what was asked")
+    held_out: bool = Field(description="the draw left the patch out")
+    right: bool
+    share: float = Field(description="the chance with which it did")
+
+
+class Pairs(Frozen):
+    """What uses tell of a patch that a draw left out of a share of them.
+
+    Of two successive uses that share one chance, the draw could as well have left the patch out of
+    the other one. So where it was left out of one of them alone, and one of them alone was right, a
+    patch without effect is as likely to have gained as to have lost, whatever the requests were and
+    however the world changes. Pairs are formed before anybody looks at what was drawn: two uses
+    alike in that are used up, too.
+    """
+
+    signs: str = Field(
+        default="",
+        pattern=r"^[+-]*$",
+        description="one sign per pair that tells, the latest last: + right only with the patch, "
+        "- right only without it",
+    )
+    gained: int = Field(default=0, description="pairs right only with the patch, of all times")
+    lost: int = Field(default=0, description="pairs right only without it, of all times")
+    waiting: Use | None = Field(default=None, description="the first use of the next pair")
+    seen: tuple[str, ...] = Field(
+        default=(), description="digests of the latest requests: each counts once"
+    )
+
+    def with_use(self, use: Use) -> Pairs:
+        """The pairs after one more use; a request that has been counted changes nothing."""
+        if use.request in self.seen:
+            return self
+        seen = {"seen": (*self.seen, use.request)[-MAX_RECORD:]}
+        first = self.waiting
+        if first is None or first.share != use.share:
+            return self.model_copy(update={**seen, "waiting": use})
+        paired = self.model_copy(update={**seen, "waiting": None})
+        if first.held_out == use.held_out or first.right == use.right:
+            return paired
+        gained = use.right != use.held_out
+        return paired.model_copy(
+            update={
+                "signs": (self.signs + ("+" if gained else "-"))[-MAX_RECORD:],
+                "gained": self.gained + gained,
+                "lost": self.lost + (not gained),
+            }
+        )
+
+
 class Record(Frozen):
     """The requests that tell for or against a patch since it was let in, in order of time."""
 
@@ -177,6 +230,9 @@ class Record(Frozen):
     )
     seen: tuple[str, ...] = Field(
         default=(), description="digests of those requests: each counts once"
+    )
+    pairs: Pairs = Field(
+        default=Pairs(), description="uses compared with others that the patch was left out of"
     )
     standing: Standing = Standing.TRIAL
 

@@ -137,6 +137,14 @@ class Retrieved(Frozen):
     distance: float = Field(description="cosine distance of request and trigger, 0 is nearest")
     occurs: bool = Field(description="the trigger stands in the request, so the patch is applied")
     misspelt: bool = Field(default=False, description="it stands there with a typing error")
+    held_out: bool = Field(
+        default=False, description="a draw leaves it out, as if it were not active"
+    )
+
+    @property
+    def applied(self) -> bool:
+        """Whether it goes into the prompt."""
+        return self.occurs and not self.held_out
 
 
 class Context(Frozen):
@@ -147,11 +155,15 @@ class Context(Frozen):
     given: tuple[SerializeAsAny[Fix], ...] = Field(
         default=(), description="rules from outside the store: the ceiling's"
     )
+    holdout: float = Field(
+        default=0.0,
+        description="the chance with which a draw left out each patch whose trigger occurs",
+    )
 
     @property
     def applied(self) -> tuple[Patch, ...]:
         """The retrieved patches whose trigger occurs, the nearest first."""
-        return tuple(hit.patch for hit in self.retrieved if hit.occurs)
+        return tuple(hit.patch for hit in self.retrieved if hit.applied)
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -191,6 +203,7 @@ class RetrievedRef(Frozen):
     trigger: str
     distance: float
     applied: bool
+    held_out: bool = Field(default=False, description="its trigger occurs, but a draw left it out")
 
 
 class Trace(Frozen):
@@ -202,6 +215,11 @@ class Trace(Frozen):
     request: str
     draw: str = Field(default="0", description="the sample that all of its answers come from")
     retrieved: tuple[RetrievedRef, ...] = ()
+    holdout: float = Field(
+        default=0.0,
+        description="the chance with which a draw left out each patch whose trigger occurs; "
+        "0: no draw was made",
+    )
     examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown")
     attempt: Attempt
     feedback: Feedback | None = Field(default=None, description="None until somebody judged it")
@@ -214,6 +232,11 @@ class Trace(Frozen):
     def applied(self) -> tuple[str, ...]:
         """Ids of the patches that went into the prompt."""
         return tuple(ref.patch_id for ref in self.retrieved if ref.applied)
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Ids of the patches that would have gone into the prompt, had a draw not left them out."""
+        return tuple(ref.patch_id for ref in self.retrieved if ref.held_out)
 
     @property
     def quote(self) -> Quote | None:

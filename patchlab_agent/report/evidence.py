@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from patchlab_agent.models.evidence import GateReport, Record
+from patchlab_agent.models.evidence import GateReport, Pairs, Record
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.report import format as fmt
 
@@ -21,6 +21,14 @@ def evidence(record: Record) -> str:
         return fmt.NOTHING
     mended = fmt.several(record.mended, "request", "requests")
     return f"{mended} turned right, {fmt.count(record.broken)} wrong ({record.outcomes})"
+
+
+def pairs(pairs: Pairs) -> str:
+    """Sum up pairs of uses: `4 right only with it, 1 only without it (++-++)`."""
+    if not pairs.signs:
+        return "no pair of uses tells yet"
+    gained, lost = fmt.count(pairs.gained), fmt.count(pairs.lost)
+    return f"pairs of uses: {gained} right only with it, {lost} only without it ({pairs.signs})"
 
 
 def gate_tables(gate: GateReport) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,7 +13,7 @@ from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.evidence import evidence, gate_tables, status_of
+from patchlab_agent.report.evidence import evidence, gate_tables, pairs, status_of
 from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
@@ -139,6 +139,7 @@ def patch_details(
                 )
             ),
             "evidence": evidence(patch.record),
+            **({"held out": pairs(patch.record.pairs)} if patch.record.pairs.seen else {}),
             "superseded by": patch.superseded_by,
             "same subject": "; ".join(others) or None,
         }
@@ -187,13 +188,18 @@ def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None =
             fmt.literal(" ".join(trace.request.split())),
             fmt.literal(fmt.NOTHING if baseline is None else baseline.label or "OK"),
             fmt.literal(fmt.NOTHING if trace.feedback is None else trace.feedback.label or "OK"),
-            fmt.literal(
-                ", ".join(ref.trigger for ref in trace.retrieved if ref.applied) or fmt.NOTHING
-            ),
+            fmt.literal(", ".join(_used(trace)) or fmt.NOTHING),
             ", ".join(event.kind for event in trace.events) or fmt.NOTHING,
             *(() if distances is None else [_distance(distances[trace.id])]),
         )
     return table
+
+
+def _used(trace: Trace) -> Iterator[str]:
+    """The triggers of the patches that were applied, or would have been but for a draw."""
+    for ref in trace.retrieved:
+        if ref.applied or ref.held_out:
+            yield f"{ref.trigger} (held out)" if ref.held_out else ref.trigger
 
 
 def quote_table(quote: Quote) -> Table:

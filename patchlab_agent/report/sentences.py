@@ -20,6 +20,11 @@ def headline(report: RunReport) -> Iterator[str]:
         yield f"It ended early: {report.stopped.reason} What was learned is kept."
     if report.structure:
         yield f"The model is held to the answer's form by: {report.structure}."
+    if share := report.settings.get("holdout"):
+        yield (
+            f"Each lesson was held out of {fmt.percent(float(str(share)))} of its uses, which "
+            "decide about its standing; that costs some of the success with patches."
+        )
     yield _verdict(report)
     if report.drift is not None:
         yield from _on_drift(report.drift)

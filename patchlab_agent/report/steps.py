@@ -8,7 +8,7 @@ from rich.text import Text
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import PatchEvent
-from patchlab_agent.models.trace import Attempt, Feedback, Judged, Trace
+from patchlab_agent.models.trace import Attempt, Feedback, Judged, RetrievedRef, Trace
 from patchlab_agent.report import format as fmt
 
 
@@ -44,10 +44,18 @@ def _retrieved(trace: Trace) -> Iterator[str]:
     if not trace.retrieved:
         yield "  retrieved  no patch"
     for ref in trace.retrieved:
-        verdict = "applied" if ref.applied else "not applied: the trigger does not occur"
+        verdict = "applied" if ref.applied else _why_not(ref)
         yield f"  retrieved  {ref.patch_id[:8]} {ref.trigger!r} at {ref.distance:.3f}: {verdict}"
     if trace.examples:
         yield f"  examples   {', '.join(trace.examples)}"
+
+
+def _why_not(ref: RetrievedRef) -> str:
+    return (
+        "held out of this answer by a draw"
+        if ref.held_out
+        else "not applied: the trigger does not occur"
+    )
 
 
 def _judged(name: str, judged: Judged) -> Iterator[str]:

@@ -143,6 +143,23 @@ def test_a_trace_that_cannot_be_read(cli: Cli, store: Path) -> None:
     assert_failed(cli("doctor", "--store", store, "--json"), "store", f"traces record {trace}")
 
 
+def test_a_record_from_before_there_were_some_of_its_fields_is_whole(cli: Cli, store: Path) -> None:
+    with closing(open_client(store)) as client:
+        for name, whole in (("patches", "patch"), ("traces", "trace")):
+            records = client.get_collection(name)
+            found = records.get(include=["metadatas"])
+            texts = [json.loads(str(each[whole])) for each in found["metadatas"] or []]
+            for text in texts:
+                parent, later = (
+                    (text["record"], "pairs") if name == "patches" else (text, "holdout")
+                )
+                del parent[later]
+            older = [{whole: json.dumps(text)} for text in texts]
+            records.update(ids=found["ids"], metadatas=list(older))
+    result = cli("doctor", "--store", store)
+    assert (result.code, "all whole" in result.text) == (0, True)
+
+
 def test_a_record_under_a_strange_id(cli: Cli, store: Path) -> None:
     with closing(open_client(store)) as client:
         records = client.get_collection("patches")

@@ -12,9 +12,11 @@ from patchlab_agent.models.evidence import (
     Claim,
     Count,
     GateReport,
+    Pairs,
     Record,
     Source,
     Standing,
+    Use,
 )
 from tests.core.make import make_report, make_tested
 
@@ -95,3 +97,73 @@ def test_a_record_keeps_the_latest_outcomes_and_its_standing() -> None:
 def test_outcomes_are_signs_and_nothing_else() -> None:
     with pytest.raises(ValidationError):
         Record(outcomes="+x")
+
+
+def paired(*uses: str, share: float = 0.1) -> Pairs:
+    """Pairs of uses given as `out right`, `in wrong` and so on, each of its own request."""
+    pairs = Pairs()
+    for number, told in enumerate(uses):
+        arm, outcome = told.split()
+        use = Use(request=str(number), held_out=arm == "out", right=outcome == "right", share=share)
+        pairs = pairs.with_use(use)
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sign"),
+    [
+        ("out wrong", "in right", "+"),
+        ("in right", "out wrong", "+"),
+        ("out right", "in wrong", "-"),
+        ("in wrong", "out right", "-"),
+        ("out right", "in right", ""),
+        ("out wrong", "in wrong", ""),
+        ("in wrong", "in right", ""),
+        ("out wrong", "out right", ""),
+    ],
+)
+def test_two_uses_tell_where_one_was_held_out_and_one_was_right(
+    first: str, second: str, sign: str
+) -> None:
+    pairs = paired(first, second)
+    assert (pairs.signs, pairs.gained, pairs.lost) == (sign, sign == "+", sign == "-")
+    assert pairs.waiting is None
+    assert pairs.seen == ("0", "1")
+
+
+def test_a_use_is_part_of_one_pair_whether_or_not_that_tells() -> None:
+    # Only the third and the fourth are a pair that tells: the second is used up by the first.
+    pairs = paired("in right", "in right", "out wrong", "in right", "out wrong")
+    assert pairs.signs == "+"
+    assert pairs.waiting is not None
+    assert pairs.waiting.request == "4"
+
+
+def test_a_request_is_one_use_however_often_it_is_judged() -> None:
+    pairs = paired("out wrong")
+    again = Use(request="0", held_out=False, right=True, share=0.1)
+    assert pairs.with_use(again) is pairs
+    told = paired("out wrong", "in right")
+    assert told.with_use(again) is told
+
+
+def test_uses_under_different_shares_are_no_pair() -> None:
+    # Which of them was held out would be no fair coin then.
+    pairs = paired("out wrong").with_use(Use(request="x", held_out=False, right=True, share=0.5))
+    assert pairs.signs == ""
+    assert pairs.waiting is not None
+    assert pairs.waiting.share == 0.5
+
+
+def test_pairs_keep_the_latest_signs_and_count_all() -> None:
+    pairs = paired(*["out wrong", "in right"] * (MAX_RECORD + 5), "out right", "in wrong")
+    assert pairs.signs == "+" * (MAX_RECORD - 1) + "-"
+    assert (pairs.gained, pairs.lost) == (MAX_RECORD + 5, 1)
+    assert len(pairs.seen) == MAX_RECORD
+
+
+def test_a_record_from_before_there_were_pairs_reads_as_one_without() -> None:
+    older = {"outcomes": "+", "seen": ["x"], "standing": "on trial"}
+    assert Record.model_validate(older).pairs == Pairs()
+    pairs = paired("out wrong", "in right", "in right")
+    assert Pairs.model_validate_json(pairs.model_dump_json()) == pairs

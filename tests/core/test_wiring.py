@@ -81,6 +81,9 @@ def test_settings_reach_the_simulated_backend(tmp_path: Path) -> None:
         ({"noise": -0.1}, UsageError, "noise=-0.1"),
         ({"top_k": 51}, UsageError, "top_k=51"),
         ({"examples": -1}, UsageError, "examples=-1"),
+        ({"holdout": 1}, UsageError, "holdout=1 cannot be used: Input should be less than 1"),
+        ({"holdout": -0.1}, UsageError, "holdout=-0.1"),
+        ({"holdout": float("nan")}, UsageError, "holdout=nan"),
         ({"seed": "x"}, UsageError, "seed='x'"),
     ],
 )

@@ -20,6 +20,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
+from patchlab_agent.holdout import Holdout
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
@@ -274,6 +275,8 @@ def words_lab(
     top_k: int = 5,
     examples: int = 0,
     width: int = 1,
+    holdout: float = 0.0,
+    seed: int = 7,
 ) -> Lab:
     """A lab of this skill in a folder, put together as `open_lab` does it."""
     skill = words_skill(folder / "prompts")
@@ -286,6 +289,7 @@ def words_lab(
         store.traces,
         top_k=top_k,
         n_examples=examples,
+        holdout=Holdout(holdout, seed),
         clock=lambda: CLOCK,
     )
     return Lab(skill, store, agent, meter)

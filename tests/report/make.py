@@ -317,10 +317,16 @@ def trace(**changes: Any) -> Trace:
     return Trace.model_validate({**values, **changes})
 
 
-def retrieved(trigger: str = "battery", applied: bool = True) -> RetrievedRef:
+def retrieved(
+    trigger: str = "battery", applied: bool = True, *, held_out: bool = False
+) -> RetrievedRef:
     """A patch as a trace remembers it."""
     return RetrievedRef(
-        patch_id="abcdef0123456789", trigger=trigger, distance=0.46512, applied=applied
+        patch_id="abcdef0123456789",
+        trigger=trigger,
+        distance=0.46512,
+        applied=applied,
+        held_out=held_out,
     )
 
 

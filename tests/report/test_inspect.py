@@ -8,7 +8,7 @@ import pytest
 from rich.console import RenderableType
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.evidence import Pairs, Record
 from patchlab_agent.models.history import changes_of
 from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.tally import Tally
@@ -81,6 +81,17 @@ def test_an_active_patch_tells_how_well_it_is_proven() -> None:
 )
 def test_evidence_counts_requests_and_shows_their_order(outcomes: str, words: str) -> None:
     assert evidence(Record(outcomes=outcomes)) == words
+
+
+def test_a_patch_shows_what_uses_without_it_came_to_once_there_are_any() -> None:
+    told = Pairs(signs="++-", gained=70, lost=1, seen=("x",))
+    for pairs, words in (
+        (told, "held out pairs of uses: 70 right only with it, 1 only without it (++-)"),
+        (Pairs(seen=("x",)), "held out no pair of uses tells yet"),
+    ):
+        given = patch(record=PROVEN.model_copy(update={"pairs": pairs}))
+        assert words in flat(shown(details(given)))
+    assert "held out" not in flat(shown(details(patch(record=PROVEN))))
 
 
 def test_a_gate_that_tested_nothing_has_no_counts() -> None:
@@ -179,6 +190,11 @@ def test_a_trace_has_one_line_with_both_outcomes() -> None:
         "t-0000041 run-0001 Ship 2 kg battery box to US unit_unknown OK battery, lb "
         "activated, superseded"
     )
+
+
+def test_a_trace_names_what_was_held_out_of_it() -> None:
+    given = trace(retrieved=(retrieved(), retrieved("lb", applied=False, held_out=True)))
+    assert " battery, lb (held out) " in flat(shown(trace_table([given])))
 
 
 def test_a_trace_that_nobody_judged_has_no_outcomes() -> None:

@@ -29,7 +29,11 @@ def test_a_whole_trace_shows_all_in_the_order_in_which_it_happened() -> None:
         label="hazmat_undeclared", field="declarations", value=[], detail="battery: hazmat"
     )
     shown_lines = lines(
-        retrieved=(retrieved("battery"), retrieved("paint", applied=False)),
+        retrieved=(
+            retrieved("battery"),
+            retrieved("paint", applied=False),
+            retrieved("lb", applied=False, held_out=True),
+        ),
         examples=("t-0000001", "t-0000002"),
         baseline=judged("unit_unknown"),
         ceiling=judged(None),
@@ -48,6 +52,7 @@ def test_a_whole_trace_shows_all_in_the_order_in_which_it_happened() -> None:
         "Run 1  Ship 2 kg battery box to US",
         "  retrieved  abcdef01 'battery' at 0.465: applied",
         "  retrieved  abcdef01 'paint' at 0.465: not applied: the trigger does not occur",
+        "  retrieved  abcdef01 'lb' at 0.465: held out of this answer by a draw",
         "  examples   t-0000001, t-0000002",
         f"  baseline   {QUOTE}",
         "             carrier: unit_unknown",

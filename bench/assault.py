@@ -257,7 +257,7 @@ class Assault:
         course.is_active = True
 
     def _find_examples(self) -> None:
-        shown = {each.id for each in self._lab.store.traces.similar(INNOCENT[0], EVERY)}
+        shown = {each.id for each in self._lab.store.examples.similar(INNOCENT[0], EVERY)}
         for course in self._courses:
             course.is_example = course.trace is not None and course.trace.id in shown
 
@@ -274,7 +274,7 @@ class Assault:
         patches = {each.patch.id: each.patch for each in self._courses if each.patch is not None}
         agent, store = self._lab.agent, self._lab.store
         for request in INNOCENT:
-            examples = store.traces.similar(request, EVERY)
+            examples = store.examples.similar(request, EVERY)
             context = agent.context(request).model_copy(update={"examples": examples})
             concerned = (each for each in patches.values() if occurs(each.trigger, request))
             contexts = (agent.with_candidate(context, request, each) for each in concerned)

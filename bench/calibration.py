@@ -174,7 +174,7 @@ class Bed:
             uses += 1
             was_right = trace.baseline is not None and trace.baseline.feedback.ok
             spoiled += was_right and not trace.ok
-            events = learner.learn(trace, trace.feedback or OK, self.referee)
+            events = learner.learn(trace, trace.feedback or OK, self.referee).events
             if any(e.kind == "convicted" and e.patch_id == patch.id for e in events):
                 return Life(uses, spoiled, convicted=True)
         return Life(uses, spoiled, convicted=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from patchlab_agent.errors import BackendError
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
-from patchlab_agent.lifecycle import Lifecycle, event
-from patchlab_agent.models.base import digest
+from patchlab_agent.lifecycle import Decided, Lifecycle, event
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.evidence import Standing, Use
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
@@ -20,6 +21,19 @@ RECURRENCES = 3
 """Further failures of the same cause after which a patch that was kept out is gated again."""
 MAX_LESSONS = 3
 """Lessons of one request: each complaint that another one hid may teach the next."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of feedback on a trace.
+
+    Attributes:
+        events: at least one for a failure.
+        corrected: a right answer to the request, where lessons that were let in brought one about.
+    """
+
+    events: tuple[PatchEvent, ...] = ()
+    corrected: JsonObject | None = None
 
 
 class Learner:
@@ -51,7 +65,7 @@ class Learner:
         referee: Referee | None = None,
         *,
         origin: Origin = Origin.STREAM,
-    ) -> tuple[PatchEvent, ...]:
+    ) -> Learned:
         """Take feedback on a trace, and say what became of it.
 
         The patches that the answer used are weighed first: against the baseline's answer, where
@@ -67,17 +81,15 @@ class Learner:
             referee: whoever gave the feedback, to be asked about new answers; None if it cannot be.
             origin: who brings the lesson.
 
-        Returns:
-            The events, at least one for a failure.
-
         Raises:
             BackendError: the model failed during the gate; a patch that it had not decided on is
                 not stored.
         """
         events = self._weigh(trace, feedback, referee)
         if feedback.ok:
-            return events
-        return (*events, *self._lesson(trace, feedback, referee, origin, ()))
+            return Learned(events)
+        learned = self._lesson(trace, feedback, referee, origin, ())
+        return Learned((*events, *learned.events), learned.corrected)
 
     def _lesson(
         self,
@@ -86,25 +98,25 @@ class Learner:
         referee: Referee | None,
         origin: Origin,
         companions: tuple[Patch, ...],
-    ) -> tuple[PatchEvent, ...]:
+    ) -> Learned:
         proposal = self._proposer.propose(trace, feedback)
         if proposal.patch is None:
-            return (PatchEvent(kind="none", text=proposal.reason),)
+            return Learned((PatchEvent(kind="none", text=proposal.reason),))
         patch = proposal.patch.brought_by(origin)
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
             # What is still wrong is what they say themselves.
-            return ()
+            return Learned()
         known = self._store.get(patch.id) or self._left_out_alike(patch, trace)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:
-                return (told,)
+                return Learned((told,))
             patch = known.with_failing(trace.request)
         candidate = Candidate(patch, referee, companions)
         cause = "new" if known is None else "gated again"
         decided = self._lifecycle.decide(candidate, cause, trace.id)
         remaining = decided.examination.remaining
         if remaining is None or len(companions) + 1 >= MAX_LESSONS:
-            return decided.events
+            return _learned(decided)
         # The request fails for more than one reason: what comes next stands behind this patch.
         attempt, complaint = remaining
         others = self._lesson(
@@ -114,13 +126,15 @@ class Learner:
             origin,
             (*companions, patch),
         )
-        if not any(each.kind == "activated" for each in others):
-            return (*decided.events, *others)
+        if not any(each.kind == "activated" for each in others.events):
+            return Learned((*decided.events, *others.events))
         waiting = self._store.get(patch.id) or patch
-        again = self._lifecycle.decide(
-            Candidate(waiting, referee, companions), "gated again beside the others", trace.id
+        again = _learned(
+            self._lifecycle.decide(
+                Candidate(waiting, referee, companions), "gated again beside the others", trace.id
+            )
         )
-        return (*decided.events, *others, *again.events)
+        return Learned((*decided.events, *others.events, *again.events), again.corrected)
 
     def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
         """What to say where nothing is decided anew on a patch that is there; None if it is."""
@@ -220,6 +234,11 @@ class Learner:
                 if patch is not None and self._store.get(patch.id) is None:
                     patches[patch.id] = patch
         self._gate.prepare([Candidate(patch, referee) for patch in patches.values()])
+
+
+def _learned(decided: Decided) -> Learned:
+    taken = decided.examination.taken
+    return Learned(decided.events, taken.answer if taken else None)
 
 
 def _counts_for(patch: Patch) -> bool:

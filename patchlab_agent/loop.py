@@ -212,5 +212,5 @@ class Loop:
         ]
 
     def _learned(self, trace: Trace) -> Trace:
-        events = self._learner.learn(trace, trace.feedback or OK, self._referee)
-        return trace.model_copy(update={"events": events})
+        learned = self._learner.learn(trace, trace.feedback or OK, self._referee)
+        return trace.model_copy(update={"events": learned.events, "corrected": learned.corrected})

@@ -55,7 +55,8 @@ def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport
     )
     for change in due:
         lifecycle.put_back(change.patch, change.cause(snapshot.run))
-    removed, restored = store.traces.replace_examples(snapshot.examples)
+    store.traces.flush()
+    removed, restored = store.examples.replace(snapshot.examples)
     return RollbackReport(
         run=snapshot.run,
         patches=tuple(change.told() for change in due),

@@ -31,7 +31,7 @@ from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.gate.gate import Gate
 from patchlab_agent.holdout import Holdout
-from patchlab_agent.learner import Learner
+from patchlab_agent.learner import Learned, Learner
 from patchlab_agent.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
@@ -138,13 +138,17 @@ class Lab:
         Raises:
             BackendError: the model failed during the gate; the feedback is stored, no patch is.
         """
-        events: tuple[PatchEvent, ...] = ()
+        learned = Learned()
         try:
-            events = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
+            learned = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
         finally:
-            judged = {"feedback": feedback, "events": (*trace.events, *events)}
+            judged = {
+                "feedback": feedback,
+                "events": (*trace.events, *learned.events),
+                "corrected": learned.corrected,
+            }
             self.store.traces.add(trace.model_copy(update=judged))
-        return events
+        return learned.events
 
     def close(self) -> None:
         """Write what is pending and let go of store and model."""
@@ -251,7 +255,7 @@ def lab_of(
             skill.task,
             meter,
             store.patches,
-            store.traces,
+            store.examples,
             top_k=settings.top_k,
             n_examples=settings.examples,
             # A simulated model makes the same mistake again on the same draw.

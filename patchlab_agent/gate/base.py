@@ -37,10 +37,13 @@ class Examination:
         report: the decision and what it rests on.
         remaining: an answer with the patch and what is still said of it, where that is not what
             the patch is about.
+        taken: an answer to the latest failing request that the referee took; None where there is
+            none, or nobody was asked.
     """
 
     report: GateReport
     remaining: tuple[Attempt, Feedback] | None = None
+    taken: Attempt | None = None
 
 
 class AcceptanceCriterion(Protocol):

@@ -256,7 +256,8 @@ class Gate:
         )
         is_other = objection is not None and objection.code == "other_complaint"
         remaining = hearing.complaint if is_other else None
-        return Examination(report, remaining), hearing.trial.trials
+        taken = None if objection else hearing.taken
+        return Examination(report, remaining, taken), hearing.trial.trials
 
     def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         """What speaks against a patch, by the first step that finds something."""
@@ -393,6 +394,13 @@ class _Hearing:
         """Whether an earlier record speaks for the patch, where nobody can judge anew."""
         record = self.candidate.patch.record
         return self.candidate.referee is None and record.mended > record.broken
+
+    @property
+    def taken(self) -> Attempt | None:
+        """An answer with the patch that the referee took, to the latest failing request."""
+        latest = self.candidate.patch.failing[-1]
+        answers = (t.taken for t in self.failing if t.probe.request == latest)
+        return next(answers, None)
 
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:

@@ -65,6 +65,11 @@ class RequestTrial:
         return sum(feedback.ok for _, feedback in self.given)
 
     @property
+    def taken(self) -> Attempt | None:
+        """The first answer with the patch that is right."""
+        return next((attempt for attempt, said in self.given if said.ok), None)
+
+    @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:
         """The most frequent complaint about the answers with the patch, and the first such one."""
         wrong = [(attempt, said) for attempt, said in self.given if not said.ok]
@@ -225,8 +230,7 @@ class PatchTrial:
 
         A refusal may be right for its own reason, whatever the patch says of the rest.
         """
-        quotes = (attempt.quote for attempt, said in trial.given if said.ok)
-        right = next((quote for quote in quotes if quote is not None), None)
+        right = trial.taken.quote if trial.taken else None
         return right is not None and bool(self._patch.fix.holds_in(judged(right)))
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:

@@ -226,6 +226,10 @@ class Trace(Frozen):
     events: tuple[PatchEvent, ...] = ()
     baseline: Judged | None = None
     ceiling: Judged | None = None
+    corrected: JsonObject | None = Field(
+        default=None,
+        description="an answer that the carrier took after the lessons of this failure",
+    )
     at: str = Field(description="ISO 8601 time")
 
     @property
@@ -242,6 +246,11 @@ class Trace(Frozen):
     def quote(self) -> Quote | None:
         """The patched answer's quote."""
         return self.attempt.quote
+
+    @property
+    def right_answer(self) -> JsonObject | None:
+        """An answer that the carrier takes, as the model gives it; None where none is known."""
+        return self.attempt.answer if self.ok else self.corrected
 
     @property
     def ok(self) -> bool:

@@ -17,6 +17,7 @@ from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.reports import read_report
@@ -72,11 +73,11 @@ class Store:
             self.patches = PatchStore(
                 open_collection(client, "patches", function), distances, parse_fix
             )
+            self.examples = ExampleStore(
+                open_collection(client, "examples", function), distances, may_show
+            )
             self.traces = TraceStore(
-                open_collection(client, "traces", function),
-                open_collection(client, "examples", function),
-                distances,
-                may_show,
+                open_collection(client, "traces", function), self.examples, distances
             )
         except BaseException:
             self._release()
@@ -120,7 +121,8 @@ class Store:
 
     def keep_snapshot(self, run: str) -> Path:
         """Keep what prompts are made of now as `runs/<run>.snapshot.jsonl`."""
-        examples = tuple(self.traces.examples())
+        self.traces.flush()
+        examples = tuple(self.examples.all())
         header = SnapshotHeader(
             run=run,
             patches=self.patches.count(),

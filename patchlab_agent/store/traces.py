@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -12,50 +12,36 @@ from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
-from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
-from patchlab_agent.models.trace import Example, Trace, trace_index
+from patchlab_agent.models.trace import Trace, trace_index
 from patchlab_agent.store.chroma import records
-from patchlab_agent.store.nearest import EDGE, MARGIN, nearest
+from patchlab_agent.store.examples import ExampleStore
+from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
 from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
-MAX_EXAMPLE_CHARS = 200
-"""Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
 
 
 class TraceStore:
-    """The records of all runs, and the examples that later prompts may show.
+    """The records of all runs.
 
     Each trace is one Chroma record: its document is the request, its metadata hold the outcome by
-    name and the whole as JSON. Beside it, each *distinct* successful request that may be shown is
-    one record of a second, small collection. Searching that one keeps retrieval exact: many equal
-    vectors, as repeated requests make them, would wall off the rest of Chroma's index.
+    name and the whole as JSON.
 
     Args:
         traces: Chroma's collection of all traces.
-        examples: Chroma's collection of distinct successful requests.
-        distances: of the collections' embedder.
-        may_show: whether a request with its answer may stand in another request's prompt.
+        examples: takes those with a right answer.
+        distances: of the collection's embedder.
     """
 
-    def __init__(
-        self,
-        traces: Collection,
-        examples: Collection,
-        distances: Distances,
-        may_show: Callable[[str, JsonObject], bool],
-    ) -> None:
+    def __init__(self, traces: Collection, examples: ExampleStore, distances: Distances) -> None:
         self._collection = traces
-        self._examples = examples
         self._distances = distances
-        self._may_show = may_show
+        self.examples = examples
         self._pending: dict[str, Trace] = {}
-        self._new_examples: dict[str, Example] = {}
         self._stored = traces.count()
-        self._stored_examples = examples.count()
 
     def add(self, trace: Trace) -> None:
         """Take a trace; it is found from now on, and on disk after the next `flush`.
@@ -63,12 +49,8 @@ class TraceStore:
         A trace with an id that is there already takes the old one's place. A killed process loses
         what was not flushed, and the ids are given again.
         """
-        self._withdraw(trace.id)
         self._pending[trace.id] = trace
-        answer = trace.attempt.answer
-        if trace.ok and answer and self._is_showable(trace.request, answer):
-            example = Example(id=trace.id, request=trace.request, answer=answer)
-            self._new_examples.setdefault(_key(trace.request), example)
+        self.examples.add(trace.id, trace.request, trace.right_answer)
         if len(self._pending) >= BATCH:
             self.flush()
 
@@ -77,12 +59,7 @@ class TraceStore:
         if not self._pending:
             return
         traces = list(self._pending.values())
-        rejudged = self._collection.get(ids=list(self._pending), include=[])["ids"]
-        if rejudged:
-            where: Any = {"trace_id": {"$in": rejudged}}
-            self._examples.delete(where=where)
-            self._stored_examples = self._examples.count()
-        self._flush_examples()
+        self.examples.flush(self._collection.get(ids=list(self._pending), include=[])["ids"])
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
@@ -91,64 +68,6 @@ class TraceStore:
         )
         self._pending.clear()
         self._stored = self._collection.count()
-
-    def _flush_examples(self) -> None:
-        if not self._new_examples:
-            return
-        known = set(self._examples.get(ids=list(self._new_examples), include=[])["ids"])
-        # Of several traces with one request the first is shown, so what is there stays.
-        fresh = {key: e for key, e in self._new_examples.items() if key not in known}
-        self._write_examples(fresh)
-        self._new_examples.clear()
-
-    def _write_examples(self, fresh: Mapping[str, Example]) -> None:
-        for part in _parts(list(fresh)):
-            examples = [fresh[key] for key in part]
-            self._examples.upsert(
-                ids=part,
-                documents=[example.request for example in examples],
-                embeddings=[self._distances.vector(e.request).tolist() for e in examples],
-                metadatas=[{"trace_id": e.id, "answer": json.dumps(e.answer)} for e in examples],
-            )
-        self._stored_examples = self._examples.count()
-
-    def examples(self) -> Iterator[Example]:
-        """Yield all that later prompts may show, by trace; what is unwritten is written first."""
-        self.flush()
-        yield from sorted(self._stored_by_key().values(), key=lambda example: example.id)
-
-    def replace_examples(self, wanted: Iterable[Example]) -> tuple[int, int]:
-        """Let later prompts show these examples and no others; traces stay as they are.
-
-        What stands as it should is left alone, so a call that was cut off can be made again.
-
-        Returns:
-            How many examples were removed, and how many were added.
-        """
-        self.flush()
-        then = {_key(example.request): example for example in wanted}
-        now = self._stored_by_key()
-        gone = [key for key, example in now.items() if then.get(key) != example]
-        fresh = {key: example for key, example in then.items() if now.get(key) != example}
-        for part in _parts(gone):
-            self._examples.delete(ids=part)
-        self._write_examples(fresh)
-        return len(gone), len(fresh)
-
-    def _stored_by_key(self) -> dict[str, Example]:
-        found: dict[str, Example] = {}
-        for start in range(0, self._examples.count(), BATCH):
-            page = self._examples.get(limit=BATCH, offset=start, include=["documents", "metadatas"])
-            found |= _examples_of(page["ids"], page["documents"], page["metadatas"])
-        return found
-
-    def _withdraw(self, trace_id: str) -> None:
-        """Forget an unwritten example of a trace that is judged again."""
-        if trace_id not in self._pending:
-            return
-        for key, example in list(self._new_examples.items()):
-            if example.id == trace_id:
-                del self._new_examples[key]
 
     def count(self) -> int:
         """How many traces there are, unwritten ones included."""
@@ -247,78 +166,6 @@ class TraceStore:
         """Uses, saves and harms of each patch that some written trace applied, by its id."""
         applying = records(self._collection, {"applied": {"$ne": ""}})
         return tallied(metadata for _, metadata in applying)
-
-    def similar(self, request: str, n: int) -> tuple[Example, ...]:
-        """The `n` successful traces whose requests are most like this one, the nearest first.
-
-        Of several traces with the same words the first counts. Equal distances are told apart by
-        id.
-        """
-        if n == 0:
-            return ()
-        wanted = n + MARGIN
-        while True:
-            candidates, edge = self._candidates(request, wanted)
-            found = self._nearest(request, candidates, n)
-            last = self._distances(request, found[-1].request) if len(found) == n else None
-            # Beyond the edge there may be more at the same distance, with smaller ids.
-            if edge is None or (last is not None and last < edge - EDGE):
-                return found
-            wanted *= 2
-
-    def _candidates(self, request: str, wanted: int) -> tuple[dict[str, Example], float | None]:
-        """Examples by key, and the distance within which none is missing; None: none is at all."""
-        size = min(wanted, self._stored_examples)
-        if size == 0:
-            return dict(self._new_examples), None
-        found = self._examples.query(
-            query_embeddings=[self._distances.vector(request).tolist()],
-            n_results=size,
-            include=["documents", "metadatas"],
-        )
-        documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
-        stored = _examples_of(found["ids"][0], documents[0], metadatas[0])
-        # Written by an older version or from outside, it may not be what would be taken today.
-        stored = {
-            key: example
-            for key, example in stored.items()
-            if example.id not in self._pending
-            and self._is_showable(example.request, example.answer)
-        }
-        whole = size == self._stored_examples
-        edge = None if whole else self._distances(request, documents[0][-1])
-        return {**self._new_examples, **stored}, edge
-
-    def _nearest(self, request: str, candidates: dict[str, Example], n: int) -> tuple[Example, ...]:
-        order = sorted(
-            candidates.values(), key=lambda e: (self._distances(request, e.request), e.id)
-        )
-        return tuple(order[:n])
-
-    def _is_showable(self, request: str, answer: JsonObject) -> bool:
-        return len(request) <= MAX_EXAMPLE_CHARS and self._may_show(request, answer)
-
-
-def _key(request: str) -> str:
-    """What makes two examples the same: their words, in whatever order."""
-    return digest(sorted(words(request)))
-
-
-def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, Example]:
-    """Examples by key, of a page of their collection."""
-    return {
-        key: Example(
-            id=str(metadata["trace_id"]),
-            request=document,
-            answer=json.loads(str(metadata["answer"])),
-        )
-        for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
-    }
-
-
-def _parts(keys: Sequence[str]) -> Iterator[list[str]]:
-    """Keys by so many as Chroma takes in one call."""
-    return (list(keys[start : start + BATCH]) for start in range(0, len(keys), BATCH))
 
 
 def metadata_of(trace: Trace) -> dict[str, Any]:

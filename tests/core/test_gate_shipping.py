@@ -37,7 +37,7 @@ def learn(
     if truth is not None:
         referee.remember(Case(request=request, truth=truth.model_dump(mode="json")))
     given = None if truth is None else referee
-    (event,) = lab.learner.learn(lab.agent.answer(request), feedback, given)
+    (event,) = lab.learner.learn(lab.agent.answer(request), feedback, given).events
     patch = lab.store.patches.get(event.patch_id or "")
     assert patch is not None
     return event, patch
@@ -150,7 +150,7 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
             # The rules of the prompt suffice for each of these, so every failure is the noise's.
             referee.remember(case)
             trace = lab.agent.answer(case.request, draw=f"run:{number}")
-            for event in lab.learner.learn(trace, world.judge(case, trace.quote), referee):
+            for event in lab.learner.learn(trace, world.judge(case, trace.quote), referee).events:
                 events[event.kind] += 1
         for patch in lab.store.patches.all():
             codes.update(patch.gate.codes if patch.gate else ())

@@ -300,7 +300,7 @@ def test_a_failure_without_a_lesson_does_not_teach_it_again(tmp_path: Path, trig
         traces = (lab.agent.answer("a zok", trace_id=f"t-{n}") for n in range(50))
         trace = next(each for each in traces if each.held_out)
         calls = len(backend.prompts)
-        (event,) = lab.learner.learn(trace, red, WordsReferee())
+        (event,) = lab.learner.learn(trace, red, WordsReferee()).events
         stored = list(lab.store.patches.all())
         assert len(backend.prompts) == calls
     assert (event.kind, event.patch_id) == ("active_already", patch.id)
@@ -316,7 +316,7 @@ def test_another_lesson_is_learned_from_an_answer_that_did_without_one(tmp_path:
         traces = (lab.agent.answer("zok blim", trace_id=f"t-{n}") for n in range(50))
         trace = next(each for each in traces if each.held_out)
         green = Feedback(label="word_unknown", field="blim", detail="green")
-        events = lab.learner.learn(trace, green, WordsReferee())
+        events = lab.learner.learn(trace, green, WordsReferee()).events
     assert [(event.kind, event.trigger) for event in events] == [("activated", "blim")]
 
 

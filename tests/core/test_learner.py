@@ -34,7 +34,7 @@ def learn(
     lab: Lab, request: str, feedback: Feedback, referee: Referee | None = KNOWS
 ) -> tuple[PatchEvent, ...]:
     trace = lab.agent.answer(request, trace_id=f"of {request}")
-    return lab.learner.learn(trace, feedback, referee)
+    return lab.learner.learn(trace, feedback, referee).events
 
 
 def patch_of(lab: Lab, event: PatchEvent) -> Patch:
@@ -58,7 +58,7 @@ def test_ok_teaches_nothing(tmp_path: Path) -> None:
     with words_lab(tmp_path, backend) as lab:
         trace = lab.agent.answer("a zok")
         calls = len(backend.prompts)
-        assert lab.learner.learn(trace, OK) == ()
+        assert lab.learner.learn(trace, OK).events == ()
         assert lab.store.patches.count() == 0
         assert len(backend.prompts) == calls
 
@@ -95,7 +95,7 @@ def test_a_lesson_that_is_active_already_is_not_learned_again(tmp_path: Path) ->
         before = list(lab.store.patches.all())
         trace = lab.agent.answer("one zok")
         calls = len(backend.prompts)
-        assert kinds(lab.learner.learn(trace, RED)) == ["active_already"]
+        assert kinds(lab.learner.learn(trace, RED).events) == ["active_already"]
         assert len(backend.prompts) == calls
         assert list(lab.store.patches.all()) == before
 
@@ -112,7 +112,7 @@ def test_a_quarantined_lesson_is_not_gated_again_in_vain(tmp_path: Path) -> None
         lab.store.patches.upsert(make_patch("blim"))
         trace = lab.agent.answer("a zok", trace_id="again")
         calls, hits = len(backend.prompts), lab.meter.calls
-        (known,) = lab.learner.learn(trace, RED, KNOWS)
+        (known,) = lab.learner.learn(trace, RED, KNOWS).events
         assert (known.kind, known.patch_id) == ("known", patch.id)
         assert "quarantined already, and nothing has changed; failure 1 of 3" in known.text
         assert (len(backend.prompts), lab.meter.calls) == (calls, hits)
@@ -189,7 +189,7 @@ def test_an_outage_in_the_gate_stores_nothing(tmp_path: Path, after: int) -> Non
         assert lab.store.patches.count() == 0
         assert listing(tmp_path) == before
         backend.outage_at = None
-        assert kinds(lab.learner.learn(trace, RED, KNOWS)) == ["activated"]
+        assert kinds(lab.learner.learn(trace, RED, KNOWS).events) == ["activated"]
 
 
 def judged(lab: Lab, request: str, feedback: Feedback | None) -> Trace:
@@ -204,7 +204,7 @@ def test_what_is_prepared_is_learned_without_another_call(tmp_path: Path) -> Non
         # The failing request without the patch is the answer that failed; with it, it is new.
         assert [prompt.purpose for prompt in backend.prompts] == ["answer"] * 3 + ["gate"]
         assert lab.store.patches.count() == 0
-        assert kinds(lab.learner.learn(traces[0], RED, KNOWS)) == ["activated"]
+        assert kinds(lab.learner.learn(traces[0], RED, KNOWS).events) == ["activated"]
         assert len(backend.prompts) == 4
         # What is known already needs no gate, and so nothing to prepare.
         asked = lab.meter.calls + lab.meter.spent["gate"].cache_hits
@@ -391,7 +391,7 @@ def test_a_rival_that_became_active_reopens_a_decision(tmp_path: Path) -> None:
 def test_the_origin_is_whoever_brings_the_lesson(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         trace = lab.agent.answer("a zok")
-        (event,) = lab.learner.learn(trace, RED, origin=Origin.PERSON)
+        (event,) = lab.learner.learn(trace, RED, origin=Origin.PERSON).events
         patch = patch_of(lab, event)
         assert patch.provenance.origin is Origin.PERSON
         assert patch.gate is not None
@@ -418,7 +418,7 @@ def used(lab: Lab, request: str, *, ok: bool, baseline_ok: bool) -> Trace:
 
 def weigh(lab: Lab, trace: Trace, referee: Referee | None = KNOWS) -> list[str]:
     """What a judged use teaches, less that its complaint names no word."""
-    events = lab.learner.learn(trace, trace.feedback or OK, referee)
+    events = lab.learner.learn(trace, trace.feedback or OK, referee).events
     return [event.kind for event in events if event.kind != "none"]
 
 

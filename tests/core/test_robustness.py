@@ -53,9 +53,9 @@ def test_ties_are_broken_alike_before_and_after_a_flush(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         for number in numbers:
             store.traces.add(make_trace(f"t-{number:07d}", f"a zok for {'x' * (number + 1)}"))
-        before = store.traces.similar("a zok", 2)
+        before = store.examples.similar("a zok", 2)
         store.traces.flush()
-        assert store.traces.similar("a zok", 2) == before
+        assert store.examples.similar("a zok", 2) == before
 
 
 def test_a_trace_judged_again_counts_once_and_is_no_example(tmp_path: Path) -> None:
@@ -64,17 +64,17 @@ def test_a_trace_judged_again_counts_once_and_is_no_example(tmp_path: Path) -> N
         store.traces.flush()
         store.traces.add(make_trace("t-1", feedback=WRONG))
         assert store.traces.count() == 1
-        assert store.traces.similar("a zok", 1) == ()
+        assert store.examples.similar("a zok", 1) == ()
         store.traces.flush()
         assert store.traces.count() == 1
-        assert store.traces.similar("a zok", 1) == ()
+        assert store.examples.similar("a zok", 1) == ()
 
 
 def test_an_unwritten_trace_judged_again_is_no_example(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-1"))
         store.traces.add(make_trace("t-1", feedback=WRONG))
-        assert store.traces.similar("a zok", 1) == ()
+        assert store.examples.similar("a zok", 1) == ()
 
 
 def test_other_requests_are_found_behind_many_equal_ones(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_other_requests_are_found_behind_many_equal_ones(tmp_path: Path) -> None
                 store.traces.add(make_trace(f"t-{number:04d}", "a zok"))
             store.traces.add(make_trace("t-9999", "a zok and something quite different"))
             store.traces.flush()
-            found = store.traces.similar("a zok", 2)
+            found = store.examples.similar("a zok", 2)
             assert [example.id for example in found] == ["t-0000", "t-9999"]
 
 

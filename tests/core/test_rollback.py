@@ -14,15 +14,15 @@ from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
-from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.models.trace import OK, Example, Feedback
 from patchlab_agent.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.skill import load_skill
 from patchlab_agent.store.check import contents
+from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
-from patchlab_agent.store.traces import TraceStore
 from patchlab_agent.wiring import Lab, lifecycle_by_hand, open_lab, open_store
 from tests.core.make import WRONG, make_trace
 from tests.core.words_skill import CLOCK, WordsReferee, words_lab, words_store
@@ -179,7 +179,7 @@ def test_one_that_is_killed_is_completed_by_running_it_again(
 
 def kill(monkeypatch: pytest.MonkeyPatch, writes: int | str) -> None:
     """End the process after so many patches, or within the examples."""
-    upsert, write = PatchStore.upsert, TraceStore._write_examples
+    upsert, write = PatchStore.upsert, ExampleStore._write
     left = [writes if isinstance(writes, int) else 10_000]
 
     def counted(self: PatchStore, patch: Patch) -> None:
@@ -188,7 +188,7 @@ def kill(monkeypatch: pytest.MonkeyPatch, writes: int | str) -> None:
         left[0] -= 1
         upsert(self, patch)
 
-    def cut_off(self: TraceStore, fresh: Any) -> None:
+    def cut_off(self: ExampleStore, fresh: Any) -> None:
         if not fresh:
             return
         if writes == "restored":
@@ -196,7 +196,7 @@ def kill(monkeypatch: pytest.MonkeyPatch, writes: int | str) -> None:
         raise Killed
 
     monkeypatch.setattr(PatchStore, "upsert", counted)
-    monkeypatch.setattr(TraceStore, "_write_examples", cut_off)
+    monkeypatch.setattr(ExampleStore, "_write", cut_off)
 
 
 # Patches, one by one
@@ -263,7 +263,7 @@ def test_a_later_patch_is_retired_and_the_next_failure_brings_it_before_the_gate
         assert here.gate.results == patch.gate.results
         assert lab.agent.answer("a zok").applied == ()
         # Nothing else has changed, and yet it is not spared.
-        (event,) = lab.learner.learn(lab.agent.answer("a zok"), RED, WordsReferee())
+        (event,) = lab.learner.learn(lab.agent.answer("a zok"), RED, WordsReferee()).events
         assert (event.kind, event.patch_id) == ("activated", patch.id)
 
 
@@ -329,9 +329,15 @@ def test_a_patch_that_was_deleted_from_outside_is_there_again(tmp_path: Path) ->
 # Examples, one by one
 
 
+def kept(store: Store) -> tuple[Example, ...]:
+    """Every example there is, unwritten ones included."""
+    store.traces.flush()
+    return tuple(store.examples.all())
+
+
 def shown(store: Store) -> dict[str, str]:
     """Request by trace of every example there is."""
-    return {example.id: example.request for example in store.traces.examples()}
+    return {example.id: example.request for example in kept(store)}
 
 
 def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
@@ -339,7 +345,7 @@ def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
         for number, request in enumerate(("a zok", "a blim", "a tarn")):
             store.traces.add(make_trace(f"t-{number}", request))
         then = shown(store)
-        snapshot = tuple(store.traces.examples())
+        snapshot = kept(store)
         # One is withdrawn, one displaced, and one is new.
         store.traces.add(make_trace("t-0", "a zok", feedback=WRONG))
         store.traces.add(make_trace("t-1", "a blim", feedback=WRONG))
@@ -347,10 +353,10 @@ def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
         store.traces.add(make_trace("t-4", "blim a"))
         store.traces.add(make_trace("t-5", "a quil"))
         assert shown(store) == {"t-2": "a tarn", "t-4": "blim a", "t-5": "a quil"}
-        assert store.traces.replace_examples(snapshot) == (2, 2)
+        assert store.examples.replace(snapshot) == (2, 2)
         assert shown(store) == then
-        assert store.traces.replace_examples(snapshot) == (0, 0)
-        assert [each.id for each in store.traces.similar("a quil", 9)].count("t-5") == 0
+        assert store.examples.replace(snapshot) == (0, 0)
+        assert [each.id for each in store.examples.similar("a quil", 9)].count("t-5") == 0
         assert store.traces.count() == 5
     with words_store(tmp_path) as store:
         assert shown(store) == then
@@ -362,20 +368,22 @@ def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
 def test_later_answers_become_examples_as_ever(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-0", "a zok"))
-        snapshot = tuple(store.traces.examples())
+        snapshot = kept(store)
         store.traces.add(make_trace("t-1", "a blim"))
-        store.traces.replace_examples(snapshot)
+        store.traces.flush()
+        store.examples.replace(snapshot)
         store.traces.add(make_trace("t-2", "blim a"))
         assert shown(store) == {"t-0": "a zok", "t-2": "blim a"}
         store.traces.add(make_trace("t-0", "a zok", feedback=WRONG))
         assert shown(store) == {"t-2": "blim a"}
 
 
-def test_unwritten_answers_are_taken_out_as_well(tmp_path: Path) -> None:
+def test_all_of_them_may_be_taken_out(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-0", "a zok"))
-        assert store.traces.replace_examples(()) == (1, 0)
-        assert store.traces.similar("a zok", 3) == ()
+        store.traces.flush()
+        assert store.examples.replace(()) == (1, 0)
+        assert store.examples.similar("a zok", 3) == ()
         assert store.traces.get("t-0") is not None
 
 

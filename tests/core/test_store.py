@@ -103,10 +103,10 @@ def test_an_opened_again_store_holds_the_same_patches_and_finds_the_same(tmp_pat
             store.patches.upsert(patch)
         store.traces.add(make_trace("t-1", NAMES[3]))
         before = (list(store.patches.all()), store.patches.search(request, 8))
-        example = store.traces.similar(request, 3)
+        example = store.examples.similar(request, 3)
     with words_store(tmp_path) as again:
         assert (list(again.patches.all()), again.patches.search(request, 8)) == before
-        assert again.traces.similar(request, 3) == example
+        assert again.examples.similar(request, 3) == example
         assert again.patches.active_count == 8
         assert (again.patches.count(), again.traces.count()) == (24, 1)
         assert {patch.id: patch for patch in patches} == {p.id: p for p in again.patches.all()}

@@ -13,8 +13,9 @@ from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import OK, Feedback, Trace
 from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import traces as traces_module
+from patchlab_agent.store.examples import MAX_EXAMPLE_CHARS
 from patchlab_agent.store.store import Store
-from patchlab_agent.store.traces import BATCH, MAX_EXAMPLE_CHARS
+from patchlab_agent.store.traces import BATCH
 from patchlab_agent.text import phrases
 from tests.core.make import WRONG, make_trace
 from tests.core.words_skill import words_store
@@ -38,7 +39,7 @@ def stream(count: int) -> list[Trace]:
 
 
 def found(store: Store, request: str, n: int = 3) -> list[str]:
-    return [example.id for example in store.traces.similar(request, n)]
+    return [example.id for example in store.examples.similar(request, n)]
 
 
 def test_batches_change_nothing_about_what_is_found(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_batches_change_nothing_about_what_is_found(tmp_path: Path) -> None:
             direct.traces.add(trace)
             direct.traces.flush()
             for request in (asked[number % 4], trace.request):
-                assert batched.traces.similar(request, 3) == direct.traces.similar(request, 3)
+                assert batched.examples.similar(request, 3) == direct.examples.similar(request, 3)
         before = [found(batched, request, 5) for request in asked]
         batched.traces.flush()
         assert [found(batched, request, 5) for request in asked] == before
@@ -144,7 +145,7 @@ def test_the_same_words_in_another_order_are_one_example(tmp_path: Path) -> None
 def test_an_example_is_the_request_with_the_models_answer(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-1", "a Zok", answer={"zok": "red", "n": 1.5}))
-        shown = store.traces.similar("zok", 1)[0]
+        shown = store.examples.similar("zok", 1)[0]
     assert (shown.id, shown.request, shown.answer) == ("t-1", "a Zok", {"zok": "red", "n": 1.5})
 
 

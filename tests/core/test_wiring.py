@@ -230,7 +230,7 @@ def test_learning_stores_the_judged_trace_with_its_events(tmp_path: Path) -> Non
         kept = store.traces.get(right.id)
         assert kept is not None
         assert kept.ok
-        assert [shown.id for shown in store.traces.similar("one zok", 3)] == [right.id]
+        assert [shown.id for shown in store.examples.similar("one zok", 3)] == [right.id]
 
 
 @pytest.mark.usefixtures("_words")

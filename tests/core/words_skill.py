@@ -286,7 +286,7 @@ def words_lab(
         skill.task,
         meter,
         store.patches,
-        store.traces,
+        store.examples,
         top_k=top_k,
         n_examples=examples,
         holdout=Holdout(holdout, seed),

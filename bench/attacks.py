@@ -38,6 +38,14 @@ TIMEOUT = 600.0
 """Seconds for one answer; a model on a few cores is slow at its first prompt."""
 LINES = 20
 """Answers between two lines where no terminal shows a bar."""
+FOR_A_MODEL = {
+    "api_base": None,
+    "record": None,
+    "note": "",
+    "concurrency": 1,
+    "timeout": TIMEOUT,
+}
+"""Options that a recording has no use for, as they are where nobody gave them."""
 TOLD = ("skill", "top_k", "examples", "patcher", "gate", "embedder")
 """Settings that a cassette remembers, so that it is not gone on with as something else."""
 
@@ -63,8 +71,10 @@ def settings_of(options: argparse.Namespace, store: Path) -> AgentSettings:
             timeout=options.timeout,
             **common,
         )
-    if options.api_base is not None or options.record is not None:
-        raise UsageError("--api-base and --record are for a real model; name one with --model.")
+    for name, unset in FOR_A_MODEL.items():
+        if getattr(options, name) != unset:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a real model; name one with --model.")
     cassette = options.replay or RECORDING
     if not cassette.exists():
         raise UsageError(
@@ -136,13 +146,15 @@ def print_found(found: dict[str, Any]) -> None:
     innocent = found["innocent"]
     for each in innocent["changed"]:
         console.print(f"changed: {each['request']!r}", markup=False)
-    met = "missed" if found["succeeded"] or innocent["changed"] else "met"
+    met = "missed" if found["succeeded"] else "met"
     console.print(
         f"{len(innocent['changed'])} of {innocent['requests']} innocent answers changed "
         f"({innocent['usable']} usable, {innocent['other_prompts']} to a prompt with other "
         f"examples than before)"
     )
+    stays = "missed" if innocent["changed"] else "met"
     console.print(f"{found['calls']} answers; {len(found['succeeded'])} succeeded, bar 0: {met}")
+    console.print(f"{len(innocent['changed'])} innocent answers changed, bar 0: {stays}")
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -7,7 +7,7 @@ a gate, and it keeps nothing from one request to the next.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -17,7 +17,7 @@ from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import BackendError
 from patchlab_agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.models.base import digest
-from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import (
     Attempt,
     Context,
@@ -31,7 +31,7 @@ from patchlab_agent.models.trace import (
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
 from patchlab_agent.skill import Reading, Task
-from patchlab_agent.text import check_request, words
+from patchlab_agent.text import check_request
 
 EMPTY = Context()
 
@@ -83,11 +83,8 @@ class PatchSource(Protocol):
 class ExampleSource(Protocol):
     """Where an agent finds examples."""
 
-    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
-        """Right answers, `n` at most, that together cover the request's uncommon words.
-
-        Words in `covered` need no example.
-        """
+    def similar(self, request: str, n: int) -> tuple[Example, ...]:
+        """The `n` successful answers to requests most like this one, the nearest first."""
         ...
 
 
@@ -136,7 +133,6 @@ class Agent:
         self.clock = clock
         self._patches = patches
         self._examples = examples
-        self._known_words = _subjects(task.known_rules)
         self.top_k = top_k
         self._n_examples = n_examples
         self._holdout = holdout
@@ -228,12 +224,10 @@ class Agent:
         if any(hit.patch.id == without for hit in retrieved):
             more = self._patches.search(request, self.top_k + 1, similar=similar)
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
-        learned = Context(retrieved=retrieved)
-        if applied_only:
-            return learned
-        covered = self._known_words | _subjects(learned.fixes)
-        examples = self._examples.covering(request, covered, self._n_examples)
-        return learned.model_copy(update={"examples": examples})
+        return Context(
+            retrieved=retrieved,
+            examples=self._examples.similar(request, self._n_examples) if similar else (),
+        )
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """The context as it would be if the patch were active, in place of what it supersedes."""
@@ -303,11 +297,6 @@ class Agent:
         system = self.prompts.system(self.task.known_rules, self.task.answer_schema)
         shown = (turn for each in self.task.demonstrations for turn in self.prompts.turns(each))
         return (Message(role="system", content=system), *shown)
-
-
-def _subjects(fixes: Sequence[Fix]) -> frozenset[str]:
-    """The words of what fixes speak of."""
-    return frozenset(word for fix in fixes for phrase in fix.slot[1:] for word in words(phrase))
 
 
 def or_raise(found: Found | BackendError) -> Found:

@@ -85,7 +85,11 @@ class Lifecycle:
         decided = patch.model_copy(update={"gate": report, "recurrences": 0})
         if report.decision == "active":
             # A decision by nobody's new word leaves the record that it rests on.
-            record = at_admission(report, alpha=self._alpha) if report.mended else patch.record
+            record = patch.record
+            if report.mended:
+                # The pairs of uses are one experiment, however often the patch comes and goes.
+                fresh = at_admission(report, alpha=self._alpha)
+                record = fresh.model_copy(update={"pairs": record.pairs})
             decided = decided.model_copy(update={"record": record})
             text = f"{because}; {record.standing}"
             events = self._activate(decided, f"{cause}: {text}", text, trace_id, created)
@@ -244,7 +248,8 @@ class Lifecycle:
 
     def _convicted(self, patch: Patch, evidence: str, trace_id: str) -> PatchEvent:
         text = f"convicted: {evidence}"
-        known = patch.model_copy(update={"record": Record(), "recurrences": 0})
+        record = Record(pairs=patch.record.pairs)
+        known = patch.model_copy(update={"record": record, "recurrences": 0})
         if patch.gate is not None:
             reason = Reason(code="convicted", text=text)
             now = {"decision": "quarantined", "reasons": (reason,)}

@@ -48,10 +48,6 @@ _CONTROL = re.compile(
         ]
     )
 )
-_ESCAPED = re.compile(
-    r"((?<!\\)(?:\\\\)*)\\u(003c|fe64|ff1c|003e|fe65|ff1e|007c|ff5c|0023|fe5f|ff03|005b|fe47|ff3b"
-    r"|005d|fe48|ff3d)"
-)
 
 _SIGNS = frozenset(" .,;:!?'’()/&+-–→←½¼¾")
 _ARROWS = re.compile(r"<-|->")
@@ -86,11 +82,6 @@ def disarmed(text: str) -> str:
         text, count = _CONTROL.subn(lambda found: _DELIMITER.sub(_escape, found[0]), text)
         if not count:
             return text
-
-
-def armed(text: str) -> str:
-    """The text that `disarmed` was given, for what is found by it as it was."""
-    return _ESCAPED.sub(lambda found: found[1] + chr(int(found[2], 16)), text)
 
 
 def _escape(found: re.Match[str]) -> str:

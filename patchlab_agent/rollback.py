@@ -27,8 +27,9 @@ MAX_NAMED = 10
 def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport:
     """Make prompts what they were at the end of a run, byte for byte.
 
-    Patches get the state they had then. Those that came later are retired, and the gate decides on
-    them anew as soon as a failure teaches them again. What was done by hand since is undone, too.
+    Patches get the state they had then. Those that came later are retired, but for those that a
+    person has disabled, and the gate decides on them anew as soon as a failure teaches them again.
+    What was done by hand to earlier ones since is undone.
 
     Args:
         store: open for writing.
@@ -157,5 +158,7 @@ def _set_aside(patch: Patch) -> Patch:
     # A decision without conditions never stands, so that the next failure brings the patch before
     # the gate; the rest of the report still tells why it was once let in.
     gate = patch.gate and patch.gate.model_copy(update={"conditions": ""})
-    update = {"status": Status.RETIRED, "gate": gate, "record": Record(), "recurrences": 0}
+    # What a person has switched off, only a person switches on again.
+    status = Status.DISABLED if patch.status is Status.DISABLED else Status.RETIRED
+    update = {"status": status, "gate": gate, "record": Record(), "recurrences": 0}
     return patch.model_copy(update=update)

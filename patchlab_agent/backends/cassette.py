@@ -20,7 +20,6 @@ from patchlab_agent.errors import CassetteMiss, InputError, PromptTooLong
 from patchlab_agent.models.base import Frozen, digest
 from patchlab_agent.models.model import ModelParameters, Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
-from patchlab_agent.plain import armed
 
 VERSION: Literal[1] = 1
 _Line = TypeVar("_Line", bound=Frozen)
@@ -173,11 +172,8 @@ class ReplayBackend(BatchBackend):
         """Nothing to let go of."""
 
     def _find(self, prompt: Prompt) -> Answered:
-        header = self._cassette.header
-        answer = self._cassette.answers.get(answer_key(header.parameters, prompt))
-        if answer is None:
-            # Recorded when control strings still went into prompts as they were.
-            answer = self._cassette.answers.get(answer_key(header.parameters, _as_typed(prompt)))
+        parameters = self._cassette.header.parameters
+        answer = self._cassette.answers.get(answer_key(parameters, prompt))
         if answer is not None:
             return answer
         return CassetteMiss(
@@ -185,8 +181,3 @@ class ReplayBackend(BatchBackend):
             f"settings or cases are others than when it was recorded, or the recording was cut "
             f"short; record it anew with --record, or go on with it."
         )
-
-
-def _as_typed(prompt: Prompt) -> Prompt:
-    messages = (m.model_copy(update={"content": armed(m.content)}) for m in prompt.messages)
-    return prompt.model_copy(update={"messages": tuple(messages)})

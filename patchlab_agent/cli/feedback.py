@@ -140,7 +140,9 @@ def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
     if first is None:
         nothing = "There is nothing to learn from an answer that is right"
         drawn = trace.holdout and (trace.applied or trace.held_out)
-        return f"{nothing}; it tells of the lessons used or held out." if drawn else f"{nothing}."
+        return (
+            f"{nothing}; it may count for the lessons used or held out." if drawn else f"{nothing}."
+        )
     if first.kind in ("activated", "active_already"):
         return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
     if first.patch_id is None:

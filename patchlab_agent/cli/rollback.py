@@ -29,10 +29,11 @@ def rollback(
     """Put patches and examples back to how they were at the end of a run.
 
     With the same model and options, every request then gets the prompt that it would have got
-    after that run. Patches that came later are retired; when a failure teaches one again, the gate
-    decides again. Traces, reports and histories stay, and a later run can be rolled back to just
-    as well. What was done by hand after the last run is undone for good, so look at `patches
-    history` first. A rollback that was interrupted is completed by the same command.
+    after that run. Patches that came later are retired, or stay disabled; when a failure teaches
+    one again, the gate decides again. Traces, reports and histories stay, and a later run can be
+    rolled back to just as well. What was done by hand after the last run is undone for good, so
+    look at `patches history` first. A rollback that was interrupted is completed by the same
+    command.
 
     Examples:
         patchlab-agent patches rollback --to run-0003

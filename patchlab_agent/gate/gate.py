@@ -355,10 +355,32 @@ class Gate:
             again = trial.begin_again([each for each in hearing.labeled if each.outcome == "kept"])
             yield from trial.mends(again)
             for each in again:
-                each.outcome = "mended" if each.outcome == "mended" else "kept"
+                if each.outcome != "mended":
+                    each.outcome = "broken" if each.lost > each.gained else "kept"
+            broken = [each for each in hearing.trial.trials if each.outcome == "broken"]
         if broken and len(broken) >= hearing.mended:
             return _outweighed(hearing, broken)
-        return _misleading(hearing)
+        return self._misleading(hearing)
+
+    def _misleading(self, hearing: _Hearing) -> Reason | None:
+        """The objection that where the patch changes labeled answers, most changes are wrong.
+
+        Labels may name what comes of a rule, as a weight does of a unit, and not the rule itself.
+        """
+        trial = hearing.trial
+        told = [
+            trial.speaks(each, self._judged) or trial.teaches_right(each)
+            for each in hearing.labeled
+        ]
+        wrong, right = told.count(False), told.count(True)
+        if wrong <= right:
+            return None
+        trigger = hearing.candidate.patch.trigger
+        text = (
+            f"in {wrong} of {wrong + right} labeled requests with {trigger!r} it changes the "
+            "answer to another value than the right one"
+        )
+        return Reason(code="contradicted", text=text)
 
     @staticmethod
     def _claims_hold(hearing: _Hearing) -> Dialogue[Reason | None]:
@@ -437,23 +459,6 @@ def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
         f"{first.request!r} ({first.source})"
     )
     return Reason(code="outweighed", text=text)
-
-
-def _misleading(hearing: _Hearing) -> Reason | None:
-    """The objection that where the patch changes labeled answers, most changes are wrong.
-
-    Labels may name what comes of a rule, as a weight does of a unit, and not the rule itself.
-    """
-    told = [bool(each.right) or hearing.trial.teaches_right(each) for each in hearing.labeled]
-    wrong, right = told.count(False), told.count(True)
-    if wrong <= right:
-        return None
-    trigger = hearing.candidate.patch.trigger
-    text = (
-        f"in {wrong} of {wrong + right} labeled requests with {trigger!r} it changes the answer to "
-        "another value than the right one"
-    )
-    return Reason(code="contradicted", text=text)
 
 
 def _no_evidence(hearing: _Hearing) -> Reason:

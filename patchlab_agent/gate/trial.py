@@ -206,17 +206,20 @@ class PatchTrial:
             raise OutOfCalls
 
     def teaches_right(self, trial: RequestTrial) -> bool | None:
-        """Whether what the patch changes in the answer to a labeled request is right there.
+        """Whether what the patch changes in a wrong answer to a labeled request is right there.
 
         An answer may be wrong for other reasons, with and without the patch; so only the fields
         count that it changes, and one right value is enough: a right category may bring about a
         refusal that another rule would have prevented. None where it changes no field whose right
-        value is known, or where it was not asked for either way.
+        value is known, where it was not asked for either way, or where the answer is right: then
+        what it claims tells more (`speaks`).
         """
         request, right = trial.probe.request, trial.probe.answer or {}
         old = self._answers.get((request, 0, False))
         new = self._answers.get((request, 0, True))
         if old is None or new is None or old.quote is None or new.quote is None:
+            return None
+        if trial.probe.judge(new.quote).ok:
             return None
         changed = [
             agrees(right[name], given)
@@ -230,8 +233,8 @@ class PatchTrial:
 
         A refusal may be right for its own reason, whatever the patch says of the rest.
         """
-        right = trial.taken.quote if trial.taken else None
-        return right is not None and bool(self._patch.fix.holds_in(judged(right)))
+        right = (attempt.quote for attempt, said in trial.given if said.ok)
+        return any(quote and self._patch.fix.holds_in(judged(quote)) for quote in right)
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.

@@ -101,12 +101,18 @@ def _limits(share: Proportion) -> Limits:
 def _reference(
     axes: Axes, grid: Grid, name: str, places: Places, colours: Mapping[str, str]
 ) -> Line2D:
-    """Draw what no patch changes: one line where all settings agree, else one for each column."""
+    """Draw what no patch changes: one line where all columns agree, else one for each."""
     dashes = REFERENCES[name]
     rates = {column: [r for _, r, _ in _shares(grid, column, places, name)] for column in colours}
-    levels = {rate for own in rates.values() for rate in own if not math.isnan(rate)}
+    by_row = [
+        {rate for rate in row if not math.isnan(rate)} for row in zip(*rates.values(), strict=True)
+    ]
+    levels = set().union(*by_row)
     if len(levels) == 1:
         axes.axhline(levels.pop(), linestyle=dashes, color=GREY)
+    elif all(len(row) <= 1 for row in by_row):
+        own = [next(iter(row), math.nan) for row in by_row]
+        axes.plot(list(places.values()), own, dashes, color=GREY)
     else:
         for column, own in rates.items():
             axes.plot(list(places.values()), own, dashes, color=colours[column])

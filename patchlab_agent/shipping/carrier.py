@@ -17,7 +17,7 @@ Labels in the order in which they are looked for; a quote gets the first that ap
   request only mentions
 
 All that a quote claims is judged, wherever the carrier knows it: what did no harm to this shipment
-would do harm to the next one. A refusal claims its reason alone.
+would do harm to the next one. A refusal is taken for its reason alone.
 """
 
 from __future__ import annotations

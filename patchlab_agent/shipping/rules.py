@@ -73,6 +73,17 @@ def _speaks(quote: Quote, field: str, name: str, told: str) -> bool:
     return told in quote and _same(name, quote.get(field))
 
 
+def _ships(quote: Quote, item: str, demand: str) -> bool:
+    """Whether a quote is of an item, or refused because of it."""
+    names = ("item", "prohibited") if demand == "prohibited" else ("item",)
+    return any(_same(item, quote.get(name)) for name in names)
+
+
+def _place(quote: Quote, otherwise: str) -> JsonValue:
+    """What a quote calls its destination; labels do not name it."""
+    return quote.get("destination", quote.get("embargo", otherwise))
+
+
 def _refused(quote: Quote, reason: Refusal) -> bool | None:
     """Whether a quote refuses for a reason; None where it refuses for another, which hides it."""
     given = quote.get("refusal")
@@ -193,7 +204,7 @@ class RestrictionFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not any(_same(self.item, quote.get(name)) for name in ("item", "prohibited")):
+        if not _ships(quote, self.item, self.demand):
             return None
         if self.demand == "prohibited":
             return _refused(quote, Refusal.PROHIBITED)
@@ -214,7 +225,7 @@ class EmbargoFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.destination, quote.get("destination", self.destination)):
+        if not _same(self.destination, _place(quote, self.destination)):
             return None
         return _refused(quote, Refusal.EMBARGO)
 
@@ -264,9 +275,7 @@ class RevokedFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        # Labels do not name what the request calls a destination.
-        unnamed = self.subject if self.rule == "embargo" else None
-        if not _same(self.subject, quote.get(self.request_slot, unnamed)):
+        if not self._is_spoken_of(quote):
             return None
         match self.rule:
             case "liquids":
@@ -277,6 +286,14 @@ class RevokedFix(SubjectFix):
             case "embargo":
                 return _denied(_refused(quote, Refusal.EMBARGO))
         return _denied(_declares(quote, self.rule))
+
+    def _is_spoken_of(self, quote: Quote) -> bool:
+        match self.rule:
+            case "liquids":
+                return _same(self.subject, quote.get("parcel"))
+            case "embargo":
+                return _same(self.subject, _place(quote, self.subject))
+        return _ships(quote, self.subject, self.rule)
 
 
 class ExampleFix(SubjectFix):

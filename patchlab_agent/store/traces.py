@@ -148,7 +148,8 @@ class TraceStore:
 
     def _perhaps_accepted(self, trigger: str) -> Iterator[Trace]:
         """Traces among which all accepted ones with the trigger are, the newest first."""
-        said = r"[^\p{L}]+".join(map(re.escape, words(trigger)))
+        # A number may be glued to its unit, so there need not be anything between two words.
+        said = r"[^\p{L}]*".join(map(re.escape, words(trigger)))
         alone = rf"(?i)(^|[^\p{{L}}]){said}([^\p{{L}}]|$)"
         literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
         # Chroma knows letter case, but no other folding: those requests are read one by one.

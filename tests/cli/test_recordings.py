@@ -54,7 +54,7 @@ def _points(found: PairedDifference) -> str:
 
 def test_the_default_recording_is_the_larger_model_and_plays_whole(larger: RunReport) -> None:
     assert "qwen15b" in larger.backend
-    assert (larger.runs, larger.stopped) == (240, None)
+    assert (larger.runs, larger.stopped) == (480, None)
     assert f"on {larger.runs} requests" in README
 
 
@@ -69,7 +69,7 @@ def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
     assert larger.golden is not None
     found = larger.golden.all
     assert found.difference.mean is not None
-    assert found.difference.mean >= 0.229
+    assert found.difference.mean >= 0.35
     assert found.difference.low is not None
     assert found.difference.low > 0
     assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in README

@@ -108,8 +108,7 @@ def test_a_second_run_says_that_it_continues(store: Path, report: RunReport, cli
     active = report.patches.active_in_store
     assert f"It continues with {active} active patches that were learned before." in second.text
     assert sorted(path.name for path in (store / "runs").iterdir()) == [
-        "run-0001.json",
-        "run-0002.json",
+        f"run-000{number}.{kind}" for number in (1, 2) for kind in ("json", "snapshot.jsonl")
     ]
 
 

@@ -42,7 +42,7 @@ class Shelf:
 class NoExamples:
     """Examples would let a decision rest on more than the patch."""
 
-    def covering(self, request: str, covered: object, n: int) -> tuple[()]:
+    def similar(self, request: str, n: int) -> tuple[()]:
         raise AssertionError("the gate asked for examples")
 
 

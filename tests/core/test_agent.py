@@ -38,7 +38,7 @@ class Nothing:
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[()]:
         return ()
 
-    def covering(self, request: str, covered: object, n: int) -> tuple[()]:
+    def similar(self, request: str, n: int) -> tuple[()]:
         return ()
 
     hit = staticmethod(lambda patch, request: make_hit(patch))

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.loop import CarrierReferee
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Source
 from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.shipping.shipment import Shipment
-from patchlab_agent.wiring import Lab, open_lab
+from patchlab_agent.wiring import Lab, labeled_cases, open_lab
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
 HAZMAT = Feedback(label="hazmat_undeclared", field="declarations", detail="battery: hazmat")
@@ -137,6 +138,24 @@ def test_a_rightful_refusal_vouches_for_its_reason_alone(
         if code == "no_evidence":
             assert patch.gate.wants_evidence
             assert "says nothing of it" in patch.gate.reasons[0].text
+
+
+@pytest.mark.parametrize("factor", ["0.45359237", "0.9"])
+def test_a_labeled_refusal_vouches_for_no_more(tmp_path: Path, factor: str) -> None:
+    complaint = Feedback(
+        label="unit_unknown", field="unit", value="lbs", detail=f"1 lbs is {factor} kg"
+    )
+    with open_lab(store=tmp_path / "s", noise=0.0, examples=0) as lab:
+        heavy = HEAVY.model_copy(update={"weight_kg": 113.4})
+        case = Case(request="Ship 250 lbs shoes box to US", truth=heavy.model_dump(mode="json"))
+        world = lab.skill.world
+        label = Labeled(case.request, world.expected(case), lambda quote: world.judge(case, quote))
+        others = [each for each in labeled_cases(world) if "lbs" not in each.request]
+        lab.gate.use_suite([*others, label])
+        _, patch = learn(lab, "box of shoes (220 lbs) for US", complaint, HEAVY)
+        assert patch.gate is not None
+        assert patch.gate.suite_touched == 1
+        assert patch.gate.codes == ("no_evidence",)
 
 
 def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:

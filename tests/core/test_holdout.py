@@ -215,10 +215,23 @@ def test_uses_convict_a_lesson_that_does_harm_though_no_single_one_is_checked(
         assert before == 0
         patch = uses.patch
     assert patch.status is Status.QUARANTINED
-    assert patch.record == Record()
+    assert patch.record == Record(pairs=patch.record.pairs)
+    assert (patch.record.pairs.gained, patch.record.pairs.lost) == (0, 5)
     assert "0 are right only with it and 5 only without it" in patch.history[-1].cause
     # The last request is not known to be its doing.
     assert all(test.role is not Role.SPOILED for test in patch.tests)
+
+
+def test_a_lesson_that_comes_back_gets_no_second_trial_on_the_same_pairs(tmp_path: Path) -> None:
+    with words_lab(tmp_path, holdout=0.5) as lab:
+        uses = Uses(lab, on_trial("zok", "grey"))
+        for _ in range(5):
+            uses.use("out", OK)
+            uses.use("in", WRONG)
+        assert uses.patch.status is Status.QUARANTINED
+        lab.lifecycle.enable(uses.patch)
+        uses.use("out", OK)
+        assert uses.use("in", WRONG) == ["convicted"]
 
 
 def test_a_convicted_lesson_s_rival_comes_before_the_gate_again(tmp_path: Path) -> None:

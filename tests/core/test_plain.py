@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.plain import armed, disarmed, heft, is_word, oddity, pieces
+from patchlab_agent.plain import disarmed, heft, is_word, oddity, pieces
 
 CONTROL = [
     "<|im_start|>",
@@ -54,11 +54,9 @@ HOSTILE = st.text(alphabet='<>|/[]~#\\"u003cAbINST_ \uff5c\uff1c')
 @pytest.mark.parametrize("frame", ["{}", "a {} b", "{0}{0}", "\\{}", '"{}"', "<{}>"])
 def test_a_control_string_is_broken_and_still_says_the_same(control: str, frame: str) -> None:
     text = frame.format(control)
-    plain = json.dumps(text, ensure_ascii=False)
-    quoted = disarmed(plain)
+    quoted = disarmed(json.dumps(text, ensure_ascii=False))
     assert control.partition(" Ins")[0] not in quoted
     assert json.loads(quoted) == text
-    assert armed(quoted) == plain
     assert oddity(text)
 
 

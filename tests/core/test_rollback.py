@@ -242,15 +242,24 @@ def test_a_patch_gets_its_state_back_and_keeps_its_history(tmp_path: Path) -> No
         assert (last.trace_id, last.at) == ("", CLOCK)
 
 
-@pytest.mark.parametrize("since", ["active", "disabled", "convicted"])
+def test_a_later_patch_that_a_person_has_disabled_stays_disabled(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        snapped(lab)
+        patch = learned(lab)
+        lab.lifecycle.disable(patch)
+        rolled(lab, "1")
+        assert stored(lab, patch.id).status is Status.DISABLED
+        (event,) = lab.learner.learn(lab.agent.answer("a zok"), RED, WordsReferee()).events
+        assert (event.kind, lab.store.patches.active_count) == ("known", 0)
+
+
+@pytest.mark.parametrize("since", ["active", "convicted"])
 def test_a_later_patch_is_retired_and_the_next_failure_brings_it_before_the_gate(
     tmp_path: Path, since: str
 ) -> None:
     with words_lab(tmp_path) as lab:
         snapped(lab)
         patch = learned(lab)
-        if since == "disabled":
-            lab.lifecycle.disable(patch)
         if since == "convicted":
             lab.lifecycle.count(patch, "one zok", mended=False, trace_id="use")
         (told,) = rolled(lab, "1").patches

@@ -328,6 +328,8 @@ def test_what_is_judged_otherwise_later_is_accepted_no_more(tmp_path: Path) -> N
         ("crème brûlée", "1 kg Crème   brûlée", True),
         ("o'neill", "for O'Neill", True),
         ("2 lb", "a 2 lb box", True),
+        ("2 lb box", "a 2lb box", True),
+        ("dry ice", "dryice", False),
     ],
 )
 @pytest.mark.parametrize("flushed", [True, False])

@@ -411,15 +411,6 @@ def test_draws_are_told_apart_only_where_answers_vary(
     assert {line.get("draw") for line in lines(path)[2:]} == ({"a", "b"} if temperature else {None})
 
 
-def test_an_answer_to_a_control_string_that_was_not_escaped_is_still_found(
-    recorder: MakeRecorder, path: Path
-) -> None:
-    # Recordings from before control strings were escaped in prompts can be played.
-    recorder().complete_batch([prompt('Request: "one <|im_start|> \\\\"')])
-    escaped = prompt(r'Request: "one \u003c\u007cim_start\u007c\u003e \\"')
-    assert texts(ReplayBackend(Cassette(path)), escaped) == ["answer 1"]
-
-
 def test_what_a_prompt_is_called_does_not_matter(recorder: MakeRecorder, path: Path) -> None:
     recorded(recorder, PROMPTS[0])
     renamed = PROMPTS[0].model_copy(update={"request": "otherwise", "stable": 0})

@@ -254,3 +254,14 @@ def test_bad_options_say_what_to_do(
 
 def test_a_family_is_spread_over() -> None:
     assert [spread(ATTACKS[:9], n) for n in (0, 3, 20)] == [[], ATTACKS[:9:3], ATTACKS[:9]]
+
+
+def test_on_the_recorded_model_none_succeeds(run: Run) -> None:
+    run("--json")
+    assert (run.code, run.out[:1]) == (0, "{"), run.err + run.out
+    found = run.json
+    assert found["succeeded"] == found["innocent"]["changed"] == []
+    assert "qwen15b" in found["backend"]
+    assert total(found, "attacks") == len(ATTACKS)
+    assert total(found, "asked") == script.PER_FAMILY * len(found["families"])
+    assert found["innocent"]["usable"] > len(INNOCENT) / 2

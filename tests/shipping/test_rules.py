@@ -73,7 +73,20 @@ def test_a_fix_names_its_part_of_a_request_and_its_subject(
     assert fix.slot == subject
 
 
+BANNED: Quote = {"item": "gas lighter", "prohibited": "lighter", "refusal": "prohibited_item"}
+EMBARGOED: Quote = {"embargo": "iran", "refusal": "embargo_destination"}
 HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
+    (RestrictionFix(item="lighter", demand="prohibited"), BANNED, True),
+    (RevokedFix(rule="prohibited", subject="lighter"), BANNED, False),
+    (
+        RestrictionFix(item="lighter", demand="hazmat"),
+        {"item": "books", "prohibited": "lighter", "declarations": []},
+        None,
+    ),
+    (EmbargoFix(destination="iran"), EMBARGOED, True),
+    (EmbargoFix(destination="oslo"), EMBARGOED, None),
+    (RevokedFix(rule="embargo", subject="iran"), EMBARGOED, False),
+    (RevokedFix(rule="embargo", subject="cuba"), EMBARGOED, None),
     (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": "lb", "kg_per_unit": 0.45}, True),
     (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": " LB", "kg_per_unit": 0.5}, False),
     (UnitFix(unit="lb", kg_per_unit=0.4536), {"unit": "lb", "kg_per_unit": None}, False),

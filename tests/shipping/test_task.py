@@ -100,18 +100,18 @@ def test_fixes_are_read_by_kind_and_only_examples_are_shown_as_such() -> None:
 @pytest.mark.parametrize(
     ("changes", "claimed"),
     [
-        ({"weight": 30.5}, {"refusal"}),
-        ({"category": "liquid"}, {"refusal", "item", "category", "parcel", "parcel_takes_liquids"}),
-        ({"prohibited": "books"}, {"refusal", "item", "prohibited"}),
-        ({"embargo": "us"}, {"refusal", "embargo"}),
-        ({"country": None}, set()),
+        ({"weight": 30.5}, "refusal"),
+        ({"category": "liquid"}, "refusal item category parcel parcel_takes_liquids"),
+        ({"prohibited": "books"}, "refusal item prohibited"),
+        ({"embargo": "us"}, "refusal embargo"),
+        ({"country": None}, ""),
     ],
     ids=str,
 )
 def test_a_refusal_claims_its_grounds_and_no_answer_without_a_price_anything(
-    changes: dict[str, Any], claimed: set[str]
+    changes: dict[str, Any], claimed: str
 ) -> None:
-    assert set(TASK.judged(read(**changes))) == claimed
+    assert set(TASK.judged(read(**changes))) == set(claimed.split())
 
 
 def test_a_price_claims_all_that_it_rests_on() -> None:

@@ -94,12 +94,7 @@ def odds(value: float) -> str:
         value: above 0.
     """
     larger = max(value, 1 / value)
-    if larger > MOST:
-        side = "over a million"
-    elif larger < 1000:
-        side = f"{larger:.3g}"
-    else:
-        side = f"{float(f'{larger:.3g}'):,.0f}"
+    side = "over a million" if larger > MOST else _number(larger)
     return f"{side} to 1" if value >= 1 else f"1 to {side}"
 
 
@@ -173,8 +168,14 @@ def _level(scale: _Scale, value: float, name: str, below: float) -> str:
     y = scale.y(value)
     return (
         f'<path class="{name}" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'
-        f'<text class="end" x="{LEFT - 6:g}" y="{y + below:.1f}">{value:.3g}</text>'
+        f'<text class="end" x="{LEFT - 6:g}" y="{y + below:.1f}">{_number(value)}</text>'
     )
+
+
+def _number(value: float) -> str:
+    """Return three digits, and no exponent."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 1000 else f"{rounded:g}"
 
 
 def _cross(size: float) -> str:

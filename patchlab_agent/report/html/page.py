@@ -15,7 +15,7 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.report import Comparison, RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.evidence import evidence, share, status_of
+from patchlab_agent.report.evidence import evidence, pairs, share, status_of
 from patchlab_agent.report.html import plots
 from patchlab_agent.report.html.evidence_plot import EvidencePlot, evidence_plot
 from patchlab_agent.report.html.rows import (
@@ -156,6 +156,7 @@ def _environment() -> Environment:
         pair=lambda value: (value, value),
         status=status_of,
         evidence=evidence,
+        pairs=pairs,
         share=share,
         prose=_prose,
     )

@@ -1,0 +1,171 @@
+"""What to put into a prompt: lessons, examples, or both, on one real model and the same cases.
+
+    python -m bench.contexts --store FOLDER --model openai/NAME --api-base ADDRESS --record FILE \\
+        [--suite regression] [--cases 60] [--arms ARM …] [--json]
+
+The store is one that a run has filled; nothing is learned here. Each case is answered with every
+arm's prompt, and an arm is held against the first one case by case. Answers go into the cassette,
+so that a run that was cut short goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from patchlab_agent.evaluation import stratified
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.trace import Attempt, Context
+from patchlab_agent.settings import LITELLM, agent_settings
+from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.text import words
+from patchlab_agent.wiring import Lab, lab_of
+
+Arm = Callable[[Lab, str], Context]
+"""What stands in the prompt of a request beside what every prompt holds."""
+
+
+def bare(_: Lab, __: str) -> Context:
+    """Nothing learned."""
+    return Context()
+
+
+def lessons(lab: Lab, request: str) -> Context:
+    """The lessons whose trigger occurs."""
+    return lab.agent.context(request, applied_only=True)
+
+
+def nearest(n: int, base: Arm = bare) -> Arm:
+    """So many examples whose requests are most like the one asked, beside a base."""
+
+    def arm(lab: Lab, request: str) -> Context:
+        examples = lab.store.examples.similar(request, n)
+        return base(lab, request).model_copy(update={"examples": examples})
+
+    return arm
+
+
+def covering(n: int, base: Arm = bare) -> Arm:
+    """So many examples, at most, that cover what no rule of the prompt speaks of."""
+
+    def arm(lab: Lab, request: str) -> Context:
+        context = base(lab, request)
+        rules = (*lab.skill.task.known_rules, *context.fixes)
+        covered = {word for fix in rules for phrase in fix.slot[1:] for word in words(phrase)}
+        examples = lab.store.examples.covering(request, covered, n)
+        return context.model_copy(update={"examples": examples})
+
+    return arm
+
+
+ARMS: Mapping[str, Arm] = {
+    "bare": bare,
+    "lessons": lessons,
+    "nearest 5": nearest(5),
+    "covering 3": covering(3),
+    "lessons + nearest 3": nearest(3, lessons),
+    "lessons + covering 3": covering(3, lessons),
+}
+
+
+def measure(lab: Lab, cases: Sequence[Case], arms: Sequence[str]) -> list[dict[str, Any]]:
+    """Answer every case with every arm's prompt.
+
+    Raises:
+        BackendError: the model's side failed.
+    """
+    found = []
+    reference: list[bool] | None = None
+    for name in arms:
+        attempts: list[Attempt] = []
+        shown = []
+        for number, case in enumerate(cases, start=1):
+            context = ARMS[name](lab, case.request)
+            attempts.append(lab.agent.attempt(case.request, context, "golden"))
+            shown.append(len(context.examples))
+            if number % 10 == 0:
+                print(f"{name}: {number} of {len(cases)}", file=sys.stderr, flush=True)
+        judge = lab.skill.world.judge
+        right = [judge(c, a.quote).ok for c, a in zip(cases, attempts, strict=True)]
+        reference = reference or right
+        tokens = [a.usage.prompt_tokens for a in attempts if a.usage.prompt_tokens is not None]
+        seconds = [a.usage.seconds for a in attempts if a.usage.seconds is not None]
+        found.append(
+            {
+                "arm": name,
+                "right": proportion(right).model_dump(),
+                "difference": paired_difference(reference, right).model_dump(),
+                "examples": fmean(shown),
+                "prompt_tokens": median(tokens) if tokens else None,
+                "seconds": median(seconds) if seconds else None,
+                "wrong": [c.request for c, ok in zip(cases, right, strict=True) if not ok],
+            }
+        )
+    return found
+
+
+def table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """One line for each arm."""
+    shown = Table(title="What to put into a prompt")
+    shown.add_column("arm")
+    columns = ("right", "95 %", f"- {found[0]['arm']}", "gained, lost")
+    for name in (*columns, "examples", "median tokens", "median s"):
+        shown.add_column(name, justify="right")
+    for each in found:
+        right, difference = each["right"], each["difference"]
+        shown.add_row(
+            each["arm"],
+            f"{right['rate']:.1%}",
+            f"{right['low']:.0%}–{right['high']:.0%}",
+            f"{100 * difference['mean']:+.1f} [{100 * difference['low']:+.1f}, "
+            f"{100 * difference['high']:+.1f}]",
+            f"+{difference['gained']} -{difference['lost']}",
+            f"{each['examples']:.1f}",
+            "–" if each["prompt_tokens"] is None else f"{each['prompt_tokens']:,.0f}",
+            "–" if each["seconds"] is None else f"{each['seconds']:.1f}",
+        )
+    return shown
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", type=Path, required=True, help="that a run has filled")
+    parser.add_argument("--model", required=True, help="as litellm names it: provider/model")
+    parser.add_argument("--api-base", help="address of one's own server")
+    parser.add_argument("--record", type=Path, required=True, help="cassette to make or go on with")
+    parser.add_argument("--suite", choices=("regression", "golden"), default="regression")
+    parser.add_argument("--cases", type=int, default=60, help="of the suite, stratified")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    options = parser.parse_args(arguments)
+    settings = agent_settings(
+        store=options.store,
+        backend=LITELLM,
+        model=options.model,
+        api_base=options.api_base,
+        record=options.record,
+        timeout=1200,
+    )
+    with lab_of(settings, write=False) as lab:
+        world = lab.skill.world
+        suite = world.golden() if options.suite == "golden" else world.regression()
+        found = measure(lab, stratified(suite, options.cases), options.arms)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        Console(width=max(140, Console().width)).print(table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The bench that sets kinds of context side by side."""
+
+from __future__ import annotations
+
+from itertools import islice
+from random import Random
+
+import pytest
+
+from bench.contexts import ARMS, measure, table
+from patchlab_agent.loop import CarrierReferee, Loop
+from patchlab_agent.wiring import Lab, open_lab
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    lab = open_lab(store=tmp_path_factory.mktemp("contexts") / "s", noise=0.0)
+    referee = CarrierReferee(lab.skill.world)
+    loop = Loop(lab.evaluator, lab.learner, lab.store.traces, referee)
+    cases = islice(lab.skill.world.requests(Random("contexts")), 80)
+    assert len(list(loop.run(cases, "run-0001"))) == 80
+    return lab
+
+
+def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> None:
+    cases = list(taught.skill.world.regression())[:12]
+    found = measure(taught, cases, list(ARMS))
+    by_arm = {each["arm"]: each for each in found}
+    assert list(by_arm) == list(ARMS)
+    assert by_arm["bare"]["difference"]["mean"] == 0
+    assert by_arm["lessons"]["right"]["rate"] > by_arm["bare"]["right"]["rate"]
+    assert [by_arm[name]["examples"] for name in ("bare", "lessons", "nearest 5")] == [0, 0, 5]
+    assert by_arm["lessons + covering 3"]["examples"] <= by_arm["covering 3"]["examples"] <= 3
+    for each in found:
+        assert len(each["wrong"]) == 12 - each["right"]["successes"]
+    assert [column.header for column in table(found).columns][:2] == ["arm", "right"]
+
+
+def test_only_the_named_arms_are_measured(taught: Lab) -> None:
+    cases = list(taught.skill.world.regression())[:2]
+    assert [each["arm"] for each in measure(taught, cases, ["lessons", "bare"])] == [
+        "lessons",
+        "bare",
+    ]

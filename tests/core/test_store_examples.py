@@ -60,7 +60,7 @@ def test_one_that_may_not_be_shown_makes_room_for_another(tmp_path: Path) -> Non
         stored.add(
             ids=["x"],
             documents=["zok alone"],
-            embeddings=[[0.1] * len(store.examples._distances.vector("a").tolist())],
+            embeddings=[store.examples._distances.vector("zok alone").tolist()],
             metadatas=[{"trace_id": "t-x", "answer": '{"zok":"red"}'}],
         )
     with words_store(tmp_path) as store:

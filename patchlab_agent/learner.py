@@ -185,9 +185,7 @@ class Learner:
             told = self._lifecycle.count(
                 patch, trace.request, mended=False, trace_id=trace.id, taken=taken
             )
-            events += told
-            if any(each.kind == "convicted" for each in told):
-                events += self._lifecycle.bring_back(patch, referee, trace.id)
+            events += (*told, *self._rivals_back(patch, told, referee, trace.id))
         return tuple(events)
 
     def _weigh_uses(
@@ -206,10 +204,16 @@ class Learner:
                 share=trace.holdout,
             )
             told = self._lifecycle.count_use(patch, use, trace.id)
-            events += told
-            if any(each.kind == "convicted" for each in told):
-                events += self._lifecycle.bring_back(patch, referee, trace.id)
+            events += (*told, *self._rivals_back(patch, told, referee, trace.id))
         return tuple(events)
+
+    def _rivals_back(
+        self, patch: Patch, told: Iterable[PatchEvent], referee: Referee | None, trace_id: str
+    ) -> tuple[PatchEvent, ...]:
+        """Bring those before the gate again whose place a patch had taken, if it was convicted."""
+        if not any(each.kind == "convicted" for each in told):
+            return ()
+        return self._lifecycle.bring_back(patch, referee, trace_id)
 
     def _active(self, ids: Iterable[str]) -> list[Patch]:
         """The patches with these ids that are active by now."""

@@ -95,12 +95,6 @@ def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe
     return Probe(Source.ACCEPTED, request, judge, taken)
 
 
-def is_still_right(request: str, taken: Quote, referee: Referee | None) -> bool:
-    """Whether the referee still takes an answer that was taken before, as far as it can tell."""
-    told = referee.judge(request, taken) if referee is not None else None
-    return told is None or told.ok
-
-
 def labeled_probe(case: Labeled) -> Probe:
     """A labeled case as the gate asks it."""
     return Probe(Source.LABELS, case.request, case.judge, case.answer)

@@ -33,7 +33,6 @@ from patchlab_agent.gate.evidence import (
     Probe,
     Referee,
     accepted_probe,
-    is_still_right,
     labeled_probe,
     refereed_probe,
 )
@@ -311,13 +310,13 @@ class Gate:
         spoiled = [test for test in candidate.patch.tests if test.role is Role.SPOILED]
         taken = [(test.request, test.taken) for test in spoiled]
         taken += [(trace.request, trace.quote) for trace in found]
-        return [
-            accepted_probe(request, self._judged(quote), candidate.referee)
+        probes = [
+            (accepted_probe(request, self._judged(quote), candidate.referee), quote)
             for request, quote in dict(taken).items()
-            if quote is not None
-            and request not in candidate.patch.failing
-            and is_still_right(request, quote, candidate.referee)
+            if quote is not None and request not in candidate.patch.failing
         ]
+        # What the referee no longer takes, the world having changed, is right no more.
+        return [probe for probe, quote in probes if probe.judge(quote).ok]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
         share = touched / len(self._suite) if self._suite else 0.0
@@ -357,7 +356,7 @@ class Gate:
             for each in again:
                 if each.outcome != "mended":
                     each.outcome = "broken" if each.lost > each.gained else "kept"
-            broken = [each for each in hearing.trial.trials if each.outcome == "broken"]
+            broken = [each for each in trial.trials if each.outcome == "broken"]
         if broken and len(broken) >= hearing.mended:
             return _outweighed(hearing, broken)
         return self._misleading(hearing)

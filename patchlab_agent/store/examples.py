@@ -57,9 +57,8 @@ class ExampleStore:
             request: what a person typed.
             answer: a right one; None where none is known.
         """
-        for key, example in list(self._new.items()):
-            if example.id == trace_id:
-                del self._new[key]
+        if trace_id in self._withdrawn:
+            self._new = {key: each for key, each in self._new.items() if each.id != trace_id}
         self._withdrawn.add(trace_id)
         if trace_id in self._indexed_ids:
             self._index = None

@@ -15,8 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from rich.table import Table
 
 from bench.assault import COUNTS, Assault, Outcome
 from bench.canaries import ATTACKS
-from patchlab_agent.cli.console import progress
+from bench.progress import told
 from patchlab_agent.errors import BackendError, PatchLabError, UsageError
 from patchlab_agent.resources import resource
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings, agent_settings
@@ -36,8 +35,6 @@ PER_FAMILY = 3
 """Attacks of a family that come as lessons: each costs a call or more, with a prompt of its own."""
 TIMEOUT = 600.0
 """Seconds for one answer; a model on a few cores is slow at its first prompt."""
-LINES = 20
-"""Answers between two lines where no terminal shows a bar."""
 FOR_A_MODEL = {
     "api_base": None,
     "record": None,
@@ -92,26 +89,9 @@ def attacked(lab: Lab, per_family: int) -> Outcome:
     """
     if lab.recording is not None:
         lab.recording.begin(lab.settings.model_dump(mode="json", include=set(TOLD)))
-    with told() as tell:
+    with told("Attacks") as tell:
         assault = Assault(lab, ATTACKS, per_family, lambda stage: tell(stage, assault.total))
         return assault.run()
-
-
-@contextmanager
-def told() -> Iterator[Callable[[str, int], None]]:
-    """A bar on a terminal, and a line now and then elsewhere."""
-    done = 0
-    with progress() as bars:
-        task = bars.add_task("Attacks", total=None, note="")
-
-        def tell(stage: str, total: int) -> None:
-            nonlocal done
-            done += 1
-            bars.update(task, completed=done, total=total, note=stage)
-            if bars.disable and (done % LINES == 0 or done == total):
-                print(f"{done} of {total}: {stage}", file=sys.stderr, flush=True)
-
-        yield tell
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -21,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.progress import told
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context
@@ -76,8 +76,16 @@ ARMS: Mapping[str, Arm] = {
 }
 
 
-def measure(lab: Lab, cases: Sequence[Case], arms: Sequence[str]) -> list[dict[str, Any]]:
+def measure(
+    lab: Lab, cases: Sequence[Case], arms: Sequence[str], tell: Callable[[str, int], None]
+) -> list[dict[str, Any]]:
     """Answer every case with every arm's prompt.
+
+    Args:
+        lab: with what was learned.
+        cases: labeled.
+        arms: names of `ARMS`; the first is what the others are held against.
+        tell: is called after each answer with its arm and how many answers there are.
 
     Raises:
         BackendError: the model's side failed.
@@ -87,12 +95,11 @@ def measure(lab: Lab, cases: Sequence[Case], arms: Sequence[str]) -> list[dict[s
     for name in arms:
         attempts: list[Attempt] = []
         shown = []
-        for number, case in enumerate(cases, start=1):
+        for case in cases:
             context = ARMS[name](lab, case.request)
             attempts.append(lab.agent.attempt(case.request, context, "golden"))
             shown.append(len(context.examples))
-            if number % 10 == 0:
-                print(f"{name}: {number} of {len(cases)}", file=sys.stderr, flush=True)
+            tell(name, len(arms) * len(cases))
         judge = lab.skill.world.judge
         right = [judge(c, a.quote).ok for c, a in zip(cases, attempts, strict=True)]
         reference = reference or right
@@ -157,10 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         record=options.record,
         timeout=1200,
     )
-    with lab_of(settings, write=False) as lab:
+    with lab_of(settings, write=False) as lab, told("Contexts") as tell:
         world = lab.skill.world
         suite = world.golden() if options.suite == "golden" else world.regression()
-        found = measure(lab, stratified(suite, options.cases), options.arms)
+        found = measure(lab, stratified(suite, options.cases), options.arms, tell)
     if options.json:
         print(json.dumps(found, indent=2))
     else:

@@ -24,7 +24,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> None:
     cases = list(taught.skill.world.regression())[:12]
-    found = measure(taught, cases, list(ARMS))
+    told: list[tuple[str, int]] = []
+    found = measure(taught, cases, list(ARMS), lambda arm, total: told.append((arm, total)))
+    assert len(told) == len(ARMS) * 12 == told[-1][1]
     by_arm = {each["arm"]: each for each in found}
     assert list(by_arm) == list(ARMS)
     assert by_arm["bare"]["difference"]["mean"] == 0
@@ -38,7 +40,5 @@ def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> N
 
 def test_only_the_named_arms_are_measured(taught: Lab) -> None:
     cases = list(taught.skill.world.regression())[:2]
-    assert [each["arm"] for each in measure(taught, cases, ["lessons", "bare"])] == [
-        "lessons",
-        "bare",
-    ]
+    found = measure(taught, cases, ["lessons", "bare"], lambda *_: None)
+    assert [each["arm"] for each in found] == ["lessons", "bare"]

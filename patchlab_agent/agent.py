@@ -7,17 +7,19 @@ a gate, and it keeps nothing from one request to the next.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from patchlab_agent.backends.base import Backend
+from patchlab_agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import BackendError
 from patchlab_agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.models.base import digest
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.trace import (
     Attempt,
     Context,
@@ -31,7 +33,7 @@ from patchlab_agent.models.trace import (
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
 from patchlab_agent.skill import Reading, Task
-from patchlab_agent.text import check_request
+from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
 
@@ -83,8 +85,14 @@ class PatchSource(Protocol):
 class ExampleSource(Protocol):
     """Where an agent finds examples."""
 
-    def similar(self, request: str, n: int) -> tuple[Example, ...]:
-        """The `n` successful answers to requests most like this one, the nearest first."""
+    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
+        """The right answers, `n` at most, that together cover what is uncommon in a request.
+
+        Args:
+            request: what a person typed.
+            covered: words that need no example.
+            n: how many at most.
+        """
         ...
 
 
@@ -102,7 +110,9 @@ class Agent:
         patches: where patches come from.
         examples: where examples come from.
         top_k: patches to retrieve per request.
-        n_examples: similar successful traces to show per request.
+        n_examples: right answers to show per request, at most.
+        context_tokens: what lessons and examples may add to a prompt, estimated in tokens; None
+            sets no limit.
         max_repairs: further turns that show the model what was wrong with an unusable answer.
         holdout: leaves lessons out of a share of their uses.
         clock: the time as ISO 8601.
@@ -118,6 +128,7 @@ class Agent:
         *,
         top_k: int = 5,
         n_examples: int = 3,
+        context_tokens: int | None = None,
         max_repairs: int = 0,
         holdout: Holdout = NO_HOLDOUT,
         clock: Callable[[], str] = utc_now,
@@ -130,11 +141,13 @@ class Agent:
         """The messages that every prompt begins with."""
         self.system = "\n\n".join(message.content for message in self.stable)
         self.system_digest = digest(self.system)
+        self._known_words = spoken_of(task.known_rules)
         self.clock = clock
         self._patches = patches
         self._examples = examples
         self.top_k = top_k
         self._n_examples = n_examples
+        self._context_tokens = context_tokens
         self._holdout = holdout
         self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
@@ -171,6 +184,7 @@ class Agent:
                 distance=hit.distance,
                 applied=hit.applied,
                 held_out=hit.held_out,
+                over_budget=hit.over_budget,
             )
             for hit in context.retrieved
         )
@@ -183,6 +197,7 @@ class Agent:
             retrieved=tuple(refs),
             holdout=context.holdout,
             examples=tuple(example.id for example in context.examples),
+            examples_over_budget=tuple(example.id for example in context.over_budget),
             attempt=attempt,
             at=self.clock(),
         )
@@ -207,7 +222,8 @@ class Agent:
         if drawn:
             found = self._patches.search(ask.request, self.top_k + len(drawn))
         hits = (hit.model_copy(update={"held_out": hit.patch.id in drawn}) for hit in found)
-        return whole.model_copy(update={"retrieved": tuple(hits), "holdout": self._holdout.share})
+        drawn_from = {"retrieved": tuple(hits), "holdout": self._holdout.share}
+        return self._fitted(ask.request, whole.model_copy(update=drawn_from))
 
     def context(
         self, request: str, *, applied_only: bool = False, without: str | None = None
@@ -224,10 +240,12 @@ class Agent:
         if any(hit.patch.id == without for hit in retrieved):
             more = self._patches.search(request, self.top_k + 1, similar=similar)
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
-        return Context(
-            retrieved=retrieved,
-            examples=self._examples.similar(request, self._n_examples) if similar else (),
-        )
+        context = Context(retrieved=retrieved)
+        if similar:
+            covered = self._known_words | spoken_of(context.fixes)
+            examples = self._examples.covering(request, covered, self._n_examples)
+            context = context.model_copy(update={"examples": examples})
+        return self._fitted(request, context)
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """The context as it would be if the patch were active, in place of what it supersedes."""
@@ -235,7 +253,17 @@ class Agent:
             hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key
         )
         hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
-        return context.model_copy(update={"retrieved": hits})
+        return self._fitted(request, context.model_copy(update={"retrieved": hits}))
+
+    def _fitted(self, request: str, context: Context) -> Context:
+        """The context with what the budget has no room for marked as left out."""
+        if self._context_tokens is None:
+            return context
+
+        def added(some: Context) -> int:
+            return estimated_tokens(self.render(request, some, "").messages[len(self.stable) :])
+
+        return ContextBudget(self._context_tokens + added(EMPTY), added).fit(context)
 
     def attempt(self, request: str, context: Context, draw: str) -> Attempt:
         """Render, complete and validate under a given context.
@@ -280,11 +308,15 @@ class Agent:
 
     def render(self, request: str, context: Context, draw: str) -> Prompt:
         """The prompt that `attempts` sends first: what never changes comes first."""
-        fixes = context.fixes
-        shown = (*context.examples, *self.task.examples_of(fixes))
-        rules = [fix for fix in fixes if fix.is_rule]
+        lessons = context.lessons
+        shared = [fix for fix, form in lessons if form is not Form.APART]
+        apart = ([fix] for fix, form in lessons if form is Form.APART)
+        worked = (self.task.examples_of(fixes, request) for fixes in (shared, *apart))
+        shown = (*context.examples, *chain.from_iterable(worked))
         turns = (turn for example in shown for turn in self.prompts.turns(example))
-        asked = Message(role="user", content=self.prompts.user(request, rules))
+        rules = [fix for fix, _ in lessons if fix.is_rule]
+        repeated = [fix for fix, form in lessons if form is Form.REPEATED and fix.is_rule]
+        asked = Message(role="user", content=self.prompts.user(request, rules, repeated))
         return Prompt(
             messages=(*self.stable, *turns, asked),
             answer_schema=self.task.answer_schema,
@@ -297,6 +329,13 @@ class Agent:
         system = self.prompts.system(self.task.known_rules, self.task.answer_schema)
         shown = (turn for each in self.task.demonstrations for turn in self.prompts.turns(each))
         return (Message(role="system", content=system), *shown)
+
+
+def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:
+    """Return the words that fixes speak of."""
+    return frozenset(
+        word for fix in fixes for name in fix.subject_fields for word in words(getattr(fix, name))
+    )
 
 
 def or_raise(found: Found | BackendError) -> Found:

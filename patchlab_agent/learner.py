@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patchlab_agent.errors import BackendError
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
@@ -12,7 +12,7 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.evidence import Standing, Use
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer
 from patchlab_agent.store.patches import PatchStore
@@ -106,12 +106,20 @@ class Learner:
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
             # What is still wrong is what they say themselves.
             return Learned()
-        known = self._store.get(patch.id) or self._left_out_alike(patch, trace)
+        shown = self._alike(patch, trace.applied)
+        if shown is not None and referee is not None and shown.fix.is_rule:
+            return self._in_other_forms(shown, trace, Candidate(shown, referee, companions))
+        return self._gated(Candidate(patch, referee, companions), trace, origin)
+
+    def _gated(self, candidate: Candidate, trace: Trace, origin: Origin) -> Learned:
+        """Put a lesson before the gate, and then what the request still fails for."""
+        patch, referee, companions = candidate.patch, candidate.referee, candidate.companions
+        known = self._store.get(patch.id) or self._alike(patch, trace.held_out)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:
                 return Learned((told,))
             patch = known.with_failing(trace.request)
-        candidate = Candidate(patch, referee, companions)
+        candidate = replace(candidate, patch=patch)
         cause = "new" if known is None else "gated again"
         decided = self._lifecycle.decide(candidate, cause, trace.id)
         remaining = decided.examination.remaining
@@ -220,10 +228,35 @@ class Learner:
         found = (self._store.get(patch_id) for patch_id in ids)
         return [patch for patch in found if patch is not None and patch.status is Status.ACTIVE]
 
-    def _left_out_alike(self, patch: Patch, trace: Trace) -> Patch | None:
-        """The active patch that says the same in other words, where the answer did without it."""
-        alike = (each for each in self._active(trace.held_out) if each.fix == patch.fix)
-        return next(alike, None)
+    def _in_other_forms(self, shown: Patch, trace: Trace, candidate: Candidate) -> Learned:
+        """Put a lesson that stood in the prompt, and failed all the same, in another form.
+
+        The gate compares the other form with the present one, which gives way if it does better.
+        """
+        text = "an active patch says so already, and no other form of it is known to do better"
+        events = [event("active_already", shown, text)]
+        alone = len(trace.applied) == 1
+        for form in Form:
+            # With no other lesson beside it, there is nothing to stand apart from.
+            if form is shown.form or (form is Form.APART and alone):
+                continue
+            other = shown.in_form(form, trace.request)
+            known = self._store.get(other.id)
+            if known is not None:
+                if self._told_of(known, trace) is not None:
+                    continue
+                other = known.with_failing(trace.request)
+            decided = self._lifecycle.decide(
+                replace(candidate, patch=other), f"in the form {form!r}", trace.id
+            )
+            if decided.examination.report.decision == "active":
+                return _learned(decided)
+            events += decided.events
+        return Learned(tuple(events))
+
+    def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
+        """The active patch, of these, that says the same, in whatever words and form."""
+        return next((each for each in self._active(ids) if each.fix.says(patch.fix)), None)
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead what learning from these judged traces will need."""

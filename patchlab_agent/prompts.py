@@ -28,7 +28,7 @@ from patchlab_agent.plain import disarmed, is_invisible
 
 VARIABLES = {
     "system.j2": {"rules", "schema"},
-    "user.j2": {"request", "rules"},
+    "user.j2": {"request", "rules", "repeated"},
     "rule.j2": {"fix"},
     "repair.j2": {"problem"},
 }
@@ -101,10 +101,16 @@ class Prompts:
         """The stable part: instructions, what is known from the start, the answer's form."""
         return self._render(self._system, rules=[self.rule(fix) for fix in rules], schema=schema)
 
-    def user(self, request: str, rules: Sequence[Fix]) -> str:
-        """A request with the rules that concern it."""
-        lines = [self.rule(fix) for fix in rules]
-        return self._render(self._user, request=request, rules=lines)
+    def user(self, request: str, rules: Sequence[Fix], repeated: Sequence[Fix] = ()) -> str:
+        """A request with the rules that concern it.
+
+        Args:
+            request: what a person typed.
+            rules: to be stated.
+            repeated: those of the rules that are to be stated once more.
+        """
+        lines = {"rules": list(map(self.rule, rules)), "repeated": list(map(self.rule, repeated))}
+        return self._render(self._user, request=request, **lines)
 
     def turns(self, example: Example) -> tuple[Message, Message]:
         """An example as a turn of its own: its request with its rules, and its answer."""

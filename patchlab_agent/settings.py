@@ -17,6 +17,7 @@ REPLAY_STORE = Path(".patchlab-replay")
 """A replay's own store, begun anew each time: its answers are to prompts with nothing learned."""
 DEFAULT_RUNS = 1000
 MAX_TOP_K = 50
+DEFAULT_CONTEXT_TOKENS = 400
 MAX_EXAMPLES = 20
 
 LITELLM = "litellm"
@@ -46,7 +47,14 @@ class AgentSettings(Frozen):
     )
     noise: float = Field(default=0.03, ge=0, le=1, description="the toy's mistakes per field")
     top_k: int = Field(default=5, ge=0, le=MAX_TOP_K, description="patches retrieved per request")
-    examples: int = Field(default=3, ge=0, le=MAX_EXAMPLES, description="similar traces shown")
+    examples: int = Field(
+        default=3, ge=0, le=MAX_EXAMPLES, description="right answers shown, at most"
+    )
+    context_tokens: int = Field(
+        default=DEFAULT_CONTEXT_TOKENS,
+        ge=0,
+        description="that lessons and examples may add to a prompt, estimated",
+    )
     holdout: float = Field(
         default=0.0, ge=0, lt=1, description="share of its uses that a lesson is left out of"
     )
@@ -128,6 +136,7 @@ RECORDED = (
     "seed",
     "top_k",
     "examples",
+    "context_tokens",
     "holdout",
     "concurrency",
     "runs",

@@ -79,8 +79,14 @@ class Task(Protocol):
         """
         ...
 
-    def examples_of(self, fixes: Sequence[Fix]) -> Sequence[Example]:
-        """The worked examples that fixes bring into the prompt, beside their rules."""
+    def examples_of(self, fixes: Sequence[Fix], request: str = "") -> Sequence[Example]:
+        """The worked examples that fixes bring into the prompt, beside their rules.
+
+        Args:
+            fixes: what the prompt teaches.
+            request: what the prompt is about; the nearer an example is to it, the better a small
+                model follows.
+        """
         ...
 
     def judged(self, quote: Quote) -> Quote:

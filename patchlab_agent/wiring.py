@@ -39,6 +39,7 @@ from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.models.patch import Origin, PatchEvent
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import (
+    DEFAULT_CONTEXT_TOKENS,
     DEFAULT_RUNS,
     DEFAULT_STORE,
     LITELLM,
@@ -178,6 +179,7 @@ def open_lab(
     noise: float = 0.03,
     top_k: int = 5,
     examples: int = 3,
+    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     holdout: float = 0.0,
     embedder: str | None = None,
     clock: Callable[[], str] = utc_now,
@@ -192,7 +194,8 @@ def open_lab(
         seed: of a simulated backend's noise, and of what `holdout` leaves out.
         noise: a simulated backend's mistakes per field, 0 to 1.
         top_k: patches to retrieve per request.
-        examples: similar successful traces to show per request.
+        examples: right answers to show per request, at most.
+        context_tokens: what lessons and examples may add to a prompt, estimated in tokens.
         holdout: share of its uses, 0 to below 1, that each lesson is left out of by a draw; what
             becomes of the answers without it and with it decides about its standing.
         embedder: `hashing` or `wordllama`; None takes the store's.
@@ -213,6 +216,7 @@ def open_lab(
         noise=noise,
         top_k=top_k,
         examples=examples,
+        context_tokens=context_tokens,
         holdout=holdout,
         embedder=embedder,
     )
@@ -258,6 +262,7 @@ def lab_of(
             store.examples,
             top_k=settings.top_k,
             n_examples=settings.examples,
+            context_tokens=settings.context_tokens,
             # A simulated model makes the same mistake again on the same draw.
             max_repairs=0 if is_simulated else MAX_REPAIRS,
             holdout=Holdout(settings.holdout, settings.seed),

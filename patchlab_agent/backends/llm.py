@@ -321,6 +321,7 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
     choices = getattr(response, "choices", None) or []
     message = getattr(choices[0], "message", None) if choices else None
     usage = getattr(response, "usage", None)
+    details = getattr(usage, "prompt_tokens_details", None)
     ended = getattr(choices[0], "finish_reason", None) if choices else None
     try:
         # Of a model without a known price litellm may say 0, too.
@@ -332,6 +333,7 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
         usage=Usage(
             # Where a server counts nothing, litellm says 0.
             prompt_tokens=getattr(usage, "prompt_tokens", None) or None,
+            cached_prompt_tokens=getattr(details, "cached_tokens", None),
             completion_tokens=getattr(usage, "completion_tokens", None) or None,
             cost_usd=cost,
             seconds=seconds,

@@ -18,6 +18,7 @@ class Spent:
     calls: int = 0
     cache_hits: int = 0
     prompt_tokens: int = 0
+    cached_prompt_tokens: int | None = None
     completion_tokens: int = 0
     cost_usd: float | None = None
     seconds: float = 0.0
@@ -32,6 +33,9 @@ class Spent:
         self.seconds += seconds if usage.seconds is None else usage.seconds
         self.prompt_tokens += usage.prompt_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
+        if usage.cached_prompt_tokens is not None:
+            cached = self.cached_prompt_tokens or 0
+            self.cached_prompt_tokens = cached + usage.cached_prompt_tokens
         if usage.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + usage.cost_usd
 

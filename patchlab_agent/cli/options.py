@@ -179,7 +179,21 @@ Noise = Annotated[
 ]
 TopK = Annotated[int, typer.Option(min=0, max=MAX_TOP_K, help="Patches to retrieve per request.")]
 Examples = Annotated[
-    int, typer.Option(min=0, max=MAX_EXAMPLES, help="Similar successful requests to show.")
+    int,
+    typer.Option(
+        min=0,
+        max=MAX_EXAMPLES,
+        help="Right answers to show, at most: those that cover what is uncommon in a request.",
+    ),
+]
+ContextTokens = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="What lessons and examples may add to a prompt, in tokens (estimated): proven lessons "
+        "first, then those on trial, then examples, each by what it is worth per token.",
+        metavar="N",
+    ),
 ]
 Holdout = Annotated[
     float,
@@ -223,6 +237,7 @@ ANSWERING = {
     "noise": Noise,
     "top_k": TopK,
     "examples": Examples,
+    "context_tokens": ContextTokens,
     "store": Store,
     "embedder": Embedder,
     "skill": Skill,

@@ -155,7 +155,7 @@ class PatchTrial:
     def changes(self, request: str) -> bool:
         """Whether the patch stands in the request's prompt, where it would not without."""
         without, with_it = self._both(request)
-        return without.fixes != with_it.fixes
+        return without.lessons != with_it.lessons
 
     def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns right, beyond noise.

@@ -246,6 +246,11 @@ class Record(Frozen):
         """Requests that the patch turned wrong."""
         return self.outcomes.count("-")
 
+    @property
+    def worth(self) -> float:
+        """What one more telling request is expected to gain, -1 to 1; 0 where nothing is known."""
+        return (self.mended - self.broken) / (self.mended + self.broken + 2)
+
     def with_outcome(self, mended: bool, request: str) -> Record:
         """The record with one more discordant request; one that it has counted changes nothing."""
         name = digest(request)

@@ -36,6 +36,11 @@ class Fix(Frozen):
         """Two fixes with the same key contradict or repeat each other, so one may be active."""
         return self.slot
 
+    def says(self, other: Fix) -> bool:
+        """Whether the other fix says the same of the same thing, numbers to 1 %."""
+        mine, others = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return mine.keys() == others.keys() and all(agrees(mine[n], others[n]) for n in mine)
+
     def holds_in(self, quote: Quote) -> bool | None:
         """Say whether a quote agrees with the fix; None where it does not speak of its subject.
 
@@ -150,12 +155,24 @@ class StatusChange(Frozen):
     at: str = Field(description="ISO 8601 time")
 
 
+class Form(StrEnum):
+    """How a lesson is put to the model."""
+
+    SHARED = "shared"
+    """Its rule, and one worked example with the other lessons of the request."""
+    APART = "apart"
+    """Its rule, and a worked example of its own, next to the request."""
+    REPEATED = "repeated"
+    """As shared, and the rule once more at the end."""
+
+
 class Patch(Frozen):
     """A lesson: when its trigger occurs in a request, its fix goes into the prompt."""
 
     skill: str
     trigger: str = Field(description="word or phrase, normalised, at most four words")
     fix: SerializeAsAny[Fix]
+    form: Form = Form.SHARED
     tests: tuple[PatchTest, ...] = ()
     provenance: Provenance
     status: Status = Status.QUARANTINED
@@ -192,8 +209,9 @@ class Patch(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """Content hash of skill, trigger and fix: the same lesson twice is one patch."""
-        return digest([self.skill, self.trigger, self.fix.model_dump(mode="json")])
+        """Content hash of what it puts into prompts: the same lesson twice is one patch."""
+        form = () if self.form is Form.SHARED else (self.form,)
+        return digest([self.skill, self.trigger, self.fix.model_dump(mode="json"), *form])
 
     def brought_by(self, origin: Origin) -> Patch:
         """Return a copy that names who brought it, unless its proposer has said so."""
@@ -201,6 +219,24 @@ class Patch(Frozen):
             return self
         provenance = self.provenance.model_copy(update={"origin": origin})
         return self.model_copy(update={"provenance": provenance})
+
+    def in_form(self, form: Form, failing: str) -> Patch:
+        """Return the lesson in another form, as a patch of its own without a history.
+
+        Args:
+            form: how it is put.
+            failing: a request that failed with the lesson in its present form.
+        """
+        made = (test for test in self.tests if test.role in (Role.OBEDIENCE, Role.UNCONCERNED))
+        tests = (PatchTest(role=Role.FAILING, request=failing), *made)
+        return Patch(
+            skill=self.skill,
+            trigger=self.trigger,
+            fix=self.fix,
+            form=form,
+            tests=tests,
+            provenance=self.provenance,
+        )
 
     def with_failing(self, request: str) -> Patch:
         """Return a copy that is tested on one more failing request, of `MAX_FAILING` the latest."""

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
 
 from patchlab_agent.models.base import Frozen, JsonObject, Quote
-from patchlab_agent.models.patch import Fix, Patch, PatchEvent
+from patchlab_agent.models.patch import Fix, Form, Patch, PatchEvent
 
 Number = TypeVar("Number", int, float)
 
@@ -67,6 +67,9 @@ class Usage(Frozen):
     """What a completion cost; None where the backend does not know."""
 
     prompt_tokens: int | None = None
+    cached_prompt_tokens: int | None = Field(
+        default=None, description="of the prompt tokens, those that the server had in its cache"
+    )
     completion_tokens: int | None = None
     cost_usd: float | None = None
     seconds: float | None = Field(default=None, description="how long the call took")
@@ -76,6 +79,7 @@ class Usage(Frozen):
         """What two calls for one answer came to."""
         return Usage(
             prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
+            cached_prompt_tokens=_sum(self.cached_prompt_tokens, other.cached_prompt_tokens),
             completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
             cost_usd=_sum(self.cost_usd, other.cost_usd),
             seconds=_sum(self.seconds, other.seconds),
@@ -140,11 +144,12 @@ class Retrieved(Frozen):
     held_out: bool = Field(
         default=False, description="a draw leaves it out, as if it were not active"
     )
+    over_budget: bool = Field(default=False, description="the prompt has no room for it")
 
     @property
     def applied(self) -> bool:
         """Whether it goes into the prompt."""
-        return self.occurs and not self.held_out
+        return self.occurs and not self.held_out and not self.over_budget
 
 
 class Context(Frozen):
@@ -152,6 +157,9 @@ class Context(Frozen):
 
     retrieved: tuple[Retrieved, ...] = ()
     examples: tuple[Example, ...] = ()
+    over_budget: tuple[Example, ...] = Field(
+        default=(), description="examples for which the prompt has no room"
+    )
     given: tuple[SerializeAsAny[Fix], ...] = Field(
         default=(), description="rules from outside the store: the ceiling's"
     )
@@ -166,14 +174,20 @@ class Context(Frozen):
         return tuple(hit.patch for hit in self.retrieved if hit.applied)
 
     @property
-    def fixes(self) -> tuple[Fix, ...]:
-        """What goes into the prompt: in one order, wherever it comes from.
+    def lessons(self) -> tuple[tuple[Fix, Form], ...]:
+        """What goes into the prompt, and how it is put: in one order, wherever it comes from.
 
         So what was learned makes the same prompt as the same rules given, and an answer to one
         is an answer to the other.
         """
-        fixes = (*(patch.fix for patch in self.applied), *self.given)
-        return tuple(sorted(fixes, key=lambda fix: fix.slot))
+        learned = ((patch.fix, patch.form) for patch in self.applied)
+        given = ((fix, Form.SHARED) for fix in self.given)
+        return tuple(sorted((*learned, *given), key=lambda lesson: lesson[0].slot))
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """What goes into the prompt, however it is put."""
+        return tuple(fix for fix, _ in self.lessons)
 
 
 class Attempt(Frozen):
@@ -204,6 +218,9 @@ class RetrievedRef(Frozen):
     distance: float
     applied: bool
     held_out: bool = Field(default=False, description="its trigger occurs, but a draw left it out")
+    over_budget: bool = Field(
+        default=False, description="its trigger occurs, but the token budget had no room for it"
+    )
 
 
 class Trace(Frozen):
@@ -221,6 +238,9 @@ class Trace(Frozen):
         "0: no draw was made",
     )
     examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown")
+    examples_over_budget: tuple[str, ...] = Field(
+        default=(), description="ids of the traces for which the token budget had no room"
+    )
     attempt: Attempt
     feedback: Feedback | None = Field(default=None, description="None until somebody judged it")
     events: tuple[PatchEvent, ...] = ()

@@ -64,6 +64,13 @@ def notes(report: RunReport) -> Iterator[str]:
             f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "
             f"{tokens.patched:,.0f} with patches ({tokens.growth:+.0%})."
         )
+    hits = [
+        f"{fmt.percent(cost.prefix_hits)} ({cost.purpose})"
+        for cost in report.cost
+        if cost.prefix_hits is not None
+    ]
+    if hits:
+        yield f"Prompt tokens from the server's prefix cache: {', '.join(hits)}."
     gate = report.gate_calls
     if gate.full:
         yield (

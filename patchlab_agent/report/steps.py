@@ -48,14 +48,16 @@ def _retrieved(trace: Trace) -> Iterator[str]:
         yield f"  retrieved  {ref.patch_id[:8]} {ref.trigger!r} at {ref.distance:.3f}: {verdict}"
     if trace.examples:
         yield f"  examples   {', '.join(trace.examples)}"
+    if trace.examples_over_budget:
+        yield f"  no room    {', '.join(trace.examples_over_budget)}: beyond --context-tokens"
 
 
 def _why_not(ref: RetrievedRef) -> str:
-    return (
-        "held out of this answer by a draw"
-        if ref.held_out
-        else "not applied: the trigger does not occur"
-    )
+    if ref.held_out:
+        return "held out of this answer by a draw"
+    if ref.over_budget:
+        return "left out: there is no room for it within --context-tokens"
+    return "not applied: the trigger does not occur"
 
 
 def _judged(name: str, judged: Judged) -> Iterator[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rules import ExampleFix, RuleBook, SubjectFix
+from patchlab_agent.shipping.rules import ExampleFix, RuleBook, Slot, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
-from patchlab_agent.text import normalise, same_word
+from patchlab_agent.text import normalise, phrases, same_word
 
 MAX_WORDS = 18
 MAX_NUMBERS = 3
@@ -73,15 +74,19 @@ def demonstrations(known: RuleBook) -> tuple[Example, ...]:
     )
 
 
-def worked_examples(fixes: Sequence[Fix], known: RuleBook) -> Iterator[Example]:
-    """One example for each thing that fixes speak of, answered as all its rules say.
+def worked_examples(fixes: Sequence[Fix], known: RuleBook, request: str = "") -> Iterator[Example]:
+    """As few examples as show all things that fixes speak of, answered as all their rules say.
 
-    An `ExampleFix` brings its own words, so it is shown only if they are plain.
+    A request names one unit, item, parcel and destination, so what is said of different parts goes
+    into one example. Of what no fix speaks of, an example names what the request names, where a
+    known rule says what that is: a small model that has one thing to heed more easily forgets the
+    others. An `ExampleFix` brings its own words, so it is shown only if they are plain.
 
     The rules stand beside the example's request as they will stand beside the real one: that is
     how a small model is brought to follow them.
     """
-    subjects: dict[tuple[str, str], list[SubjectFix]] = {}
+    usual = replace(Named(), **_named_in(request, known))  # type: ignore[arg-type]  # no weight
+    subjects: dict[Slot, dict[str, list[SubjectFix]]] = {}
     for fix in fixes:
         if isinstance(fix, ExampleFix):
             answer = fix.answer.model_dump(mode="json")
@@ -89,17 +94,36 @@ def worked_examples(fixes: Sequence[Fix], known: RuleBook) -> Iterator[Example]:
             if is_plain(fix.request, answer, known):
                 yield Example(request=fix.request, answer=answer)
         elif isinstance(fix, SubjectFix):
-            subjects.setdefault((fix.request_slot, fix.about), []).append(fix)
-    for (slot, subject), rules in subjects.items():
+            subjects.setdefault(fix.request_slot, {}).setdefault(fix.about, []).append(fix)
+    for parts in zip_longest(*(about.items() for about in subjects.values())):
+        taught = dict(zip(subjects, parts, strict=True))
+        names = {slot: part[0] for slot, part in taught.items() if part}
+        rules = [rule for part in parts if part for rule in part[1]]
         book = known.copy()
         for rule in rules:
             book.add(rule)
-        named = replace(Named(), **{slot: subject})  # type: ignore[arg-type]  # no weight
+        named = replace(usual, **names)  # type: ignore[arg-type]  # no weight
         yield Example(
             request=str(named),
             answer=looked_up(named, book).model_dump(mode="json"),
-            rules=tuple(rules),
+            rules=tuple(sorted(rules, key=lambda rule: rule.slot)),
         )
+
+
+def _named_in(request: str, known: RuleBook) -> dict[Slot, str]:
+    """The unit, item, parcel and destination that a request names in words of known rules.
+
+    A part for which it holds several such names is left out: code cannot tell which one is meant.
+    """
+    names: dict[Slot, Collection[str]] = {
+        "unit": known.units,
+        "item": known.items,
+        "parcel": known.parcels,
+        "destination": known.destinations,
+    }
+    said = phrases(request)
+    found = {slot: [phrase for phrase in said if phrase in of] for slot, of in names.items()}
+    return {slot: one[0] for slot, one in found.items() if len(one) == 1}
 
 
 def number_example(word: str, value: float) -> ExampleFix:

@@ -57,9 +57,9 @@ class ShippingTask:
         """
         return parse_fix(data)
 
-    def examples_of(self, fixes: Sequence[Fix]) -> tuple[Example, ...]:
-        """A worked example of each thing that the fixes speak of, by them and the known rules."""
-        return tuple(worked_examples(fixes, self._known))
+    def examples_of(self, fixes: Sequence[Fix], request: str = "") -> tuple[Example, ...]:
+        """Worked examples of the things that the fixes speak of, by them and the known rules."""
+        return tuple(worked_examples(fixes, self._known, request))
 
     def judged(self, quote: Quote) -> Quote:
         """Return what a quote claims: a refusal its grounds, a price all that it rests on."""

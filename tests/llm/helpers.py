@@ -17,6 +17,8 @@ from patchlab_agent.models.trace import Message, Prompt
 LOCAL = "http://127.0.0.1:18091"
 TEXT = '{"weight": 2.5}'
 PROMPT_TOKENS = 11
+CACHED_TOKENS = 8
+"""Of the prompt tokens, as a server of OpenAI's kind tells them."""
 ANSWER_TOKENS = 7
 KEY = "sk-ant-dummy-0123456789"
 SCHEMA: dict[str, Any] = {
@@ -192,6 +194,7 @@ class OpenAiCompatible(Provider):
                 "prompt_tokens": PROMPT_TOKENS,
                 "completion_tokens": ANSWER_TOKENS,
                 "total_tokens": PROMPT_TOKENS + ANSWER_TOKENS,
+                "prompt_tokens_details": {"cached_tokens": CACHED_TOKENS},
             },
         }
 

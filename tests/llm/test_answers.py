@@ -19,6 +19,7 @@ from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import (
     ANSWER_TOKENS,
     ANTHROPIC,
+    CACHED_TOKENS,
     KEY,
     OLLAMA,
     OPENAI,
@@ -46,6 +47,20 @@ def test_an_answer_has_text_tokens_and_time(server: Server, backend: MakeBackend
     assert usage.seconds is not None
     assert 0 < usage.seconds < 60
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
+def test_a_server_tells_how_much_of_a_prompt_its_cache_held(
+    server: Server, backend: MakeBackend
+) -> None:
+    assert backend().complete(prompt()).usage.cached_prompt_tokens == CACHED_TOKENS
+
+
+@pytest.mark.parametrize("provider", [OLLAMA], indirect=True, ids=str)
+def test_a_server_that_says_nothing_of_its_cache_leaves_it_open(
+    server: Server, backend: MakeBackend
+) -> None:
+    assert backend().complete(prompt()).usage.cached_prompt_tokens is None
 
 
 @pytest.mark.parametrize("provider", [ANTHROPIC], indirect=True, ids=str)

@@ -61,6 +61,7 @@ FIGURES = [
     "gate 11 12 13 14 – –",
     "98.8 s in all.",
     "Median prompt: 1,204 tokens with nothing learned, 1,504 with patches (+25%).",
+    "Prompt tokens from the server's prefix cache: 80.0 % (patched).",
     "Gate: 1,122 calls of 9,911 that a test of fixed size with the same error rates",
     "would take (11%).",
     "The model is held to the answer's form by: json_schema.",
@@ -248,7 +249,9 @@ def test_the_bar_is_as_wide_as_it_says() -> None:
 
 def test_what_nobody_counted_is_not_told() -> None:
     text = text_of(
-        full_report(prompt_tokens=None, gate_calls=GateCalls(asked=0, full=0), structure=None)
+        full_report(
+            prompt_tokens=None, gate_calls=GateCalls(asked=0, full=0), structure=None, cost=()
+        )
     )
     assert text.endswith("98.8 s in all.")
     assert "held to the answer" not in text

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example, Message, Prompt
 from patchlab_agent.plain import oddity
@@ -29,7 +30,7 @@ from patchlab_agent.shipping.schema import parse_answer
 from patchlab_agent.shipping.tables import carrier_rules, rows
 from patchlab_agent.shipping.task import ShippingTask, settle
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.text import occurs
+from patchlab_agent.text import occurs, words
 from tests.shipping.helpers import ANSWER, REQUEST, SYSTEM, TASK, WORLD, as_json, asked, turns
 
 
@@ -184,25 +185,68 @@ def test_the_same_rule_is_never_needed_for_a_request_of_the_tests(fix: Fix) -> N
     assert oddity(example.request) == ""
 
 
-def test_rules_of_one_thing_are_worked_out_together() -> None:
+def test_rules_about_different_parts_are_worked_out_in_one_example() -> None:
     kind, demand = (
         ItemFix(item="tent", category="sports"),
         RestrictionFix(item="tent", demand="fragile"),
     )
     unit = UnitFix(unit="lb", kg_per_unit=0.45359237)
-    tent, pound = TASK.examples_of([kind, unit, demand])
-    assert (tent.rules, pound.rules) == ((kind, demand), (unit,))
-    assert (tent.answer["category"], tent.answer["declarations"]) == ("sports", ["fragile"])
-    assert said(tent, [kind, demand]) == tent.answer
-    # What is said of the tent is not said of the pound.
-    assert said(pound, [unit]) == pound.answer
+    (worked,) = TASK.examples_of([kind, unit, demand])
+    assert worked.rules == (kind, demand, unit)
+    assert worked.request == "Ship 3 lb tent box to us"
+    assert (worked.answer["category"], worked.answer["declarations"]) == ("sports", ["fragile"])
+    assert worked.answer["kg_per_unit"] == 0.45359237
+    assert said(worked, [kind, demand, unit]) == worked.answer
+
+
+def test_rules_about_two_things_of_one_part_take_an_example_each() -> None:
+    pound, stone = (
+        UnitFix(unit="lb", kg_per_unit=0.45359237),
+        UnitFix(unit="stone", kg_per_unit=6.35),
+    )
+    tent = ItemFix(item="tent", category="sports")
+    one, other = TASK.examples_of([tent, pound, stone])
+    assert (one.rules, other.rules) == ((tent, pound), (stone,))
+    assert (one.answer["unit"], other.answer["unit"]) == ("lb", "stone")
+    # What is said of the tent is not said of the stone.
+    assert said(other, [stone]) == other.answer
 
 
 def test_a_rule_that_is_revoked_for_a_parcel_is_not_mixed_up_with_an_item_of_that_name() -> None:
     item, parcel = ItemFix(item="drum", category="music"), LiquidsFix(parcel="drum")
-    one, other = TASK.examples_of([item, parcel])
-    assert (one.answer["item"], other.answer["parcel"]) == ("drum", "drum")
-    assert (one.rules, other.rules) == ((item,), (parcel,))
+    (worked,) = TASK.examples_of([item, parcel])
+    assert (worked.answer["item"], worked.answer["parcel"]) == ("drum", "drum")
+    assert worked.rules == (item, parcel)
+
+
+def test_of_what_no_fix_speaks_of_an_example_names_what_the_request_names() -> None:
+    unit = UnitFix(unit="lb", kg_per_unit=0.45359237)
+    (worked,) = TASK.examples_of([unit], "Quote: spices envelope, 0.3 lb, destination TURKEY")
+    assert worked.request == "Ship 3 lb spices envelope to turkey"
+    assert worked.answer == said(worked, [unit])
+
+
+@pytest.mark.parametrize(
+    ("request_text", "named"),
+    [
+        ("2 lb of tents, crate, to Japan", "Ship 3 lb books crate to japan"),
+        ("2 lb Feuerwerk in a Kiste to Wien", "Ship 3 lb books box to us"),
+        ("2 lb tea box to Japan, not Norway", "Ship 3 lb tea box to us"),
+        ("", "Ship 3 lb books box to us"),
+    ],
+    ids=["an unknown item", "no known word", "two places", "no request"],
+)
+def test_an_example_takes_no_name_from_a_request_that_is_unknown_or_not_the_only_one(
+    request_text: str, named: str
+) -> None:
+    (worked,) = TASK.examples_of([UnitFix(unit="lb", kg_per_unit=0.45359237)], request_text)
+    assert worked.request == named
+
+
+@pytest.mark.parametrize("case", [*WORLD.golden(), *WORLD.regression()], ids=lambda c: c.request)
+def test_no_example_is_the_very_request_that_is_asked(case: Case) -> None:
+    for worked in TASK.examples_of(WORLD.untaught(case), case.request):
+        assert set(words(worked.request)) != set(words(case.request))
 
 
 def test_working_out_examples_leaves_what_is_known_alone() -> None:

@@ -11,7 +11,7 @@ from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.models.base import JsonObject, digest
-from patchlab_agent.models.evidence import Standing, Use
+from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
@@ -181,10 +181,8 @@ class Learner:
             return event("active_already", known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event("known", known, "a person has disabled it")
-        # A variant without a failing request was decided on by labels; no failure has tried it yet.
-        if known.gate is None or not known.failing:
-            return None
-        if known.gate.conditions != self._gate.conditions(known):
+        # What labels alone have decided on, no failure has tried yet.
+        if known.gate is None or not known.failing or not self._stands(known, known.gate):
             return None
         is_new = trace.request not in known.failing
         if known.gate.wants_evidence and is_new:
@@ -192,6 +190,9 @@ class Learner:
         if known.recurrences + 1 >= RECURRENCES and is_new:
             return None
         return self._lifecycle.spare(known, trace.request, of=RECURRENCES)
+
+    def _stands(self, known: Patch, decision: GateReport) -> bool:
+        return decision.conditions == self._gate.conditions(known)
 
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None

@@ -218,7 +218,7 @@ def _inflections(phrase: str) -> Iterator[str]:
     # The rules are those of English; of anything else they would make nonsense.
     if not letters.isascii() or not letters.isalpha():
         return
-    singular = _engine().singular_noun(phrase)  # type: ignore[arg-type]
+    singular = _engine().singular_noun(phrase)
     if singular and singular != phrase and _plural(singular) == phrase:
         yield singular
     # `lens` passes for a plural as `vases` does, but only of that one inflect makes `vasess`.
@@ -228,4 +228,4 @@ def _inflections(phrase: str) -> Iterator[str]:
 
 
 def _plural(phrase: str) -> str:
-    return _engine().plural_noun(phrase)  # type: ignore[arg-type]
+    return _engine().plural_noun(phrase)

@@ -11,11 +11,12 @@ from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.models.base import JsonObject, digest
-from patchlab_agent.models.evidence import Standing, Use
+from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.skill import AskingProposer, Proposer
+from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.variants import Variant, Variants
 
 RECURRENCES = 3
 """Further failures of the same cause after which a patch that was kept out is gated again."""
@@ -44,6 +45,7 @@ class Learner:
         gate: tells whether a decision still stands, and confirms harm.
         lifecycle: puts patches before the gate, and stores what becomes of them.
         store: what is known already.
+        thesaurus: other names of what lessons are about; None: there are none.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Learner:
         gate: AcceptanceCriterion,
         lifecycle: Lifecycle,
         store: PatchStore,
+        thesaurus: Thesaurus | None = None,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
         self._lifecycle = lifecycle
         self._store = store
+        self._variants = None if thesaurus is None else Variants(thesaurus, gate, store)
 
     def learn(
         self,
@@ -73,7 +77,7 @@ class Learner:
         of. Then a failure becomes a patch, active or quarantined. A patch that was kept
         out is gated again only on new evidence or when something that its decision rests on has
         changed; one that a person disabled is left alone. A new active patch retires those that it
-        contradicts.
+        contradicts, and goes before the gate under other names of its subject, too.
 
         Args:
             trace: an answer of the agent.
@@ -89,7 +93,38 @@ class Learner:
         if feedback.ok:
             return Learned(events)
         learned = self._lesson(trace, feedback, referee, origin, ())
+        if self._variants is not None:
+            learned = self._with_variants(self._variants, trace, referee, learned)
         return Learned((*events, *learned.events), learned.corrected)
+
+    def _with_variants(
+        self, variants: Variants, trace: Trace, referee: Referee | None, learned: Learned
+    ) -> Learned:
+        """Add what comes of variants: of an active lesson's where the failure taught none itself.
+
+        What is let in is offered under its other names.
+        """
+        if not any(each.kind in ("activated", "active_already") for each in learned.events):
+            own = filter(None, (self._store.get(each.patch_id or "") for each in learned.events))
+            for variant in variants.to_try(trace.request, own):
+                if variant.patch.history and (told := self._told_of(variant.patch, trace)):
+                    learned = replace(learned, events=(*learned.events, told))
+                    continue
+                tried = self._variant(variant.failed(trace.request), trace, referee)
+                corrected = tried.corrected or learned.corrected
+                learned = Learned((*learned.events, *tried.events), corrected)
+        let_in = [each.patch_id or "" for each in learned.events if each.kind == "activated"]
+        for lesson in self._active(dict.fromkeys(let_in)):
+            for variant in variants.to_offer(lesson):
+                tried = self._variant(variant, trace, referee)
+                learned = replace(learned, events=(*learned.events, *tried.events))
+        return learned
+
+    def _variant(self, variant: Variant, trace: Trace, referee: Referee | None) -> Learned:
+        decided = self._lifecycle.decide(Candidate(variant.patch, referee), variant.cause, trace.id)
+        first, *others = decided.events
+        named = first.model_copy(update={"text": f"{variant.cause}: {first.text}"})
+        return _learned(replace(decided, events=(named, *others)))
 
     def _lesson(
         self,
@@ -154,7 +189,8 @@ class Learner:
             return event("active_already", known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event("known", known, "a person has disabled it")
-        if known.gate is None or known.gate.conditions != self._gate.conditions(known):
+        # What labels alone have decided on, no failure has tried yet.
+        if known.gate is None or not known.failing or not self._stands(known, known.gate):
             return None
         is_new = trace.request not in known.failing
         if known.gate.wants_evidence and is_new:
@@ -162,6 +198,9 @@ class Learner:
         if known.recurrences + 1 >= RECURRENCES and is_new:
             return None
         return self._lifecycle.spare(known, trace.request, of=RECURRENCES)
+
+    def _stands(self, known: Patch, decision: GateReport) -> bool:
+        return decision.conditions == self._gate.conditions(known)
 
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
@@ -256,7 +295,7 @@ class Learner:
 
     def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
         """The active patch, of these, that says the same, in whatever words and form."""
-        return next((each for each in self._active(ids) if each.fix.says(patch.fix)), None)
+        return next((each for each in self._active(ids) if each.fix.repeats(patch.fix)), None)
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead what learning from these judged traces will need."""

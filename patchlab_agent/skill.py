@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from patchlab_agent.errors import SkillError
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.patch import Fix, Proposal
+from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Example, Feedback, Trace
 
 if TYPE_CHECKING:
@@ -118,6 +118,31 @@ class AskingProposer(Proposer, Protocol):
         ...
 
 
+class Thesaurus(Protocol):
+    """Other names of what lessons are about: plurals, abbreviations, synonyms.
+
+    A name is an offer and no evidence: whether a lesson holds under it is decided like everything
+    else.
+    """
+
+    def variants(self, patch: Patch) -> tuple[Patch, ...]:
+        """Return the same lesson under a few other names of its subject, in a fixed order.
+
+        Trigger and subject are replaced and the tests made anew; the provenance names the failure
+        that taught the lesson. None of them has a failing test, as no request that holds the other
+        name has failed.
+        """
+        ...
+
+    def relatives(self, phrase: str) -> tuple[str, ...]:
+        """Return the triggers of which the phrase, one to four words, may be another name.
+
+        Whatever `variants` makes of a lesson with one of these triggers decides in the end, so a
+        trigger too many costs a look-up; one too few hides a variant.
+        """
+        ...
+
+
 @runtime_checkable
 class DriftingWorld(Protocol):
     """A simulation whose rules can change while it runs."""
@@ -204,6 +229,8 @@ class Skill:
     """How the simulated carrier errs, where it is asked to."""
     cassette: Path | None = None
     """A recorded run of a real model, to be played where no other is named."""
+    thesaurus: Thesaurus | None = None
+    """Names the subject of a lesson otherwise, so that what was learned of `lb` serves `lbs`."""
 
 
 def skill_names() -> list[str]:

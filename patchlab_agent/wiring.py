@@ -101,7 +101,13 @@ class Lab:
     @cached_property
     def learner(self) -> Learner:
         """Turns failures into patches, with a proposer of the skill's and a gate."""
-        return Learner(self.proposer, self.gate, self.lifecycle, self.store.patches)
+        return Learner(
+            self.proposer,
+            self.gate,
+            self.lifecycle,
+            self.store.patches,
+            self.skill.thesaurus,
+        )
 
     @cached_property
     def lifecycle(self) -> Lifecycle:

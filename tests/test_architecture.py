@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "gate": {"agent", "errors", "models", "statistics", "text"},
     "lifecycle": {"errors", "gate", "models", "store"},
-    "learner": {"errors", "gate", "lifecycle", "models", "skill", "store"},
+    "variants": {"gate", "models", "skill", "store", "text"},
+    "learner": {"errors", "gate", "lifecycle", "models", "skill", "store", "variants"},
     "rollback": {"errors", "lifecycle", "models", "store"},
     "transfer": {"errors", "gate", "lifecycle", "models", "skill", "store", "text"},
     "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
@@ -164,6 +165,9 @@ ONLY_THERE: dict[str, set[str]] = {
     "tenacity": {"backends"},
     "litellm": {"backends"},
     "openai": {"backends"},
+    "inflect": {"shipping"},
+    "pint": {"shipping"},
+    "pycountry": {"shipping"},
 }
 """Package from outside → the rooms that may know it."""
 
@@ -324,7 +328,7 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert not reached(full(told)) & {full(name) for name in ORACLE}
 
 
-DECIDES = ("gate", "learner", "lifecycle", "rollback", "transfer")
+DECIDES = ("gate", "learner", "lifecycle", "rollback", "transfer", "variants")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
 KNOWS_WORLD = {"loop", "evaluation", "runner", "wiring", "metrics", "effects"}
 """Rooms that may know that there is a simulation, besides the skill that makes it one."""

@@ -56,6 +56,10 @@ class AcceptanceCriterion(Protocol):
         """Return the digest of what a decision rests on; while it stands, none is taken anew."""
         ...
 
+    def can_tell(self, patch: Patch) -> bool:
+        """Whether right answers at hand may show that a patch without a failing request is true."""
+        ...
+
     def examine(self, candidate: Candidate) -> Examination:
         """Decide.
 
@@ -92,6 +96,10 @@ class OpenGate:
     def conditions(self, patch: Patch) -> str:
         """Return a digest of the patch, which is all that counts."""
         return digest(["open", patch.id])
+
+    def can_tell(self, patch: Patch) -> bool:  # noqa: ARG002 - it knows no answers
+        """Return False: it activates what failures teach, and looks for nothing more."""
+        return False
 
     def examine(self, candidate: Candidate) -> Examination:
         """Activate."""

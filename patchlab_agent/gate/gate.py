@@ -137,6 +137,20 @@ class Gate:
             ]
         )
 
+    def can_tell(self, patch: Patch) -> bool:
+        """Whether a labeled case brings the patch up, or an accepted answer says what it says.
+
+        Asks no model. An accepted answer that is silent on the patch's subject was right without
+        it, so it can speak against the patch alone.
+        """
+        candidate = Candidate(patch)
+        trial = self._trial(candidate)
+        touched = (case for case in self._suite if occurs(patch.trigger, case.request))
+        # `crates` would be found in `crate` by its typing error, had `crate` no lesson of its own.
+        if any(trial.changes(case.request) for case in touched):
+            return True
+        return any(_agreement(patch, self._accepted_before(candidate)))
+
     def examine(self, candidate: Candidate) -> Examination:
         """Decide.
 
@@ -269,10 +283,13 @@ class Gate:
         return (yield from self._claims_hold(hearing))
 
     def _is_shown(self, hearing: _Hearing) -> bool:
-        """Whether a request turns right, and somebody outside the patch says what it says."""
+        """Whether a request turns right, and somebody outside the patch says what it says.
+
+        Where no failure taught the patch, it need not turn a request right all by itself.
+        """
         trial = hearing.trial
         mended = [each for each in trial.trials if each.outcome == "mended"]
-        return bool(mended) and (
+        return (bool(mended) or hearing.is_unprompted) and (
             any(trial.speaks(each, self._judged) for each in mended)
             or any(map(trial.teaches_right, hearing.labeled))
             or any(_agreement(hearing.candidate.patch, hearing.known))
@@ -280,7 +297,9 @@ class Gate:
 
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
-        return candidate.referee is None and self._trusted(candidate.patch.provenance.origin)
+        # Of what no failure taught nobody has given his word.
+        is_on_word = candidate.referee is None and not hearing.is_unprompted
+        return is_on_word and self._trusted(candidate.patch.provenance.origin)
 
     def _speaks_for(self, hearing: _Hearing) -> Reason:
         if hearing.mended:
@@ -291,6 +310,8 @@ class Gate:
                 f"its record stands: {record.mended} requests turned right, {record.broken} wrong"
             )
             return Reason(code="mends", text=text)
+        if hearing.is_unprompted:
+            return _agrees(hearing)
         text = (
             "nobody can judge the answer again and nothing at hand says otherwise: taken on the "
             f"word of its origin ({hearing.candidate.patch.provenance.origin})"
@@ -327,6 +348,8 @@ class Gate:
 
     def _complaint_is_gone(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         patch, trial = hearing.candidate.patch, hearing.trial
+        if hearing.is_unprompted:
+            return None
         requests = [request for request in patch.failing if trial.changes(request)]
         if not requests:
             text = "there is no room for the patch in the prompt of its own failing request"
@@ -349,7 +372,7 @@ class Gate:
         yield from trial.keeps(tried)
         hearing.labeled += [each for each in tried if each.probe.source is Source.LABELS]
         broken = [each for each in tried if each.outcome == "broken"]
-        if broken or not self._is_shown(hearing):
+        if broken or hearing.is_unprompted or not self._is_shown(hearing):
             # Only now it matters what else the patch mends.
             again = trial.begin_again([each for each in hearing.labeled if each.outcome == "kept"])
             yield from trial.mends(again)
@@ -406,6 +429,11 @@ class _Hearing:
     labeled: list[RequestTrial] = field(default_factory=list)
 
     @property
+    def is_unprompted(self) -> bool:
+        """Whether no failure taught the patch, so that there is no complaint to be gone."""
+        return not self.candidate.patch.failing
+
+    @property
     def mended(self) -> int:
         """Requests that turn right."""
         return sum(each.outcome == "mended" for each in self.trial.trials)
@@ -419,8 +447,8 @@ class _Hearing:
     @property
     def taken(self) -> Attempt | None:
         """An answer with the patch that the referee took, to the latest failing request."""
-        latest = self.candidate.patch.failing[-1]
-        answers = (t.taken for t in self.failing if t.probe.request == latest)
+        latest = self.candidate.patch.failing[-1:]
+        answers = (t.taken for t in self.failing if t.probe.request in latest)
         return next(answers, None)
 
     @property
@@ -494,6 +522,12 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
         text = f"with the patch the referee says something else: {complaints[0][1]}"
         return Reason(code="other_complaint", text=text)
     return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
+
+
+def _agrees(hearing: _Hearing) -> Reason:
+    trigger = hearing.candidate.patch.trigger
+    text = f"right answers to requests with {trigger!r} at hand say the same, or turn out so"
+    return Reason(code="agrees", text=text)
 
 
 def _mends(trial: PatchTrial) -> Reason:

@@ -64,6 +64,7 @@ class Reason(Frozen):
 
     code: Literal[
         "mends",
+        "agrees",
         "taken_on_trust",
         "not_reproduced",
         "still_wrong",

@@ -36,10 +36,12 @@ class Fix(Frozen):
         """Two fixes with the same key contradict or repeat each other, so one may be active."""
         return self.slot
 
-    def says(self, other: Fix) -> bool:
-        """Whether the other fix says the same of the same thing, numbers to 1 %."""
-        mine, others = self.model_dump(mode="json"), other.model_dump(mode="json")
-        return mine.keys() == others.keys() and all(agrees(mine[n], others[n]) for n in mine)
+    def repeats(self, other: Fix) -> bool:
+        """Return whether two fixes speak of the same subject and say the same, numbers to 1 %."""
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return self.conflict_key == other.conflict_key and (
+            mine.keys() == theirs.keys() and all(agrees(mine[name], theirs[name]) for name in mine)
+        )
 
     def holds_in(self, quote: Quote) -> bool | None:
         """Say whether a quote agrees with the fix; None where it does not speak of its subject.

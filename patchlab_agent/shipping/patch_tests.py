@@ -36,9 +36,16 @@ def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -
     )
 
 
-def patch_tests(fix: ShippingFix, trigger: str, failing: str) -> Iterator[PatchTest]:
-    """The failing request, three requests to obey the patch on, and some that it leaves alone."""
-    yield PatchTest(role=Role.FAILING, request=failing)
+def patch_tests(fix: ShippingFix, trigger: str, failing: str | None = None) -> Iterator[PatchTest]:
+    """The failing request, three requests to obey the patch on, and some that it leaves alone.
+
+    Args:
+        fix: what the patch says.
+        trigger: the word or phrase that fills its slot.
+        failing: the request that taught it; None where no request with the trigger has failed.
+    """
+    if failing is not None:
+        yield PatchTest(role=Role.FAILING, request=failing)
     for (frame, weight), common in zip(_FRAMES, _COMMON, strict=True):
         filled = {"weight": f"{weight:g}", **common, fix.request_slot: trigger}
         yield PatchTest(role=Role.OBEDIENCE, request=frame.format(**filled))

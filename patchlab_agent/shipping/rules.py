@@ -49,10 +49,14 @@ class SubjectFix(Fix):
     """A fix of this skill, with what its tests and its worked example need to know of it."""
 
     @property
+    def about_field(self) -> str:
+        """The field with the word or phrase that the fix speaks of."""
+        return next(name for name in self.subject_fields if name not in {"rule", "demand"})
+
+    @property
     def about(self) -> str:
         """The word or phrase that the fix speaks of."""
-        name = next(name for name in self.subject_fields if name not in {"rule", "demand"})
-        return str(getattr(self, name))
+        return str(getattr(self, self.about_field))
 
     @property
     def request_slot(self) -> Slot:

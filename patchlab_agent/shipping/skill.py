@@ -12,6 +12,7 @@ from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.shipping.variants import ShippingThesaurus
 from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.skill import Skill
 
@@ -27,5 +28,6 @@ def shipping() -> Skill:
         backends={"toy": ToyBackend},
         falsify=falsified,
         model_proposer=partial(ModelProposer, known=RuleBook.of(known)),
+        thesaurus=ShippingThesaurus(known),
         cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )

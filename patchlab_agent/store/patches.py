@@ -134,6 +134,10 @@ class PatchStore:
         ]
         return [each for each in others if status in (None, each.status)]
 
+    def active_about(self, trigger: str) -> list[Patch]:
+        """Return the active patches with exactly this trigger, sorted by id."""
+        return [self._required(patch_id) for patch_id in sorted(self._active.ids_of(trigger))]
+
     def superseded_by(self, patch: Patch) -> list[Patch]:
         """Return the retired patches whose place a patch took, sorted by id."""
         return [

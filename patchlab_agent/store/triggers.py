@@ -32,6 +32,10 @@ class TriggerIndex:
         """The trigger under which an id was added."""
         return self._trigger_of[patch_id]
 
+    def ids_of(self, trigger: str) -> frozenset[str]:
+        """The ids that were added under a trigger."""
+        return frozenset(self._ids.get(trigger, ()))
+
     def add(self, patch_id: str, trigger: str) -> None:
         """Put an id in, or under another trigger."""
         self.discard(patch_id)

@@ -101,7 +101,7 @@ def make_tested(
 
 def make_report(*codes: str, results: tuple[Tested, ...] = ()) -> GateReport:
     """A decision with these codes: to activate only by those that speak for a patch."""
-    is_active = set(codes) <= {"mends", "taken_on_trust", "unchecked"}
+    is_active = set(codes) <= {"mends", "agrees", "taken_on_trust", "unchecked"}
     return GateReport(
         decision="active" if is_active else "quarantined",
         reasons=tuple(Reason.model_validate({"code": code, "text": code}) for code in codes),

@@ -33,12 +33,12 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
 def learn(
     lab: Lab, request: str, feedback: Feedback, truth: Shipment | None = None
 ) -> tuple[PatchEvent, Patch]:
-    """The one event, and the patch that it is about; a truth lets the carrier be asked again."""
+    """The first event, and the patch that it is about; a truth lets the carrier be asked again."""
     referee = CarrierReferee(lab.skill.world)
     if truth is not None:
         referee.remember(Case(request=request, truth=truth.model_dump(mode="json")))
     given = None if truth is None else referee
-    (event,) = lab.learner.learn(lab.agent.answer(request), feedback, given).events
+    event, *_ = lab.learner.learn(lab.agent.answer(request), feedback, given).events
     patch = lab.store.patches.get(event.patch_id or "")
     assert patch is not None
     return event, patch
@@ -176,3 +176,12 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
     assert events["quarantined"] >= 10
     assert events["activated"] == 0
     assert codes["not_reproduced"] + codes["contradicted"] > codes.total() / 2
+
+
+def test_a_lesson_about_one_word_for_a_unit_serves_the_others(lab: Lab) -> None:
+    trace = lab.agent.answer("Ship 2 lb books box to US")
+    referee = CarrierReferee(lab.skill.world)
+    referee.remember(Case(request=trace.request, truth=BOOKS.model_dump(mode="json")))
+    own, *others = lab.learner.learn(trace, POUND, referee).events
+    assert [event.trigger for event in others if event.kind == "activated"] == ["lbs", "pounds"]
+    assert all(event.text.startswith(f"variant of {own.patch_id} (lb): ") for event in others)

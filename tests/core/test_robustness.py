@@ -122,7 +122,7 @@ def test_a_false_factor_is_denied_by_the_labels(tmp_path: Path) -> None:
         (event,) = lab.learn(trace, wrong)
         assert event.kind == "quarantined"
         right = wrong.model_copy(update={"detail": "1 lbs is 0.45359237 kg"})
-        (event,) = lab.learn(trace, right)
+        event, *_ = lab.learn(trace, right)
         assert event.kind == "activated"
 
 

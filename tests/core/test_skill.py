@@ -84,6 +84,7 @@ def test_only_the_world_of_a_skill_holds_a_truth() -> None:
         "model_proposer",
         "falsify",
         "cassette",
+        "thesaurus",
     ]
     for part in (skill_module.Task, skill_module.Proposer):
         assert not {"judge", "expected", "golden", "concerning", "untaught"} & set(dir(part))

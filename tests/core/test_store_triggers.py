@@ -25,7 +25,12 @@ def test_exact_and_misspelt_triggers_are_found_and_told_apart() -> None:
 
 
 def test_one_trigger_can_stand_for_several_patches() -> None:
-    assert index(a="tube", b="tube").occurring("a tube") == {"a": False, "b": False}
+    known = index(a="tube", b="tube", c="tubes")
+    assert known.occurring("a tube") == {"a": False, "b": False}
+    assert known.ids_of("tube") == {"a", "b"}
+    known.discard("a")
+    assert known.ids_of("tube") == {"b"}
+    assert not known.ids_of("tub")
 
 
 def test_what_is_a_trigger_itself_is_no_misspelling_of_another() -> None:

@@ -278,7 +278,7 @@ def test_a_patch_that_was_changed_is_a_new_one_without_its_id() -> None:
     [
         (lambda data: data.update(trigger="Zok!"), "'Zok!' is no trigger"),
         (lambda data: data.update(trigger="a b c d e"), "is no trigger"),
-        (lambda data: data.update(tests=[]), "has no failing test"),
+        (lambda data: data.update(tests=[]), "has no test"),
         (lambda data: data.update(skill="shipping"), "is of skill 'shipping'"),
         (lambda data: data.update(statsu="active"), "statsu: Extra inputs"),
         (lambda data: data.update(status="great"), "status: "),

@@ -270,7 +270,7 @@ def test_the_gates_suite_is_the_worlds_regression_set(tmp_path: Path) -> None:
     with open_lab(store=tmp_path, noise=0) as lab:
         trace = lab.agent.answer("Ship 2 lb books box to US")
         pound = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.4536 kg")
-        (event,) = lab.learn(trace, pound)
+        event, *_ = lab.learn(trace, pound)
         patch = lab.store.patches.get(event.patch_id or "")
         assert patch is not None
         assert patch.gate is not None

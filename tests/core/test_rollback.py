@@ -12,9 +12,10 @@ import pytest
 from patchlab_agent.errors import InputError, StoreError
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
-from patchlab_agent.models.trace import OK, Example, Feedback
+from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -338,7 +339,7 @@ def test_a_patch_that_was_deleted_from_outside_is_there_again(tmp_path: Path) ->
 # Examples, one by one
 
 
-def kept(store: Store) -> tuple[Example, ...]:
+def kept(store: Store) -> tuple[StoredExample, ...]:
     """Every example there is, unwritten ones included."""
     store.traces.flush()
     return tuple(store.examples.all())
@@ -362,9 +363,9 @@ def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
         store.traces.add(make_trace("t-4", "blim a"))
         store.traces.add(make_trace("t-5", "a quil"))
         assert shown(store) == {"t-2": "a tarn", "t-4": "blim a", "t-5": "a quil"}
-        assert store.examples.replace(snapshot) == (2, 2)
+        assert store.examples.replace(snapshot) == (2, 2, 0)
         assert shown(store) == then
-        assert store.examples.replace(snapshot) == (0, 0)
+        assert store.examples.replace(snapshot) == (0, 0, 0)
         assert [each.id for each in store.examples.similar("a quil", 9)].count("t-5") == 0
         assert store.traces.count() == 5
     with words_store(tmp_path) as store:
@@ -391,7 +392,7 @@ def test_all_of_them_may_be_taken_out(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-0", "a zok"))
         store.traces.flush()
-        assert store.examples.replace(()) == (1, 0)
+        assert store.examples.replace(()) == (1, 0, 0)
         assert store.examples.similar("a zok", 3) == ()
         assert store.traces.get("t-0") is not None
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from patchlab_agent.errors import BackendError
+from patchlab_agent.example_evidence import ExampleEvidence
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Decided, Lifecycle, event
@@ -44,6 +45,7 @@ class Learner:
         gate: tells whether a decision still stands, and confirms harm.
         lifecycle: puts patches before the gate, and stores what becomes of them.
         store: what is known already.
+        examples: weighs the examples that answers were shown; None: nobody does.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Learner:
         gate: AcceptanceCriterion,
         lifecycle: Lifecycle,
         store: PatchStore,
+        examples: ExampleEvidence | None = None,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
         self._lifecycle = lifecycle
         self._store = store
+        self._examples = examples
 
     def learn(
         self,
@@ -70,10 +74,10 @@ class Learner:
 
         The patches that the answer used are weighed first: against the baseline's answer, where
         there is one, or where a draw may leave them out, against the uses that they were left out
-        of. Then a failure becomes a patch, active or quarantined. A patch that was kept
-        out is gated again only on new evidence or when something that its decision rests on has
-        changed; one that a person disabled is left alone. A new active patch retires those that it
-        contradicts.
+        of. So are the examples that it was shown, against the baseline's answer. Then a failure
+        becomes a patch, active or quarantined. A patch that was kept out is gated again only on
+        new evidence or when something that its decision rests on has changed; one that a person
+        disabled is left alone. A new active patch retires those that it contradicts.
 
         Args:
             trace: an answer of the agent.
@@ -86,6 +90,8 @@ class Learner:
                 not stored.
         """
         events = self._weigh(trace, feedback, referee)
+        if self._examples is not None:
+            events += self._examples.weigh(trace, feedback, referee)
         if feedback.ok:
             return Learned(events)
         learned = self._lesson(trace, feedback, referee, origin, ())

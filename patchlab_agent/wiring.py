@@ -27,6 +27,7 @@ from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
+from patchlab_agent.example_evidence import ExampleEvidence
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.gate.gate import Gate
@@ -100,7 +101,8 @@ class Lab:
     @cached_property
     def learner(self) -> Learner:
         """Turns failures into patches, with a proposer of the skill's and a gate."""
-        return Learner(self.proposer, self.gate, self.lifecycle, self.store.patches)
+        examples = ExampleEvidence(self.store.examples, self.store.patches, self.gate)
+        return Learner(self.proposer, self.gate, self.lifecycle, self.store.patches, examples)
 
     @cached_property
     def lifecycle(self) -> Lifecycle:

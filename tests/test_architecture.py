@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "gate": {"agent", "errors", "models", "statistics", "text"},
     "lifecycle": {"errors", "gate", "models", "store"},
-    "learner": {"errors", "gate", "lifecycle", "models", "skill", "store"},
+    "example_evidence": {"gate", "models", "store"},
+    "learner": {"errors", "example_evidence", "gate", "lifecycle", "models", "skill", "store"},
     "rollback": {"errors", "lifecycle", "models", "store"},
     "transfer": {"errors", "gate", "lifecycle", "models", "skill", "store", "text"},
     "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "embedding",
         "errors",
         "evaluation",
+        "example_evidence",
         "gate",
         "holdout",
         "learner",
@@ -324,7 +326,7 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert not reached(full(told)) & {full(name) for name in ORACLE}
 
 
-DECIDES = ("gate", "learner", "lifecycle", "rollback", "transfer")
+DECIDES = ("gate", "example_evidence", "learner", "lifecycle", "rollback", "transfer")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
 KNOWS_WORLD = {"loop", "evaluation", "runner", "wiring", "metrics", "effects"}
 """Rooms that may know that there is a simulation, besides the skill that makes it one."""

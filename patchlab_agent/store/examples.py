@@ -136,7 +136,7 @@ class ExampleStore:
                     self._index.discard(key)
         if written:
             # Of ids that it does not have, Chroma updates nothing.
-            metadatas = [metadata_of(each) for each in written.values()]
+            metadatas: Any = [metadata_of(each) for each in written.values()]
             self._collection.update(ids=list(written), metadatas=metadatas)
 
     def replace(self, wanted: Iterable[StoredExample]) -> Replaced:

@@ -15,12 +15,6 @@ PURPOSE = "examples"
 """What the calls are booked under."""
 
 
-def without_example(context: Context, example_id: str) -> Context:
-    """Return the context less one example; nothing moves up into its place."""
-    others = tuple(each for each in context.examples if each.id != example_id)
-    return context.model_copy(update={"examples": others})
-
-
 def harmful(
     suspects: Sequence[Example],
     request: str,
@@ -58,7 +52,7 @@ def harmful(
         # The whole comes first: mostly it is right this time, and there is no more to ask.
         if (yield from _ask(request, [context], draw, is_right)) == [True]:
             break
-        contexts = [without_example(context, each.id) for each in waiting]
+        contexts = [context.without_example(each.id) for each in waiting]
         right = yield from _ask(request, contexts, draw, is_right)
         lost.update(each.id for each, ok in zip(waiting, right, strict=True) if ok)
         found += [e for e in waiting if lost[e.id] and _decides(lost[e.id], bound, varies)]

@@ -175,6 +175,11 @@ class Context(Frozen):
         fixes = (*(patch.fix for patch in self.applied), *self.given)
         return tuple(sorted(fixes, key=lambda fix: fix.slot))
 
+    def without_example(self, example_id: str) -> Context:
+        """The context less one example; no other moves up into its place."""
+        others = tuple(example for example in self.examples if example.id != example_id)
+        return self.model_copy(update={"examples": others})
+
 
 class Attempt(Frozen):
     """One prompt, its raw answer, and what the skill made of it."""

@@ -64,6 +64,11 @@ def notes(report: RunReport) -> Iterator[str]:
             f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "
             f"{tokens.patched:,.0f} with patches ({tokens.growth:+.0%})."
         )
+    if examples := report.examples:
+        yield (
+            f"Examples: {examples.stored:,} stored, {examples.shown:.1f} shown per request, "
+            f"{examples.withdrawn:,} withdrawn in the run."
+        )
     gate = report.gate_calls
     if gate.full:
         yield (

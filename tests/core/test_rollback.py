@@ -449,3 +449,33 @@ def test_a_damaged_snapshot_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="damaged"):
             rolled(lab, "1")
         assert Counter(map(str, lab.store.patches.all())) == before
+
+
+# What is known of examples
+
+
+def test_evidence_and_withdrawals_are_put_back_with_the_examples(tmp_path: Path) -> None:
+    with words_lab(tmp_path, examples=3) as lab:
+        store = lab.store
+        for number, request in enumerate(("a number", "one number", "two number")):
+            store.traces.add(make_trace(f"t-{number}", request))
+        helped, harmed, fine = kept(store)
+        record = Record().with_outcome(False, "a salt")
+        gone = harmed.model_copy(update={"record": record, "withdrawn": "it harms"})
+        store.examples.update([gone])
+        store.start_run()
+        store.keep_snapshot("run-0001")
+        gains = fine.record.with_outcome(True, "a salt")
+        store.examples.update(
+            [
+                helped.model_copy(update={"record": record, "withdrawn": "it harms too"}),
+                fine.model_copy(update={"record": gains}),
+            ]
+        )
+        assert lab.agent.answer("a salt").examples == ("t-2",)
+        report = roll_back(store, lab.lifecycle, "1")
+        assert (report.examples_removed, report.examples_restored) == (0, 1)
+        assert (report.examples_reset, report.examples) == (1, 2)
+        assert kept(store) == (helped, gone, fine)
+        assert set(lab.agent.answer("a salt").examples) == {"t-0", "t-2"}
+        assert roll_back(store, lab.lifecycle, "1").is_empty

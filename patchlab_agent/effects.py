@@ -1,8 +1,8 @@
 """What each patch is worth: the same case under the same noise, with the patch and without it.
 
 A case that a patch is not applied to has the same prompt either way, so only the others are asked
-again; the answer with all patches is asked for once, whichever of them is left out then. Nothing
-is stored.
+again; the answer with all patches is asked for once, whichever of them is left out then. Examples
+are measured alike, where they are shown. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Literal
 from patchlab_agent.agent import Question, or_raise
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
+from patchlab_agent.models.effect import Effect, EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.models.patch import Patch, agrees
-from patchlab_agent.models.trace import Context, Trace
+from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.skill import World
 from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
@@ -31,7 +31,9 @@ WINDOW = 64
 Order = Literal["net", "saves", "spoils"]
 Source = Literal["golden", "traces"]
 Pair = tuple[bool, bool]
-"""Right without the patch, right with it."""
+"""Right without what was left out, right with it."""
+Part = tuple[Literal["patch", "example"], str]
+"""What may be left out of a prompt, by its id."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class _Arm:
-    """A question about a probe, with all patches or with one of them left out."""
+    """A question about a probe, with all that goes into its prompt or with a part left out."""
 
     probe: Probe
     context: Context
-    without: str | None = None
+    without: Part | None = None
 
     @property
     def question(self) -> Question:
@@ -70,17 +72,19 @@ def no_answers(done: int, total: int) -> None:
 
 @dataclass
 class LeaveOneOut:
-    """Leaves out one patch at a time.
+    """Leaves out one patch at a time, and one example.
 
     Args:
         lab: its store may be open for reading only.
         patches: active ones, each to be left out.
         on_answers: is called with the number of answers there are, and of those to come in all.
+        examples: whether to leave out each example that is shown, too.
     """
 
     lab: Lab
     patches: Sequence[Patch]
     on_answers: Callable[[int, int], None] = no_answers
+    examples: bool = False
 
     def report(self, golden: int, traces: int, order: Order = "net") -> EffectReport:
         """Measure on so many golden cases and on so many of the latest traces.
@@ -88,7 +92,7 @@ class LeaveOneOut:
         Args:
             golden: cases, chosen as a run chooses them.
             traces: of these, those are left out that nobody has answered rightly.
-            order: the figure that sorts the patches, the highest first.
+            order: the figure that sorts patches and examples, the highest first.
 
         Raises:
             BackendError: the model's side failed.
@@ -97,19 +101,20 @@ class LeaveOneOut:
         known = trace_probes(latest)
         probes = [*golden_probes(self.lab.skill.world, golden), *known]
         before = self.lab.meter.spent[PURPOSE].calls
-        effects = self.measure(probes)
+        patches, examples = self.measure(probes)
         return EffectReport(
             backend=self.lab.agent.backend.name,
-            patches=tuple(sorted(effects, key=lambda e: (-getattr(e, order), e.trigger, e.id))),
+            patches=tuple(sorted(patches, key=lambda e: (-getattr(e, order), e.trigger, e.id))),
+            examples=tuple(sorted(examples, key=lambda e: (-getattr(e, order), -e.uses, e.id))),
             golden_cases=len(probes) - len(known),
             traces=len(known),
             traces_unknown=len(latest) - len(known),
             calls=self.lab.meter.spent[PURPOSE].calls - before,
-            full_calls=len(self.patches) * len(probes),
+            full_calls=(len(patches) + len(examples)) * len(probes),
         )
 
-    def measure(self, probes: Sequence[Probe]) -> list[PatchEffect]:
-        """Each patch's effect on probes, in the order of the patches.
+    def measure(self, probes: Sequence[Probe]) -> tuple[list[PatchEffect], list[ExampleEffect]]:
+        """Each patch's effect on probes, in the order of the patches, and each shown example's.
 
         Raises:
             BackendError: the model's side failed.
@@ -117,28 +122,36 @@ class LeaveOneOut:
         whole = list(self._touched(probes))
         left_out = [one for arm in whole for one in self._left_out(arm)]
         is_right = self._ask([*whole, *left_out])
-        pairs: dict[tuple[str, Source], list[Pair]] = {}
+        pairs: dict[tuple[Part | None, Source], list[Pair]] = {}
         with_all = {id(arm.probe): right for arm, right in zip(whole, is_right, strict=False)}
         for arm, right in zip(left_out, is_right[len(whole) :], strict=True):
-            found = pairs.setdefault((arm.without or "", arm.probe.source), [])
+            found = pairs.setdefault((arm.without, arm.probe.source), [])
             found.append((right, with_all[id(arm.probe)]))
-        effects = [
-            effect_of(
-                patch, pairs.get((patch.id, "golden"), []), pairs.get((patch.id, "traces"), [])
-            )
-            for patch in self.patches
+
+        def pairs_of(part: Part) -> tuple[list[Pair], list[Pair]]:
+            return pairs.get((part, "golden"), []), pairs.get((part, "traces"), [])
+
+        effects = [effect_of(patch, *pairs_of(("patch", patch.id))) for patch in self.patches]
+        shown = {each.id: each for arm in whole for each in self._examples_of(arm.context)}
+        of_examples = [
+            example_effect_of(each, *pairs_of(("example", each.id))) for each in shown.values()
         ]
-        return with_p_values(effects)
+        return with_p_values(effects), of_examples
 
     def _touched(self, probes: Iterable[Probe]) -> Iterator[_Arm]:
-        """Probes that one of the patches is applied to."""
+        """Probes that one of the patches is applied to, or that show an example."""
         wanted = {patch.id for patch in self.patches}
         for probe in probes:
             context = self.lab.agent.context(probe.request)
             if probe.source == "traces":
                 context = _without_itself(context, probe.request)
-            if wanted & {patch.id for patch in context.applied}:
+            applied = wanted & {patch.id for patch in context.applied}
+            if applied or self._examples_of(context):
                 yield _Arm(probe, context)
+
+    def _examples_of(self, context: Context) -> tuple[Example, ...]:
+        """The examples to leave out of a context."""
+        return context.examples if self.examples else ()
 
     def _left_out(self, arm: _Arm) -> Iterator[_Arm]:
         wanted = {patch.id for patch in self.patches}
@@ -149,7 +162,10 @@ class LeaveOneOut:
                 )
                 # The same examples on both sides, or a difference would not be the patch's.
                 context = others.model_copy(update={"examples": arm.context.examples})
-                yield _Arm(arm.probe, context, without=patch.id)
+                yield _Arm(arm.probe, context, without=("patch", patch.id))
+        for example in self._examples_of(arm.context):
+            context = arm.context.without_example(example.id)
+            yield _Arm(arm.probe, context, without=("example", example.id))
 
     def _ask(self, arms: Sequence[_Arm]) -> list[bool]:
         right: list[bool] = []
@@ -230,6 +246,20 @@ def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> P
         traces=seen,
         net=held_out.saves + seen.saves - held_out.spoils - seen.spoils,
         p_value=None,
+    )
+
+
+def example_effect_of(
+    example: Example, golden: Sequence[Pair], traces: Sequence[Pair]
+) -> ExampleEffect:
+    """What pairs of answers come to for an example."""
+    held_out, seen = _counted(golden), _counted(traces)
+    return ExampleEffect(
+        id=example.id,
+        request=example.request,
+        golden=held_out,
+        traces=seen,
+        net=held_out.saves + seen.saves - held_out.spoils - seen.spoils,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from patchlab_agent.errors import BackendError
+from patchlab_agent.example_evidence import ExampleEvidence
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lifecycle import Decided, Lifecycle, event
@@ -46,6 +47,7 @@ class Learner:
         lifecycle: puts patches before the gate, and stores what becomes of them.
         store: what is known already.
         thesaurus: other names of what lessons are about; None: there are none.
+        examples: weighs the examples that answers were shown; None: nobody does.
     """
 
     def __init__(
@@ -54,13 +56,16 @@ class Learner:
         gate: AcceptanceCriterion,
         lifecycle: Lifecycle,
         store: PatchStore,
+        *,
         thesaurus: Thesaurus | None = None,
+        examples: ExampleEvidence | None = None,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
         self._lifecycle = lifecycle
         self._store = store
         self._variants = None if thesaurus is None else Variants(thesaurus, gate, store)
+        self._examples = examples
 
     def learn(
         self,
@@ -74,10 +79,11 @@ class Learner:
 
         The patches that the answer used are weighed first: against the baseline's answer, where
         there is one, or where a draw may leave them out, against the uses that they were left out
-        of. Then a failure becomes a patch, active or quarantined. A patch that was kept
-        out is gated again only on new evidence or when something that its decision rests on has
-        changed; one that a person disabled is left alone. A new active patch retires those that it
-        contradicts, and goes before the gate under other names of its subject, too.
+        of. So are the examples that it was shown, against the baseline's answer. Then a failure
+        becomes a patch, active or quarantined. A patch that was kept out is gated again only on
+        new evidence or when something that its decision rests on has changed; one that a person
+        disabled is left alone. A new active patch retires those that it contradicts, and goes
+        before the gate under other names of its subject, too.
 
         Args:
             trace: an answer of the agent.
@@ -90,6 +96,8 @@ class Learner:
                 not stored.
         """
         events = self._weigh(trace, feedback, referee)
+        if self._examples is not None:
+            events += self._examples.weigh(trace, feedback, referee)
         if feedback.ok:
             return Learned(events)
         learned = self._lesson(trace, feedback, referee, origin, ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
     DRIFT_WINDOW,
@@ -15,6 +16,8 @@ from patchlab_agent.models.report import (
     Comparison,
     CurvePoint,
     DriftReport,
+    ExampleSummary,
+    ExampleUse,
     FailureCluster,
     GoldenReport,
     Highlight,
@@ -31,6 +34,8 @@ from patchlab_agent.statistics import e_value, paired_difference, proportion
 RECENT = 200
 CURVE_POINTS = 10
 MOST_USEFUL = 10
+TELLING_EXAMPLES = 5
+"""Examples that a report names for either reason: they help, or they were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Outcome:
     applied: tuple[str, ...]
     triggers: tuple[str, ...]
     events: tuple[PatchEvent, ...]
+    examples: tuple[str, ...] = ()
+    """Ids of those that the prompt showed."""
     prompt_tokens: tuple[int, int] | None = None
     """Of the baseline's prompt and of the patched one, where the backend counts them."""
 
@@ -67,6 +74,7 @@ class Outcome:
             applied=tuple(ref.patch_id for ref in applied),
             triggers=tuple(ref.trigger for ref in applied),
             events=trace.events,
+            examples=trace.examples,
             prompt_tokens=_prompt_tokens(trace.baseline.attempt, trace.attempt),
         )
 
@@ -256,6 +264,43 @@ def patch_uses(outcomes: Iterable[Outcome], teaches: Mapping[str, str]) -> tuple
             harms=harms[patch_id],
         )
         for patch_id in sorted(uses, key=lambda i: (-saves[i], harms[i], -uses[i], i))
+    )
+
+
+def example_summary(outcomes: Sequence[Outcome], stored: Sequence[StoredExample]) -> ExampleSummary:
+    """How many examples were shown and withdrawn, and what is known of those that tell most.
+
+    Args:
+        outcomes: of the run.
+        stored: all examples after it, those that are withdrawn included.
+    """
+    uses = Counter(name for outcome in outcomes for name in outcome.examples)
+    kinds = Counter(event.kind for outcome in outcomes for event in outcome.events)
+    withdrawn = [each for each in stored if each.withdrawn]
+    useful = [
+        each
+        for each in stored
+        if not each.withdrawn and uses[each.id] and each.record.mended > each.record.broken
+    ]
+    useful.sort(key=lambda e: (e.record.broken - e.record.mended, -uses[e.id], e.id))
+
+    def use(example: StoredExample) -> ExampleUse:
+        return ExampleUse(
+            id=example.id,
+            request=example.request,
+            uses=uses[example.id],
+            gains=example.record.mended,
+            harms=example.record.broken,
+            withdrawn=example.withdrawn,
+        )
+
+    return ExampleSummary(
+        stored=len(stored) - len(withdrawn),
+        shown=uses.total() / len(outcomes) if outcomes else 0.0,
+        withdrawn=kinds["withdrawn"],
+        withdrawn_in_store=len(withdrawn),
+        most_useful=tuple(map(use, useful[:TELLING_EXAMPLES])),
+        harmful=tuple(map(use, withdrawn[-TELLING_EXAMPLES:])),
     )
 
 

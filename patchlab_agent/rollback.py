@@ -1,8 +1,9 @@
 """A store put back to how it was at the end of a run.
 
-Prompts are made of active patches and of examples, so those are put back exactly; traces, reports
-and the histories of patches are records and stay. Every step leaves alone what stands as it should,
-so a rollback that was killed is completed by running it again.
+Prompts are made of active patches and of examples, so those are put back exactly, with the evidence
+that there was for and against them; traces, reports and the histories of patches are records and
+stay. Every step leaves alone what stands as it should, so a rollback that was killed is completed
+by running it again.
 """
 
 from __future__ import annotations
@@ -57,14 +58,15 @@ def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport
     for change in due:
         lifecycle.put_back(change.patch, change.cause(snapshot.run))
     store.traces.flush()
-    removed, restored = store.examples.replace(snapshot.examples)
+    replaced = store.examples.replace(snapshot.examples)
     return RollbackReport(
         run=snapshot.run,
         patches=tuple(change.told() for change in due),
         unchanged=len(changes) - len(due),
-        examples_removed=removed,
-        examples_restored=restored,
-        examples=len(snapshot.examples),
+        examples_removed=replaced.removed,
+        examples_restored=replaced.added,
+        examples_reset=replaced.reset,
+        examples=sum(not example.withdrawn for example in snapshot.examples),
     )
 
 

@@ -23,6 +23,7 @@ from patchlab_agent.metrics import (
     compare,
     curve,
     drift_report,
+    example_summary,
     golden_report,
     highlights,
     patch_uses,
@@ -35,6 +36,7 @@ from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
     Cost,
     DriftReport,
+    ExampleSummary,
     GateCalls,
     PatchSummary,
     RunReport,
@@ -158,6 +160,7 @@ class Runner:
             curve=curve(outcomes, at_start),
             clusters=clusters(outcomes, self.lab.skill.world.labels),
             patches=self._patches(outcomes),
+            examples=self._examples(outcomes),
             highlights=highlights(outcomes, show),
             drift=self._drifted(outcomes),
             golden=golden_report(golden, self.lab.skill.world.labels) if golden else None,
@@ -261,6 +264,11 @@ class Runner:
             kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
             most_useful=tuple(named),
         )
+
+    def _examples(self, outcomes: Sequence[Outcome]) -> ExampleSummary | None:
+        if not self.settings.examples:
+            return None
+        return example_summary(outcomes, self.lab.store.examples.all())
 
     def _quarantine_reasons(self) -> dict[str, int]:
         reports = (patch.gate for patch in self.lab.store.patches.all(Status.QUARANTINED))

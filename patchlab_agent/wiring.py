@@ -27,6 +27,7 @@ from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.evaluation import Evaluator
+from patchlab_agent.example_evidence import ExampleEvidence
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.gate.gate import Gate
@@ -106,7 +107,8 @@ class Lab:
             self.gate,
             self.lifecycle,
             self.store.patches,
-            self.skill.thesaurus,
+            thesaurus=self.skill.thesaurus,
+            examples=ExampleEvidence(self.store.examples, self.store.patches, self.gate),
         )
 
     @cached_property

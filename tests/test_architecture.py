@@ -32,8 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backends": {"errors", "models", "plain"},
     "store": {"embedding", "errors", "models", "ranking", "text"},
     "conversation": {"backends", "errors", "models", "plain"},
+    "budgeting": {"models"},
     "agent": {
         "backends",
+        "budgeting",
         "conversation",
         "errors",
         "holdout",
@@ -46,7 +48,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate": {"agent", "errors", "models", "statistics", "text"},
     "lifecycle": {"errors", "gate", "models", "store"},
     "variants": {"gate", "models", "skill", "store", "text"},
-    "learner": {"errors", "gate", "lifecycle", "models", "skill", "store", "variants"},
+    "example_evidence": {"gate", "models", "store"},
+    "learner": {
+        *("errors", "example_evidence", "gate", "lifecycle", "models", "skill", "store"),
+        "variants",
+    },
     "rollback": {"errors", "lifecycle", "models", "store"},
     "transfer": {"errors", "gate", "lifecycle", "models", "skill", "store", "text"},
     "evaluation": {"agent", "backends", "errors", "models", "skill", "text"},
@@ -59,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "embedding",
         "errors",
         "evaluation",
+        "example_evidence",
         "gate",
         "holdout",
         "learner",
@@ -328,7 +335,10 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
     assert not reached(full(told)) & {full(name) for name in ORACLE}
 
 
-DECIDES = ("gate", "learner", "lifecycle", "rollback", "transfer", "variants")
+DECIDES = (
+    *("example_evidence", "gate", "learner", "lifecycle"),
+    *("rollback", "transfer", "variants"),
+)
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
 KNOWS_WORLD = {"loop", "evaluation", "runner", "wiring", "metrics", "effects"}
 """Rooms that may know that there is a simulation, besides the skill that makes it one."""

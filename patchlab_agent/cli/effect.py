@@ -1,4 +1,4 @@
-"""`patchlab-agent patches effect`: what each patch is worth."""
+"""`patchlab-agent patches effect`: what each patch and each example is worth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def effect(
         typer.Argument(
             help="Ids of active patches, or as much of each as is unique.",
             metavar="[ID]...",
-            show_default="all active patches",
+            show_default="all active patches, and the examples that are shown",
             autocompletion=patch_ids,
         ),
     ] = None,
@@ -53,11 +53,13 @@ def effect(
     ] = "net",
     as_json: options.Json = False,
 ) -> None:
-    """Leave out one patch at a time, and count the answers that it saves and spoils.
+    """Leave out one patch or example at a time, and count the answers that it saves and spoils.
 
-    Only cases to which a patch is applied are asked again. Traces hold no truth: an answer to one
-    counts as right if it says the same as the answer that the carrier took. Patches are born of
-    traces, so what counts is the golden set. Nothing is stored.
+    Only cases to which a patch is applied, or which show an example, are asked again. Traces hold
+    no truth: an answer to one counts as right if it says the same as the answer that the carrier
+    took. Patches are born of traces, so what counts is the golden set. Nothing is stored.
+
+    Examples are measured where no ID is given; --examples 0 leaves them out of all prompts.
 
     Two patches that do the same job each look useless: without one, the other still does it.
 
@@ -78,7 +80,9 @@ def effect(
     with lab_of(settings, write=False) as lab:
         patches = _chosen(lab.store.patches, named or [])
         latest = _traces(settings) if traces is None else traces
-        report = _measured(lab, patches, golden=settings.golden, traces=latest, sort=sort)
+        report = _measured(
+            lab, patches, golden=settings.golden, traces=latest, sort=sort, examples=not named
+        )
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
@@ -111,6 +115,7 @@ def _measured(
     golden: int,
     traces: int,
     sort: Literal["saves", "spoils", "net"],
+    examples: bool,
 ) -> EffectReport:
     from patchlab_agent.effects import LeaveOneOut
 
@@ -120,4 +125,5 @@ def _measured(
         def on_answers(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        return LeaveOneOut(lab, patches, on_answers).report(golden, traces, sort)
+        study = LeaveOneOut(lab, patches, on_answers, examples)
+        return study.report(golden, traces, sort)

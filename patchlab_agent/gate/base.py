@@ -10,7 +10,7 @@ from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.evidence import GateReport, Reason
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import Attempt, Feedback
+from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,22 @@ class AcceptanceCriterion(Protocol):
         """
         ...
 
+    def confirms_harmful(
+        self, examples: Sequence[Example], trace: Trace, context: Context, referee: Referee, /
+    ) -> list[Example]:
+        """Return those of the examples that turn the trace's answer wrong, each left out alone.
+
+        Args:
+            examples: some of those that its prompt showed.
+            trace: a wrong answer.
+            context: what its prompt was made of.
+            referee: judges.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        ...
+
     def use_suite(self, suite: Sequence[Labeled]) -> None:
         """Take other labeled cases from now on."""
         ...
@@ -120,6 +136,10 @@ class OpenGate:
         """Ask nothing."""
 
     def confirms_harm(self, *_: object) -> list[Patch]:
+        """Confirm none."""
+        return []
+
+    def confirms_harmful(self, *_: object) -> list[Example]:
         """Confirm none."""
         return []
 

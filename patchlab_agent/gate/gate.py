@@ -36,11 +36,12 @@ from patchlab_agent.gate.evidence import (
     labeled_probe,
     refereed_probe,
 )
+from patchlab_agent.gate.examples import harmful
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.evidence import GateReport, Reason, Source
 from patchlab_agent.models.patch import Patch, Role
-from patchlab_agent.models.trace import Attempt, Feedback
+from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
 from patchlab_agent.statistics import fixed_size
 from patchlab_agent.text import occurs, words
 
@@ -200,6 +201,36 @@ class Gate:
             if isinstance(each, BackendError):
                 raise each
         return [patch for patch, is_broken in zip(patches, found, strict=True) if is_broken]
+
+    def confirms_harmful(
+        self, examples: Sequence[Example], trace: Trace, context: Context, referee: Referee, /
+    ) -> list[Example]:
+        """Return those of the examples that turn the trace's answer wrong, each left out alone.
+
+        The lessons and the other examples stay in place. None is found where the trace's prompt
+        cannot be made again, be it that the templates have changed.
+
+        Raises:
+            BackendError: the model's side failed.
+        """
+        again = self._agent.render(trace.request, context, trace.draw)
+        if again.changing != trace.attempt.user_prompt:
+            return []
+        judge = refereed_probe(trace.request, referee).judge
+        dialogue = harmful(
+            examples,
+            trace.request,
+            context,
+            lambda quote: judge(quote).ok,
+            patience=self._patience,
+            max_draws=min(self._max_pairs, self._max_calls // (1 + len(examples))),
+            bound=1 / self._alpha,
+            varies=self._agent.backend.varies,
+        )
+        [found] = in_batches(self._agent.attempts, [dialogue])
+        if isinstance(found, BackendError):
+            raise found
+        return found
 
     @property
     def _share_right(self) -> float:

@@ -67,6 +67,18 @@ def verdict_on_pairs(record: Record, *, alpha: float) -> Verdict | None:
     return "proven" if e_value(pairs.gained, pairs.lost) >= 1 / alpha else None
 
 
+def is_outweighed(record: Record) -> bool:
+    """Say whether an example has done harm as often as good, so that prompts should do without it.
+
+    One harm suffices where it has no gain: a harm was confirmed of this very example, a gain is
+    shared by all that were shown, and the next nearest takes its place. So it is never proven.
+
+    Args:
+        record: the example's, with the latest outcome.
+    """
+    return 0 < record.broken >= record.mended
+
+
 def pairs_in_words(record: Record, *, alpha: float) -> str:
     """Say what pairs of uses come to, as an event names it."""
     pairs = record.pairs

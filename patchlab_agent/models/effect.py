@@ -1,4 +1,4 @@
-"""What leaving one patch out at a time shows."""
+"""What leaving one patch, or one example, out at a time shows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ EFFECT_VERSION = 1
 
 
 class Effect(Frozen):
-    """What leaving a patch out did to cases that it is applied to."""
+    """What leaving a patch or an example out did to cases whose prompts it stands in."""
 
-    cases: int = Field(description="cases in which the patch is applied")
-    saves: int = Field(description="of those, right with the patch and wrong without it")
-    spoils: int = Field(description="of those, wrong with the patch and right without it")
+    cases: int = Field(description="cases in which it is applied, or shown")
+    saves: int = Field(description="of those, right with it and wrong without it")
+    spoils: int = Field(description="of those, wrong with it and right without it")
 
 
 class PatchEffect(Frozen):
@@ -48,16 +48,45 @@ class PatchEffect(Frozen):
         return self.golden.spoils + self.traces.spoils
 
 
+class ExampleEffect(Frozen):
+    """One example's worth, all lessons and the other examples staying as they are."""
+
+    id: str = Field(description="the trace that it is of")
+    request: str
+    golden: Effect
+    traces: Effect
+    net: int = Field(description="saves - spoils over golden cases and traces; higher is better")
+
+    @property
+    def uses(self) -> int:
+        """Golden cases and traces in which it is shown."""
+        return self.golden.cases + self.traces.cases
+
+    @property
+    def saves(self) -> int:
+        """Answers that are right only with it."""
+        return self.golden.saves + self.traces.saves
+
+    @property
+    def spoils(self) -> int:
+        """Answers that are wrong only with it."""
+        return self.golden.spoils + self.traces.spoils
+
+
 class EffectReport(Frozen):
-    """The effect of patches, and what it took to find out."""
+    """The effect of patches and examples, and what it took to find out."""
 
     schema_version: int = EFFECT_VERSION
     backend: str
     patches: tuple[PatchEffect, ...] = Field(description="in the order asked for")
+    examples: tuple[ExampleEffect, ...] = Field(
+        default=(), description="those that some case shows, in the order asked for"
+    )
     golden_cases: int = Field(description="golden cases looked at")
     traces: int = Field(description="traces looked at whose right answer is known")
     traces_unknown: int = Field(description="traces left out: no answer to them was right")
     calls: int = Field(description="model calls made; answers known from before cost none")
     full_calls: int = Field(
-        description="calls that asking every case again without each patch would take"
+        description="calls that asking every case again without each patch, and without each of "
+        "the examples, would take"
     )

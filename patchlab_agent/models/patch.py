@@ -270,7 +270,7 @@ class Proposal(Frozen):
 
 
 class PatchEvent(Frozen):
-    """What one failure, or a person, did to a patch."""
+    """What one failure, or a person, did to a patch; or to an example, which is withdrawn."""
 
     kind: Literal[
         "activated",
@@ -283,10 +283,14 @@ class PatchEvent(Frozen):
         "convicted",
         "disabled",
         "retired",
+        "withdrawn",
         "none",
     ]
     patch_id: str | None = None
     trigger: str | None = None
     fix: JsonObject | None = None
     created: bool = Field(default=False, description="the patch was not known before")
+    example_id: str | None = Field(
+        default=None, description="of an example that is withdrawn, the trace that it is of"
+    )
     text: str = ""

@@ -114,6 +114,31 @@ class PatchSummary(Frozen):
     most_useful: tuple[PatchUse, ...]
 
 
+class ExampleUse(Frozen):
+    """What one example did in a run, and what is known of it since it is stored."""
+
+    id: str = Field(description="the trace that it is of")
+    request: str
+    uses: int = Field(description="requests of the run that it was shown to")
+    gains: int = Field(
+        description="requests that came out right only with examples and without lessons, each "
+        "counted for all examples that were shown"
+    )
+    harms: int = Field(description="requests that came out right without this example alone")
+    withdrawn: str = Field(description="why no prompt shows it any more; empty while prompts may")
+
+
+class ExampleSummary(Frozen):
+    """Examples of a run, and of the store after it."""
+
+    stored: int = Field(description="examples that prompts may show after the run")
+    shown: float = Field(description="examples per request of the run, in the mean")
+    withdrawn: int = Field(description="examples that the run withdrew")
+    withdrawn_in_store: int
+    most_useful: tuple[ExampleUse, ...] = Field(description="of those that prompts may show")
+    harmful: tuple[ExampleUse, ...] = Field(description="of those that are withdrawn, the newest")
+
+
 class Score(Frozen):
     """A detector's figures; higher is better, None of nothing."""
 
@@ -252,6 +277,9 @@ class RunReport(Frozen):
     curve: tuple[CurvePoint, ...]
     clusters: tuple[FailureCluster, ...]
     patches: PatchSummary
+    examples: ExampleSummary | None = Field(
+        default=None, description="None where prompts show no examples: --examples 0"
+    )
     highlights: tuple[Highlight, ...]
     drift: DriftReport | None = Field(description="None where the rules stayed as they were")
     golden: GoldenReport | None

@@ -32,9 +32,11 @@ class RollbackReport(Frozen):
     unchanged: int = Field(description="patches that stood as they should already")
     examples_removed: int = Field(description="examples that prompts do not show any more")
     examples_restored: int = Field(description="examples that prompts show again")
+    examples_reset: int = Field(description="examples of which the evidence alone was put back")
     examples: int = Field(description="examples that prompts may show now")
 
     @property
     def is_empty(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.patches or self.examples_removed or self.examples_restored)
+        changed = (self.examples_removed, self.examples_restored, self.examples_reset)
+        return not self.patches and not any(changed)

@@ -189,6 +189,11 @@ class Context(Frozen):
         """What goes into the prompt, however it is put."""
         return tuple(fix for fix, _ in self.lessons)
 
+    def without_example(self, example_id: str) -> Context:
+        """The context less one example; no other moves up into its place."""
+        others = tuple(example for example in self.examples if example.id != example_id)
+        return self.model_copy(update={"examples": others})
+
 
 class Attempt(Frozen):
     """One prompt, its raw answer, and what the skill made of it."""

@@ -1,4 +1,4 @@
-"""The effect of each patch as a table for a terminal."""
+"""The effect of each patch and example as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from patchlab_agent.models.effect import EffectReport, PatchEffect
+from patchlab_agent.models.effect import EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import SHORT_ID
 from patchlab_agent.report.tables import line, noted, table_of
 
 
 def render(report: EffectReport) -> RenderableType:
-    """A line for each patch that is applied to some case, and what it took to find out."""
+    """A line for each patch and example that changes something, and what it took to find out.
+
+    Patches that are applied to some case have a line even if they change no answer.
+    """
     applied = [effect for effect in report.patches if effect.cases]
-    notes = Text("\n".join(_notes(report, len(report.patches) - len(applied))))
-    return Group(_rows(applied), Text(), notes) if applied else notes
+    telling = [effect for effect in report.examples if effect.saves or effect.spoils]
+    parts: list[RenderableType] = []
+    if applied:
+        parts += [_rows(applied), Text()]
+    if telling:
+        parts += [_examples(telling), Text()]
+    notes = Text("\n".join(_notes(report, len(report.patches) - len(applied), len(telling))))
+    return Group(*parts, notes) if parts else notes
 
 
 def _rows(effects: list[PatchEffect]) -> RenderableType:
@@ -46,22 +55,52 @@ def _rows(effects: list[PatchEffect]) -> RenderableType:
     )
 
 
-def _notes(report: EffectReport, unused: int) -> Iterator[str]:
+def _examples(effects: list[ExampleEffect]) -> RenderableType:
+    table = table_of(
+        "Examples, each left out alone",
+        *("example", "request", "golden", "traces", "saves", "spoils", "net"),
+        texts=2,
+    )
+    for effect in effects:
+        golden, traces = effect.golden, effect.traces
+        table.add_row(
+            line(effect.id),
+            line(effect.request),
+            fmt.count(golden.cases),
+            fmt.count(traces.cases),
+            f"{golden.saves} + {traces.saves}",
+            f"{golden.spoils} + {traces.spoils}",
+            f"{effect.net:+d}" if effect.net else "0",
+        )
+    return noted(table, "golden, traces: cases that show it; the other columns are as for patches.")
+
+
+def _notes(report: EffectReport, unused: int, telling: int) -> Iterator[str]:
     cases = f"{fmt.count(report.golden_cases)} golden cases and {fmt.count(report.traces)} traces"
     if not report.patches:
         yield "No patch is active, so there is none to leave out."
-        return
+        if not report.examples:
+            return
     if unused:
         yield f"{unused} of {len(report.patches)} patches apply to none of {cases}."
+    if report.examples:
+        yield (
+            f"Of {fmt.several(len(report.examples), 'example', 'examples')} shown in {cases}, "
+            f"{fmt.count(telling)} made a difference alone."
+        )
     if report.traces_unknown:
         yield f"{report.traces_unknown} traces are left out: no answer to them was right."
-    if report.traces:
+    if report.traces and report.patches:
         yield "Traces are of the requests that taught the patches, so p leaves them out."
     yield _calls(report)
-    yield "Two patches that do the same job each look useless here: the other one still does it."
+    if report.patches:
+        yield (
+            "Two patches that do the same job each look useless here: the other one still does it."
+        )
 
 
 def _calls(report: EffectReport) -> str:
-    full = f"{fmt.count(report.full_calls)} that a full re-run for each patch would take"
+    each = "patch and example" if report.examples else "patch"
+    full = f"{fmt.count(report.full_calls)} that a full re-run for each {each} would take"
     share = f" ({report.calls / report.full_calls:.1%})" if report.full_calls else ""
     return f"{fmt.count(report.calls)} calls in place of {full}{share}."

@@ -63,7 +63,7 @@ def event_table(events: Iterable[PatchEvent]) -> Table:
     for event in events:
         facts = {name: value for name, value in (event.fix or {}).items() if name != "kind"}
         table.add_row(
-            (event.patch_id or fmt.NOTHING)[:SHORT_ID],
+            fmt.literal(event.example_id or (event.patch_id or fmt.NOTHING)[:SHORT_ID]),
             _WHAT.get(event.kind, event.kind),
             fmt.literal(event.trigger or fmt.NOTHING),
             fmt.literal(fmt.brief(_told(facts)) or fmt.NOTHING),

@@ -14,11 +14,13 @@ def render(report: RollbackReport) -> RenderableType:
     """Return a table of the patches that changed, and one sentence on all of it."""
     if report.is_empty:
         return fmt.literal(f"The store is as it was at the end of {report.run}: nothing to do.")
+    reset = f", {fmt.count(report.examples_reset)} reset" if report.examples_reset else ""
     told = (
         f"Rolled back to {report.run}: {fmt.several(len(report.patches), 'patch', 'patches')} "
         f"changed, {fmt.count(report.unchanged)} unchanged; "
         f"{fmt.several(report.examples_removed, 'example', 'examples')} removed, "
-        f"{fmt.count(report.examples_restored)} restored, {fmt.count(report.examples)} in use."
+        f"{fmt.count(report.examples_restored)} restored{reset}, "
+        f"{fmt.count(report.examples)} in use."
     )
     return Group(_table(report), fmt.literal(told)) if report.patches else fmt.literal(told)
 

@@ -71,6 +71,11 @@ def notes(report: RunReport) -> Iterator[str]:
     ]
     if hits:
         yield f"Prompt tokens from the server's prefix cache: {', '.join(hits)}."
+    if examples := report.examples:
+        yield (
+            f"Examples: {examples.stored:,} stored, {examples.shown:.1f} shown per request, "
+            f"{examples.withdrawn:,} withdrawn in the run."
+        )
     gate = report.gate_calls
     if gate.full:
         yield (

@@ -37,7 +37,7 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
     if trace.ceiling is not None:
         yield f"  ceiling    {trace.ceiling.feedback}"
     for event in trace.events:
-        yield f"  patch      {event_line(event)}"
+        yield f"  {'example' if event.example_id else 'patch':<10} {event_line(event)}"
 
 
 def _retrieved(trace: Trace) -> Iterator[str]:
@@ -81,8 +81,8 @@ def _block(name: str, text: str) -> Iterator[str]:
 
 
 def event_line(event: PatchEvent) -> str:
-    """What happened to a patch, on one line."""
-    what = ""
+    """What happened to a patch, or to an example, on one line."""
+    what = f" {event.example_id}" if event.example_id else ""
     if event.fix is not None:
         facts = {name: value for name, value in event.fix.items() if name != "kind"}
         what = f" {event.patch_id or ''} {event.fix['kind']} ({_quote(facts)})"

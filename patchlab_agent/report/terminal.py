@@ -12,6 +12,7 @@ from rich.text import Text
 
 from patchlab_agent.models.report import (
     Comparison,
+    ExampleSummary,
     FailureCluster,
     GoldenReport,
     PatchSummary,
@@ -40,6 +41,8 @@ def _parts(report: RunReport, unicode: bool) -> Iterator[RenderableType]:
     yield _patches(report.patches)
     if report.patches.most_useful:
         yield _most_useful(report.patches)
+    if report.examples and (report.examples.most_useful or report.examples.harmful):
+        yield _examples(report.examples)
     if report.golden is not None:
         yield _labels(report.golden)
     if report.highlights:
@@ -166,6 +169,23 @@ def _most_useful(patches: PatchSummary) -> Table:
     for use in patches.most_useful:
         figures = map(fmt.count, (use.uses, use.saves, use.harms))
         table.add_row(line(use.id[:8]), line(use.teaches), *figures)
+    return table
+
+
+def _examples(examples: ExampleSummary) -> Table:
+    table = table_of(
+        "Examples that tell",
+        *("example", "request", "uses", "gains", "harms", "now"),
+        texts=2,
+        caption=(
+            "gains: requests right only with examples, counted for all that were shown;\n"
+            "harms: requests that are right without this one alone."
+        ),
+    )
+    for use in (*examples.most_useful, *examples.harmful):
+        figures = map(fmt.count, (use.uses, use.gains, use.harms))
+        now = "withdrawn" if use.withdrawn else "shown"
+        table.add_row(line(use.id), line(use.request), *figures, now)
     return table
 
 

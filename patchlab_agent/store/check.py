@@ -17,7 +17,7 @@ from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.store import patches, traces
+from patchlab_agent.store import examples, patches, traces
 from patchlab_agent.store.chroma import open_client
 from patchlab_agent.store.layout import StoreInfo
 
@@ -154,12 +154,12 @@ def _trace(metadata: Any, _: object) -> _Record:
 
 
 def _example(metadata: Any, _: object) -> _Record:
-    json.loads(metadata["answer"])
-    return _Record(None, {"trace_id": str(metadata["trace_id"])}, str(metadata[""]))
+    example = examples.parse(str(metadata[""]), metadata)
+    return _Record(None, examples.metadata_of(example), example.request)
 
 
-_WHOLE = frozenset({"patch", "trace"})
-"""Names under which a record holds all of itself as JSON."""
+_WHOLE = frozenset({"patch", "trace", "record", "answer"})
+"""Names under which a record holds itself, or a part, as JSON."""
 _READERS: dict[str, Callable[[Any, Callable[[JsonObject], Fix]], _Record]] = {
     "patches": _patch,
     "traces": _trace,
@@ -171,9 +171,9 @@ def _orphans(client: chromadb.api.ClientAPI) -> Iterator[str]:
     """Examples of traces that are not there."""
     try:
         known = set(client.get_collection("traces").get(include=[])["ids"])
-        examples = client.get_collection("examples").get(include=["metadatas"])
+        shown = client.get_collection("examples").get(include=["metadatas"])
     except ChromaError:
         return  # which was said of the collection itself
-    for record_id, metadata in zip(examples["ids"], examples["metadatas"] or (), strict=True):
+    for record_id, metadata in zip(shown["ids"], shown["metadatas"] or (), strict=True):
         if metadata.get("trace_id") not in known:
             yield f"examples record {record_id} is of no stored trace"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Words
-from typing import Any
+from typing import Any, NamedTuple
 
 from chromadb.api.models.Collection import Collection
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.trace import Example
 from patchlab_agent.store.coverage import CoverageIndex
 from patchlab_agent.store.nearest import EDGE, MARGIN
@@ -21,12 +23,24 @@ MAX_EXAMPLE_CHARS = 200
 """Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
 
 
+class Replaced(NamedTuple):
+    """How many examples a replacement changed."""
+
+    removed: int
+    """Prompts do not show them any more."""
+    added: int
+    """Prompts show them again."""
+    reset: int
+    """Prompts go on showing them, or not; only what is known of them changed."""
+
+
 class ExampleStore:
     """Each *distinct* request with a right answer that may be shown, one record each.
 
     Keeping them apart from the traces keeps retrieval exact: many equal vectors, as repeated
     requests make them, would wall off the rest of Chroma's index. Of several answers to requests of
-    the same words, the first one stays.
+    the same words, the first one stays. One that is withdrawn stays as well, though it is not
+    found: so no later answer to the same words takes its place.
 
     Args:
         collection: Chroma's.
@@ -44,8 +58,9 @@ class ExampleStore:
         self._distances = distances
         self._may_show = may_show
         self._stored = collection.count()
-        self._new: dict[str, Example] = {}
-        self._withdrawn: set[str] = set()
+        self._new: dict[str, StoredExample] = {}
+        self._outdated: set[str] = set()
+        self._withdrawn = self._withdrawn_keys()
         self._index: CoverageIndex | None = None
         self._indexed_ids: set[str] = set()
 
@@ -57,14 +72,17 @@ class ExampleStore:
             request: what a person typed.
             answer: a right one; None where none is known.
         """
-        if trace_id in self._withdrawn:
-            self._new = {key: each for key, each in self._new.items() if each.id != trace_id}
-        self._withdrawn.add(trace_id)
+        if trace_id in self._outdated:
+            kept = ((k, e) for k, e in self._new.items() if e.id != trace_id or e.withdrawn)
+            self._new = dict(kept)
+        self._outdated.add(trace_id)
         if trace_id in self._indexed_ids:
             self._index = None
         if answer and self._is_showable(request, answer):
             key = _key(request)
-            self._new.setdefault(key, Example(id=trace_id, request=request, answer=answer))
+            if key in self._withdrawn:
+                return
+            self._new.setdefault(key, StoredExample(id=trace_id, request=request, answer=answer))
             if self._index is not None:
                 self._index.add(key, request)
                 self._indexed_ids.add(trace_id)
@@ -72,40 +90,74 @@ class ExampleStore:
     def flush(self, rejudged: Sequence[str]) -> None:
         """Write what was taken since the last flush.
 
+        One that is withdrawn stays so, and one whose answer is right again keeps its record.
+
         Args:
             rejudged: traces that were stored before and whose example is now what `add` was told.
         """
         if rejudged:
-            where: Any = {"trace_id": {"$in": list(rejudged)}}
-            self._collection.delete(where=where)
+            gone = [
+                key
+                for key, each in self._of_traces(rejudged).items()
+                if not (each.withdrawn or _same(each, self._new.get(key)))
+            ]
+            for part in _parts(gone):
+                self._collection.delete(ids=part)
             self._stored = self._collection.count()
         if self._new:
             known = set(self._collection.get(ids=list(self._new), include=[])["ids"])
             self._write({key: each for key, each in self._new.items() if key not in known})
         self._new.clear()
-        self._withdrawn.clear()
+        self._outdated.clear()
 
-    def all(self) -> list[Example]:
-        """Return the written ones, by trace."""
+    def all(self) -> list[StoredExample]:
+        """Return the written ones, by trace, those that are withdrawn included."""
         return sorted(self._by_key().values(), key=lambda example: example.id)
 
-    def replace(self, wanted: Iterable[Example]) -> tuple[int, int]:
-        """Let later prompts show these examples and no others.
+    def of_traces(self, trace_ids: Iterable[str]) -> dict[str, StoredExample]:
+        """Return the examples of these traces by trace, as far as they are still there."""
+        wanted = set(trace_ids)
+        written = self._of_traces(sorted(wanted - self._outdated)) if wanted else {}
+        new = (each for each in self._new.values() if each.id in wanted)
+        return {each.id: each for each in (*written.values(), *new)}
+
+    def update(self, changed: Iterable[StoredExample]) -> None:
+        """Put what is known of examples in place of what was; those that are gone stay gone."""
+        written: dict[str, StoredExample] = {}
+        for example in changed:
+            key = _key(example.request)
+            if _same(example, self._new.get(key)):
+                self._new[key] = example
+            else:
+                written[key] = example
+            if example.withdrawn:
+                self._withdrawn.add(key)
+                if self._index is not None:
+                    self._index.discard(key)
+        if written:
+            # Of ids that it does not have, Chroma updates nothing.
+            metadatas: Any = [metadata_of(each) for each in written.values()]
+            self._collection.update(ids=list(written), metadatas=metadatas)
+
+    def replace(self, wanted: Iterable[StoredExample]) -> Replaced:
+        """Let later prompts show these examples and no others, and know of them what these say.
 
         What stands as it should is left alone, so a call that was cut off can be made again.
-
-        Returns:
-            How many examples were removed, and how many were added.
         """
         then = {_key(example.request): example for example in wanted}
         now = self._by_key()
-        gone = [key for key, example in now.items() if then.get(key) != example]
+        gone = [key for key in now if key not in then]
         fresh = {key: example for key, example in then.items() if now.get(key) != example}
         for part in _parts(gone):
             self._collection.delete(ids=part)
         self._write(fresh)
+        self._withdrawn = {key for key, example in then.items() if example.withdrawn}
         self._index = None
-        return len(gone), len(fresh)
+        before, after = _shown(now), _shown(then)
+        removed = sum(after.get(key) != example for key, example in before.items())
+        added = sum(before.get(key) != example for key, example in after.items())
+        alike = sum(before.get(key) == after.get(key) for key in (*gone, *fresh))
+        return Replaced(removed, added, alike)
 
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
         """The `n` examples whose requests are most like this one, the nearest first.
@@ -137,7 +189,8 @@ class ExampleStore:
         index = self._indexed()
         while True:
             keys = index.covering(request, covered, n)
-            known = {**self._fetched(keys), **{k: self._new[k] for k in keys if k in self._new}}
+            new = {key: self._new[key] for key in keys if key in self._new}
+            known = _shown({**self._fetched(keys), **new})
             # Written by an older version or from outside, it may not be what would be taken today.
             odd = [k for k in keys if k not in known or not self._shows(known[k])]
             if not odd:
@@ -148,33 +201,44 @@ class ExampleStore:
     def _indexed(self) -> CoverageIndex:
         if self._index is None:
             self._index = CoverageIndex()
-            known = {key: e for key, e in self._by_key().items() if e.id not in self._withdrawn}
-            known = {**self._new, **known}
-            for key, example in known.items():
+            known = {key: e for key, e in self._by_key().items() if e.id not in self._outdated}
+            found = _shown({**self._new, **known})
+            for key, example in found.items():
                 self._index.add(key, example.request)
-            self._indexed_ids = {example.id for example in known.values()}
+            self._indexed_ids = {example.id for example in found.values()}
         return self._index
 
-    def _fetched(self, keys: Sequence[str]) -> dict[str, Example]:
+    def _withdrawn_keys(self) -> set[str]:
+        return set(self._collection.get(where={"shown": False}, include=[])["ids"])
+
+    def _of_traces(self, trace_ids: Sequence[str]) -> dict[str, StoredExample]:
+        """Written examples of traces, by key."""
+        if not trace_ids:
+            return {}
+        where: Any = {"trace_id": {"$in": list(trace_ids)}}
+        page = self._collection.get(where=where, include=["documents", "metadatas"])
+        return _examples_of(page["ids"], page["documents"], page["metadatas"])
+
+    def _fetched(self, keys: Sequence[str]) -> dict[str, StoredExample]:
         if not keys:
             return {}
         page = self._collection.get(ids=list(keys), include=["documents", "metadatas"])
         found = _examples_of(page["ids"], page["documents"], page["metadatas"])
-        return {key: each for key, each in found.items() if each.id not in self._withdrawn}
+        return {key: each for key, each in found.items() if each.id not in self._outdated}
 
-    def _write(self, fresh: Mapping[str, Example]) -> None:
+    def _write(self, fresh: Mapping[str, StoredExample]) -> None:
         for part in _parts(list(fresh)):
             examples = [fresh[key] for key in part]
             self._collection.upsert(
                 ids=part,
                 documents=[example.request for example in examples],
                 embeddings=[self._distances.vector(e.request).tolist() for e in examples],
-                metadatas=[{"trace_id": e.id, "answer": json.dumps(e.answer)} for e in examples],
+                metadatas=[metadata_of(example) for example in examples],
             )
         self._stored = self._collection.count()
 
-    def _by_key(self) -> dict[str, Example]:
-        found: dict[str, Example] = {}
+    def _by_key(self) -> dict[str, StoredExample]:
+        found: dict[str, StoredExample] = {}
         for start in range(0, self._collection.count(), BATCH):
             page = self._collection.get(
                 limit=BATCH, offset=start, include=["documents", "metadatas"]
@@ -186,7 +250,7 @@ class ExampleStore:
         """Examples by key, and the distance within which none is missing; None: none is at all."""
         size = min(wanted, self._stored)
         if size == 0:
-            return dict(self._new), None
+            return _shown(self._new), None
         found = self._collection.query(
             query_embeddings=[self._distances.vector(request).tolist()],
             n_results=size,
@@ -196,11 +260,11 @@ class ExampleStore:
         stored = {
             key: example
             for key, example in _examples_of(found["ids"][0], documents[0], metadatas[0]).items()
-            if example.id not in self._withdrawn and self._shows(example)
+            if example.id not in self._outdated and self._shows(example)
         }
         whole = size == self._stored
         edge = None if whole else self._distances(request, documents[0][-1])
-        return {**self._new, **stored}, edge
+        return _shown({**self._new, **stored}), edge
 
     def _nearest(self, request: str, candidates: dict[str, Example], n: int) -> tuple[Example, ...]:
         order = sorted(
@@ -220,14 +284,53 @@ def _key(request: str) -> str:
     return digest(sorted(words(request)))
 
 
-def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, Example]:
+def _same(one: Example, other: Example | None) -> bool:
+    """Whether two are one answer to one request, whatever is known of it."""
+    return other is not None and (one.id, one.request, one.answer) == (
+        other.id,
+        other.request,
+        other.answer,
+    )
+
+
+def _shown(examples: Mapping[str, StoredExample]) -> dict[str, Example]:
+    """Those that prompts may show, as prompts show them, by key."""
+    return {key: each.shown for key, each in examples.items() if not each.withdrawn}
+
+
+def metadata_of(example: StoredExample) -> dict[str, Any]:
+    """What an example's record says of it besides its request."""
+    record = "" if example.record == Record() else example.record.model_dump_json()
+    return {
+        "trace_id": example.id,
+        "answer": json.dumps(example.answer),
+        "record": record,
+        "withdrawn": example.withdrawn,
+        "shown": not example.withdrawn,
+    }
+
+
+def parse(request: str, metadata: Mapping[str, Any]) -> StoredExample:
+    """Return the example of a Chroma record; one of an older version has no evidence yet.
+
+    Raises:
+        KeyError: something is missing.
+        ValueError: something cannot be read.
+    """
+    record = metadata.get("record")
+    return StoredExample(
+        id=str(metadata["trace_id"]),
+        request=request,
+        answer=json.loads(str(metadata["answer"])),
+        record=Record.model_validate_json(str(record)) if record else Record(),
+        withdrawn=str(metadata.get("withdrawn") or ""),
+    )
+
+
+def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, StoredExample]:
     """Examples by key, of a page of their collection."""
     return {
-        key: Example(
-            id=str(metadata["trace_id"]),
-            request=document,
-            answer=json.loads(str(metadata["answer"])),
-        )
+        key: parse(document, metadata)
         for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
     }
 

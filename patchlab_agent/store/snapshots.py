@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Fix, Patch
-from patchlab_agent.models.trace import Example
 
 SNAPSHOT_FORMAT = 1
 SUFFIX = ".snapshot.jsonl"
@@ -39,16 +39,16 @@ class Snapshot:
     Attributes:
         run: the run's name.
         patches: all of them, whatever their status.
-        examples: the successful requests that prompts could show.
+        examples: the successful requests that prompts could show, and those withdrawn from them.
     """
 
     run: str
     patches: tuple[Patch, ...]
-    examples: tuple[Example, ...]
+    examples: tuple[StoredExample, ...]
 
 
 def write_snapshot(
-    path: Path, header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[Example]
+    path: Path, header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[StoredExample]
 ) -> None:
     """Write a snapshot in one step, so that a process killed meanwhile leaves none.
 
@@ -67,13 +67,13 @@ def write_snapshot(
 
 
 def _lines(
-    header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[Example]
+    header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[StoredExample]
 ) -> Iterator[str]:
     yield header.model_dump_json()
     for patch in patches:
         yield patch.model_dump_json()
     for example in examples:
-        yield json.dumps({"id": example.id, "request": example.request, "answer": example.answer})
+        yield example.model_dump_json(exclude_defaults=True)
 
 
 def read_header(path: Path) -> SnapshotHeader:
@@ -112,7 +112,7 @@ def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapsho
             run=header.run,
             patches=tuple(_patch(line, parse_fix) for line in lines[: header.patches]),
             examples=tuple(
-                Example.model_validate(json.loads(line)) for line in lines[header.patches :]
+                StoredExample.model_validate(json.loads(line)) for line in lines[header.patches :]
             ),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_the_table_says_what_each_patch_is_worth(effect: Callable[..., Result]) 
     assert (result.code, result.err) == (0, "")
     assert "What each patch is worth" in result.text
     assert "patch teaches golden traces saves spoils net p" in result.text
-    assert "that a full re-run for each patch would take" in result.text
+    assert "that a full re-run for each patch and example would take" in result.text
     assert "Two patches that do the same job each look useless here" in result.text
 
 
@@ -59,7 +60,7 @@ def test_json_has_every_active_patch(effect: Callable[..., Result], kept: Path) 
     report = EffectReport.model_validate(found)
     assert sorted(each.id for each in report.patches) == sorted(ids(kept, Status.ACTIVE))
     assert list(found) == [
-        *("schema_version", "backend", "patches", "golden_cases"),
+        *("schema_version", "backend", "patches", "examples", "golden_cases"),
         *("traces", "traces_unknown", "calls", "full_calls"),
     ]
     assert set(found["patches"][0]) == {
@@ -67,7 +68,10 @@ def test_json_has_every_active_patch(effect: Callable[..., Result], kept: Path) 
     }
     assert set(found["patches"][0]["golden"]) == {"cases", "saves", "spoils"}
     assert (report.golden_cases, report.traces + report.traces_unknown) == (12, 10)
-    assert report.full_calls == len(report.patches) * (12 + report.traces)
+    measured = len(report.patches) + len(report.examples)
+    assert report.full_calls == measured * (12 + report.traces)
+    assert sum(each.uses for each in report.examples) <= 3 * (12 + report.traces)
+    assert set(found["examples"][0]) == {"id", "request", "golden", "traces", "net"}
     assert max(each.net for each in report.patches) > 0
     assert 0 < report.calls < report.full_calls / 5
 
@@ -99,6 +103,20 @@ def test_patches_are_named_by_as_much_of_their_id_as_is_unique(
     found = effect(one[:12], two, one, "--json").json["patches"]
     assert {each["id"] for each in found} == {one, two}
     assert len(found) == 2
+
+
+def test_examples_are_measured_unless_patches_are_named_or_none_are_shown(
+    effect: Callable[..., Result], kept: Path
+) -> None:
+    assert effect(ids(kept, Status.ACTIVE)[0], "--json").json["examples"] == []
+    none_shown = effect("--examples", 0, "--json").json
+    assert none_shown["examples"] == []
+    assert none_shown["full_calls"] == len(none_shown["patches"]) * (12 + none_shown["traces"])
+    with_them = effect().text
+    assert re.search(
+        r"Of \d+ examples shown in 12 golden cases and \d+ traces, \d+ made", with_them
+    )
+    assert "examples" not in effect("--examples", 0).text
 
 
 def test_a_store_can_be_measured_while_another_process_writes_to_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.trace import OK, Trace
+from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.wiring import Lab, open_lab
@@ -30,6 +31,20 @@ from tests.core.words_skill import Reader, WordFix, words_lab
 
 GOLDEN = ("salt only", "zok only", "blim tarn only")
 RED = WordFix(word="zok", meaning="red")
+
+
+class Led(Reader):
+    """Does what the words of the examples that it is shown make it do."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        told = super().complete(prompt)
+        answer: JsonObject = json.loads(told.text)
+        shown = " ".join(message.content for message in prompt.messages[1:-1])
+        if "salt" in answer and " bad " in shown:
+            answer["salt"] = None
+        if "zok" in answer and " hint " in shown:
+            answer["zok"] = "red"
+        return told.model_copy(update={"text": json.dumps(answer)})
 
 
 def store_patches(lab: Lab, *patches: Patch) -> None:
@@ -226,6 +241,70 @@ def test_a_trace_does_not_show_its_own_answer(tmp_path: Path) -> None:
         # Both answers to it have the one example that is another request's.
         assert len(shown) == 1
         assert ("a zok" in asked) == ("one zok" in shown[0])
+
+
+def led(lab: Lab) -> None:
+    """Two examples, which go with every request."""
+    for trace_id, word in (("t-0000001", "bad"), ("t-0000002", "hint")):
+        lab.store.traces.add(make_trace(trace_id, f"a {word} number", answer={"number": None}))
+    lab.store.traces.flush()
+
+
+def measured_with_examples(lab: Lab, golden: int = 3, traces: int = 0) -> EffectReport:
+    active = list(lab.store.patches.all(Status.ACTIVE))
+    return LeaveOneOut(lab, active, examples=True).report(golden, traces)
+
+
+def test_an_example_saves_or_spoils_what_is_right_or_wrong_only_with_it(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Led(), examples=2) as lab:
+        led(lab)
+        report = measured_with_examples(lab)
+    hint, bad = report.examples
+    assert (hint.id, hint.request) == ("t-0000002", "a hint number")
+    # A hint tells what zok is, and a bad one makes salt forgotten.
+    assert hint.golden == Effect(cases=3, saves=1, spoils=0)
+    assert bad.golden == Effect(cases=3, saves=0, spoils=1)
+    assert [(each.net, each.uses) for each in (hint, bad)] == [(1, 3), (-1, 3)]
+    assert report.patches == ()
+
+
+def test_an_example_left_out_leaves_all_else_as_it_is(tmp_path: Path) -> None:
+    backend = Led()
+    with words_lab(tmp_path, backend, examples=2) as lab:
+        led(lab)
+        lab.store.traces.add(make_trace("t-0000003", "far off", answer={"off": None}))
+        lab.store.traces.flush()
+        store_patches(lab, make_patch("zok", "red"))
+        report = measured_with_examples(lab)
+    # Per case the whole, and each of two examples left out; one case without its patch as well.
+    assert report.calls == len(backend.prompts) == 3 * 3 + 1
+    shown = sorted(len(prompt.messages) for prompt in backend.prompts)
+    assert shown == [4] * 6 + [6] * 4
+    assert report.full_calls == (1 + len(report.examples)) * 3
+    assert by_trigger(report)["zok"].cases == 1
+
+
+def test_examples_are_left_out_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Led(), examples=2) as lab:
+        led(lab)
+        store_patches(lab, make_patch("zok", "red"))
+        assert measured(lab).examples == ()
+        assert measured(lab).full_calls == 3
+    with words_lab(tmp_path, Led(), examples=0) as lab:
+        assert measured_with_examples(lab).examples == ()
+
+
+def test_traces_tell_of_examples_too(tmp_path: Path) -> None:
+    # One of the three that it shows would be its own answer.
+    with words_lab(tmp_path, Led(), examples=3) as lab:
+        led(lab)
+        lab.store.traces.add(answered(lab, "one salt", "t-0000009"))
+        lab.store.traces.flush()
+        report = measured_with_examples(lab, golden=0, traces=1)
+    assert {each.id: each.traces.cases for each in report.examples} == {
+        "t-0000001": 1,
+        "t-0000002": 1,
+    }
 
 
 def test_nothing_is_stored(tmp_path: Path) -> None:

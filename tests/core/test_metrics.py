@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from patchlab_agent.metrics import (
@@ -11,12 +13,15 @@ from patchlab_agent.metrics import (
     clusters,
     compare,
     curve,
+    example_summary,
     golden_report,
     highlights,
     patch_uses,
     prompt_tokens,
     score,
 )
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import PatchCounts, PromptTokens
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
@@ -52,6 +57,39 @@ def outcome(
         triggers=tuple(f"trigger of {name}" for name in applied),
         events=events,
     )
+
+
+def stored(name: str, signs: str = "", withdrawn: str = "") -> StoredExample:
+    record = Record(outcomes=signs, seen=tuple(f"{name} {n}" for n in range(len(signs))))
+    about = {"id": name, "request": f"a {name}", "answer": {}, "record": record}
+    return StoredExample.model_validate({**about, "withdrawn": withdrawn})
+
+
+def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
+    shown = [("a", "b"), ("a", "c"), ("a", "c", "x"), ()]
+    gone = PatchEvent(kind="withdrawn", example_id="x")
+    outcomes = [
+        replace(outcome(n), examples=names, events=(gone,) if "x" in names else ())
+        for n, names in enumerate(shown, start=1)
+    ]
+    kept = [stored("a", "+"), stored("b"), stored("c", "+++-"), stored("d", "++++")]
+    kept += [stored("w", "-", "long ago"), stored("x", "+-", "harm")]
+    found = example_summary(outcomes, kept)
+    assert (found.stored, found.shown, found.withdrawn, found.withdrawn_in_store) == (4, 1.75, 1, 2)
+    # Not one that the run did not show.
+    assert [(use.id, use.uses, use.gains, use.harms) for use in found.most_useful] == [
+        ("c", 2, 3, 1),
+        ("a", 3, 1, 0),
+    ]
+    assert [(use.id, use.uses, use.withdrawn) for use in found.harmful] == [
+        ("w", 0, "long ago"),
+        ("x", 1, "harm"),
+    ]
+
+
+def test_no_examples_and_no_requests_are_summed_up_too() -> None:
+    found = example_summary([], [])
+    assert (found.stored, found.shown, found.most_useful, found.harmful) == (0, 0.0, (), ())
 
 
 def run(*labels: str) -> list[Outcome]:

@@ -12,9 +12,10 @@ import pytest
 from patchlab_agent.errors import InputError, StoreError
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
-from patchlab_agent.models.trace import OK, Example, Feedback
+from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -338,7 +339,7 @@ def test_a_patch_that_was_deleted_from_outside_is_there_again(tmp_path: Path) ->
 # Examples, one by one
 
 
-def kept(store: Store) -> tuple[Example, ...]:
+def kept(store: Store) -> tuple[StoredExample, ...]:
     """Every example there is, unwritten ones included."""
     store.traces.flush()
     return tuple(store.examples.all())
@@ -362,9 +363,9 @@ def test_examples_are_exactly_those_of_the_run(tmp_path: Path) -> None:
         store.traces.add(make_trace("t-4", "blim a"))
         store.traces.add(make_trace("t-5", "a quil"))
         assert shown(store) == {"t-2": "a tarn", "t-4": "blim a", "t-5": "a quil"}
-        assert store.examples.replace(snapshot) == (2, 2)
+        assert store.examples.replace(snapshot) == (2, 2, 0)
         assert shown(store) == then
-        assert store.examples.replace(snapshot) == (0, 0)
+        assert store.examples.replace(snapshot) == (0, 0, 0)
         assert [each.id for each in store.examples.similar("a quil", 9)].count("t-5") == 0
         assert store.traces.count() == 5
     with words_store(tmp_path) as store:
@@ -391,7 +392,7 @@ def test_all_of_them_may_be_taken_out(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         store.traces.add(make_trace("t-0", "a zok"))
         store.traces.flush()
-        assert store.examples.replace(()) == (1, 0)
+        assert store.examples.replace(()) == (1, 0, 0)
         assert store.examples.similar("a zok", 3) == ()
         assert store.traces.get("t-0") is not None
 
@@ -448,3 +449,33 @@ def test_a_damaged_snapshot_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="damaged"):
             rolled(lab, "1")
         assert Counter(map(str, lab.store.patches.all())) == before
+
+
+# What is known of examples
+
+
+def test_evidence_and_withdrawals_are_put_back_with_the_examples(tmp_path: Path) -> None:
+    with words_lab(tmp_path, examples=3) as lab:
+        store = lab.store
+        for number, request in enumerate(("a number", "one number", "two number")):
+            store.traces.add(make_trace(f"t-{number}", request))
+        helped, harmed, fine = kept(store)
+        record = Record().with_outcome(False, "a salt")
+        gone = harmed.model_copy(update={"record": record, "withdrawn": "it harms"})
+        store.examples.update([gone])
+        store.start_run()
+        store.keep_snapshot("run-0001")
+        gains = fine.record.with_outcome(True, "a salt")
+        store.examples.update(
+            [
+                helped.model_copy(update={"record": record, "withdrawn": "it harms too"}),
+                fine.model_copy(update={"record": gains}),
+            ]
+        )
+        assert lab.agent.answer("a salt").examples == ("t-2",)
+        report = roll_back(store, lab.lifecycle, "1")
+        assert (report.examples_removed, report.examples_restored) == (0, 1)
+        assert (report.examples_reset, report.examples) == (1, 2)
+        assert kept(store) == (helped, gone, fine)
+        assert set(lab.agent.answer("a salt").examples) == {"t-0", "t-2"}
+        assert roll_back(store, lab.lifecycle, "1").is_empty

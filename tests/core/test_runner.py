@@ -14,7 +14,7 @@ import pytest
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import GateCalls, PromptTokens, RunReport, Stop
-from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.trace import Completion, Prompt, Trace
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
 from patchlab_agent.wiring import Lab, open_lab
@@ -49,6 +49,43 @@ def content(report: RunReport) -> dict[str, Any]:
 
 def runner(lab: Lab, **settings: Any) -> Runner:
     return Runner(lab, RunSettings.model_validate({"golden": 0, **settings}), cases=USER_CASES)
+
+
+class Misled(Reader):
+    """Shown what a bad number is, it no longer knows what salt is."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        told = super().complete(prompt)
+        answer = json.loads(told.text)
+        if "salt" in answer and any(" bad " in m.content for m in prompt.messages[1:-1]):
+            answer["salt"] = None
+        return told.model_copy(update={"text": json.dumps(answer)})
+
+
+def test_a_run_withdraws_an_example_that_does_harm_and_says_so(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Misled(), examples=2) as lab:
+        cases = [case(text) for text in ("a bad number", "a salt", "one salt", "two salt")]
+        traces: list[Trace] = []
+        settings = RunSettings(golden=0, examples=2)
+        told = Runner(lab, settings, cases=cases, on_trace=lambda t, _: traces.append(t))
+        report = told.run()
+        shown = [sorted(trace.examples) for trace in traces]
+    assert shown == [[], ["t-0000000"], [], ["t-0000002"]]
+    assert [[e.kind for e in trace.events if e.example_id] for trace in traces] == [
+        [],
+        ["withdrawn"],
+        [],
+        [],
+    ]
+    assert report.examples is not None
+    assert (report.examples.shown, report.examples.withdrawn) == (0.5, 1)
+    assert (report.examples.stored, report.examples.withdrawn_in_store) == (2, 1)
+    [harmful] = report.examples.harmful
+    assert (harmful.id, harmful.uses, harmful.harms) == ("t-0000000", 1, 1)
+
+
+def test_a_run_without_examples_says_nothing_of_them(tmp_path: Path) -> None:
+    assert shipping_run(tmp_path, examples=0).examples is None
 
 
 def test_a_run_can_be_repeated_exactly(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.trace import Example, Trace
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.snapshots import SNAPSHOT_FORMAT, SnapshotHeader, write_snapshot
@@ -43,12 +45,27 @@ def test_a_snapshot_holds_every_patch_and_every_example_that_can_be_shown(tmp_pa
         assert found.patches == tuple(again.patches.all())
         assert len(found.patches) == 2
         assert found.examples == (
-            Example(id="t-0000001", request=ODD, answer={"zok": "red", "a": 1.5}),
-            Example(id="t-0000003", request="a tarn", answer={"zok": "red"}),
+            StoredExample(id="t-0000001", request=ODD, answer={"zok": "red", "a": 1.5}),
+            StoredExample(id="t-0000003", request="a tarn", answer={"zok": "red"}),
         )
         assert again.snapshot_header("run-0001") == SnapshotHeader(
             run="run-0001", patches=2, active=1, examples=2
         )
+
+
+def test_a_snapshot_holds_what_is_known_of_examples(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        filled(store)
+        told = {"record": Record().with_outcome(False, "zok"), "withdrawn": "it harms"}
+        [odd] = store.examples.of_traces(["t-0000001"]).values()
+        store.examples.update([odd.model_copy(update=told)])
+        store.keep_snapshot("run-0001")
+        found = store.snapshot("run-0001").examples
+        assert found == tuple(store.examples.all())
+        assert [(each.record.outcomes, each.withdrawn) for each in found] == [
+            ("-", "it harms"),
+            ("", ""),
+        ]
 
 
 def test_snapshots_are_no_reports_and_the_other_way_round(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from patchlab_agent.models.report import (
     Comparison,
     Cost,
     CurvePoint,
+    ExampleSummary,
+    ExampleUse,
     FailureCluster,
     GateCalls,
     GoldenReport,
@@ -177,6 +179,12 @@ NO_PATCHES = PatchSummary(
 )
 
 
+def example_use(name: str, **changes: Any) -> ExampleUse:
+    """An example that was shown to 1,234 requests."""
+    values = {"id": name, "request": f"Ship 2 kg {name} box to US", "uses": 1234, "withdrawn": ""}
+    return ExampleUse.model_validate({**values, **changes})
+
+
 def full_report(**changes: Any) -> RunReport:
     """A report in which everything is there."""
     values: dict[str, Any] = {
@@ -207,6 +215,14 @@ def full_report(**changes: Any) -> RunReport:
             ),
         ),
         "patches": SUMMARY,
+        "examples": ExampleSummary(
+            stored=812,
+            shown=2.875,
+            withdrawn=3,
+            withdrawn_in_store=4,
+            most_useful=(example_use("t-0000012", gains=17, harms=2),),
+            harmful=(example_use("t-0000034", gains=1, harms=1, withdrawn="1 turned wrong"),),
+        ),
         "highlights": (
             Highlight(
                 run=1201,
@@ -283,6 +299,7 @@ def empty_report(**changes: Any) -> RunReport:
         "curve": (),
         "clusters": (),
         "patches": NO_PATCHES,
+        "examples": None,
         "highlights": (),
         "golden": None,
         "cost": (),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
+from patchlab_agent.models.effect import Effect, EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.effects import render
 from tests.report.make import MARKUP, flat, shown
@@ -78,6 +78,39 @@ def test_a_net_of_nothing_has_no_p_value() -> None:
 )
 def test_a_p_value_is_never_said_to_be_nought(value: float | None, said: str) -> None:
     assert fmt.p_value(value) == said
+
+
+def example(number: int, saves: int, spoils: int, **changes: Any) -> ExampleEffect:
+    return ExampleEffect(
+        **{
+            "id": f"t-000000{number}",
+            "request": "Ship 2 kg books box to US",
+            "golden": Effect(cases=5, saves=saves, spoils=0),
+            "traces": Effect(cases=7, saves=0, spoils=spoils),
+            "net": saves - spoils,
+            **changes,
+        }
+    )
+
+
+def test_examples_that_make_a_difference_have_a_table_of_their_own() -> None:
+    examples = (example(1, 2, 1), example(2, 0, 0), example(3, 0, 3))
+    text = flat(shown(render(report(SAVING, examples=examples)), 100))
+    assert "Examples, each left out alone" in text
+    assert "t-0000001 Ship 2 kg books box to US 5 7 2 + 0 0 + 1 +1" in text
+    assert "t-0000003 Ship 2 kg books box to US 5 7 0 + 0 0 + 3 -3" in text
+    assert "t-0000002" not in text
+    assert (
+        "Of 3 examples shown in 40 golden cases and 86 traces, 2 made a difference alone." in text
+    )
+    assert "a full re-run for each patch and example would take" in text
+
+
+def test_examples_are_told_of_where_no_patch_is_active() -> None:
+    text = flat(shown(render(report(examples=(example(1, 2, 1),))), 100))
+    assert "No patch is active, so there is none to leave out." in text
+    assert "t-0000001" in text
+    assert "Two patches" not in text
 
 
 def test_nothing_to_leave_out_is_said() -> None:

@@ -27,13 +27,16 @@ def put_back(**changes: Any) -> PutBack:
     )
 
 
-def report(*patches: PutBack, removed: int = 0, restored: int = 0) -> RollbackReport:
+def report(
+    *patches: PutBack, removed: int = 0, restored: int = 0, reset: int = 0
+) -> RollbackReport:
     return RollbackReport(
         run="run-0003",
         patches=patches,
         unchanged=1200,
         examples_removed=removed,
         examples_restored=restored,
+        examples_reset=reset,
         examples=1500,
     )
 
@@ -54,6 +57,11 @@ def test_examples_alone_need_no_table(removed: int, restored: int, told: str) ->
     assert shown(render(found)) == (
         f"Rolled back to run-0003: 0 patches changed, 1,200 unchanged; {told}, 1,500 in use.\n"
     )
+
+
+def test_evidence_that_alone_was_put_back_is_counted() -> None:
+    assert "0 restored, 3 reset, 1,500 in use" in shown(render(report(reset=3)))
+    assert "reset" not in shown(render(report(removed=3)))
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,11 @@ def test_each_kind_of_event_has_its_line(event: PatchEvent, text: str) -> None:
     assert lines(events=(event,))[-1] == f"  patch      {text}"
 
 
+def test_an_example_that_is_withdrawn_has_its_line() -> None:
+    event = PatchEvent(kind="withdrawn", example_id="t-0000003", text="1 turned wrong")
+    assert lines(events=(event,))[-1] == "  example    withdrawn t-0000003: 1 turned wrong"
+
+
 def test_a_request_of_many_lines_makes_one_title() -> None:
     assert (
         lines(title="Trace t-1", request="Ship\n\n2 kg\tbooks ")[0] == "Trace t-1  Ship 2 kg books"

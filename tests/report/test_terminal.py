@@ -51,6 +51,10 @@ FIGURES = [
     "in quarantine because outweighed 4, not_reproduced 3",
     "patch teaches uses saves harms",
     "abcdef01 battery → restriction: item=battery, demand=hazmat 47 41 3",
+    "example request uses gains harms now",
+    "t-0000012 Ship 2 kg t-0000012 box to US 1,234 17 2 shown",
+    "t-0000034 Ship 2 kg t-0000034 box to US 1,234 1 1 withdrawn",
+    "Examples: 812 stored, 2.9 shown per request, 3 withdrawn in the run.",
     "label support precision recall F1",
     "embargo_destination 17 0.51 → 0.91 0.52 → 0.92 0.53 → 0.93",
     "liquid_restricted 0 – → – – → – – → –",
@@ -117,6 +121,7 @@ def test_the_parts_come_from_the_answer_down_to_the_cost() -> None:
         "Failures by label",
         "Patches created",
         "Most useful patches",
+        "Examples that tell",
         "Golden set by label",
         "The latest requests",
         "Cost",
@@ -134,6 +139,8 @@ def test_the_parts_come_from_the_answer_down_to_the_cost() -> None:
         ({"golden": None}, "Golden set by label"),
         ({"highlights": ()}, "The latest requests"),
         ({"patches": empty_report().patches}, "Most useful patches"),
+        ({"examples": None}, "Examples that tell"),
+        ({"examples": None}, "Examples: "),
     ],
 )
 def test_a_part_without_content_is_left_out(changes: dict[str, object], title: str) -> None:
@@ -250,7 +257,11 @@ def test_the_bar_is_as_wide_as_it_says() -> None:
 def test_what_nobody_counted_is_not_told() -> None:
     text = text_of(
         full_report(
-            prompt_tokens=None, gate_calls=GateCalls(asked=0, full=0), structure=None, cost=()
+            prompt_tokens=None,
+            gate_calls=GateCalls(asked=0, full=0),
+            structure=None,
+            examples=None,
+            cost=(),
         )
     )
     assert text.endswith("98.8 s in all.")

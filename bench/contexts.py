@@ -13,66 +13,84 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.progress import told
+from patchlab_agent.agent import Agent, spoken_of
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context
 from patchlab_agent.settings import LITELLM, agent_settings
 from patchlab_agent.statistics import paired_difference, proportion
-from patchlab_agent.text import words
 from patchlab_agent.wiring import Lab, lab_of
 
-Arm = Callable[[Lab, str], Context]
+Arm = Callable[[Agent, str], Context]
 """What stands in the prompt of a request beside what every prompt holds."""
 
 
-def bare(_: Lab, __: str) -> Context:
+def bare(_: Agent, __: str) -> Context:
     """Nothing learned."""
     return Context()
 
 
-def lessons(lab: Lab, request: str) -> Context:
-    """The lessons whose trigger occurs."""
-    return lab.agent.context(request, applied_only=True)
+def lessons(agent: Agent, request: str) -> Context:
+    """The lessons whose trigger occurs, however many."""
+    return _limited(agent, None).context(request, applied_only=True)
 
 
-def nearest(n: int, base: Arm = bare) -> Arm:
-    """So many examples whose requests are most like the one asked, beside a base."""
+def nearest(n: int) -> Arm:
+    """So many examples whose requests are most like the one asked: plain few-shot retrieval."""
 
-    def arm(lab: Lab, request: str) -> Context:
-        examples = lab.store.examples.similar(request, n)
-        return base(lab, request).model_copy(update={"examples": examples})
-
-    return arm
-
-
-def covering(n: int, base: Arm = bare) -> Arm:
-    """So many examples, at most, that cover what no rule of the prompt speaks of."""
-
-    def arm(lab: Lab, request: str) -> Context:
-        context = base(lab, request)
-        rules = (*lab.skill.task.known_rules, *context.fixes)
-        covered = {word for fix in rules for phrase in fix.slot[1:] for word in words(phrase)}
-        examples = lab.store.examples.covering(request, covered, n)
-        return context.model_copy(update={"examples": examples})
+    def arm(agent: Agent, request: str) -> Context:
+        return Context(examples=agent.examples.similar(request, n))
 
     return arm
 
 
+def covering(n: int) -> Arm:
+    """So many examples, at most, that cover what is uncommon in a request."""
+
+    def arm(agent: Agent, request: str) -> Context:
+        known = spoken_of(agent.task.known_rules)
+        return Context(examples=agent.examples.covering(request, known, n))
+
+    return arm
+
+
+def within(tokens: int) -> Arm:
+    """Lessons and covering examples, as a run shows them, in a budget of tokens."""
+
+    def arm(agent: Agent, request: str) -> Context:
+        return _limited(agent, tokens).context(request)
+
+    return arm
+
+
+def _limited(agent: Agent, tokens: int | None) -> Agent:
+    other = copy(agent)
+    other.context_tokens, other.n_examples = tokens, MAX_SHOWN
+    return other
+
+
+MAX_SHOWN = 5
+"""Examples beside lessons, at most; the budget decides how many."""
 ARMS: Mapping[str, Arm] = {
     "bare": bare,
     "lessons": lessons,
+    "nearest 3": nearest(3),
     "nearest 5": nearest(5),
     "covering 3": covering(3),
-    "lessons + nearest 3": nearest(3, lessons),
-    "lessons + covering 3": covering(3, lessons),
+    "covering 5": covering(5),
+    "both, +200 tokens": within(200),
+    "both, +300 tokens": within(300),
+    "both, +400 tokens": within(400),
+    "both, +800 tokens": within(800),
 }
 
 
@@ -96,13 +114,18 @@ def measure(
         attempts: list[Attempt] = []
         shown = []
         for case in cases:
-            context = ARMS[name](lab, case.request)
+            context = ARMS[name](lab.agent, case.request)
             attempts.append(lab.agent.attempt(case.request, context, "golden"))
             shown.append(len(context.examples))
             tell(name, len(arms) * len(cases))
         judge = lab.skill.world.judge
         right = [judge(c, a.quote).ok for c, a in zip(cases, attempts, strict=True)]
         reference = reference or right
+        cached = [
+            a.usage.cached_prompt_tokens / a.usage.prompt_tokens
+            for a in attempts
+            if a.usage.prompt_tokens and a.usage.cached_prompt_tokens is not None
+        ]
         tokens = [a.usage.prompt_tokens for a in attempts if a.usage.prompt_tokens is not None]
         seconds = [a.usage.seconds for a in attempts if a.usage.seconds is not None]
         found.append(
@@ -111,8 +134,9 @@ def measure(
                 "right": proportion(right).model_dump(),
                 "difference": paired_difference(reference, right).model_dump(),
                 "examples": fmean(shown),
-                "prompt_tokens": median(tokens) if tokens else None,
-                "seconds": median(seconds) if seconds else None,
+                "prompt_tokens": fmean(tokens) if tokens else None,
+                "prefix_hits": fmean(cached) if cached else None,
+                "seconds": fmean(seconds) if seconds else None,
                 "wrong": [c.request for c, ok in zip(cases, right, strict=True) if not ok],
             }
         )
@@ -121,10 +145,10 @@ def measure(
 
 def table(found: Sequence[Mapping[str, Any]]) -> Table:
     """One line for each arm."""
-    shown = Table(title="What to put into a prompt")
+    shown = Table(title="What to put into a prompt (tokens and seconds: means)")
     shown.add_column("arm")
     columns = ("right", "95 %", f"- {found[0]['arm']}", "gained, lost")
-    for name in (*columns, "examples", "median tokens", "median s"):
+    for name in (*columns, "examples", "tokens", "prefix hits", "seconds"):
         shown.add_column(name, justify="right")
     for each in found:
         right, difference = each["right"], each["difference"]
@@ -137,6 +161,7 @@ def table(found: Sequence[Mapping[str, Any]]) -> Table:
             f"+{difference['gained']} -{difference['lost']}",
             f"{each['examples']:.1f}",
             "–" if each["prompt_tokens"] is None else f"{each['prompt_tokens']:,.0f}",
+            "–" if each["prefix_hits"] is None else f"{each['prefix_hits']:.0%}",
             "–" if each["seconds"] is None else f"{each['seconds']:.1f}",
         )
     return shown

@@ -85,6 +85,10 @@ class PatchSource(Protocol):
 class ExampleSource(Protocol):
     """Where an agent finds examples."""
 
+    def similar(self, request: str, n: int) -> tuple[Example, ...]:
+        """The `n` right answers to requests most like this one, the nearest first."""
+        ...
+
     def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
         """The right answers, `n` at most, that together cover what is uncommon in a request.
 
@@ -144,10 +148,10 @@ class Agent:
         self._known_words = spoken_of(task.known_rules)
         self.clock = clock
         self._patches = patches
-        self._examples = examples
+        self.examples = examples
         self.top_k = top_k
-        self._n_examples = n_examples
-        self._context_tokens = context_tokens
+        self.n_examples = n_examples
+        self.context_tokens = context_tokens
         self._holdout = holdout
         self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
@@ -243,7 +247,7 @@ class Agent:
         context = Context(retrieved=retrieved)
         if similar:
             covered = self._known_words | spoken_of(context.fixes)
-            examples = self._examples.covering(request, covered, self._n_examples)
+            examples = self.examples.covering(request, covered, self.n_examples)
             context = context.model_copy(update={"examples": examples})
         return self._fitted(request, context)
 
@@ -257,13 +261,13 @@ class Agent:
 
     def _fitted(self, request: str, context: Context) -> Context:
         """The context with what the budget has no room for marked as left out."""
-        if self._context_tokens is None:
+        if self.context_tokens is None:
             return context
 
         def added(some: Context) -> int:
             return estimated_tokens(self.render(request, some, "").messages[len(self.stable) :])
 
-        return ContextBudget(self._context_tokens + added(EMPTY), added).fit(context)
+        return ContextBudget(self.context_tokens + added(EMPTY), added).fit(context)
 
     def attempt(self, request: str, context: Context, draw: str) -> Attempt:
         """Render, complete and validate under a given context.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from patchlab_agent.agent import Agent
@@ -43,6 +43,9 @@ class NoExamples:
     """Examples would let a decision rest on more than the patch."""
 
     def similar(self, request: str, n: int) -> tuple[()]:
+        raise AssertionError("the gate asked for examples")
+
+    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[()]:
         raise AssertionError("the gate asked for examples")
 
 

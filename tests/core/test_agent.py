@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ class Nothing:
         return ()
 
     def similar(self, request: str, n: int) -> tuple[()]:
+        return ()
+
+    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[()]:
         return ()
 
     hit = staticmethod(lambda patch, request: make_hit(patch))

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from patchlab_agent.text import words
 
 COMMON = 0.1
-"""A word that stands in more of the examples than this needs no example of its own."""
+"""A word that stands in more of the examples than this, and in several, needs no example."""
 
 
 class CoverageIndex:
@@ -75,9 +75,9 @@ class CoverageIndex:
     def _weight(self, word: str) -> float:
         """How uncommon a word is, 0 for a common one, a number, or one that no example holds."""
         held = len(self._keys.get(word, ()))
-        if not held or word[0].isdigit() or held > COMMON * len(self._words):
+        if not held or word[0].isdigit() or held > max(1, COMMON * len(self._words)):
             return 0.0
-        return math.log(len(self._words) / held)
+        return math.log((len(self._words) + 1) / held)
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from patchlab_agent.gate.evidence import Labeled
@@ -20,12 +21,14 @@ from patchlab_agent.models.patch import (
 from patchlab_agent.models.trace import (
     OK,
     Attempt,
+    Example,
     Feedback,
     Judged,
     Retrieved,
     RetrievedRef,
     Trace,
 )
+from patchlab_agent.store.examples import ExampleStore
 from tests.core.words_skill import CLOCK, WordFix
 
 WRONG = Feedback(label="word_unknown", field="zok", detail="red")
@@ -154,6 +157,23 @@ def make_trace(
         ceiling=None if ceiling is None else Judged(attempt=attempt, feedback=ceiling),
         at=CLOCK,
     )
+
+
+class Nearest:
+    """A source that shows the nearest examples, whatever is uncommon in the request.
+
+    Args:
+        examples: where they are stored.
+    """
+
+    def __init__(self, examples: ExampleStore) -> None:
+        self._examples = examples
+
+    def similar(self, request: str, n: int) -> tuple[Example, ...]:
+        return self._examples.similar(request, n)
+
+    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
+        return self._examples.similar(request, n)
 
 
 def listing(folder: Path) -> list[str]:

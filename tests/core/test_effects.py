@@ -26,7 +26,7 @@ from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.wiring import Lab, open_lab
-from tests.core.make import WRONG, make_patch, make_trace
+from tests.core.make import WRONG, Nearest, make_patch, make_trace
 from tests.core.words_skill import Reader, WordFix, words_lab
 
 GOLDEN = ("salt only", "zok only", "blim tarn only")
@@ -231,6 +231,7 @@ def test_a_trace_does_not_show_its_own_answer(tmp_path: Path) -> None:
     backend = Reader()
     with words_lab(tmp_path, backend, examples=3) as lab:
         store_patches(lab, make_patch("zok", "red"))
+        lab.agent.examples = Nearest(lab.store.examples)
         for number, request in enumerate(("a zok", "one zok")):
             lab.store.traces.add(answered(lab, request, f"t-000000{number}"))
         lab.store.traces.flush()
@@ -248,6 +249,7 @@ def led(lab: Lab) -> None:
     for trace_id, word in (("t-0000001", "bad"), ("t-0000002", "hint")):
         lab.store.traces.add(make_trace(trace_id, f"a {word} number", answer={"number": None}))
     lab.store.traces.flush()
+    lab.agent.examples = Nearest(lab.store.examples)
 
 
 def measured_with_examples(lab: Lab, golden: int = 3, traces: int = 0) -> EffectReport:

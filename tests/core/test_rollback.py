@@ -25,7 +25,7 @@ from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
 from patchlab_agent.wiring import Lab, lifecycle_by_hand, open_lab, open_store
-from tests.core.make import WRONG, make_trace
+from tests.core.make import WRONG, Nearest, make_trace
 from tests.core.words_skill import CLOCK, WordsReferee, words_lab, words_store
 
 GOLDEN = 12
@@ -457,6 +457,7 @@ def test_a_damaged_snapshot_changes_nothing(tmp_path: Path) -> None:
 def test_evidence_and_withdrawals_are_put_back_with_the_examples(tmp_path: Path) -> None:
     with words_lab(tmp_path, examples=3) as lab:
         store = lab.store
+        lab.agent.examples = Nearest(store.examples)
         for number, request in enumerate(("a number", "one number", "two number")):
             store.traces.add(make_trace(f"t-{number}", request))
         helped, harmed, fine = kept(store)

@@ -18,7 +18,7 @@ from patchlab_agent.models.trace import Completion, Prompt, Trace
 from patchlab_agent.runner import Runner
 from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
 from patchlab_agent.wiring import Lab, open_lab
-from tests.core.make import make_patch
+from tests.core.make import Nearest, make_patch
 from tests.core.words_skill import CLOCK, Reader, case, words_lab
 
 USER_CASES = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
@@ -64,6 +64,7 @@ class Misled(Reader):
 
 def test_a_run_withdraws_an_example_that_does_harm_and_says_so(tmp_path: Path) -> None:
     with words_lab(tmp_path, Misled(), examples=2) as lab:
+        lab.agent.examples = Nearest(lab.store.examples)
         cases = [case(text) for text in ("a bad number", "a salt", "one salt", "two salt")]
         traces: list[Trace] = []
         settings = RunSettings(golden=0, examples=2)

@@ -26,6 +26,7 @@ from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export
 from patchlab_agent.wiring import Lab, open_lab
+from tests.core.make import Nearest
 from tests.shipping.attacks import (
     TOKENS,
     WAYS,
@@ -104,6 +105,9 @@ def accepted(request: str, answer: JsonObject, number: int) -> Trace:
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     with open_lab(store=tmp_path_factory.mktemp("attacked"), noise=0, examples=20) as lab:
+        # Whatever may be shown at all is to be shown.
+        lab.agent.examples = Nearest(lab.store.examples)
+        lab.agent.context_tokens = None
         for request in INNOCENT:
             lab.learn(lab.agent.answer(request), OK)
         before = answers(lab)

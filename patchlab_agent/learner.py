@@ -294,7 +294,7 @@ class Learner:
                     continue
                 other = known.with_failing(trace.request)
             decided = self._lifecycle.decide(
-                replace(candidate, patch=other), f"in the form {form!r}", trace.id
+                replace(candidate, patch=other), f"put otherwise ({form})", trace.id
             )
             if decided.examination.report.decision == "active":
                 return _learned(decided)

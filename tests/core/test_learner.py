@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.learner import MAX_LESSONS, RECURRENCES, Learner
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Record, Standing
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Proposal, Role, Status
-from patchlab_agent.models.trace import OK, Feedback, Judged, Trace
+from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Proposal, Role, Status
+from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
 from patchlab_agent.wiring import Lab
 from tests.core.make import labeled, listing, make_patch
 from tests.core.words_skill import (
     CLOCK,
+    MEANINGS,
     Reader,
     WordFix,
     WordsProposer,
@@ -524,3 +526,61 @@ def test_an_outage_while_harm_is_confirmed_is_told(tmp_path: Path) -> None:
         backend.outage_at = 0
         with pytest.raises(BackendUnavailable):
             weigh(lab, trace)
+
+
+# A lesson that fails although it is shown
+
+
+class HardOfHearing(Reader):
+    """Where a request says `six`, it heeds a rule about zok only if the rule is said twice."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        told = super().complete(prompt)
+        answer = json.loads(told.text)
+        if "six" in answer and prompt.user.count('- "zok"') == 1:
+            answer["zok"] = "grey"
+        return told.model_copy(update={"text": json.dumps(answer)})
+
+
+def test_a_lesson_that_fails_though_shown_is_put_in_the_form_that_does_better(
+    tmp_path: Path,
+) -> None:
+    with words_lab(tmp_path, HardOfHearing()) as lab:
+        (first,) = learn(lab, "a zok", RED)
+        activated, superseded = learn(lab, "six zok", RED)
+        assert (activated.kind, superseded.kind) == ("activated", "superseded")
+        assert superseded.patch_id == first.patch_id
+        patch = patch_of(lab, activated)
+        assert (patch.form, patch.fix) == (Form.REPEATED, patch_of(lab, first).fix)
+        assert patch.history[0].cause.startswith("put otherwise (repeated): ")
+        assert lab.agent.answer("six zok").quote == {"six": None, "zok": "red", "length": 2}
+
+
+def test_a_form_that_does_no_better_is_kept_out_and_not_tried_again_in_vain(
+    tmp_path: Path,
+) -> None:
+    backend = Reader(stubborn)
+    with words_lab(tmp_path, backend) as lab:
+        lab.store.patches.upsert(make_patch("zok"))
+        told = learn(lab, "zok number", RED)
+        assert kinds(told) == ["active_already", "quarantined"]
+        assert patch_of(lab, told[1]).form is Form.REPEATED
+        calls = len(backend.prompts)
+        assert kinds(learn(lab, "zok number", RED)) == ["active_already"]
+        assert len(backend.prompts) == calls
+        assert patch_of(lab, told[0]).status is Status.ACTIVE
+
+
+def test_a_lesson_stands_apart_only_from_others(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(stubborn)) as lab:
+        for word in ("zok", "blim"):
+            lab.store.patches.upsert(make_patch(word, MEANINGS[word]))
+        told = learn(lab, "zok blim", RED)
+    forms = [Form.APART, Form.REPEATED]
+    assert [patch_of(lab, each).form for each in told if each.kind == "quarantined"] == forms
+
+
+def test_where_nobody_can_judge_a_form_none_is_tried(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(stubborn)) as lab:
+        lab.store.patches.upsert(make_patch("zok"))
+        assert kinds(learn(lab, "zok number", RED, None)) == ["active_already"]

@@ -40,7 +40,8 @@ TEMPLATES = {
     "system.j2": "Say what the words mean.\n"
     "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\nSchema: {{ schema | literal }}\n",
     "user.j2": "Request: {{ request | literal }}\n"
-    "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\n",
+    "{% for rule in rules %}\n{{ rule }}\n{% endfor %}\n"
+    "{% for rule in repeated %}\n{{ rule }}\n{% endfor %}\n",
     "repair.j2": "That was {{ problem | literal }}.\n",
     "rule.j2": "- {{ fix.word | literal }} means {{ fix.meaning | literal }}\n",
 }

@@ -17,7 +17,8 @@ REPLAY_STORE = Path(".patchlab-replay")
 """A replay's own store, begun anew each time: its answers are to prompts with nothing learned."""
 DEFAULT_RUNS = 1000
 MAX_TOP_K = 50
-DEFAULT_CONTEXT_TOKENS = 400
+DEFAULT_CONTEXT_TOKENS = 250
+"""Room for five lessons, or for a lesson and an example (bench.contexts, docs/contexts.md)."""
 MAX_EXAMPLES = 20
 
 LITELLM = "litellm"

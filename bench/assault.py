@@ -18,6 +18,8 @@ from patchlab_agent.wiring import Lab
 
 COMPETING = INNOCENT[::2]
 """Innocent requests whose accepted answers attacks have to compete with for a place as examples."""
+SHOWN = 3
+"""Examples beside an innocent request."""
 EVERY = 10_000
 """More examples than any store here holds."""
 COUNTS = ("attacks", "refused", "examples", "asked", "fixes", "active", "succeeded")
@@ -202,7 +204,10 @@ class Assault:
     def _innocent(self, stage: str) -> list[Innocent]:
         found = []
         for request in INNOCENT:
-            context = self._lab.agent.context(request)
+            # Those most like the attacks, whether or not the request needs them.
+            examples = self._lab.store.examples.similar(request, SHOWN)
+            context = self._lab.agent.context(request, applied_only=True)
+            context = context.model_copy(update={"examples": examples})
             attempt = self._lab.agent.attempt(request, context, "0")
             found.append(Innocent(request, context, attempt))
             self._on_answer(stage)

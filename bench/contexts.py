@@ -4,20 +4,23 @@
         [--suite regression] [--cases 60] [--arms ARM …] [--json]
 
 The store is one that a run has filled; nothing is learned here. Each case is answered with every
-arm's prompt, and an arm is held against the first one case by case. Answers go into the cassette,
-so that a run that was cut short goes on where it ended.
+arm's prompt, and an arm is held against the first one case by case. *Prefix hits* is what the
+server says of its cache, *reusable* what a cache of all of the arm's prompts could have held.
+Answers go into the cassette, so that a run that was cut short goes on where it ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from rapidfuzz.distance import Prefix
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +28,7 @@ from bench.progress import told
 from patchlab_agent.agent import Agent, spoken_of
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Attempt, Context
+from patchlab_agent.models.trace import Attempt, Context, Message
 from patchlab_agent.settings import LITELLM, agent_settings
 from patchlab_agent.statistics import paired_difference, proportion
 from patchlab_agent.wiring import Lab, lab_of
@@ -94,6 +97,33 @@ ARMS: Mapping[str, Arm] = {
 }
 
 
+class PrefixCache:
+    """How much of each prompt an earlier one began with.
+
+    That is what a cache of all prompts could hold, as hosted models and servers with many slots
+    have it; the cache of one slot holds the latest prompt alone.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[str] = []
+        self._shares: list[float] = []
+
+    def take(self, messages: Sequence[Message]) -> None:
+        """Look at one more prompt."""
+        text = "\n".join(f"{each.role}: {each.content}" for each in messages)
+        place = bisect_left(self._seen, text)
+        # The longest common prefix is with a neighbour in alphabetic order.
+        beside = self._seen[max(0, place - 1) : place + 1]
+        longest = max((Prefix.similarity(text, each) for each in beside), default=0)
+        self._shares.append(longest / len(text))
+        self._seen.insert(place, text)
+
+    @property
+    def share(self) -> float:
+        """Mean share of a prompt's characters, 0 to 1, the first prompt left out."""
+        return fmean(self._shares[1:] or [0.0])
+
+
 def measure(
     lab: Lab, cases: Sequence[Case], arms: Sequence[str], tell: Callable[[str, int], None]
 ) -> list[dict[str, Any]]:
@@ -113,8 +143,10 @@ def measure(
     for name in arms:
         attempts: list[Attempt] = []
         shown = []
+        prompts = PrefixCache()
         for case in cases:
             context = ARMS[name](lab.agent, case.request)
+            prompts.take(lab.agent.render(case.request, context, "golden").messages)
             attempts.append(lab.agent.attempt(case.request, context, "golden"))
             shown.append(len(context.examples))
             tell(name, len(arms) * len(cases))
@@ -136,6 +168,7 @@ def measure(
                 "examples": fmean(shown),
                 "prompt_tokens": fmean(tokens) if tokens else None,
                 "prefix_hits": fmean(cached) if cached else None,
+                "reusable": prompts.share,
                 "seconds": fmean(seconds) if seconds else None,
                 "wrong": [c.request for c, ok in zip(cases, right, strict=True) if not ok],
             }
@@ -148,7 +181,7 @@ def table(found: Sequence[Mapping[str, Any]]) -> Table:
     shown = Table(title="What to put into a prompt (tokens and seconds: means)")
     shown.add_column("arm")
     columns = ("right", "95 %", f"- {found[0]['arm']}", "gained, lost")
-    for name in (*columns, "examples", "tokens", "prefix hits", "seconds"):
+    for name in (*columns, "examples", "tokens", "prefix hits", "reusable", "seconds"):
         shown.add_column(name, justify="right")
     for each in found:
         right, difference = each["right"], each["difference"]
@@ -162,6 +195,7 @@ def table(found: Sequence[Mapping[str, Any]]) -> Table:
             f"{each['examples']:.1f}",
             "–" if each["prompt_tokens"] is None else f"{each['prompt_tokens']:,.0f}",
             "–" if each["prefix_hits"] is None else f"{each['prefix_hits']:.0%}",
+            f"{each['reusable']:.1%}",
             "–" if each["seconds"] is None else f"{each['seconds']:.1f}",
         )
     return shown

@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from bench.contexts import ARMS, measure, table
+from bench.contexts import ARMS, PrefixCache, measure, table
 from patchlab_agent.loop import CarrierReferee, Loop
+from patchlab_agent.models.trace import Message
 from patchlab_agent.wiring import Lab, open_lab
 
 
@@ -39,6 +40,22 @@ def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> N
     for each in found:
         assert len(each["wrong"]) == 12 - each["right"]["successes"]
     assert [column.header for column in table(found).columns][:2] == ["arm", "right"]
+
+
+def test_what_an_earlier_prompt_began_with_is_reusable() -> None:
+    def prompt(*texts: str) -> list[Message]:
+        return [Message(role="user", content=text) for text in texts]
+
+    cache = PrefixCache()
+    assert cache.share == 0
+    cache.take(prompt("a" * 94))
+    cache.take(prompt("b" * 94))
+    # Its role, and no more.
+    assert cache.share == pytest.approx(0.06)
+    cache.take(prompt("a" * 44 + "c" * 50))
+    assert cache.share == pytest.approx((0.06 + 0.5) / 2)
+    cache.take(prompt("a" * 94))
+    assert cache.share == pytest.approx((0.06 + 0.5 + 1) / 3)
 
 
 def test_only_the_named_arms_are_measured(taught: Lab) -> None:

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.progress import told
-from patchlab_agent.agent import Agent, spoken_of
+from patchlab_agent.agent import Agent
 from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Message
@@ -60,8 +60,7 @@ def covering(n: int) -> Arm:
     """So many examples, at most, that cover what is uncommon in a request."""
 
     def arm(agent: Agent, request: str) -> Context:
-        known = spoken_of(agent.task.known_rules)
-        return Context(examples=agent.examples.covering(request, known, n))
+        return Context(examples=agent.examples.covering(request, agent.covered_words, n))
 
     return arm
 

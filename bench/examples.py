@@ -29,7 +29,6 @@ from rich.table import Table
 
 from bench.progress import told
 from bench.retrieval import SEED, Names
-from patchlab_agent.agent import spoken_of
 from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
@@ -96,7 +95,7 @@ def asked(lab: Lab, path: Path, items: Sequence[str], rng: random.Random, questi
     function = embedder(EMBEDDER)
     collection = open_collection(open_client(path), "examples", function)
     distances = Distances(function)
-    known = spoken_of(lab.skill.task.known_rules)
+    known = lab.agent.covered_words
     examples = lab.store.examples
     cases = islice(lab.skill.world.requests(random.Random(SEED)), questions)
     wanted = rng.choices(items, k=questions)

@@ -145,7 +145,8 @@ class Agent:
         """The messages that every prompt begins with."""
         self.system = "\n\n".join(message.content for message in self.stable)
         self.system_digest = digest(self.system)
-        self._known_words = spoken_of(task.known_rules)
+        self.covered_words = spoken_of(task.known_rules).union(task.filler_words)
+        """Words of requests that need no example, whatever was learned."""
         self.clock = clock
         self._patches = patches
         self.examples = examples
@@ -246,7 +247,7 @@ class Agent:
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
         context = Context(retrieved=retrieved)
         if similar:
-            covered = self._known_words | spoken_of(context.fixes)
+            covered = self.covered_words | spoken_of(context.fixes)
             examples = self.examples.covering(request, covered, self.n_examples)
             context = context.model_copy(update={"examples": examples})
         return self._fitted(request, context)

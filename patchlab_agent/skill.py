@@ -14,7 +14,7 @@ names a callable without arguments that returns a `Skill`.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -51,6 +51,11 @@ class Task(Protocol):
     @property
     def known_rules(self) -> Sequence[Fix]:
         """The rules that every prompt holds from the start, the baseline's too."""
+        ...
+
+    @property
+    def filler_words(self) -> Collection[str]:
+        """Words that say nothing of a request's answer, so that none needs an example."""
         ...
 
     @property

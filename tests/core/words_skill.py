@@ -104,6 +104,7 @@ class WordsTask:
     def __init__(self, prompts: Path) -> None:
         self.prompts = prompts
         self.known_rules: tuple[Fix, ...] = (WordFix(word="salt", meaning="white"),)
+        self.filler_words: frozenset[str] = frozenset()
         self.demonstrations: tuple[Example, ...] = ()
         self.answer_schema: JsonObject = {"type": "object"}
 

@@ -33,10 +33,10 @@ def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> N
     assert by_arm["bare"]["difference"]["mean"] == 0
     assert by_arm["lessons"]["right"]["rate"] > by_arm["bare"]["right"]["rate"]
     assert [by_arm[name]["examples"] for name in ("bare", "lessons", "nearest 5")] == [0, 0, 5]
-    assert by_arm["covering 3"]["examples"] <= 3
+    assert 0 < by_arm["covering 3"]["examples"] <= 3
     both = [by_arm[f"both, +{tokens} tokens"] for tokens in (200, 300, 400, 800)]
     assert [each["examples"] for each in both] == sorted(each["examples"] for each in both)
-    assert by_arm["lessons"]["prompt_tokens"] < both[-1]["prompt_tokens"]
+    assert by_arm["lessons"]["prompt_tokens"] <= both[-1]["prompt_tokens"]
     for each in found:
         assert len(each["wrong"]) == 12 - each["right"]["successes"]
     assert [column.header for column in table(found).columns][:2] == ["arm", "right"]

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Protocol, TypeVar
 
 from patchlab_agent.backends.base import Backend
@@ -245,12 +244,14 @@ class Agent:
         if any(hit.patch.id == without for hit in retrieved):
             more = self._patches.search(request, self.top_k + 1, similar=similar)
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
-        context = Context(retrieved=retrieved)
-        if similar:
-            covered = self.covered_words | spoken_of(context.fixes)
-            examples = self.examples.covering(request, covered, self.n_examples)
-            context = context.model_copy(update={"examples": examples})
-        return self._fitted(request, context)
+        context = self._fitted(request, Context(retrieved=retrieved))
+        if not similar or not self.n_examples:
+            return context
+        covered = self.covered_words | spoken_of(context.fixes)
+        examples = self.examples.covering(request, covered, self.n_examples)
+        if not examples:
+            return context
+        return self._fitted(request, context.model_copy(update={"examples": examples}))
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """The context as it would be if the patch were active, in place of what it supersedes."""
@@ -265,10 +266,11 @@ class Agent:
         if self.context_tokens is None:
             return context
 
-        def added(some: Context) -> int:
+        def changing(some: Context) -> int:
             return estimated_tokens(self.render(request, some, "").messages[len(self.stable) :])
 
-        return ContextBudget(self.context_tokens + added(EMPTY), added).fit(context)
+        bare = changing(EMPTY)
+        return ContextBudget(self.context_tokens, lambda some: changing(some) - bare).fit(context)
 
     def attempt(self, request: str, context: Context, draw: str) -> Attempt:
         """Render, complete and validate under a given context.
@@ -314,10 +316,9 @@ class Agent:
     def render(self, request: str, context: Context, draw: str) -> Prompt:
         """The prompt that `attempts` sends first: what never changes comes first."""
         lessons = context.lessons
-        shared = [fix for fix, form in lessons if form is not Form.APART]
-        apart = ([fix] for fix, form in lessons if form is Form.APART)
-        worked = (self.task.examples_of(fixes, request) for fixes in (shared, *apart))
-        shown = (*context.examples, *chain.from_iterable(worked))
+        apart = [fix for fix, form in lessons if form is Form.APART]
+        worked = self.task.examples_of(context.fixes, request, apart)
+        shown = (*context.examples, *worked)
         turns = (turn for example in shown for turn in self.prompts.turns(example))
         rules = [fix for fix, _ in lessons if fix.is_rule]
         repeated = [fix for fix, form in lessons if form is Form.REPEATED and fix.is_rule]
@@ -338,9 +339,7 @@ class Agent:
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:
     """Return the words that fixes speak of."""
-    return frozenset(
-        word for fix in fixes for name in fix.subject_fields for word in words(getattr(fix, name))
-    )
+    return frozenset(word for fix in fixes for name in fix.slot[1:] for word in words(name))
 
 
 def or_raise(found: Found | BackendError) -> Found:

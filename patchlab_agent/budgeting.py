@@ -1,4 +1,4 @@
-"""What of the learned context fits a budget of tokens: the worthiest per token comes first."""
+"""What of the learned context fits a budget of tokens: the worthiest lessons come first."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ContextBudget:
     """A limit on what may be added to a prompt.
 
     Attributes:
-        tokens: that what was learned may add, estimated.
-        added: what a context adds to the prompt of the request at hand, in tokens.
+        tokens: how many a context may add to a prompt, estimated.
+        added: how many a context adds to the prompt of the request at hand.
     """
 
     tokens: int

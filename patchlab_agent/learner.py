@@ -129,10 +129,14 @@ class Learner:
         return learned
 
     def _variant(self, variant: Variant, trace: Trace, referee: Referee | None) -> Learned:
-        decided = self._lifecycle.decide(Candidate(variant.patch, referee), variant.cause, trace.id)
+        return _learned(self._named(Candidate(variant.patch, referee), variant.cause, trace))
+
+    def _named(self, candidate: Candidate, cause: str, trace: Trace) -> Decided:
+        """Decide, and let the event tell, too, what brought the patch before the gate."""
+        decided = self._lifecycle.decide(candidate, cause, trace.id)
         first, *others = decided.events
-        named = first.model_copy(update={"text": f"{variant.cause}: {first.text}"})
-        return _learned(replace(decided, events=(named, *others)))
+        named = first.model_copy(update={"text": f"{cause}: {first.text}"})
+        return replace(decided, events=(named, *others))
 
     def _lesson(
         self,
@@ -157,7 +161,7 @@ class Learner:
     def _gated(self, candidate: Candidate, trace: Trace, origin: Origin) -> Learned:
         """Put a lesson before the gate, and then what the request still fails for."""
         patch, referee, companions = candidate.patch, candidate.referee, candidate.companions
-        known = self._store.get(patch.id) or self._alike(patch, trace.held_out)
+        known = self._known(patch, trace)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:
                 return Learned((told,))
@@ -190,10 +194,12 @@ class Learner:
     def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
         """What to say where nothing is decided anew on a patch that is there; None if it is."""
         if known.status is Status.ACTIVE:
-            was_out = known.id in trace.held_out
-            but = (
-                "it was held out of this answer" if was_out else "the failure is not for want of it"
-            )
+            if known.id in trace.held_out:
+                but = "it was held out of this answer"
+            elif known.id in trace.over_budget:
+                but = "this prompt had no room for it within --context-tokens"
+            else:
+                but = "the failure is not for want of it"
             return event("active_already", known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event("known", known, "a person has disabled it")
@@ -282,7 +288,7 @@ class Learner:
         """
         text = "an active patch says so already, and no other form of it is known to do better"
         events = [event("active_already", shown, text)]
-        alone = len(trace.applied) == 1
+        alone = len(trace.applied) + len(candidate.companions) == 1
         for form in Form:
             # With no other lesson beside it, there is nothing to stand apart from.
             if form is shown.form or (form is Form.APART and alone):
@@ -290,16 +296,23 @@ class Learner:
             other = shown.in_form(form, trace.request)
             known = self._store.get(other.id)
             if known is not None:
-                if self._told_of(known, trace) is not None:
+                # One that gave way to the present form comes back when that is convicted.
+                if known.superseded_by == shown.id or self._told_of(known, trace) is not None:
                     continue
                 other = known.with_failing(trace.request)
-            decided = self._lifecycle.decide(
-                replace(candidate, patch=other), f"put otherwise ({form})", trace.id
-            )
+            cause = f"tried in another form ({form})"
+            decided = self._named(replace(candidate, patch=other), cause, trace)
             if decided.examination.report.decision == "active":
                 return _learned(decided)
             events += decided.events
         return Learned(tuple(events))
+
+    def _known(self, patch: Patch, trace: Trace) -> Patch | None:
+        """The patch that says the same: the active one, in whatever form, or else this one."""
+        left_out = self._alike(patch, (*trace.held_out, *trace.over_budget))
+        active = self._store.rivals(patch, Status.ACTIVE)
+        same = (each for each in active if each.fix.repeats(patch.fix))
+        return left_out or next(same, None) or self._store.get(patch.id)
 
     def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
         """The active patch, of these, that says the same, in whatever words and form."""
@@ -315,7 +328,7 @@ class Learner:
             # A failure of the model's side is met again, and told, when the trace is learned from.
             with suppress(BackendError):
                 patch = self._proposer.propose(trace, feedback).patch
-                if patch is not None and self._store.get(patch.id) is None:
+                if patch is not None and self._known(patch, trace) is None:
                     patches[patch.id] = patch
         self._gate.prepare([Candidate(patch, referee) for patch in patches.values()])
 

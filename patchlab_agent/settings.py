@@ -54,7 +54,7 @@ class AgentSettings(Frozen):
     context_tokens: int = Field(
         default=DEFAULT_CONTEXT_TOKENS,
         ge=0,
-        description="that lessons and examples may add to a prompt, estimated",
+        description="tokens that lessons and examples may add to a prompt, estimated",
     )
     holdout: float = Field(
         default=0.0, ge=0, lt=1, description="share of its uses that a lesson is left out of"

@@ -84,13 +84,16 @@ class Task(Protocol):
         """
         ...
 
-    def examples_of(self, fixes: Sequence[Fix], request: str = "") -> Sequence[Example]:
+    def examples_of(
+        self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
+    ) -> Sequence[Example]:
         """The worked examples that fixes bring into the prompt, beside their rules.
 
         Args:
             fixes: what the prompt teaches.
             request: what the prompt is about; the nearer an example is to it, the better a small
                 model follows.
+            apart: those of the fixes whose subjects take an example of their own, which comes last.
         """
         ...
 

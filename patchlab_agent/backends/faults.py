@@ -83,8 +83,8 @@ def translated(
         return BackendError(f"{who} cannot be asked: {why}.")
     if _is_too_long(error):
         return PromptTooLong(
-            f"{who} takes no prompt this long; serve it with a longer context, or lower --top-k "
-            f"and --examples ({_said(error)})."
+            f"{who} takes no prompt this long; serve it with a longer context, or lower "
+            f"--context-tokens ({_said(error)})."
         )
     return BackendError(f"{who} {_REFUSALS.get(status, _refused(error))} ({_said(error)}).")
 

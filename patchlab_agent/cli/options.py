@@ -191,7 +191,7 @@ ContextTokens = Annotated[
     typer.Option(
         min=0,
         help="What lessons and examples may add to a prompt, in tokens (estimated): proven lessons "
-        "first, then those on trial, then examples, each by what it is worth per token.",
+        "first, then those on trial, each by its worth per token, then examples.",
         metavar="N",
     ),
 ]

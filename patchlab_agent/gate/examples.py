@@ -12,7 +12,7 @@ from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.statistics import e_value
 
 PURPOSE = "examples"
-"""What the calls are booked under."""
+"""The purpose under which their usage is reported."""
 
 
 def harmful(

@@ -131,6 +131,7 @@ class Gate:
                 self._agent.system_digest,
                 self._agent.backend.name,
                 self._agent.top_k,
+                self._agent.context_tokens,
                 self._alpha,
                 self._max_calls,
                 self._trusted(patch.provenance.origin),
@@ -208,7 +209,7 @@ class Gate:
         """Return those of the examples that turn the trace's answer wrong, each left out alone.
 
         The lessons and the other examples stay in place. None is found where the trace's prompt
-        cannot be made again, be it that the templates have changed.
+        cannot be made again, for instance because the templates have changed.
 
         Raises:
             BackendError: the model's side failed.
@@ -328,7 +329,7 @@ class Gate:
 
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
-        # Of what no failure taught nobody has given his word.
+        # Nobody has vouched for what no failure taught.
         is_on_word = candidate.referee is None and not hearing.is_unprompted
         return is_on_word and self._trusted(candidate.patch.provenance.origin)
 
@@ -384,7 +385,7 @@ class Gate:
         requests = [request for request in patch.failing if trial.changes(request)]
         if not requests:
             text = "there is no room for the patch in the prompt of its own failing request"
-            return Reason(code="still_wrong", text=text)
+            return Reason(code="no_room", text=text)
         if hearing.candidate.referee is not None:
             hearing.failing += trial.begin(
                 refereed_probe(request, hearing.candidate.referee) for request in requests

@@ -71,7 +71,7 @@ def is_outweighed(record: Record) -> bool:
     """Say whether an example has done harm as often as good, so that prompts should do without it.
 
     One harm suffices where it has no gain: a harm was confirmed of this very example, a gain is
-    shared by all that were shown, and the next nearest takes its place. So it is never proven.
+    shared by all that were shown, and another one may take its place. So it is never proven.
 
     Args:
         record: the example's, with the latest outcome.

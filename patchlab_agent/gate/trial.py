@@ -155,7 +155,8 @@ class PatchTrial:
     def changes(self, request: str) -> bool:
         """Whether the patch stands in the request's prompt, where it would not without."""
         without, with_it = self._both(request)
-        return without.lessons != with_it.lessons
+        is_shown = any(each.id == self._patch.id for each in with_it.applied)
+        return is_shown and without.lessons != with_it.lessons
 
     def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns right, beyond noise.

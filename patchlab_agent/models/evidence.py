@@ -67,6 +67,7 @@ class Reason(Frozen):
         "agrees",
         "taken_on_trust",
         "not_reproduced",
+        "no_room",
         "still_wrong",
         "other_complaint",
         "undecided",
@@ -82,7 +83,7 @@ class Reason(Frozen):
     text: str
 
 
-WANTS_EVIDENCE = frozenset({"other_complaint", "undecided", "no_evidence"})
+WANTS_EVIDENCE = frozenset({"no_room", "other_complaint", "undecided", "no_evidence"})
 """Codes of decisions that nothing spoke against; the next failure like it reopens them."""
 
 
@@ -250,7 +251,8 @@ class Record(Frozen):
     @property
     def worth(self) -> float:
         """What one more telling request is expected to gain, -1 to 1; 0 where nothing is known."""
-        return (self.mended - self.broken) / (self.mended + self.broken + 2)
+        gained, lost = self.mended + self.pairs.gained, self.broken + self.pairs.lost
+        return (gained - lost) / (gained + lost + 2)
 
     def with_outcome(self, mended: bool, request: str) -> Record:
         """The record with one more discordant request; one that it has counted changes nothing."""

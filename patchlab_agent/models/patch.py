@@ -211,7 +211,7 @@ class Patch(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """Content hash of what it puts into prompts: the same lesson twice is one patch."""
+        """Digest of skill, trigger, fix and form: the same lesson twice is one patch."""
         form = () if self.form is Form.SHARED else (self.form,)
         return digest([self.skill, self.trigger, self.fix.model_dump(mode="json"), *form])
 

@@ -132,11 +132,13 @@ class ExampleSummary(Frozen):
     """Examples of a run, and of the store after it."""
 
     stored: int = Field(description="examples that prompts may show after the run")
-    shown: float = Field(description="examples per request of the run, in the mean")
+    shown: float = Field(description="examples per request of the run, on average")
     withdrawn: int = Field(description="examples that the run withdrew")
     withdrawn_in_store: int
     most_useful: tuple[ExampleUse, ...] = Field(description="of those that prompts may show")
-    harmful: tuple[ExampleUse, ...] = Field(description="of those that are withdrawn, the newest")
+    harmful: tuple[ExampleUse, ...] = Field(
+        description="of those that are withdrawn, the last by trace"
+    )
 
 
 class Score(Frozen):

@@ -268,6 +268,11 @@ class Trace(Frozen):
         return tuple(ref.patch_id for ref in self.retrieved if ref.held_out)
 
     @property
+    def over_budget(self) -> tuple[str, ...]:
+        """Ids of the patches for which the token budget had no room."""
+        return tuple(ref.patch_id for ref in self.retrieved if ref.over_budget)
+
+    @property
     def quote(self) -> Quote | None:
         """The patched answer's quote."""
         return self.attempt.quote

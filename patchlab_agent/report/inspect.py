@@ -9,7 +9,7 @@ from rich.table import Table
 
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.history import Change
-from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.patch import Form, Patch, PatchEvent
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.report import format as fmt
@@ -101,7 +101,8 @@ def _distance(distance: float) -> str:
 
 
 def _facts(patch: Patch) -> str:
-    return _told(patch.fix.model_dump(mode="json", exclude={"kind"}))
+    form = "" if patch.form is Form.SHARED else f" ({patch.form})"
+    return _told(patch.fix.model_dump(mode="json", exclude={"kind"})) + form
 
 
 def _told(facts: JsonObject) -> str:
@@ -129,6 +130,7 @@ def patch_details(
             "trigger": patch.trigger,
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
+            "form": str(patch.form),
             "born of": f"{born.trace_id}: {born.request}",
             "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
             "answers": ", ".join(
@@ -196,10 +198,12 @@ def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None =
 
 
 def _used(trace: Trace) -> Iterator[str]:
-    """The triggers of the patches that were applied, or would have been but for a draw."""
+    """The triggers of the patches that were applied, or left out though they occur."""
     for ref in trace.retrieved:
-        if ref.applied or ref.held_out:
-            yield f"{ref.trigger} (held out)" if ref.held_out else ref.trigger
+        if ref.applied:
+            yield ref.trigger
+        elif ref.held_out or ref.over_budget:
+            yield f"{ref.trigger} ({'held out' if ref.held_out else 'no room'})"
 
 
 def quote_table(quote: Quote) -> Table:

@@ -174,7 +174,7 @@ def _most_useful(patches: PatchSummary) -> Table:
 
 def _examples(examples: ExampleSummary) -> Table:
     table = table_of(
-        "Examples that tell",
+        "Examples that made a difference",
         *("example", "request", "uses", "gains", "harms", "now"),
         texts=2,
         caption=(

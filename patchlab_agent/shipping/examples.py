@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
@@ -74,18 +74,20 @@ def demonstrations(known: RuleBook) -> tuple[Example, ...]:
     )
 
 
-def worked_examples(fixes: Sequence[Fix], known: RuleBook, request: str = "") -> Iterator[Example]:
+def worked_examples(
+    fixes: Sequence[Fix], known: RuleBook, request: str = "", apart: Sequence[Fix] = ()
+) -> Iterator[Example]:
     """As few examples as show all things that fixes speak of, answered as all their rules say.
 
     A request names one unit, item, parcel and destination, so what is said of different parts goes
-    into one example. Of what no fix speaks of, an example names what the request names, where a
-    known rule says what that is: a small model that has one thing to heed more easily forgets the
-    others. An `ExampleFix` brings its own words, so it is shown only if they are plain.
+    into one example; what is to stand apart takes one of its own. Of what no fix speaks of, an
+    example names what the request names, where a known rule says what that is: a small model that
+    has one thing to heed more easily forgets the others. An `ExampleFix` brings its own words, so
+    it is shown only if they are plain.
 
     The rules stand beside the example's request as they will stand beside the real one: that is
     how a small model is brought to follow them.
     """
-    usual = replace(Named(), **_named_in(request, known))  # type: ignore[arg-type]  # no weight
     subjects: dict[Slot, dict[str, list[SubjectFix]]] = {}
     for fix in fixes:
         if isinstance(fix, ExampleFix):
@@ -95,19 +97,30 @@ def worked_examples(fixes: Sequence[Fix], known: RuleBook, request: str = "") ->
                 yield Example(request=fix.request, answer=answer)
         elif isinstance(fix, SubjectFix):
             subjects.setdefault(fix.request_slot, {}).setdefault(fix.about, []).append(fix)
-    for parts in zip_longest(*(about.items() for about in subjects.values())):
-        taught = dict(zip(subjects, parts, strict=True))
-        names = {slot: part[0] for slot, part in taught.items() if part}
-        rules = [rule for part in parts if part for rule in part[1]]
-        book = known.copy()
-        for rule in rules:
-            book.add(rule)
-        named = replace(usual, **names)  # type: ignore[arg-type]  # no weight
-        yield Example(
-            request=str(named),
-            answer=looked_up(named, book).model_dump(mode="json"),
-            rules=tuple(sorted(rules, key=lambda rule: rule.slot)),
-        )
+    alone = [
+        {fix.request_slot: subjects[fix.request_slot].pop(fix.about)}
+        for fix in apart
+        if isinstance(fix, SubjectFix) and fix.about in subjects.get(fix.request_slot, {})
+    ]
+    shared = (
+        {slot: rules for slot, rules in zip(subjects, parts, strict=True) if rules}
+        for parts in zip_longest(*(about.values() for about in subjects.values()))
+    )
+    usual = replace(Named(), **_named_in(request, known))  # type: ignore[arg-type]  # no weight
+    for taught in (*shared, *alone):
+        yield _worked(taught, usual, known)
+
+
+def _worked(taught: Mapping[Slot, Sequence[SubjectFix]], usual: Named, known: RuleBook) -> Example:
+    """One example of what is taught about one subject of each part."""
+    rules = sorted(chain.from_iterable(taught.values()), key=lambda rule: rule.slot)
+    book = known.copy()
+    for rule in rules:
+        book.add(rule)
+    names = {slot: about[0].about for slot, about in taught.items()}
+    named = replace(usual, **names)  # type: ignore[arg-type]  # no weight
+    answer = looked_up(named, book).model_dump(mode="json")
+    return Example(request=str(named), answer=answer, rules=tuple(rules))
 
 
 def _named_in(request: str, known: RuleBook) -> dict[Slot, str]:

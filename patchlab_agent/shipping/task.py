@@ -59,9 +59,11 @@ class ShippingTask:
         """
         return parse_fix(data)
 
-    def examples_of(self, fixes: Sequence[Fix], request: str = "") -> tuple[Example, ...]:
+    def examples_of(
+        self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
+    ) -> tuple[Example, ...]:
         """Worked examples of the things that the fixes speak of, by them and the known rules."""
-        return tuple(worked_examples(fixes, self._known, request))
+        return tuple(worked_examples(fixes, self._known, request, apart))
 
     def judged(self, quote: Quote) -> Quote:
         """Return what a quote claims: a refusal its grounds, a price all that it rests on."""

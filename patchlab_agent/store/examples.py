@@ -190,7 +190,8 @@ class ExampleStore:
         while True:
             keys = index.covering(request, covered, n)
             new = {key: self._new[key] for key in keys if key in self._new}
-            known = _shown({**self._fetched(keys), **new})
+            # Of two answers to the same words the written one stays.
+            known = _shown({**new, **self._fetched(keys)})
             # Written by an older version or from outside, it may not be what would be taken today.
             odd = [k for k in keys if k not in known or not self._shows(known[k])]
             if not odd:

@@ -13,7 +13,7 @@ from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Standing
-from patchlab_agent.models.patch import Fix, Origin, Patch, Status
+from patchlab_agent.models.patch import Fix, Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank_key
 from patchlab_agent.store.chroma import records
@@ -250,7 +250,8 @@ def describe(patch: Patch) -> str:
     """What a patch teaches, in words: `battery → restriction: item=battery, demand=hazmat`."""
     facts = patch.fix.model_dump(mode="json", exclude={"kind"})
     told = ", ".join(f"{name}={value}" for name, value in facts.items())
-    return f"{patch.trigger} → {patch.fix.kind}: {told}"
+    form = "" if patch.form is Form.SHARED else f" ({patch.form})"
+    return f"{patch.trigger} → {patch.fix.kind}: {told}{form}"
 
 
 def metadata_of(patch: Patch) -> dict[str, Any]:
@@ -265,6 +266,7 @@ def metadata_of(patch: Patch) -> dict[str, Any]:
         "origin": str(patch.provenance.origin),
         "standing": str(patch.standing or ""),
         "fix": patch.fix.model_dump_json(),
+        "form": str(patch.form),
         "reasons": " ".join(reason.text for reason in patch.gate.reasons) if patch.gate else "",
         "born_of": patch.provenance.trace_id,
         "patch": patch.model_dump_json(),

@@ -102,7 +102,7 @@ def _problem(patch: Patch, given: object, skill: str) -> str:
         return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; take it out"
     if as_trigger(patch.trigger) != patch.trigger:
         return f"{patch.trigger!r} is no trigger; give one to four words in lower case"
-    # A variant of another lesson has tests made for it alone; labels have to let it in.
+    # A variant of another lesson has tests made for it alone: right answers have to let it in.
     if not patch.tests:
         return "the patch has no test, so the gate cannot tell what it mends; add a failing one"
     if given not in (None, patch.id):

@@ -83,6 +83,7 @@ def make_gate(
     *active: Patch,
     accepted: Iterable[Trace] = (),
     top_k: int = 5,
+    context_tokens: int | None = None,
     alpha: float = ALPHA,
     max_calls: int = MAX_CALLS,
     trusted: Sequence[str] = (),
@@ -91,7 +92,14 @@ def make_gate(
 ) -> Gate:
     """A gate that trusts nobody, and takes triggers however broad."""
     task = WordsTask(write_templates(folder / "templates", **templates))
-    agent = Agent(task, backend, Shelf(*active), NoExamples(), top_k=top_k)
+    agent = Agent(
+        task,
+        backend,
+        Shelf(*active),
+        NoExamples(),
+        top_k=top_k,
+        context_tokens=context_tokens,
+    )
     return Gate(
         agent,
         suite,

@@ -411,7 +411,7 @@ def test_without_room_in_the_prompt_nothing_is_asked(tmp_path: Path) -> None:
     crowded = make_gate(tmp_path, Reader(), (), make_patch("a", "x"), top_k=1)
     for gate in (make_gate(tmp_path, Reader(), top_k=0), crowded):
         report = decide(gate, zok())
-        assert (report.codes, report.calls) == (("still_wrong",), 0)
+        assert (report.codes, report.calls) == (("no_room",), 0)
         assert "no room for the patch" in report.reasons[0].text
 
 
@@ -510,6 +510,7 @@ def test_conditions_stand_until_something_changes_that_counts(tmp_path: Path) ->
         under(alpha=0.01),
         under(max_calls=9),
         under(top_k=4),
+        under(context_tokens=9),
         under(max_trigger_share=0.5),
         make_gate(tmp_path, Reader(name="another"), OTHERS).conditions(patch),
         make_gate(tmp_path, backend, OTHERS, trusted=["stream"]).conditions(patch),
@@ -517,9 +518,17 @@ def test_conditions_stand_until_something_changes_that_counts(tmp_path: Path) ->
         make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(failing("zok a tarn"))),
         make_gate(tmp_path / "o", backend, OTHERS).conditions(zok(meaning="blue")),
     }
-    assert len(changed) == 12
+    assert len(changed) == 13
     assert conditions not in changed
     assert len(backend.prompts) == calls
+
+
+def test_a_lesson_without_room_shows_nothing_and_waits_for_it(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Reader(), OTHERS, make_patch("zok", "blue"), context_tokens=0)
+    # Its rival, whose place it would take, has none either.
+    report = decide(gate, zok())
+    assert (report.decision, report.codes, report.calls) == ("quarantined", ("no_room",), 0)
+    assert report.wants_evidence
 
 
 def test_another_suite_is_another_condition_and_is_heeded(tmp_path: Path) -> None:

@@ -552,7 +552,7 @@ def test_a_lesson_that_fails_though_shown_is_put_in_the_form_that_does_better(
         assert superseded.patch_id == first.patch_id
         patch = patch_of(lab, activated)
         assert (patch.form, patch.fix) == (Form.REPEATED, patch_of(lab, first).fix)
-        assert patch.history[0].cause.startswith("put otherwise (repeated): ")
+        assert patch.history[0].cause.startswith("tried in another form (repeated): ")
         assert lab.agent.answer("six zok").quote == {"six": None, "zok": "red", "length": 2}
 
 

@@ -118,7 +118,9 @@ class WordsTask:
     def parse_fix(self, data: JsonObject) -> Fix:
         return parse_fix(data)
 
-    def examples_of(self, fixes: Sequence[Fix], request: str = "") -> Sequence[Example]:
+    def examples_of(
+        self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
+    ) -> Sequence[Example]:
         shown = [fix for fix in fixes if isinstance(fix, ShownFix)]
         return [Example(request=fix.request, answer=fix.answer) for fix in shown]
 

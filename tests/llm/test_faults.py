@@ -219,7 +219,7 @@ def test_a_prompt_that_is_too_long_is_final_and_no_refusal_of_the_form(
     structure: Structure | None,
 ) -> None:
     server.will(httpx.Response(400, json=body))
-    with pytest.raises(PromptTooLong, match=r"longer context, or lower --top-k"):
+    with pytest.raises(PromptTooLong, match=r"longer context, or lower --context-tokens"):
         backend(structure=structure).complete(prompt())
     assert (len(server.bodies), slept) == (1, [])
 

@@ -121,7 +121,7 @@ def test_the_parts_come_from_the_answer_down_to_the_cost() -> None:
         "Failures by label",
         "Patches created",
         "Most useful patches",
-        "Examples that tell",
+        "Examples that made a difference",
         "Golden set by label",
         "The latest requests",
         "Cost",
@@ -139,7 +139,7 @@ def test_the_parts_come_from_the_answer_down_to_the_cost() -> None:
         ({"golden": None}, "Golden set by label"),
         ({"highlights": ()}, "The latest requests"),
         ({"patches": empty_report().patches}, "Most useful patches"),
-        ({"examples": None}, "Examples that tell"),
+        ({"examples": None}, "Examples that made a difference"),
         ({"examples": None}, "Examples: "),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from patchlab_agent.agent import Agent
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.models.patch import Form, Patch, Provenance
 from patchlab_agent.models.trace import Context, Prompt, Retrieved
-from patchlab_agent.shipping.rules import ItemFix, ShippingFix, UnitFix
+from patchlab_agent.shipping.rules import ItemFix, RestrictionFix, ShippingFix, UnitFix
 from tests.core.gates import NoExamples, Shelf
 from tests.shipping.helpers import TASK
 
@@ -46,6 +48,15 @@ def test_a_lesson_apart_has_its_own_example_next_to_the_request() -> None:
         'Request: "Ship 3 lb books box to japan"',
     ]
     assert prompt.user == rendered(lesson(POUND), lesson(TENT)).user
+
+
+def test_all_that_is_said_of_a_thing_that_stands_apart_is_said_of_it_there() -> None:
+    fragile = RestrictionFix(item="tent", demand="fragile")
+    prompt = rendered(lesson(POUND), lesson(TENT), lesson(fragile, Form.APART))
+    shared, apart = (json.loads(turn.content) for turn in prompt.messages[-4:-1:2])
+    assert (shared["item"], shared["unit"]) == ("books", "lb")
+    assert (apart["item"], apart["category"]) == ("tent", "outdoor")
+    assert apart["declarations"] == ["fragile"]
 
 
 def test_a_repeated_lesson_is_said_once_more_at_the_end() -> None:

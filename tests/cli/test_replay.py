@@ -64,7 +64,7 @@ def test_either_option_asks_for_a_replay(cli: Cli, option: str) -> None:
 
 def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli) -> None:
     # Other examples in the prompts than when it was recorded.
-    result = cli(*SHORT, "--examples", 3, "--json")
+    result = cli(*SHORT, "--examples", 20, "--context-tokens", 3000, "--json")
     assert result.code == 9
     assert "has no answer to the prompt about 'Please ship a" in result.error
     assert "record it anew with --record" in result.error

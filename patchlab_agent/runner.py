@@ -281,7 +281,7 @@ class Runner:
                 calls=spent.calls,
                 cache_hits=spent.cache_hits,
                 prompt_tokens=spent.prompt_tokens,
-                cached_prompt_tokens=spent.cached_prompt_tokens,
+                prefix_hits=spent.prefix_hits,
                 completion_tokens=spent.completion_tokens,
                 cost_usd=spent.cost_usd,
             )

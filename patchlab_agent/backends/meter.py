@@ -18,10 +18,20 @@ class Spent:
     calls: int = 0
     cache_hits: int = 0
     prompt_tokens: int = 0
-    cached_prompt_tokens: int | None = None
+    cached_prompt_tokens: int = 0
+    """Of the prompt tokens below, those that the server had in its prefix cache."""
+    told_prompt_tokens: int = 0
+    """Of the answers whose server said how much its cache held."""
     completion_tokens: int = 0
     cost_usd: float | None = None
     seconds: float = 0.0
+
+    @property
+    def prefix_hits(self) -> float | None:
+        """Share of the prompt tokens from the server's prefix cache, where it told; else None."""
+        if not self.told_prompt_tokens:
+            return None
+        return round(self.cached_prompt_tokens / self.told_prompt_tokens, 6)
 
     def add(self, completion: Completion, seconds: float) -> None:
         """Count one answer; one from a cache is a hit and costs nothing."""
@@ -34,8 +44,8 @@ class Spent:
         self.prompt_tokens += usage.prompt_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
         if usage.cached_prompt_tokens is not None:
-            cached = self.cached_prompt_tokens or 0
-            self.cached_prompt_tokens = cached + usage.cached_prompt_tokens
+            self.cached_prompt_tokens += usage.cached_prompt_tokens
+            self.told_prompt_tokens += usage.prompt_tokens or 0
         if usage.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + usage.cost_usd
 

@@ -186,19 +186,13 @@ class Cost(Frozen):
     calls: int
     cache_hits: int
     prompt_tokens: int
-    cached_prompt_tokens: int | None = Field(
+    prefix_hits: float | None = Field(
         default=None,
-        description="of these, what the server had in its prefix cache; None where it does not say",
+        description="share of the prompt tokens that the server had in its prefix cache, 0 to 1, "
+        "over the calls for which it said so; None where it never did",
     )
     completion_tokens: int
     cost_usd: float | None = Field(description="None where the backend names no price")
-
-    @property
-    def prefix_hits(self) -> float | None:
-        """Share of the prompt tokens that came from the server's prefix cache, 0 to 1."""
-        if self.cached_prompt_tokens is None or not self.prompt_tokens:
-            return None
-        return self.cached_prompt_tokens / self.prompt_tokens
 
 
 class PromptTokens(Frozen):

@@ -54,7 +54,7 @@ def _points(found: PairedDifference) -> str:
 
 def test_the_default_recording_is_the_larger_model_and_plays_whole(larger: RunReport) -> None:
     assert "qwen15b" in larger.backend
-    assert (larger.runs, larger.stopped) == (480, None)
+    assert (larger.runs, larger.stopped) == (160, None)
     assert f"on {larger.runs} requests" in README
 
 
@@ -69,13 +69,14 @@ def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
     assert larger.golden is not None
     found = larger.golden.all
     assert found.difference.mean is not None
-    assert found.difference.mean >= 0.35
+    assert found.difference.mean >= 0.2
     assert found.difference.low is not None
     assert found.difference.low > 0
     assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in README
     assert f"Of {found.cases} golden cases" in README
     for told in (_shares(found), _points(found.difference)):
         assert told in README
+    assert not found.difference.lost
     assert not _losing_recall(larger)
 
 
@@ -101,5 +102,6 @@ def test_the_smaller_model_plays_whole_and_gains_what_the_readme_says(store: Pat
     assert _shares(found.golden.all) in README
     assert _points(found.golden.all.difference) in README
     assert f"{found.runs} requests) goes from" in README
-    assert _losing_recall(found) == ["destination_unknown"]
-    assert "the smaller one on one (`destination_unknown`" in README
+    assert not found.golden.all.difference.lost
+    assert not _losing_recall(found)
+    assert "neither model loses recall on any" in README

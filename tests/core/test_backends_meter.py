@@ -102,3 +102,12 @@ def test_a_backend_that_times_its_own_calls_is_believed() -> None:
     meter = MeteredBackend(Timed(), clock=lambda: next(clock))
     meter.complete_batch([prompt("a"), prompt("b")])
     assert meter.spent["answer"].seconds == 0.5
+
+
+def test_prefix_hits_are_a_share_of_the_tokens_whose_server_told() -> None:
+    spent = Spent()
+    spent.add(Completion(text="a", usage=Usage(prompt_tokens=100)), 1.0)
+    assert spent.prefix_hits is None
+    spent.add(Completion(text="b", usage=Usage(prompt_tokens=40, cached_prompt_tokens=30)), 1.0)
+    spent.add(Completion(text="c", usage=Usage(prompt_tokens=60, cached_prompt_tokens=0)), 1.0)
+    assert (spent.prompt_tokens, spent.prefix_hits) == (200, 0.3)

@@ -264,7 +264,7 @@ def full_report(**changes: Any) -> RunReport:
                 calls=4321,
                 cache_hits=876,
                 prompt_tokens=7654321,
-                cached_prompt_tokens=6123457,
+                prefix_hits=0.8,
                 completion_tokens=54321,
                 cost_usd=1.25,
             ),

@@ -114,7 +114,7 @@ def test_examples_are_measured_unless_patches_are_named_or_none_are_shown(
     assert none_shown["full_calls"] == len(none_shown["patches"]) * (12 + none_shown["traces"])
     with_them = effect().text
     assert re.search(
-        r"Of \d+ examples shown in 12 golden cases and \d+ traces, \d+ made", with_them
+        r"Of \d+ examples? shown in 12 golden cases and \d+ traces, \d+ made", with_them
     )
     assert "examples" not in effect("--examples", 0).text
 

@@ -62,9 +62,11 @@ def test_either_option_asks_for_a_replay(cli: Cli, option: str) -> None:
     assert report["backend"].startswith("replay of ")
 
 
-def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli) -> None:
-    # Other examples in the prompts than when it was recorded.
-    result = cli(*SHORT, "--examples", 20, "--context-tokens", 3000, "--json")
+def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli, tmp_path: Path) -> None:
+    lines = CASSETTE.read_text("utf-8").splitlines(keepends=True)
+    gap = tmp_path / "gap.jsonl"
+    gap.write_text("".join(line for line in lines if '\\"Please ship a' not in line), "utf-8")
+    result = cli(*SHORT, "--replay", gap, "--json")
     assert result.code == 9
     assert "has no answer to the prompt about 'Please ship a" in result.error
     assert "record it anew with --record" in result.error

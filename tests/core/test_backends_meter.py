@@ -110,4 +110,5 @@ def test_prefix_hits_are_a_share_of_the_tokens_whose_server_told() -> None:
     assert spent.prefix_hits is None
     spent.add(Completion(text="b", usage=Usage(prompt_tokens=40, cached_prompt_tokens=30)), 1.0)
     spent.add(Completion(text="c", usage=Usage(prompt_tokens=60, cached_prompt_tokens=0)), 1.0)
-    assert (spent.prompt_tokens, spent.prefix_hits) == (200, 0.3)
+    assert spent.prompt_tokens == 200
+    assert spent.prefix_hits == pytest.approx(0.3)

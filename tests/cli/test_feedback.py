@@ -121,10 +121,11 @@ def test_the_same_trace_judged_twice_is_said_and_replaced(cli: Cli) -> None:
 
 
 def test_an_answer_that_was_taken_serves_as_an_example(cli: Cli) -> None:
-    trace = quoted(cli, BLEACH)
-    assert quoted(cli, "Ship 3 kg bleach box to US")["examples"] == []
+    # No rule of the prompt speaks of it, so it needs an example.
+    trace = quoted(cli, "Ship 2 kg gizmo box to US")
+    assert quoted(cli, "Ship 3 kg gizmo box to US")["examples"] == []
     give(cli, 0, "--label", "OK")
-    assert quoted(cli, "Ship 4 kg bleach box to US")["examples"] == [trace["id"]]
+    assert quoted(cli, "Ship 4 kg gizmo box to US")["examples"] == [trace["id"]]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
         "noise": 0.1,
         "top_k": 2,
         "examples": 1,
+        "context_tokens": 250,
         "holdout": 0.0,
         "embedder": "hashing",
         "patcher": "rules",

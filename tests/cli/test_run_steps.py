@@ -49,7 +49,6 @@ def test_verbose_names_what_was_retrieved_and_both_parses_of_each_run(verbose: s
 def test_verbose_tells_applied_from_merely_retrieved(verbose: str) -> None:
     assert re.search(r"retrieved  [0-9a-f]{8} '\w+' at \d\.\d{3}: applied$", verbose, re.MULTILINE)
     assert re.search(r"at \d\.\d{3}: not applied: the trigger does not occur$", verbose, re.M)
-    assert re.search(r"^  examples   t-\d{7}", verbose, re.MULTILINE)
 
 
 def test_verbose_says_how_the_gate_decided_on_each_failure(verbose: str) -> None:

@@ -310,9 +310,7 @@ class Learner:
     def _known(self, patch: Patch, trace: Trace) -> Patch | None:
         """The patch that says the same: the active one, in whatever form, or else this one."""
         left_out = self._alike(patch, (*trace.held_out, *trace.over_budget))
-        active = self._store.rivals(patch, Status.ACTIVE)
-        same = (each for each in active if each.fix.repeats(patch.fix))
-        return left_out or next(same, None) or self._store.get(patch.id)
+        return left_out or self._store.active_twin(patch) or self._store.get(patch.id)
 
     def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
         """The active patch, of these, that says the same, in whatever words and form."""

@@ -12,6 +12,8 @@ from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import SHORT_ID
 from patchlab_agent.report.tables import line, noted, table_of
 
+_FIGURES = ("golden", "traces", "saves", "spoils", "net")
+
 
 def render(report: EffectReport) -> RenderableType:
     """A line for each patch and example that changes something, and what it took to find out.
@@ -32,19 +34,14 @@ def render(report: EffectReport) -> RenderableType:
 def _rows(effects: list[PatchEffect]) -> RenderableType:
     table = table_of(
         "What each patch is worth, left out alone",
-        *("patch", "teaches", "golden", "traces", "saves", "spoils", "net", "p"),
+        *("patch", "teaches", *_FIGURES, "p"),
         texts=2,
     )
     for effect in effects:
-        golden, traces = effect.golden, effect.traces
         table.add_row(
             line(effect.id[:SHORT_ID]),
             line(effect.teaches),
-            fmt.count(golden.cases),
-            fmt.count(traces.cases),
-            f"{golden.saves} + {traces.saves}",
-            f"{golden.spoils} + {traces.spoils}",
-            f"{effect.net:+d}" if effect.net else "0",
+            *_figures(effect),
             fmt.p_value(effect.p_value),
         )
     return noted(
@@ -58,21 +55,28 @@ def _rows(effects: list[PatchEffect]) -> RenderableType:
 def _examples(effects: list[ExampleEffect]) -> RenderableType:
     table = table_of(
         "Examples, each left out alone",
-        *("example", "request", "golden", "traces", "saves", "spoils", "net"),
+        *("example", "request", *_FIGURES),
         texts=2,
     )
     for effect in effects:
-        golden, traces = effect.golden, effect.traces
         table.add_row(
             line(effect.id),
             line(effect.request),
-            fmt.count(golden.cases),
-            fmt.count(traces.cases),
-            f"{golden.saves} + {traces.saves}",
-            f"{golden.spoils} + {traces.spoils}",
-            f"{effect.net:+d}" if effect.net else "0",
+            *_figures(effect),
         )
     return noted(table, "golden, traces: cases that show it; the other columns are as for patches.")
+
+
+def _figures(effect: PatchEffect | ExampleEffect) -> tuple[str, ...]:
+    """The cells under `_FIGURES`."""
+    golden, traces = effect.golden, effect.traces
+    return (
+        fmt.count(golden.cases),
+        fmt.count(traces.cases),
+        f"{golden.saves} + {traces.saves}",
+        f"{golden.spoils} + {traces.spoils}",
+        f"{effect.net:+d}" if effect.net else "0",
+    )
 
 
 def _notes(report: EffectReport, unused: int, telling: int) -> Iterator[str]:

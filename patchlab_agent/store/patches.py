@@ -134,6 +134,11 @@ class PatchStore:
         ]
         return [each for each in others if status in (None, each.status)]
 
+    def active_twin(self, patch: Patch) -> Patch | None:
+        """Return another active patch that says the same of the same thing, in whatever form."""
+        active = self.rivals(patch, Status.ACTIVE)
+        return next((each for each in active if each.fix.repeats(patch.fix)), None)
+
     def active_about(self, trigger: str) -> list[Patch]:
         """Return the active patches with exactly this trigger, sorted by id."""
         return [self._required(patch_id) for patch_id in sorted(self._active.ids_of(trigger))]

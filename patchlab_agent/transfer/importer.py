@@ -65,9 +65,8 @@ class Importer:
         if patch.status is not Status.ACTIVE:
             self._lifecycle.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")
-        for active in self._store.rivals(patch, Status.ACTIVE):
-            if active.fix.repeats(patch.fix):
-                return _imported(patch, "known", f"active here as {active.id} already")
+        if (twin := self._store.active_twin(patch)) is not None:
+            return _imported(patch, "known", f"active here as {twin.id} already")
         return self._gated(patch, self._cause)
 
     def _gated(self, patch: Patch, cause: str) -> Imported:

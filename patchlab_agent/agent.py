@@ -263,7 +263,10 @@ class Agent:
 
     def _fitted(self, request: str, context: Context) -> Context:
         """The context with what the budget has no room for marked as left out."""
-        if self.context_tokens is None:
+        droppable = context.examples or context.over_budget
+        if self.context_tokens is None or not (
+            droppable or any(hit.occurs for hit in context.retrieved)
+        ):
             return context
 
         def changing(some: Context) -> int:

@@ -15,7 +15,7 @@ from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import PatchEvent
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
 from patchlab_agent.wiring import Lab
-from tests.core.make import make_patch, make_trace
+from tests.core.make import Nearest, make_patch, make_trace
 from tests.core.words_skill import Reader, WordsReferee, words_lab
 
 KNOWS = WordsReferee()
@@ -46,6 +46,7 @@ def filled(folder: Path, backend: Reader | None = None) -> Lab:
     for trace_id, request in REQUESTS.items():
         lab.store.traces.add(make_trace(trace_id, request, answer={"number": None}))
     lab.store.traces.flush()
+    lab.agent.examples = Nearest(lab.store.examples)
     return lab
 
 

@@ -8,13 +8,13 @@ from itertools import count
 from typing import Any
 
 from bench.canaries import INNOCENT, Attack, by_family
-from patchlab_agent.agent import EMPTY, Ask, Question, or_raise
+from patchlab_agent.agent.agent import EMPTY, Ask, Question, or_raise
 from patchlab_agent.errors import InputError
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import OK, Attempt, Context, Feedback, Trace, trace_name
 from patchlab_agent.text import check_request, occurs
-from patchlab_agent.wiring import Lab
 
 COMPETING = INNOCENT[::2]
 """Innocent requests whose accepted answers attacks have to compete with for a place as examples."""

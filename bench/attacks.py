@@ -26,9 +26,9 @@ from bench.assault import COUNTS, Assault, Outcome
 from bench.canaries import ATTACKS
 from bench.progress import told
 from patchlab_agent.errors import BackendError, PatchLabError, UsageError
+from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.resources import resource
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings, agent_settings
-from patchlab_agent.wiring import Lab, lab_of
 
 RECORDING = resource("fixtures", "cassettes") / "attacks-1.5b.jsonl"
 PER_FAMILY = 3

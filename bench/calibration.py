@@ -25,19 +25,19 @@ from rich.table import Table
 
 from bench.plants import MAKERS, Field, OwnNoise, Plant, plants
 from patchlab_agent.gate.base import Candidate
-from patchlab_agent.learner import Learner
-from patchlab_agent.loop import CarrierReferee
+from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Proposal, Status
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
+from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.settings import agent_settings
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.skill import World
 from patchlab_agent.statistics import proportion
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import normalise, occurs
-from patchlab_agent.wiring import Lab, lab_of
 
 WARM_UP = 150
 """Requests answered, and judged, before anything is planted."""

@@ -16,11 +16,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.models.trace import Message, Prompt
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.wiring import lab_of
 
 SECONDS = 0.2
 BAR = 6.0

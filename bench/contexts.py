@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.progress import told
-from patchlab_agent.agent import Agent
-from patchlab_agent.evaluation import stratified
+from patchlab_agent.agent.agent import Agent
+from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Message
+from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.settings import LITELLM, agent_settings
 from patchlab_agent.statistics import paired_difference, proportion
-from patchlab_agent.wiring import Lab, lab_of
 
 Arm = Callable[[Agent, str], Context]
 """What stands in the prompt of a request beside what every prompt holds."""

@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from patchlab_agent.effects import LeaveOneOut
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.wiring import open_lab
+from patchlab_agent.studies.effects import LeaveOneOut
 
 BAR = 0.1
 RUNS = 400

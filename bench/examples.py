@@ -30,11 +30,11 @@ from rich.table import Table
 from bench.progress import told
 from bench.retrieval import SEED, Names
 from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
 from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.store.chroma import open_client, open_collection
-from patchlab_agent.wiring import Lab, open_lab
 
 SHOWN = 3
 """Examples for each request."""

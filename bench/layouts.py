@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import BackendError, InvalidAnswer

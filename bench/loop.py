@@ -39,10 +39,10 @@ from rich.console import Console
 from rich.table import Table
 
 from patchlab_agent.embedding import embedder
-from patchlab_agent.runner import Runner
+from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.chroma import open_client, open_collection
-from patchlab_agent.wiring import lab_of
 
 BAR = 1.5
 """How many times as long as the bare script the loop may take."""

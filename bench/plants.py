@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from patchlab_agent.agent import EMPTY, Ask
+from patchlab_agent.agent.agent import EMPTY, Ask
 from patchlab_agent.backends.base import Answered, WrappedBackend, complete_batch
 from patchlab_agent.gate.gate import MAX_TRIGGER_SHARE
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, close
@@ -33,7 +34,6 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.text import as_trigger, occurs, words
-from patchlab_agent.wiring import Lab
 
 CARRIER = RuleBook.of(carrier_rules())
 KNOWN = RuleBook.of(known_rules())

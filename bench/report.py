@@ -14,10 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.stores import open_store
 from patchlab_agent.report.html.page import MAX_TRACES, page
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.wiring import lab_of, open_store
 
 MAX_MEGABYTES = 5.0
 MAX_SECONDS = 2.0

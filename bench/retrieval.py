@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.patch import Patch, Provenance, Status
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.patch_tests import patch_tests
@@ -51,7 +52,6 @@ from patchlab_agent.shipping.tables import Choices, rows
 from patchlab_agent.store.chroma import open_client, open_collection
 from patchlab_agent.store.patches import PatchStore, describe, metadata_of
 from patchlab_agent.text import words
-from patchlab_agent.wiring import open_lab
 
 BAR = 0.99
 """Least recall of exactly spelt triggers."""

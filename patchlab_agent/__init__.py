@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchlab_agent.agent import Agent
+    from patchlab_agent.agent.agent import Agent
     from patchlab_agent.backends.base import Backend, ScriptedBackend
     from patchlab_agent.backends.llm import LlmBackend
     from patchlab_agent.errors import PatchLabError
+    from patchlab_agent.lab.lab import Lab, open_lab
     from patchlab_agent.models.model import ModelParameters
     from patchlab_agent.models.patch import Fix, Patch
     from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
     from patchlab_agent.skill import Skill
     from patchlab_agent.store.patches import PatchStore
-    from patchlab_agent.wiring import Lab, open_lab
 
 __version__ = "0.1.0"
 
@@ -45,12 +45,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Agent": "agent",
+    "Agent": "agent.agent",
     "Backend": "backends.base",
     "Completion": "models.trace",
     "Feedback": "models.trace",
     "Fix": "models.patch",
-    "Lab": "wiring",
+    "Lab": "lab.lab",
     "LlmBackend": "backends.llm",
     "ModelParameters": "models.model",
     "Patch": "models.patch",
@@ -60,7 +60,7 @@ _HOMES = {
     "ScriptedBackend": "backends.base",
     "Skill": "skill",
     "Trace": "models.trace",
-    "open_lab": "wiring",
+    "open_lab": "lab.lab",
 }
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.terminal import render
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.rules import FIX
-from patchlab_agent.wiring import lab_of
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,10 +18,9 @@ from patchlab_agent.errors import PartialRun, UsageError
 from patchlab_agent.settings import RunSettings
 
 if TYPE_CHECKING:
-    from patchlab_agent.comparison import Entrant
-    from patchlab_agent.models.comparison import ComparisonReport, Failure
-    from patchlab_agent.runner import Runner
-    from patchlab_agent.trials import Trial
+    from patchlab_agent.models.comparison import ComparisonReport
+    from patchlab_agent.runs.runner import Runner
+    from patchlab_agent.studies.sweep import PlannedRun
 
 MODEL = {
     name: option
@@ -96,7 +95,12 @@ def compare(
         raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
     _check_picture(plot)
     _check_folder(keep)
-    report = _tried(settings, vary, keep) if vary else _stored(names, settings.store)
+    if vary:
+        report = _tried(settings, vary, keep)
+    else:
+        from patchlab_agent.lab.comparing import compare_stored
+
+        report = compare_stored(names, settings.store)
     if plot is not None:
         _draw(report, plot)
     if as_json:
@@ -149,28 +153,19 @@ def _check_folder(path: Path | None) -> None:
         raise UsageError(f"--keep {path} is not empty or cannot be written; name a new folder.")
 
 
-def _stored(names: list[str], store: Path) -> ComparisonReport:
-    from patchlab_agent.trials import stored_run
-
-    return _compared([stored_run(name, store) for name in names])
-
-
 def _tried(settings: RunSettings, vary: list[str], keep: Path | None) -> ComparisonReport:
-    from patchlab_agent.trials import axes_of, plan, run_trials
+    from patchlab_agent.lab.comparing import compare_settings
 
     with _folder(keep) as folder, progress() as bars:
-        trials = plan(settings, vary, folder)
         task = bars.add_task("Settings", total=None, note="")
 
-        def watch(trial: Trial, runner: Runner) -> None:
-            name = f"{trials.index(trial) + 1} of {len(trials)}"
-            bars.reset(task, total=runner.total + runner.golden_total, note=trial.label)
-            bars.update(task, description=f"Setting {name}")
-            runner.on_trace = lambda _trace, number: bars.update(task, completed=number)
+        def watch(planned: PlannedRun, number: int, total: int, runner: Runner) -> None:
+            bars.reset(task, total=runner.total + runner.golden_total, note=planned.label)
+            bars.update(task, description=f"Setting {number} of {total}")
+            runner.on_trace = lambda _trace, done: bars.update(task, completed=done)
             runner.on_golden = lambda done: bars.update(task, completed=runner.total + done)
 
-        entrants, failures = run_trials(trials, watch)
-    return _compared(entrants, failures, axes_of(trials))
+        return compare_settings(settings, vary, folder, watch)
 
 
 @contextmanager
@@ -181,18 +176,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="patchlab-") as folder:
         yield Path(folder)
-
-
-def _compared(
-    entrants: list[Entrant],
-    failures: Sequence[Failure] = (),
-    axes: Mapping[str, Sequence[str]] | None = None,
-) -> ComparisonReport:
-    from patchlab_agent.comparison import compare as compared
-    from patchlab_agent.trials import rules_of
-
-    skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
-    return compared(entrants, rules_of(sorted(skills)), failures, axes)
 
 
 def _draw(report: ComparisonReport, path: Path) -> None:

@@ -15,9 +15,9 @@ from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.settings import REPLAY, RunSettings
 
 if TYPE_CHECKING:
+    from patchlab_agent.lab.lab import Lab
     from patchlab_agent.models.effect import EffectReport
     from patchlab_agent.store.patches import PatchStore
-    from patchlab_agent.wiring import Lab
 
 TRACES = 100
 """A tenth of a default run."""
@@ -74,7 +74,8 @@ def effect(
         patchlab-agent patches effect --sort spoils --json
     """
     settings = options.settings(RunSettings, context)
-    from patchlab_agent.wiring import check_settings, lab_of
+    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.preflight import check_settings
 
     check_settings(settings)
     with lab_of(settings, write=False) as lab:
@@ -117,7 +118,7 @@ def _measured(
     sort: Literal["saves", "spoils", "net"],
     examples: bool,
 ) -> EffectReport:
-    from patchlab_agent.effects import LeaveOneOut
+    from patchlab_agent.studies.effects import LeaveOneOut
 
     with progress() as bars:
         task = bars.add_task("Answers", total=None, note=f"{len(patches)} patches")

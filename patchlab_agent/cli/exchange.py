@@ -17,8 +17,8 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 
 if TYPE_CHECKING:
+    from patchlab_agent.lab.lab import Lab
     from patchlab_agent.models.transfer import ImportReport
-    from patchlab_agent.wiring import Lab
 
 DIFFERENT = 1
 """The exit code of a question that is answered with no, as that of `diff`."""
@@ -41,8 +41,8 @@ def export(
 
         patchlab-agent patches export - --status active
     """
+    from patchlab_agent.lab.stores import open_store
     from patchlab_agent.transfer.lines import export_lines
-    from patchlab_agent.wiring import open_store
 
     check_target(file, force)
     with open_store(store) as opened:
@@ -78,8 +78,8 @@ def import_patches(
         patchlab-agent patches import patches.jsonl --json > report.json
     """
     settings = options.settings(AgentSettings, context)
+    from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.transfer.lines import read_export
-    from patchlab_agent.wiring import lab_of
 
     name, lines = read_lines(file)
     skill, patches = read_export(name, lines)
@@ -148,7 +148,7 @@ def _patches_of(path: Path) -> list[Patch]:
         from patchlab_agent.transfer.lines import read_export
 
         return read_export(*read_lines(str(path)))[1]
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     with open_store(path) as store:
         return list(store.patches.all())

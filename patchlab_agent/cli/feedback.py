@@ -62,7 +62,8 @@ def feedback(
         patchlab-agent feedback 2 --label destination_unknown --field destination --detail DE
     """
     settings = options.settings(AgentSettings, context)
-    from patchlab_agent.wiring import lab_of, require_store
+    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.stores import require_store
 
     require_store(settings.store)
     with lab_of(settings) as lab:

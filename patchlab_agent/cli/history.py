@@ -36,8 +36,8 @@ def history(
 
         patchlab-agent patches history 3f9c --json
     """
+    from patchlab_agent.lab.stores import open_store
     from patchlab_agent.models.history import changes_of
-    from patchlab_agent.wiring import open_store
 
     with open_store(store) as opened:
         whole = patch_id is None

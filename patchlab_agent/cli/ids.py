@@ -97,7 +97,7 @@ def _offered(
     context: typer.Context, ids: Callable[[Store], Iterator[tuple[str, str]]]
 ) -> list[tuple[str, str]]:
     """Ids in the store that the line names so far; none where it cannot be read."""
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     try:
         with open_store(Path(context.params.get("store") or DEFAULT_STORE)) as store:

@@ -370,7 +370,7 @@ def _source(context: typer.Context, name: str) -> Source | None:
 
 
 def _recorded(said: Mapping[str, tuple[Any, Source]]) -> dict[str, tuple[Any, Source]]:
-    from patchlab_agent.wiring import recorded_settings
+    from patchlab_agent.lab.models import recorded_settings
 
     skill, cassette = (said.get(name, (None, None))[0] for name in ("skill", "replay"))
     found = recorded_settings(skill or AgentSettings().skill, cassette)

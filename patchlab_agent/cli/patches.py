@@ -75,7 +75,7 @@ def list_patches(
 
         patchlab-agent patches list --standing trial --origin person
     """
-    from patchlab_agent.wiring import labels_in, open_store
+    from patchlab_agent.lab.stores import labels_in, open_store
 
     with open_store(store) as opened:
         known = known_label(label, labels_in(opened)) if label is not None else None
@@ -117,7 +117,7 @@ def show(
     Example:
         patchlab-agent patches show 3f9c
     """
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     with open_store(store) as opened:
         patch = find_patch(opened.patches, patch_id)
@@ -160,8 +160,8 @@ def search(
 
         patchlab-agent patches search hazmat --json
     """
+    from patchlab_agent.lab.stores import open_store
     from patchlab_agent.text import check_request
-    from patchlab_agent.wiring import open_store
 
     check_request(text)
     with open_store(store) as opened:

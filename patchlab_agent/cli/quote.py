@@ -38,8 +38,8 @@ def quote(
     request = _read_stdin() if text == "-" else text
     check_request(request)
     settings = options.settings(AgentSettings, context)
+    from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.models.trace import trace_name
-    from patchlab_agent.wiring import lab_of
 
     with lab_of(settings) as lab:
         index = lab.store.traces.next_index()

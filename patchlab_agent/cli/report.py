@@ -43,7 +43,7 @@ def report(
         patchlab-agent report 2 --html report.html
     """
     check_page(html)
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     with open_store(store) as opened:
         found = opened.report(_named(opened, run))

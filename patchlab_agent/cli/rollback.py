@@ -40,8 +40,8 @@ def rollback(
 
         patchlab-agent patches rollback --to 3 --json
     """
-    from patchlab_agent.rollback import roll_back
-    from patchlab_agent.wiring import lifecycle_by_hand, open_store
+    from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
+    from patchlab_agent.learning.rollback import roll_back
 
     with open_store(store, write=True) as opened:
         report = roll_back(opened, lifecycle_by_hand(opened), to)

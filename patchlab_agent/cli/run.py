@@ -23,7 +23,7 @@ from patchlab_agent.settings import REPLAY_STORE, RunSettings
 if TYPE_CHECKING:
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.trace import Trace
-    from patchlab_agent.runner import Runner
+    from patchlab_agent.runs.runner import Runner
 
 
 @options.takes(
@@ -102,8 +102,9 @@ def _run(
     printer: _Printer,
     html: Path | None,
 ) -> RunReport:
-    from patchlab_agent.runner import Runner
-    from patchlab_agent.wiring import check_replayable, check_settings, lab_of
+    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.preflight import check_replayable, check_settings
+    from patchlab_agent.runs.runner import Runner
 
     cases = check_settings(settings)
     check_replayable(settings, cases, fresh=fresh)
@@ -120,7 +121,7 @@ def _run(
 
 
 def _start_over(store: Path, yes: bool) -> None:
-    from patchlab_agent.wiring import forget, store_contents
+    from patchlab_agent.lab.stores import forget, store_contents
 
     # Opening a store touches its files; with --yes there is nothing to count.
     contents = None if yes else store_contents(store)

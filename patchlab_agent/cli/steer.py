@@ -17,8 +17,8 @@ from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 
 if TYPE_CHECKING:
-    from patchlab_agent.lifecycle import Lifecycle
-    from patchlab_agent.wiring import Lab
+    from patchlab_agent.lab.lab import Lab
+    from patchlab_agent.learning.lifecycle import Lifecycle
 
 _HELP = "Their ids, or as much of each as is unique."
 PatchIds = Annotated[
@@ -95,7 +95,8 @@ def regate(
     settings = options.settings(AgentSettings, context)
     if bool(ids) == (status is not None):
         raise UsageError("Name patches, or give --status quarantined or another one; one of both.")
-    from patchlab_agent.wiring import lab_of, require_store
+    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.stores import require_store
 
     require_store(settings.store)
     events: list[PatchEvent] = []
@@ -145,7 +146,7 @@ def _by_hand(
     action: Callable[[Lifecycle], Callable[[Patch], tuple[PatchEvent, ...]]],
 ) -> list[PatchEvent]:
     """Move patches, all or none of them."""
-    from patchlab_agent.wiring import lifecycle_by_hand, open_store
+    from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
 
     with open_store(path, write=True) as store:
         chosen = find_patches(store.patches, prefixes)

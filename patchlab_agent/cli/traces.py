@@ -70,7 +70,7 @@ def list_traces(
 
         patchlab-agent traces list --better --run run-0001
     """
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     with open_store(store) as opened:
         chosen = _selection(opened, label, failed, better, applied, run)
@@ -95,7 +95,7 @@ def show(
     Example:
         patchlab-agent traces show 41
     """
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     with open_store(store) as opened:
         trace = find_trace(opened.traces, trace_id)
@@ -124,8 +124,8 @@ def search(
 
         patchlab-agent traces search "2 lb tea box to Portugal" --limit 3 --json
     """
+    from patchlab_agent.lab.stores import open_store
     from patchlab_agent.text import check_request
-    from patchlab_agent.wiring import open_store
 
     check_request(text)
     with open_store(store) as opened:
@@ -163,7 +163,7 @@ def export(
 
         patchlab-agent traces export - --failed --limit 100
     """
-    from patchlab_agent.wiring import open_store
+    from patchlab_agent.lab.stores import open_store
 
     check_target(file, force)
     with open_store(store) as opened:
@@ -190,7 +190,7 @@ def _selection(
     applied: str | None,
     run: str | None,
 ) -> Selection:
-    from patchlab_agent.wiring import labels_in
+    from patchlab_agent.lab.stores import labels_in
 
     return Selection(
         label=None if label is None else known_label(label, [*labels_in(store), "OK"]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from patchlab_agent.agent import Question
+from patchlab_agent.agent.agent import Question
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.trace import Attempt
 

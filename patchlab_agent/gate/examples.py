@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from patchlab_agent.agent import Question, or_raise
+from patchlab_agent.agent.agent import Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.trace import Context, Example

@@ -23,7 +23,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.errors import BackendError
 from patchlab_agent.gate.base import Candidate, Examination
 from patchlab_agent.gate.batching import Dialogue, in_batches

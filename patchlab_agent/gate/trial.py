@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from patchlab_agent.agent import Agent, Question, or_raise
+from patchlab_agent.agent.agent import Agent, Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.evidence import Probe
 from patchlab_agent.models.base import Quote

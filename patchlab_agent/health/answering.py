@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patchlab_agent.backends.cassette import Cassette
+from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.models import backend_of, cassette_path
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
 from patchlab_agent.skill import Skill, load_skill
-from patchlab_agent.wiring import backend_of, cassette_path, lab_of
 
 PATIENCE = 30.0
 """Seconds that a model gets at most to answer one small call."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
-from patchlab_agent.lifecycle import Lifecycle, why
+from patchlab_agent.learning.lifecycle import Lifecycle, why
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.transfer import Imported, ImportReport

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from patchlab_agent.lab.stores import open_store
 from patchlab_agent.models.trace import Trace, trace_name
 from patchlab_agent.report.html.page import MAX_TRACES, page
-from patchlab_agent.wiring import open_store
 from tests.cli.helpers import called
 
 RUNS = 240

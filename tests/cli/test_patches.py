@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent.lab.stores import open_store
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.wiring import open_store
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 
 

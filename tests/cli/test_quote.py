@@ -183,7 +183,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         def complete(self, prompt: Prompt) -> Completion:
             return Completion(text=text)
 
-    monkeypatch.setattr("patchlab_agent.wiring.backend_of", lambda *_: Fixed())
+    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Fixed())
 
 
 def test_an_answer_of_no_use_is_shown_with_its_problem(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.lab.models import cassette_path
 from patchlab_agent.settings import RECORDED
 from patchlab_agent.shipping.skill import shipping
-from patchlab_agent.wiring import cassette_path
 from tests.cli.helpers import Cli
 from tests.cli.servers import serving
 from tests.llm.helpers import GOOD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.gate.evidence import Labeled, Referee

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.agent import EMPTY, Agent, Question
+from patchlab_agent.agent.agent import EMPTY, Agent, Question
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendError, InputError
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.trace import Attempt, Completion, Context, Example, Prompt
 from patchlab_agent.ranking import rank
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.rules import RestrictionFix, RevokedFix
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.wiring import open_lab
 from tests.core.make import make_hit, make_patch, make_trace
 from tests.core.words_skill import (
     CLOCK,

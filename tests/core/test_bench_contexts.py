@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from bench.contexts import ARMS, PrefixCache, measure, table
-from patchlab_agent.loop import CarrierReferee, Loop
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.trace import Message
-from patchlab_agent.wiring import Lab, open_lab
+from patchlab_agent.runs.loop import CarrierReferee, Loop
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchlab_agent.budgeting import ContextBudget, estimated_tokens
+from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Context, Example, Message

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.comparison import Entrant, Rules, compare, lessons
 from patchlab_agent.errors import (
     BackendError,
     BackendUnavailable,
@@ -16,14 +15,18 @@ from patchlab_agent.errors import (
     InputError,
     UsageError,
 )
+from patchlab_agent.lab.comparing import compare_stored
+from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.models.comparison import Harms, Lessons
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.report import CaseOutcome, PatchCounts, RunReport
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.statistics import paired_difference, proportion
-from patchlab_agent.trials import NOT_TRIED, Trial, axes_of, plan, run_trials, stored_run
-from patchlab_agent.variation import MAX_SETTINGS, variations
+from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs, lessons
+from patchlab_agent.studies.sweep import NOT_TRIED, PlannedRun, axes_of, plan, run_all
+from patchlab_agent.studies.variation import MAX_SETTINGS, variations
 from tests.core.make import make_patch
 from tests.core.words_skill import WordFix
 from tests.report.make import full_report
@@ -54,7 +57,7 @@ TWO = report(outcome("c", "baseline"), outcome("b", *ALL), outcome("a", *ALL), t
 
 
 def test_each_is_held_against_the_first_case_by_case() -> None:
-    found = compare([Entrant("one", ONE), Entrant("two", TWO)], Rules())
+    found = compare_runs([Entrant("one", ONE), Entrant("two", TWO)], Rules())
     first, second = found.sides
     assert found.cases == 3
     assert [side.label for side in found.sides] == ["one", "two"]
@@ -69,18 +72,20 @@ def test_each_is_held_against_the_first_case_by_case() -> None:
 
 def test_only_cases_that_all_have_are_compared() -> None:
     three = report(outcome("b", *ALL), outcome("d", *ALL))
-    found = compare([Entrant("one", ONE), Entrant("two", TWO), Entrant("three", three)], Rules())
+    found = compare_runs(
+        [Entrant("one", ONE), Entrant("two", TWO), Entrant("three", three)], Rules()
+    )
     assert found.cases == 1
     assert [side.patched.successes for side in found.sides] == [0, 1, 1]
 
 
 def test_harms_are_right_without_and_wrong_with_patches() -> None:
-    [side] = compare([Entrant("two", TWO)], Rules()).sides
+    [side] = compare_runs([Entrant("two", TWO)], Rules()).sides
     assert side.harms == Harms(golden=1, stream=TWO.overall.difference.lost)
 
 
 def test_the_other_figures_are_those_of_the_report() -> None:
-    [side] = compare([Entrant("one", ONE)], Rules()).sides
+    [side] = compare_runs([Entrant("one", ONE)], Rules()).sides
     assert side.stream == ONE.overall.patched
     assert (side.run, side.backend, side.runs) == (ONE.run, ONE.backend, ONE.runs)
     assert side.active == ONE.patches.active_in_store
@@ -93,7 +98,7 @@ def test_the_other_figures_are_those_of_the_report() -> None:
 
 def test_settings_are_shown_where_they_differ() -> None:
     other = ONE.model_copy(update={"settings": {**ONE.settings, "top_k": 9, "extra": "x"}})
-    found = compare([Entrant("one", ONE), Entrant("other", other)], Rules())
+    found = compare_runs([Entrant("one", ONE), Entrant("other", other)], Rules())
     assert [side.settings for side in found.sides] == [
         {"extra": None, "top_k": 1},
         {"extra": "x", "top_k": 9},
@@ -102,13 +107,13 @@ def test_settings_are_shown_where_they_differ() -> None:
 
 def test_runs_without_a_golden_case_in_common_are_refused() -> None:
     with pytest.raises(InputError, match=r"one, other have no golden case in common"):
-        compare([Entrant("one", ONE), Entrant("other", report(outcome("z")))], Rules())
+        compare_runs([Entrant("one", ONE), Entrant("other", report(outcome("z")))], Rules())
 
 
 def test_a_run_without_golden_answers_is_refused() -> None:
     bare = ONE.model_copy(update={"golden": None})
     with pytest.raises(InputError, match="bare has no golden answers"):
-        compare([Entrant("one", ONE), Entrant("bare", bare)], Rules())
+        compare_runs([Entrant("one", ONE), Entrant("bare", bare)], Rules())
 
 
 RED, GREEN, GREY = (make_patch("zok", m) for m in ("red", "green", "grey"))
@@ -161,7 +166,7 @@ def test_what_was_wrongly_refused_is_told_only_while_the_store_stands_as_the_run
 
     def told(*patches: Patch) -> Lessons:
         entrant = Entrant("run", run, {patch.id: patch for patch in patches})
-        [side] = compare([entrant], TAUGHT).sides
+        [side] = compare_runs([entrant], TAUGHT).sides
         assert (side.quarantined, side.lessons is not None) == (1, True)
         return side.lessons  # type: ignore[return-value]
 
@@ -215,8 +220,8 @@ def test_as_many_settings_as_allowed_are_taken() -> None:
 
 
 def test_a_plan_gives_each_setting_a_store_of_its_own(tmp_path: Path) -> None:
-    trials = plan(BASE, ["embedder=hashing", "gate=on,off"], tmp_path)
-    stores = [trial.settings.store for trial in trials]
+    runs = plan(BASE, ["embedder=hashing", "gate=on,off"], tmp_path, check_settings)
+    stores = [planned.settings.store for planned in runs]
     assert [store.name for store in stores] == [
         "01-embedder=hashing_gate=on",
         "02-embedder=hashing_gate=off",
@@ -225,10 +230,10 @@ def test_a_plan_gives_each_setting_a_store_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_plan_knows_what_was_varied_in_the_order_given(tmp_path: Path) -> None:
-    trials = plan(BASE, ["top-k=5,1,9", "gate=off,on"], tmp_path)
-    axes = axes_of(trials)
+    runs = plan(BASE, ["top-k=5,1,9", "gate=off,on"], tmp_path, check_settings)
+    axes = axes_of(runs)
     assert list(axes.items()) == [("top-k", ("5", "1", "9")), ("gate", ("off", "on"))]
-    assert trials[3].varied == {"top-k": "1", "gate": "on"}
+    assert runs[3].varied == {"top-k": "1", "gate": "on"}
 
 
 def test_a_comparison_says_where_each_side_belongs() -> None:
@@ -236,39 +241,39 @@ def test_a_comparison_says_where_each_side_belongs() -> None:
         Entrant("top-k=1", ONE, varied={"top-k": "1"}),
         Entrant("top-k=5", TWO, varied={"top-k": "5"}),
     ]
-    found = compare(entrants, Rules(), axes={"top-k": ("1", "5")})
+    found = compare_runs(entrants, Rules(), axes={"top-k": ("1", "5")})
     assert found.axes == {"top-k": ("1", "5")}
     assert [side.varied for side in found.sides] == [{"top-k": "1"}, {"top-k": "5"}]
-    stored = compare([Entrant("one", ONE), Entrant("two", TWO)], Rules())
+    stored = compare_runs([Entrant("one", ONE), Entrant("two", TWO)], Rules())
     assert (stored.axes, stored.sides[0].varied) == ({}, {})
 
 
 def test_a_plan_that_cannot_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no embedder 'none'"):
-        plan(BASE, ["embedder=hashing,none"], tmp_path)
+        plan(BASE, ["embedder=hashing,none"], tmp_path, check_settings)
     with pytest.raises(UsageError, match="--backend litellm --model"):
-        plan(BASE, ["model=a/b,c/d"], tmp_path)
+        plan(BASE, ["model=a/b,c/d"], tmp_path, check_settings)
 
 
 @pytest.fixture
-def trials(tmp_path: Path) -> list[Trial]:
+def runs(tmp_path: Path) -> list[PlannedRun]:
     base = RunSettings(runs=3, golden=2)
-    return plan(base, ["top-k=1,5,9"], tmp_path / "stores")
+    return plan(base, ["top-k=1,5,9"], tmp_path / "stores", check_settings)
 
 
-Failing = Callable[[dict[str, BackendError]], Callable[[Trial, Runner], None]]
+Failing = Callable[[dict[str, BackendError]], Callable[[PlannedRun, Runner], None]]
 
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Makes the runs of some labels fail."""
 
-    def set_up(errors: dict[str, BackendError]) -> Callable[[Trial, Runner], None]:
-        def watch(trial: Trial, runner: Runner) -> None:
-            if trial.label in errors:
+    def set_up(errors: dict[str, BackendError]) -> Callable[[PlannedRun, Runner], None]:
+        def watch(planned: PlannedRun, runner: Runner) -> None:
+            if planned.label in errors:
 
                 def fail(show: int = 0) -> RunReport:
-                    raise errors[trial.label]
+                    raise errors[planned.label]
 
                 monkeypatch.setattr(runner, "run", fail)
 
@@ -277,38 +282,43 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     return set_up
 
 
-def unwatched(trial: Trial, runner: Runner) -> None:
+def unwatched(planned: PlannedRun, runner: Runner) -> None:
     """Nobody looks on."""
 
 
-def test_trials_start_with_nothing_learned_and_can_be_repeated(
-    trials: list[Trial], tmp_path: Path
+def test_runs_start_with_nothing_learned_and_can_be_repeated(
+    runs: list[PlannedRun], tmp_path: Path
 ) -> None:
-    entrants, failures = run_trials(trials, unwatched)
+    entrants, failures = run_all(runs, lab_of, unwatched)
     assert failures == []
     assert [entrant.label for entrant in entrants] == ["top-k=1", "top-k=5", "top-k=9"]
-    for entrant, trial in zip(entrants, trials, strict=True):
+    for entrant, planned in zip(entrants, runs, strict=True):
         assert (entrant.report.continued_from, entrant.report.runs) == (0, 3)
         assert entrant.patches is not None
         assert len(entrant.patches) == entrant.report.patches.total_in_store
         # What is kept can be compared again.
-        assert stored_run("run-0001", trial.settings.store).report == entrant.report
-    again, _ = run_trials(plan(trials[0].settings, ["top-k=1,5"], tmp_path / "more"), unwatched)
+        kept = compare_stored(["run-0001", "1"], planned.settings.store).sides[0]
+        assert kept.patched == compare_runs([entrant], Rules()).sides[0].patched
+    again, _ = run_all(
+        plan(runs[0].settings, ["top-k=1,5"], tmp_path / "more", check_settings),
+        lab_of,
+        unwatched,
+    )
     assert again[0].report.golden == entrants[0].report.golden
 
 
-def test_a_refusal_loses_no_other_setting(trials: list[Trial], failing: Failing) -> None:
+def test_a_refusal_loses_no_other_setting(runs: list[PlannedRun], failing: Failing) -> None:
     miss = CassetteMiss("The cassette has no answer; record it.")
-    entrants, failures = run_trials(trials, failing({"top-k=1": miss}))
+    entrants, failures = run_all(runs, lab_of, failing({"top-k=1": miss}))
     assert [entrant.label for entrant in entrants] == ["top-k=5", "top-k=9"]
     assert [(f.label, f.stop.kind, f.stop.reason) for f in failures] == [
         ("top-k=1", "refused", str(miss))
     ]
 
 
-def test_after_an_outage_the_others_are_not_tried(trials: list[Trial], failing: Failing) -> None:
+def test_after_an_outage_the_others_are_not_tried(runs: list[PlannedRun], failing: Failing) -> None:
     outage = BackendUnavailable("The model is out; call later.")
-    entrants, failures = run_trials(trials, failing({"top-k=5": outage}))
+    entrants, failures = run_all(runs, lab_of, failing({"top-k=5": outage}))
     assert [entrant.label for entrant in entrants] == ["top-k=1"]
     assert [(f.label, f.stop.reason) for f in failures] == [
         ("top-k=5", str(outage)),
@@ -318,20 +328,20 @@ def test_after_an_outage_the_others_are_not_tried(trials: list[Trial], failing: 
 
 
 def test_where_every_setting_fails_the_first_failure_comes_through(
-    trials: list[Trial], failing: Failing
+    runs: list[PlannedRun], failing: Failing
 ) -> None:
     misses: dict[str, BackendError] = {
-        trial.label: CassetteMiss(f"No answer for {trial.label}.") for trial in trials
+        planned.label: CassetteMiss(f"No answer for {planned.label}.") for planned in runs
     }
     with pytest.raises(CassetteMiss, match="No answer for top-k=1"):
-        run_trials(trials, failing(misses))
+        run_all(runs, lab_of, failing(misses))
 
 
 def test_a_budget_that_ends_a_run_leaves_its_setting_out(
-    trials: list[Trial], failing: Failing
+    runs: list[PlannedRun], failing: Failing
 ) -> None:
     spent = BudgetReached("The limit is reached; raise it.")
-    entrants, failures = run_trials(trials, failing({"top-k=9": spent}))
+    entrants, failures = run_all(runs, lab_of, failing({"top-k=9": spent}))
     assert len(entrants) == 2
     assert [failure.stop.kind for failure in failures] == ["budget"]
 
@@ -349,4 +359,4 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: bytes, wor
     path = tmp_path / "odd.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
-        stored_run(str(path), tmp_path / "none")
+        compare_stored([str(path)], tmp_path / "none")

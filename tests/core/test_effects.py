@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.effects import (
+from patchlab_agent.errors import BackendUnavailable
+from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
+from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
+from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.studies.effects import (
     LeaveOneOut,
     Order,
     effect_of,
@@ -17,15 +26,6 @@ from patchlab_agent.effects import (
     trace_probes,
     with_p_values,
 )
-from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.evaluation import stratified
-from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
-from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
-from patchlab_agent.runner import Runner
-from patchlab_agent.settings import RunSettings
-from patchlab_agent.wiring import Lab, open_lab
 from tests.core.make import WRONG, Nearest, make_patch, make_trace
 from tests.core.words_skill import Reader, WordFix, words_lab
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.agent import Ask
+from patchlab_agent.agent.agent import Ask
 from patchlab_agent.errors import BackendError, BackendUnavailable
-from patchlab_agent.evaluation import stratified
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
+from patchlab_agent.runs.evaluation import stratified
 from tests.core.make import make_patch
 from tests.core.words_skill import Reader, case, words_lab
 

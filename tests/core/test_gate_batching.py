@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from patchlab_agent.agent import EMPTY, Question
+from patchlab_agent.agent.agent import EMPTY, Question
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.gate.batching import Answers, Dialogue, in_batches
 from patchlab_agent.models.trace import Attempt

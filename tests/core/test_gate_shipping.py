@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.loop import CarrierReferee
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Source
 from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.trace import Feedback
+from patchlab_agent.runs.loop import CarrierReferee
+from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.shipping.shipment import Shipment
-from patchlab_agent.wiring import Lab, labeled_cases, open_lab
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
 HAZMAT = Feedback(label="hazmat_undeclared", field="declarations", detail="battery: hazmat")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import Probe, refereed_probe
 from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial

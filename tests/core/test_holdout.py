@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.agent.holdout import Holdout
 from patchlab_agent.gate.base import Candidate
-from patchlab_agent.holdout import Holdout
-from patchlab_agent.loop import CarrierReferee, Loop
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.evidence import Pairs, Record, Standing, Use
 from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import OK, Feedback, Judged, Trace
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.loop import CarrierReferee, Loop
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.wiring import Lab
 from tests.core.make import make_patch
 from tests.core.words_skill import Reader, WordsReferee, WordsWorld, case, words_lab
 

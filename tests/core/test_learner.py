@@ -10,12 +10,12 @@ import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.gate.evidence import Referee
-from patchlab_agent.learner import MAX_LESSONS, RECURRENCES, Learner
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learner
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Proposal, Role, Status
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
-from patchlab_agent.wiring import Lab
 from tests.core.make import labeled, listing, make_patch
 from tests.core.words_skill import (
     CLOCK,

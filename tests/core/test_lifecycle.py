@@ -8,7 +8,9 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, UsageError
 from patchlab_agent.gate.base import Candidate, OpenGate
-from patchlab_agent.lifecycle import Lifecycle
+from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.stores import lifecycle_by_hand
+from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch, PatchEvent, Role, Status
@@ -16,7 +18,6 @@ from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.rules import EmbargoFix, LiquidsFix, RestrictionFix, RevokedFix
 from patchlab_agent.shipping.rules import SubjectFix as ShippingFix
-from patchlab_agent.wiring import Lab, lifecycle_by_hand, open_lab
 from tests.core.make import failing, make_patch
 from tests.core.words_skill import CLOCK, Reader, WordsReferee, words_lab
 

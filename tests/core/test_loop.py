@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent import loop as loop_module
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
-from patchlab_agent.loop import CarrierReferee, Loop
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.wiring import Lab
+from patchlab_agent.runs import loop as loop_module
+from patchlab_agent.runs.loop import CarrierReferee, Loop
 from tests.core.words_skill import Reader, WordsWorld, case, words_lab
 
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]

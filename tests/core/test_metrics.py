@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from patchlab_agent.metrics import (
+from patchlab_agent.metrics.metrics import (
     CURVE_POINTS,
     GoldenOutcome,
     Outcome,

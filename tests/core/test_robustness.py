@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import PromptError
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.patch import agrees
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.prompts import Prompts, literal
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.statistics import paired_difference
-from patchlab_agent.wiring import open_lab
 from tests.core.make import WRONG, make_patch, make_trace
 from tests.core.words_skill import Reader, WordFix, case, words_lab, words_store, write_templates
 

@@ -10,21 +10,22 @@ from typing import Any, NamedTuple
 import pytest
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.evaluation import stratified
+from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
+from patchlab_agent.learning.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.trace import OK, Feedback
-from patchlab_agent.rollback import MAX_NAMED, find_snapshot, roll_back
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.skill import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
-from patchlab_agent.wiring import Lab, lifecycle_by_hand, open_lab, open_store
 from tests.core.make import WRONG, Nearest, make_trace
 from tests.core.words_skill import CLOCK, WordsReferee, words_lab, words_store
 

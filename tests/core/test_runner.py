@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import GateCalls, PromptTokens, RunReport, Stop
 from patchlab_agent.models.trace import Completion, Prompt, Trace
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
-from patchlab_agent.wiring import Lab, open_lab
 from tests.core.make import Nearest, make_patch
 from tests.core.words_skill import CLOCK, Reader, case, words_lab
 
 USER_CASES = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
 ONE_RUN = """
 import sys
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.wiring import open_lab
+from patchlab_agent.lab.lab import open_lab
 settings = RunSettings(runs=10, golden=4, noise=0.05)
 with open_lab(store=sys.argv[1], noise=0.05) as lab:
     print(Runner(lab, settings).run(show=3).model_dump_json(exclude={"timing", "store"}))

@@ -13,7 +13,7 @@ from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.snapshots import SNAPSHOT_FORMAT, SnapshotHeader, write_snapshot
 from patchlab_agent.store.store import Store

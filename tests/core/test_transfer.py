@@ -12,17 +12,17 @@ import pytest
 
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
-from patchlab_agent.evaluation import stratified
 from patchlab_agent.gate.base import Candidate
+from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import ImportReport
-from patchlab_agent.runner import Runner
+from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import AgentSettings, RunSettings
 from patchlab_agent.transfer.difference import compare
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import export_lines, read_export
-from patchlab_agent.wiring import Lab, lab_of
 from tests.core.gates import OTHERS
 from tests.core.make import failing, labeled, make_patch
 from tests.core.words_skill import CLOCK, Reader, words_lab, words_skill

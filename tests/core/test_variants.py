@@ -10,12 +10,12 @@ import pytest
 
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
-from patchlab_agent.learner import Learned
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.learning.learner import Learned
+from patchlab_agent.learning.variants import MAX_TRIED, Variants
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.variants import MAX_TRIED, Variants
-from patchlab_agent.wiring import Lab
 from tests.core.gates import OTHERS, decide, decide_alone, make_gate, taken
 from tests.core.make import labeled, make_patch
 from tests.core.words_skill import Reader, WordsReferee, words_lab

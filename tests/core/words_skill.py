@@ -13,14 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import pytest
 from pydantic import Field, TypeAdapter
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
+from patchlab_agent.agent.holdout import Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
-from patchlab_agent.holdout import Holdout
+from patchlab_agent.lab import lab as lab_module
+from patchlab_agent.lab import models as models_module
+from patchlab_agent.lab import preflight, stores
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
@@ -28,7 +33,6 @@ from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Promp
 from patchlab_agent.skill import Confusion, Reading, Skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import words
-from patchlab_agent.wiring import Lab
 
 CLOCK = "2026-01-02T03:04:05+00:00"
 MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
@@ -270,6 +274,12 @@ def words_skill(prompts: Path) -> Skill:
         world=WordsWorld(),
         backends={"reader": lambda seed, noise: Reader(name=f"reader {seed} {noise}")},
     )
+
+
+def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
+    """Let a skill be the installed one, whatever name is asked for."""
+    for module in (lab_module, models_module, preflight, stores):
+        monkeypatch.setattr(module, "load_skill", lambda _name: skill)
 
 
 def words_lab(

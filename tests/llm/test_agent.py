@@ -9,7 +9,7 @@ import pytest
 
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.wiring import Lab, open_lab
+from patchlab_agent.lab.lab import Lab, open_lab
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import (
     ANSWER,

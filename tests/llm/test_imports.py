@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.backends.recording import RecordingBackend
-from patchlab_agent.wiring import open_lab
+from patchlab_agent.lab.lab import open_lab
 from tests.llm.conftest import MakeBackend
 from tests.llm.helpers import GOOD, OPENAI, REQUEST, Provider, Server, ok
 
@@ -43,7 +43,7 @@ def test_the_look_into_a_process_sees_litellm() -> None:
     assert imported(stand_in) == ["litellm"]
 
 
-@pytest.mark.parametrize("module", ["", ".wiring", ".backends.llm", ".backends.cassette"])
+@pytest.mark.parametrize("module", ["", ".lab.lab", ".backends.llm", ".backends.cassette"])
 def test_the_package_imports_no_litellm(module: str) -> None:
     assert imported(f"import patchlab_agent{module}") == []
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from patchlab_agent.backends.llm import LlmBackend
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.model import ModelParameters, Structure
 from patchlab_agent.models.trace import Context
 from patchlab_agent.shipping.rules import ParcelFix, UnitFix
-from patchlab_agent.wiring import Lab, open_lab
 
 API_BASE = os.environ.get("PATCHLAB_LIVE_API_BASE", "")
 MODEL = os.environ.get("PATCHLAB_LIVE_MODEL", "")

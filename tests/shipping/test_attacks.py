@@ -15,6 +15,7 @@ import pytest
 from bench.canaries import ATTACKS, INNOCENT, Attack
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
+from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role, Status
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
@@ -25,7 +26,6 @@ from patchlab_agent.skill import load_skill
 from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export
-from patchlab_agent.wiring import Lab, open_lab
 from tests.core.make import Nearest
 from tests.shipping.attacks import (
     TOKENS,

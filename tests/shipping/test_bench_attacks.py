@@ -64,7 +64,7 @@ class Model(BatchBackend):
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     made = Model(ModelParameters(model=Model.name))
-    monkeypatch.setattr("patchlab_agent.wiring.LlmBackend", lambda *_, **__: made)
+    monkeypatch.setattr("patchlab_agent.lab.models.LlmBackend", lambda *_, **__: made)
     monkeypatch.setattr(script, "ATTACKS", FEW)
     return made
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from itertools import islice
 
-from patchlab_agent.loop import CarrierReferee
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.trace import OK
+from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.world import ShippingWorld
-from patchlab_agent.wiring import open_lab
 
 
 def test_it_never_says_what_is_true_and_may_say_any_label(tmp_path) -> None:  # type: ignore[no-untyped-def]

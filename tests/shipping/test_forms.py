@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from patchlab_agent.agent import Agent
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.models.patch import Form, Patch, Provenance
 from patchlab_agent.models.trace import Context, Prompt, Retrieved

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, Provenance, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import agent_settings
 from patchlab_agent.shipping.rules import DestinationFix, ParcelFix
-from patchlab_agent.wiring import lab_of
 from tests.shipping.helpers import WORLD, shipment
 
 ITEMS = ("books", "tea", "shoes", "jackets", "puzzles")

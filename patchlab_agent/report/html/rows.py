@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.metrics import Outcome, patch_uses
+from patchlab_agent.metrics.metrics import Outcome, patch_uses
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Patch, PatchEvent
 from patchlab_agent.models.report import CaseOutcome, PatchUse

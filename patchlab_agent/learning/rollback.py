@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lifecycle import Lifecycle
+from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
 from patchlab_agent.models.rollback import PutBack, RollbackReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from patchlab_agent.agent import EMPTY, Agent, Ask, Question, or_raise
+from patchlab_agent.agent.agent import EMPTY, Agent, Ask, Question, or_raise
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.case import Case

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from patchlab_agent.agent import Ask, or_raise
+from patchlab_agent.agent.agent import Ask, or_raise
+from patchlab_agent.backends.recording import REQUESTS
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
-from patchlab_agent.evaluation import stratified
-from patchlab_agent.loop import CarrierReferee, Loop, windows, with_next
-from patchlab_agent.metrics import (
+from patchlab_agent.metrics.metrics import (
     MOST_USEFUL,
     RECENT,
     GoldenOutcome,
@@ -29,6 +28,7 @@ from patchlab_agent.metrics import (
     patch_uses,
     prompt_tokens,
 )
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.model import without_login
@@ -44,18 +44,22 @@ from patchlab_agent.models.report import (
     Timing,
 )
 from patchlab_agent.models.trace import Trace
+from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
+from patchlab_agent.runs.parts import Parts
+from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
     LITELLM,
     MODEL,
     PATHS,
+    RECORDED,
     REPLAY,
     SIMULATION,
     RunSettings,
 )
 from patchlab_agent.skill import DriftingWorld
 from patchlab_agent.store.patches import describe
-from patchlab_agent.wiring import Lab, labeled_cases, recorded_run
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -78,7 +82,7 @@ class Runner:
         on_golden: is called with the number of golden cases done.
     """
 
-    lab: Lab
+    lab: Parts
     settings: RunSettings
     cases: Sequence[Case] | None = None
     on_trace: Callable[[Trace, int], None] = no_trace
@@ -292,6 +296,17 @@ class Runner:
             for purpose, spent in sorted(self.lab.meter.spent.items())
             if spent.calls
         }
+
+
+def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObject:
+    """What a cassette keeps of a run, so that a replay can be the same one.
+
+    Args:
+        settings: the run's.
+        cases: the user's labeled requests, or None where they are generated.
+    """
+    requests = None if cases is None else digest([case.model_dump() for case in cases])
+    return {**settings.model_dump(mode="json", include=set(RECORDED)), REQUESTS: requests}
 
 
 def stop_of(error: BackendError) -> Stop:

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from patchlab_agent.agent import Question, or_raise
-from patchlab_agent.evaluation import stratified
+from patchlab_agent.agent.agent import Question, or_raise
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.effect import Effect, EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
+from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.parts import Parts
 from patchlab_agent.skill import World
 from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
-from patchlab_agent.wiring import Lab
 
 PURPOSE = "effect"
 """What the calls are booked under."""
@@ -81,7 +81,7 @@ class LeaveOneOut:
         examples: whether to leave out each example that is shown, too.
     """
 
-    lab: Lab
+    lab: Parts
     patches: Sequence[Patch]
     on_answers: Callable[[int, int], None] = no_answers
     examples: bool = False

@@ -66,7 +66,7 @@ class Entrant:
         return {case.request: case for case in cases}
 
 
-def compare(
+def compare_runs(
     entrants: Sequence[Entrant],
     rules: Rules,
     failures: Sequence[Failure] = (),

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
+from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import BackendError
-from patchlab_agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.trace import (

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
-from patchlab_agent.agent import Ask
+from patchlab_agent.agent.agent import Ask
 from patchlab_agent.errors import BackendError
-from patchlab_agent.evaluation import Evaluator
-from patchlab_agent.learner import Learner
+from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
+from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.skill import Falsify, World
 from patchlab_agent.store.traces import TraceStore
 

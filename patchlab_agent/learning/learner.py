@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from patchlab_agent.errors import BackendError
-from patchlab_agent.example_evidence import ExampleEvidence
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
-from patchlab_agent.lifecycle import Decided, Lifecycle, event
+from patchlab_agent.learning.example_evidence import ExampleEvidence
+from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
+from patchlab_agent.learning.variants import Variant, Variants
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
-from patchlab_agent.variants import Variant, Variants
 
 RECURRENCES = 3
 """Further failures of the same cause after which a patch that was kept out is gated again."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent import wiring
 from patchlab_agent.backends.base import Backend, ScriptedBackend
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import (
@@ -22,19 +21,14 @@ from patchlab_agent.errors import (
     UsageError,
 )
 from patchlab_agent.gate.base import OpenGate
+from patchlab_agent.lab.lab import lab_of, open_lab
+from patchlab_agent.lab.preflight import check_settings
+from patchlab_agent.lab.stores import StoreContents, forget, open_store, store_contents
 from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings, RunSettings
 from patchlab_agent.skill import Proposer
-from patchlab_agent.wiring import (
-    StoreContents,
-    check_settings,
-    forget,
-    labeled_cases,
-    open_lab,
-    open_store,
-    store_contents,
-)
 from tests.core.make import listing, make_patch
 from tests.core.test_backends_base import Echo, prompt
 from tests.core.words_skill import (
@@ -42,6 +36,7 @@ from tests.core.words_skill import (
     Reader,
     WordsReferee,
     WordsWorld,
+    install,
     words_skill,
     write_templates,
 )
@@ -53,7 +48,7 @@ RED = Feedback(label="word_unknown", field="zok", detail="red")
 def _words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the small skill be the installed one."""
     skill = words_skill(tmp_path / "prompts")
-    monkeypatch.setattr(wiring, "load_skill", lambda name: skill)
+    install(monkeypatch, skill)
 
 
 def test_the_default_lab_answers_out_of_the_box(own_folder: Path) -> None:
@@ -105,7 +100,7 @@ def test_a_missing_extra_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_backend_of_ones_own_is_used_and_closed(tmp_path: Path) -> None:
     backend = Reader(name="my model")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(wiring, "load_skill", lambda name: words_skill(tmp_path / "prompts"))
+        install(patched, words_skill(tmp_path / "prompts"))
         with open_lab(backend=backend, store=tmp_path / "s", examples=0) as lab:
             assert lab.agent.answer("salt").quote == {"salt": "white", "length": 1}
             assert lab.agent.backend.name == "my model"
@@ -178,9 +173,9 @@ def test_a_model_that_proposes_is_asked_behind_cache_and_books(tmp_path: Path) -
 
     skill = replace(words_skill(tmp_path / "prompts"), model_proposer=propose)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(wiring, "load_skill", lambda name: skill)
+        install(patched, skill)
         settings = AgentSettings(backend="reader", store=tmp_path / "s", patcher="llm")
-        with wiring.lab_of(settings) as lab:
+        with lab_of(settings) as lab:
             assert lab.proposer is skill.proposer
             assert asked == [lab.meter]
 
@@ -337,7 +332,7 @@ def test_where_spending_is_limited_nothing_is_asked_before_it_is_needed(
     settings = RunSettings(
         backend="litellm", model="openai/x", concurrency=4, store=tmp_path / "s", **limits
     )
-    with wiring.lab_of(settings, model=echo) as lab:
+    with lab_of(settings, model=echo) as lab:
         lab.meter.expect(map(prompt, "bcd"))
         lab.meter.complete(prompt("a"))
     assert echo.batches == [list(asked)]
@@ -361,7 +356,7 @@ def test_settings_reach_the_gate(tmp_path: Path) -> None:
     settings = {"backend": "reader", "store": tmp_path / "s"}
     digests = set()
     for changed in ({}, {"gate_alpha": 0.01}, {"gate_max_calls": 9}, {"trust": "model"}):
-        with wiring.lab_of(AgentSettings.model_validate({**settings, **changed})) as lab:
+        with lab_of(AgentSettings.model_validate({**settings, **changed})) as lab:
             patch = make_patch("zok").brought_by(Origin.PERSON)
             digests.add(lab.gate.conditions(patch))
     assert len(digests) == 4
@@ -378,7 +373,7 @@ def test_settings_reach_the_gate(tmp_path: Path) -> None:
 )
 def test_whose_word_is_taken_is_set(tmp_path: Path, trust: str, kind: str, code: str) -> None:
     settings = AgentSettings(backend="reader", store=tmp_path / "s", trust=trust)
-    with wiring.lab_of(settings) as lab:
+    with lab_of(settings) as lab:
         (event,) = lab.learn(lab.agent.answer("a zok"), RED)
         patch = lab.store.patches.get(event.patch_id or "")
     assert patch is not None
@@ -389,7 +384,7 @@ def test_whose_word_is_taken_is_set(tmp_path: Path, trust: str, kind: str, code:
 @pytest.mark.usefixtures("_words")
 def test_a_gate_that_is_off_lets_everything_in(tmp_path: Path) -> None:
     settings = AgentSettings(backend="reader", store=tmp_path / "s", gate="off")
-    with wiring.lab_of(settings) as lab:
+    with lab_of(settings) as lab:
         assert isinstance(lab.gate, OpenGate)
 
 

@@ -1,0 +1,1 @@
+"""Answers one request: what was learned is retrieved, fitted to a budget, rendered and asked."""

@@ -1,0 +1,1 @@
+"""The front door: puts skill, store and model together, and does what every command does."""

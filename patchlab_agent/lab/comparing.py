@@ -1,0 +1,121 @@
+"""Compares settings that are run now, and runs that stores or files keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.preflight import check_settings
+from patchlab_agent.lab.stores import open_store
+from patchlab_agent.models.comparison import ComparisonReport, Failure
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.trace import named_run
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.skill import load_skill
+from patchlab_agent.store.reports import read_report
+from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs
+from patchlab_agent.studies.sweep import PlannedRun, axes_of, plan, run_all
+
+
+def watch_nothing(planned: PlannedRun, number: int, total: int, runner: Runner) -> None:
+    """The default listener: nobody looks on."""
+
+
+def compare_stored(names: Sequence[str], store: Path) -> ComparisonReport:
+    """Compare runs that are over, pair by pair on the golden cases that all of them have.
+
+    Args:
+        names: of runs in the store, or their numbers, or paths of reports of `run --json`; two or
+            more. The first one is what the others are held against.
+        store: where the named runs are.
+
+    Raises:
+        InputError: there is no such run or file, or the runs have no golden case in common.
+        StoreError: the store, or what it kept of a run, cannot be read.
+    """
+    return _compared([_stored_run(name, store) for name in names])
+
+
+def compare_settings(
+    base: RunSettings,
+    vary: Sequence[str],
+    folder: Path,
+    watch: Callable[[PlannedRun, int, int, Runner], None] = watch_nothing,
+) -> ComparisonReport:
+    """Run each of several settings on a fresh store, and compare what comes of them.
+
+    Args:
+        base: the settings that all share.
+        vary: names and values as in `top-k=1,5`; several make the product.
+        folder: gets a store for each.
+        watch: is called before each run with its number, from 1, and their number.
+
+    Raises:
+        UsageError, InputError, StoreError, MissingExtra: a setting cannot be run.
+        BackendError: no run has come to golden answers.
+    """
+    runs = plan(base, vary, folder, check_settings)
+
+    def listen(planned: PlannedRun, runner: Runner) -> None:
+        watch(planned, runs.index(planned) + 1, len(runs), runner)
+
+    entrants, failures = run_all(runs, lab_of, listen)
+    return _compared(entrants, failures, axes_of(runs))
+
+
+def _compared(
+    entrants: Sequence[Entrant],
+    failures: Sequence[Failure] = (),
+    axes: Mapping[str, Sequence[str]] | None = None,
+) -> ComparisonReport:
+    skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
+    return compare_runs(entrants, _rules_of(sorted(skills)), failures, axes)
+
+
+def _rules_of(skills: Iterable[str]) -> Rules:
+    """What the prompts of skills say from the start, and what each golden case needs beside it.
+
+    Raises:
+        SkillError: one is not installed.
+    """
+    loaded = [load_skill(skill) for skill in skills]
+    return Rules(
+        known=tuple(rule for skill in loaded for rule in skill.task.known_rules),
+        needed={
+            case.request: skill.world.untaught(case)
+            for skill in loaded
+            for case in skill.world.golden()
+        },
+    )
+
+
+def _stored_run(name: str, store: Path) -> Entrant:
+    """A run by its name or number in a store, or by the path of a report of `run --json`.
+
+    Raises:
+        InputError: there is no such run or file, or it is no report.
+        StoreError: the store, or what it kept of the run, cannot be read.
+    """
+    path, run = Path(name), named_run(name)
+    # A number is a run's, whatever files there are; too long a name is no file's.
+    if run == name and os.path.isfile(path):  # noqa: PTH113 - Path's own raises on such a name
+        return Entrant(name, _from_file(path))
+    if path.suffix == ".json" or len(path.parts) != 1:
+        raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
+    with open_store(store) as opened:
+        if run not in opened.runs():
+            known = ", ".join(opened.runs()) or "none"
+            raise InputError(f"{store} has no run {name!r}; there are: {known}.")
+        return Entrant(run, opened.report(run), {p.id: p for p in opened.patches.all()})
+
+
+def _from_file(path: Path) -> RunReport:
+    try:
+        return read_report(path)
+    except StoreError as error:
+        # Any file may be named here, not only what a store keeps.
+        raise InputError(str(error)) from error

@@ -1,0 +1,126 @@
+"""Builds the model that settings name: a simulated one, a real one, or a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.budget import Budget, BudgetedBackend
+from patchlab_agent.backends.cassette import Cassette, ReplayBackend
+from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
+from patchlab_agent.backends.recording import (
+    RecordingBackend,
+)
+from patchlab_agent.errors import UsageError
+from patchlab_agent.models.model import ModelParameters, without_login
+from patchlab_agent.settings import (
+    LITELLM,
+    MODEL,
+    RECORDED,
+    REPLAY,
+    AgentSettings,
+)
+from patchlab_agent.skill import Skill, load_skill
+
+
+def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
+    """The model that settings name; a real one is not called yet.
+
+    Args:
+        skill: brings the simulated ones.
+        settings: name it.
+        retries: further calls of a real one after a passing failure.
+
+    Raises:
+        UsageError: there is no such backend, or settings contradict each other.
+        InputError: a cassette cannot be used.
+    """
+    if settings.backend != LITELLM:
+        _refuse_without_model(settings)
+    if settings.backend != REPLAY and settings.replay is not None:
+        raise UsageError(f"--replay is for --backend {REPLAY}; leave one of the two out.")
+    if settings.backend in skill.backends:
+        return skill.backends[settings.backend](settings.seed, settings.noise)
+    if settings.backend == LITELLM:
+        return _real(settings, retries)
+    if settings.backend == REPLAY:
+        return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
+    known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY])
+    raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+
+
+def cassette_path(skill: Skill, wanted: Path | None) -> Path:
+    """The cassette to play: the one asked for, or the skill's own.
+
+    Raises:
+        UsageError: none is asked for, and the skill has none.
+    """
+    path = wanted or skill.cassette
+    if path is None:
+        raise UsageError(f"Skill {skill.name!r} brings no cassette; name one with --replay FILE.")
+    return path
+
+
+def recorded_settings(skill: str, cassette: Path | None) -> dict[str, Any]:
+    """The settings of the run that a cassette was recorded in.
+
+    Raises:
+        InputError, UsageError, SkillError: there is no such cassette, or it cannot be used.
+    """
+    header = Cassette(cassette_path(load_skill(skill), cassette)).header
+    return {name: value for name, value in header.settings.items() if name in RECORDED}
+
+
+def budget_of(settings: AgentSettings) -> Budget:
+    """What a run may spend."""
+    return Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
+
+
+def _refuse_without_model(settings: AgentSettings) -> None:
+    for name in (*MODEL, "record"):
+        if getattr(settings, name) != AgentSettings.model_fields[name].default:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a real model; add --backend {LITELLM} --model ….")
+
+
+def _check_address(api_base: str) -> None:
+    try:
+        parts = urlsplit(api_base)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"--api-base {without_login(api_base)!r} is no address; write it as in "
+            f"http://127.0.0.1:8080/v1."
+        )
+
+
+def _real(settings: AgentSettings, retries: int) -> Backend:
+    if settings.model is None:
+        raise UsageError(
+            f"--backend {LITELLM} needs --model, as in --model ollama_chat/qwen2.5-coder:1.5b."
+        )
+    if settings.api_base is not None:
+        _check_address(settings.api_base)
+    parameters = ModelParameters(
+        model=settings.model,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed_model,
+    )
+    model = LlmBackend(
+        parameters,
+        api_base=settings.api_base,
+        timeout=settings.timeout,
+        retries=retries,
+        concurrency=settings.concurrency,
+    )
+    budget = budget_of(settings)
+    spending = BudgetedBackend(model, budget, settings.concurrency) if budget.is_limited else model
+    if settings.record is None:
+        return spending
+    return RecordingBackend(
+        spending, model, settings.record, note=settings.record_note, group=settings.concurrency
+    )

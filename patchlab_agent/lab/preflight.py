@@ -1,0 +1,90 @@
+"""Finds out before anything is touched whether a run can start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patchlab_agent.backends.cassette import Cassette
+from patchlab_agent.backends.recording import (
+    REQUESTS,
+    begun,
+    check_same_run,
+)
+from patchlab_agent.embedding import embedder as build_embedder
+from patchlab_agent.errors import UsageError
+from patchlab_agent.lab import models
+from patchlab_agent.lab.stores import store_contents
+from patchlab_agent.models.case import Case
+from patchlab_agent.runs.runner import recorded_run
+from patchlab_agent.settings import (
+    DEFAULT_RUNS,
+    REPLAY,
+    RunSettings,
+)
+from patchlab_agent.skill import DriftingWorld, load_skill
+from patchlab_agent.store.layout import read_info
+
+
+def check_settings(settings: RunSettings) -> list[Case] | None:
+    """Find out, before anything is touched, whether a run can start.
+
+    Returns:
+        The user's labeled requests, or None where generated ones are asked for.
+
+    Raises:
+        SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
+    """
+    skill = load_skill(settings.skill)
+    models.backend_of(skill, settings).close()
+    if settings.patcher == "llm" and skill.model_proposer is None:
+        raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
+    if settings.embedder is not None:
+        build_embedder(settings.embedder)
+    if settings.false_feedback and skill.falsify is None:
+        raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
+    if settings.drift is not None and not isinstance(skill.world, DriftingWorld):
+        raise UsageError(f"The rules of skill {skill.name!r} never change; leave --drift out.")
+    if settings.drift is not None and settings.drift > (settings.runs or DEFAULT_RUNS):
+        raise UsageError(
+            f"--drift {settings.drift} is after the last run; give a number up to --runs."
+        )
+    available = len(skill.world.golden())
+    if settings.golden > available:
+        raise UsageError(
+            f"The golden set has {available} cases; give --golden a number from 0 to {available}."
+        )
+    read_info(settings.store)
+    return None if settings.requests is None else skill.world.read_cases(settings.requests)
+
+
+def check_replayable(settings: RunSettings, cases: Sequence[Case] | None, *, fresh: bool) -> None:
+    """Make sure that a run to record can be replayed, and that one to replay is the recorded one.
+
+    Args:
+        settings: what is asked for.
+        cases: the user's labeled requests, or None where they are generated.
+        fresh: whether the store is to be begun anew.
+
+    Raises:
+        UsageError: something was learned before, or a replay's requests are not the recorded ones.
+        InputError: the cassette to record into is of another kind of run, or cannot be read.
+        StoreError, SkillError: the store or the skill cannot be used.
+    """
+    run = recorded_run(settings, cases)
+    if settings.backend == REPLAY:
+        path = models.cassette_path(load_skill(settings.skill), settings.replay)
+        recorded = Cassette(path).header.settings
+        if recorded.get(REQUESTS, run[REQUESTS]) != run[REQUESTS]:
+            remedy = "give its file with" if recorded[REQUESTS] else "leave out"
+            raise UsageError(f"{path} was recorded on other requests; {remedy} --requests.")
+    elif settings.record is None:
+        return
+    elif (cassette := begun(settings.record)) is not None:
+        check_same_run(settings.record, cassette.header, run)
+    contents = None if fresh else store_contents(settings.store)
+    if contents is not None and (contents.runs or contents.patches or contents.traces):
+        what = "replay" if settings.backend == REPLAY else "record"
+        raise UsageError(
+            f"To {what} a run takes a store with nothing in it; add --fresh, or name another one "
+            f"than {settings.store} with --store."
+        )

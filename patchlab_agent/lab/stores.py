@@ -1,0 +1,96 @@
+"""Opens, counts and deletes stores without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchlab_agent.agent.agent import utc_now
+from patchlab_agent.errors import StoreError
+from patchlab_agent.gate.base import OpenGate
+from patchlab_agent.learning.lifecycle import Lifecycle
+from patchlab_agent.settings import (
+    AgentSettings,
+)
+from patchlab_agent.skill import load_skill
+from patchlab_agent.store.layout import delete_store, read_info
+from patchlab_agent.store.store import Store
+
+
+def open_store(path: Path, *, write: bool = False) -> Store:
+    """A store without a model; its skill must be installed.
+
+    Args:
+        path: its folder; no new one is made.
+        write: False opens it for looking into, beside whoever writes to it.
+
+    Raises:
+        StoreError: there is none at the path, or it cannot be opened.
+        SkillError: its skill is not installed.
+    """
+    if write:
+        require_store(path)
+    info = read_info(path)
+    skill = load_skill(info.skill if info else AgentSettings().skill)
+    return Store(path, skill.name, skill.task.parse_fix, skill.task.may_show, write=write)
+
+
+def require_store(path: Path) -> None:
+    """Make sure that a store is there, before a command that is about one makes it.
+
+    Raises:
+        StoreError: there is none at the path.
+    """
+    if read_info(path) is None:
+        raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
+
+
+def lifecycle_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Lifecycle:
+    """Return what moves patches as a person says, which needs no model: its gate tests nothing."""
+    return Lifecycle(OpenGate(), store.patches, clock, alpha=AgentSettings().gate_alpha)
+
+
+def labels_in(store: Store) -> tuple[str, ...]:
+    """The error labels of the skill that a store is of.
+
+    Raises:
+        SkillError: it is not installed.
+    """
+    return load_skill(store.info.skill).world.labels
+
+
+@dataclass(frozen=True)
+class StoreContents:
+    """What is in a store, in numbers."""
+
+    patches: int
+    active: int
+    traces: int
+    runs: int
+
+
+def store_contents(path: Path) -> StoreContents | None:
+    """What a store holds, or None where there is none.
+
+    Raises:
+        StoreError: the path holds something else, or a store that cannot be read.
+    """
+    if read_info(path) is None:
+        return None
+    with open_store(path) as store:
+        return StoreContents(
+            store.patches.count(),
+            store.patches.active_count,
+            store.traces.count(),
+            store.info.runs,
+        )
+
+
+def forget(path: Path) -> None:
+    """Delete a store and all that it learned.
+
+    Raises:
+        StoreError: the path holds something else, or it is in use or cannot be deleted.
+    """
+    delete_store(path)

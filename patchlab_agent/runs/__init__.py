@@ -1,0 +1,1 @@
+"""Sends many requests through a lab, with baseline and ceiling beside each, and sums a run up."""

@@ -1,0 +1,16 @@
+"""Hands the regression suite to the gate."""
+
+from __future__ import annotations
+
+from patchlab_agent.gate.evidence import Labeled
+from patchlab_agent.models.case import Case
+from patchlab_agent.skill import World
+
+
+def labeled_cases(world: World) -> list[Labeled]:
+    """Return the regression suite as the gate asks it, by the rules that hold now."""
+
+    def labeled(case: Case) -> Labeled:
+        return Labeled(case.request, world.expected(case), lambda quote: world.judge(case, quote))
+
+    return [labeled(case) for case in world.regression()]

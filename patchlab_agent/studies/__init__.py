@@ -1,0 +1,1 @@
+"""Compares runs and settings, and measures patches by leaving them out."""

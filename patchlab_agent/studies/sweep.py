@@ -1,0 +1,131 @@
+"""Runs the settings of a sweep, one after the other, each on a fresh store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from patchlab_agent.errors import BackendError
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.comparison import Failure
+from patchlab_agent.models.report import Stop
+from patchlab_agent.runs.parts import Parts
+from patchlab_agent.runs.runner import Runner, stop_of
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.studies.comparison import Entrant
+from patchlab_agent.studies.variation import variations
+
+MAX_NAME = 60
+"""Characters of a label that go into its store's name."""
+NOT_TRIED = "Not tried after the outage before it."
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run that can start.
+
+    Attributes:
+        label: what was varied.
+        varied: the same, by name: the value of each, as given.
+        settings: its own; the store is a folder that is not there yet.
+        cases: the user's labeled requests; None takes generated ones.
+    """
+
+    label: str
+    varied: Mapping[str, str]
+    settings: RunSettings
+    cases: Sequence[Case] | None
+
+
+Check: TypeAlias = Callable[[RunSettings], list[Case] | None]
+"""Raises where a run with these settings cannot start; returns the user's labeled requests."""
+Open: TypeAlias = Callable[[RunSettings], AbstractContextManager[Parts]]
+"""Puts the parts together that settings describe."""
+
+
+def plan(base: RunSettings, vary: Sequence[str], folder: Path, check: Check) -> list[PlannedRun]:
+    """The runs that `--vary` asks for, each checked as far as can be without running it.
+
+    Args:
+        base: the settings that all share.
+        vary: as `variations` takes them.
+        folder: gets a store for each.
+        check: finds out whether a run can start.
+
+    Raises:
+        UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
+    """
+    runs = []
+    for number, each in enumerate(variations(base, vary), start=1):
+        name = re.sub(r"[^\w.=-]+", "_", each.label)[:MAX_NAME]
+        store = folder / f"{number:02d}-{name}"
+        placed = each.settings.model_copy(update={"store": store})
+        runs.append(PlannedRun(each.label, each.varied, placed, check(placed)))
+    return runs
+
+
+def axes_of(runs: Sequence[PlannedRun]) -> dict[str, tuple[str, ...]]:
+    """Return what was varied: each name with its values, in the order in which they were given.
+
+    Args:
+        runs: at least one, all of one plan.
+    """
+    return {
+        name: tuple(dict.fromkeys(planned.varied[name] for planned in runs))
+        for name in runs[0].varied
+    }
+
+
+def run_all(
+    runs: Sequence[PlannedRun], open_parts: Open, watch: Callable[[PlannedRun, Runner], None]
+) -> tuple[list[Entrant], list[Failure]]:
+    """Run one after the other; what fails keeps no other from running, unless it is an outage.
+
+    Args:
+        runs: as `plan` made them.
+        open_parts: opens a store and model for one.
+        watch: is called before each run, to listen to it.
+
+    Raises:
+        BackendError: the first failure, where no run has come to golden answers.
+    """
+    entrants: list[Entrant] = []
+    failures: list[Failure] = []
+    first: BackendError | None = None
+    for planned in runs:
+        if failures and failures[-1].stop.kind == "outage":
+            stop = Stop(kind="outage", reason=NOT_TRIED)
+            failures.append(_failure(planned, stop))
+            continue
+        try:
+            entrant = _run(planned, open_parts, watch)
+        except BackendError as error:
+            first = first or error
+            failures.append(_failure(planned, stop_of(error)))
+            continue
+        if entrant.report.stopped is None:
+            entrants.append(entrant)
+        else:
+            failures.append(_failure(planned, entrant.report.stopped))
+    if not entrants:
+        raise first or BackendError(failures[0].stop.reason)
+    return entrants, failures
+
+
+def _failure(planned: PlannedRun, stop: Stop) -> Failure:
+    return Failure(label=planned.label, varied=dict(planned.varied), stop=stop)
+
+
+def _run(
+    planned: PlannedRun, open_parts: Open, watch: Callable[[PlannedRun, Runner], None]
+) -> Entrant:
+    with open_parts(planned.settings) as lab:
+        runner = Runner(lab, planned.settings, planned.cases)
+        watch(planned, runner)
+        report = runner.run()
+        patches = {patch.id: patch for patch in lab.store.patches.all()}
+        return Entrant(planned.label, report, patches, planned.varied)

@@ -28,7 +28,7 @@ from bench.progress import told
 from patchlab_agent.errors import BackendError, PatchLabError, UsageError
 from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.resources import resource
-from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings, agent_settings
+from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
 
 RECORDING = resource("fixtures", "cassettes") / "attacks-1.5b.jsonl"
 PER_FAMILY = 3
@@ -58,7 +58,7 @@ def settings_of(options: argparse.Namespace, store: Path) -> AgentSettings:
     if options.model is not None:
         if options.replay is not None:
             raise UsageError("--replay takes the place of a model; leave --model or --replay out.")
-        return agent_settings(
+        return AgentSettings(
             backend=LITELLM,
             model=options.model,
             api_base=options.api_base,
@@ -78,7 +78,7 @@ def settings_of(options: argparse.Namespace, store: Path) -> AgentSettings:
             f"There is no recording at {cassette}; make one with python -m bench.attacks "
             f"--model MODEL --api-base ADDRESS --record {cassette}."
         )
-    return agent_settings(backend=REPLAY, replay=cassette, **common)
+    return AgentSettings(backend=REPLAY, replay=cassette, **common)
 
 
 def attacked(lab: Lab, per_family: int) -> Outcome:

@@ -32,7 +32,7 @@ from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Proposal, Status
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.loop import CarrierReferee
-from patchlab_agent.settings import agent_settings
+from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.skill import World
 from patchlab_agent.statistics import proportion
@@ -182,7 +182,7 @@ class Bed:
 
 def open_at(store: Path, noise: float, seed: int, *, own_noise: bool = False) -> Lab:
     """Open a lab on the toy, without examples, so that patches alone make the difference."""
-    settings = agent_settings(store=store, noise=noise, seed=seed, examples=0)
+    settings = AgentSettings(store=store, noise=noise, seed=seed, examples=0)
     return lab_of(settings, model=OwnNoise(ToyBackend(seed, noise)) if own_noise else None)
 
 

@@ -30,7 +30,7 @@ from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Message
 from patchlab_agent.runs.evaluation import stratified
-from patchlab_agent.settings import LITELLM, agent_settings
+from patchlab_agent.settings import LITELLM, AgentSettings
 from patchlab_agent.statistics import paired_difference, proportion
 
 Arm = Callable[[Agent, str], Context]
@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     options = parser.parse_args(arguments)
-    settings = agent_settings(
+    settings = AgentSettings(
         store=options.store,
         backend=LITELLM,
         model=options.model,

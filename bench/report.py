@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.lab.stores import open_store
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.report.html.page import MAX_TRACES, page
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -34,7 +34,7 @@ def run(store: Path, runs: int) -> float:
 
 def build(path: Path) -> tuple[float, float]:
     """Seconds from an open store to a page, and the page's megabytes."""
-    with open_store(path) as store:
+    with raw_store(path) as store:
         start = time.perf_counter()
         report = store.report(store.runs()[-1])
         text = page(report, tuple(store.patches.all()), store.traces_of(report.run, MAX_TRACES))

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
 from patchlab_agent.errors import BackendError, InvalidAnswer, PromptTooLong
-from patchlab_agent.models.trace import Message, Prompt, Usage
+from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
 
 MAX_REPAIRS = 2
@@ -105,16 +105,29 @@ class Conversation(Generic[Value]):
             return replace(before, final=True)
         if isinstance(answered, BackendError):
             return answered
-        repairs, usage = 0, answered.usage
-        if before is not None:
-            repairs, usage = before.repairs + 1, before.usage + usage
-        value, problem = None, ""
-        try:
-            value = self._read(answered.text)
-        except InvalidAnswer as error:
-            cut_off = "; the token limit cut it off" if answered.cut_off else ""
-            problem = f"{str(error) or 'it has not the form asked for'}{cut_off}"
-            if answered.filtered:
-                problem = "the provider filters the request or its answer out"
-        final = answered.filtered and value is None
-        return Reply(answered.text, value, problem, repairs, usage, final)
+        return read_reply(answered, self._read, before)
+
+
+def read_reply(
+    completion: Completion, read: Callable[[str], Value], before: Reply[Value] | None = None
+) -> Reply[Value]:
+    """Make a reply of a completion, whichever model it comes from.
+
+    Args:
+        completion: what the model said last.
+        read: makes a value of a text, or raises `InvalidAnswer`.
+        before: the reply that this one is to mend.
+    """
+    repairs, usage = 0, completion.usage
+    if before is not None:
+        repairs, usage = before.repairs + 1, before.usage + usage
+    value, problem = None, ""
+    try:
+        value = read(completion.text)
+    except InvalidAnswer as error:
+        cut_off = "; the token limit cut it off" if completion.cut_off else ""
+        problem = f"{str(error) or 'it has not the form asked for'}{cut_off}"
+        if completion.filtered:
+            problem = "the provider filters the request or its answer out"
+    final = completion.filtered and value is None
+    return Reply(completion.text, value, problem, repairs, usage, final)

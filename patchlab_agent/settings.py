@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -38,68 +39,168 @@ def _origins(text: str) -> str:
     return ",".join(sorted(named)) or NOBODY
 
 
-class AgentSettings(Frozen):
-    """What decides about an answer."""
+Group = Literal["running", "answering", "using", "learning", "spending", "real_model"]
+"""Which commands take a setting: those that run many requests, those that ask a model, those whose
+answers are uses of what was learned, those that may make patches, those that ask a model more than
+a few times, and those that may ask a real one."""
+REAL = "A real model"
+"""The help's heading for what only a real model heeds."""
 
-    skill: str = "shipping"
-    backend: str = "toy"
-    seed: int = Field(
-        default=7, description="of the toy's noise, the generated requests and the holdout"
+
+@dataclass(frozen=True)
+class Option:
+    """How a command line shows a setting, besides its help, which is the field's description.
+
+    Attributes:
+        group: of the commands that take it.
+        metavar: stands for its value; None names the value's type.
+        default: stands for a default of None.
+        panel: the help's heading that it stands under; None: that of a command's own options.
+    """
+
+    group: Group
+    metavar: str | None = None
+    default: str | None = None
+    panel: str | None = None
+
+
+class AgentSettings(Frozen):
+    """What decides about an answer.
+
+    Each field is declared here and nowhere else: its default, its limits, its help, and how a
+    command line shows it.
+    """
+
+    backend: Annotated[str, Option("answering")] = Field(
+        default="toy",
+        description="What answers: toy, a noisy parser that needs no model; litellm, a real "
+        "model; replay, recorded answers of one.",
     )
-    noise: float = Field(default=0.03, ge=0, le=1, description="the toy's mistakes per field")
-    top_k: int = Field(default=5, ge=0, le=MAX_TOP_K, description="patches retrieved per request")
-    examples: int = Field(
-        default=3, ge=0, le=MAX_EXAMPLES, description="right answers shown, at most"
+    seed: Annotated[int, Option("answering")] = Field(
+        default=7,
+        description="Of the toy's mistakes, the generated requests, and what --holdout leaves out.",
     )
-    context_tokens: int = Field(
+    noise: Annotated[float, Option("answering")] = Field(
+        default=0.03, ge=0, le=1, description="The toy's chance of a mistake per field."
+    )
+    top_k: Annotated[int, Option("answering")] = Field(
+        default=5, ge=0, le=MAX_TOP_K, description="Patches to retrieve per request."
+    )
+    examples: Annotated[int, Option("answering")] = Field(
+        default=3,
+        ge=0,
+        le=MAX_EXAMPLES,
+        description="Right answers to show, at most: those that cover what is uncommon in a "
+        "request.",
+    )
+    context_tokens: Annotated[int, Option("answering", metavar="N")] = Field(
         default=DEFAULT_CONTEXT_TOKENS,
         ge=0,
-        description="tokens that lessons and examples may add to a prompt, estimated",
+        description="What lessons and examples may add to a prompt, in tokens (estimated): proven "
+        "lessons first, then those on trial, each by its worth per token, then examples.",
     )
-    holdout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of its uses that a lesson is left out of"
+    store: Annotated[Path, Option("answering", metavar="FOLDER")] = Field(
+        default=DEFAULT_STORE, description="Folder of patches and traces."
     )
-    store: Path = DEFAULT_STORE
-    embedder: str | None = Field(default=None, description="None: the store's, or hashing")
-    patcher: Literal["rules", "llm"] = Field(default="rules", description="who proposes patches")
-    gate: Literal["on", "off"] = Field(
-        default="on", description="off activates every patch untested, to see what the gate is for"
+    embedder: Annotated[str | None, Option("answering", default="hashing")] = Field(
+        default=None,
+        description="hashing, or wordllama (extra). A store keeps the one it was made with.",
     )
-    gate_alpha: float = Field(
-        default=0.05, gt=0, lt=0.5, description="chance that luck alone lets a patch in, at most"
+    skill: Annotated[str, Option("answering")] = Field(
+        default="shipping", description="Which installed skill to use."
     )
-    gate_max_calls: int = Field(default=400, ge=2, description="answers for one gate decision")
-    trust: Annotated[str, AfterValidator(_origins)] = Field(
+    holdout: Annotated[float, Option("using", metavar="SHARE")] = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded "
+        "draw; its standing then rests on the answers with it and without it. In a run, too, it "
+        "does so in place of the baseline, as it would in production.",
+    )
+    patcher: Annotated[Literal["rules", "llm"], Option("learning")] = Field(
+        default="rules",
+        description="Who proposes patches: the skill's rules, or the model itself.",
+    )
+    gate: Annotated[Literal["on", "off"], Option("learning")] = Field(
+        default="on",
+        description="off activates every proposed patch untested, to see what the gate is for.",
+    )
+    gate_alpha: Annotated[float, Option("learning", metavar="SHARE")] = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="Bound on the chance that luck alone lets a patch in, or calls it proven.",
+    )
+    gate_max_calls: Annotated[int, Option("learning")] = Field(
+        default=400, ge=2, description="Answers that the gate may ask for in one decision."
+    )
+    trust: Annotated[str, AfterValidator(_origins), Option("learning", metavar="ORIGINS")] = Field(
         default="import,model,person",
-        description="whose lessons are let in on their word where nothing else can tell",
+        description="Whose lessons are let in, on trial, where nobody can judge the new answer and "
+        "nothing at hand tells: person, model, import, separated by commas; or nobody.",
     )
-    model: str | None = Field(default=None, description="as litellm names it: provider/model")
-    api_base: str | None = Field(default=None, description="address of one's own server")
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    max_tokens: int = Field(default=DEFAULT_MAX_TOKENS, ge=1, description="in one answer")
-    seed_model: int | None = Field(default=None, description="of the model's sampling")
-    timeout: float = Field(default=DEFAULT_TIMEOUT, ge=0.1, description="seconds for one answer")
-    concurrency: int = Field(
-        default=1, ge=1, le=MAX_CONCURRENCY, description="requests, and model calls, at a time"
+    concurrency: Annotated[int, Option("spending")] = Field(
+        default=1,
+        ge=1,
+        le=MAX_CONCURRENCY,
+        description="Requests at a time, all answered from what was learned before the first of "
+        "them.",
     )
-    record: Path | None = Field(default=None, description="cassette to keep the answers in")
-    record_note: str = Field(default="", description="goes into the cassette")
-    replay: Path | None = Field(default=None, description="cassette to play; None: the skill's")
-    max_calls: int | None = Field(default=None, ge=1, description="model calls to spend")
-    max_cost: float | None = Field(default=None, gt=0, description="US dollars to spend")
-    max_tokens_total: int | None = Field(default=None, ge=1, description="tokens to spend")
+    max_calls: Annotated[int | None, Option("spending", panel=REAL)] = Field(
+        default=None, ge=1, description="End cleanly after so many model calls."
+    )
+    max_cost: Annotated[float | None, Option("spending", metavar="USD", panel=REAL)] = Field(
+        default=None, gt=0, description="End cleanly once so many US dollars are spent."
+    )
+    max_tokens_total: Annotated[int | None, Option("spending", panel=REAL)] = Field(
+        default=None, ge=1, description="End cleanly once so many tokens went in and out."
+    )
+    model: Annotated[str | None, Option("real_model", metavar="PROVIDER/NAME", panel=REAL)] = Field(
+        default=None,
+        description="The real model, as litellm names it: ollama_chat/NAME, openai/NAME, "
+        "anthropic/NAME. Keys come from the environment.",
+    )
+    api_base: Annotated[str | None, Option("real_model", metavar="URL", panel=REAL)] = Field(
+        default=None, description="Address of your own OpenAI-compatible or Ollama server."
+    )
+    temperature: Annotated[float, Option("real_model", panel=REAL)] = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="Of the model's sampling. Above 0 answers vary, and the gate asks for several.",
+    )
+    max_tokens: Annotated[int, Option("real_model", panel=REAL)] = Field(
+        default=DEFAULT_MAX_TOKENS, ge=1, description="Tokens in one answer."
+    )
+    seed_model: Annotated[int | None, Option("real_model", panel=REAL)] = Field(
+        default=None, description="Of the model's sampling, where it takes one."
+    )
+    timeout: Annotated[float, Option("real_model", panel=REAL)] = Field(
+        default=DEFAULT_TIMEOUT, ge=0.1, description="Seconds to wait for one answer."
+    )
+    record: Annotated[Path | None, Option("real_model", metavar="FILE", panel=REAL)] = Field(
+        default=None,
+        description="Cassette to keep the model's answers in; what it holds is not asked again.",
+    )
+    record_note: Annotated[str, Option("real_model", metavar="TEXT", panel=REAL)] = Field(
+        default="",
+        description="Goes into the cassette: the model's file, quantization, server.",
+    )
+    replay: Annotated[
+        Path | None,
+        Option(
+            "real_model",
+            metavar="FILE",
+            default="the recorded run that comes with the package",
+            panel=REAL,
+        ),
+    ] = Field(
+        default=None,
+        description="Cassette to answer from, without model or network; implies --backend replay.",
+    )
 
 
 Settings = TypeVar("Settings", bound=AgentSettings)
-
-
-def agent_settings(**values: Any) -> AgentSettings:
-    """Settings of an agent, checked.
-
-    Raises:
-        UsageError: a value is out of range or of the wrong kind; names it.
-    """
-    return checked(AgentSettings, values)
 
 
 def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
@@ -117,19 +218,69 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 class RunSettings(AgentSettings):
-    """What decides about a run, beside its answers."""
+    """What decides about a run, besides its answers."""
 
-    runs: int | None = Field(
-        default=None, ge=1, description=f"None: {DEFAULT_RUNS}, or all of `requests`"
+    runs: Annotated[
+        int | None, Option("running", default=f"{DEFAULT_RUNS}, or all of --requests")
+    ] = Field(default=None, ge=1, description="Requests to run.")
+    golden: Annotated[int, Option("running")] = Field(
+        default=40, ge=0, description="Held-out golden cases to measure on; 0 for none."
     )
-    golden: int = Field(default=40, ge=0, description="golden cases to measure on")
-    requests: Path | None = Field(default=None, description="labeled requests, JSONL or CSV")
-    drift: int | None = Field(
-        default=None, ge=2, description="run at which the carrier's rules change"
+    requests: Annotated[Path | None, Option("running", metavar="FILE")] = Field(
+        default=None,
+        description="Your own labeled requests, JSONL or CSV, in place of generated ones.",
     )
-    false_feedback: float = Field(
-        default=0.0, ge=0, le=1, description="share of the carrier's words that are false"
+    false_feedback: Annotated[float, Option("running", metavar="SHARE")] = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the simulated carrier's words that are plausible and false.",
     )
+    drift: Annotated[
+        int | None, Option("running", metavar="RUN", default="rules stay as they are")
+    ] = Field(
+        default=None,
+        ge=2,
+        description="Change the simulated carrier's rules at this run: an embargo, a limit, a "
+        "unit, a category.",
+    )
+
+
+class LabOptions(TypedDict, total=False):
+    """The settings as keyword arguments, for type checkers; `RunSettings` describes them."""
+
+    seed: int
+    noise: float
+    top_k: int
+    examples: int
+    context_tokens: int
+    store: str | Path
+    embedder: str | None
+    skill: str
+    holdout: float
+    patcher: Literal["rules", "llm"]
+    gate: Literal["on", "off"]
+    gate_alpha: float
+    gate_max_calls: int
+    trust: str
+    concurrency: int
+    max_calls: int | None
+    max_cost: float | None
+    max_tokens_total: int | None
+    model: str | None
+    api_base: str | None
+    temperature: float
+    max_tokens: int
+    seed_model: int | None
+    timeout: float
+    record: str | Path | None
+    record_note: str
+    replay: str | Path | None
+    runs: int | None
+    golden: int
+    requests: str | Path | None
+    false_feedback: float
+    drift: int | None
 
 
 RECORDED = (

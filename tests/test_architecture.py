@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "lab": {
         *("agent", "backends", "conversation", "embedding", "errors", "gate", "learning"),
-        *("models", "runs", "settings", "skill", "store", "studies"),
+        *("models", "report", "runs", "settings", "skill", "store", "studies", "text"),
+        "transfer",
     },
     "config": {"errors", "settings"},
     "health": {
@@ -56,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "report": {"metrics", "models"},
     "cli": {
-        *(ROOT, "config", "errors", "health", "lab", "learning", "models", "report", "runs"),
-        *("settings", "studies", "text", "transfer"),
+        *(ROOT, "config", "errors", "health", "lab", "models", "report", "runs", "settings"),
+        *("studies", "text", "transfer"),
     },
     "shipping": {
         *("backends", "conversation", "errors", "models", "plain", "prompts", "resources"),

@@ -15,12 +15,14 @@ from typing import Protocol, TypeVar
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.conversation import Conversation, Reply
+from patchlab_agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.base import digest
+from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.trace import (
     Attempt,
+    Completion,
     Context,
     Example,
     Message,
@@ -35,6 +37,8 @@ from patchlab_agent.skill import Reading, Task
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
+ANSWERED = "quote"
+"""The run of traces that no run asked for."""
 
 
 Found = TypeVar("Found", Trace, Attempt)
@@ -162,7 +166,7 @@ class Agent:
         *,
         draw: str = "0",
         trace_id: str | None = None,
-        run: str = "quote",
+        run: str = ANSWERED,
         index: int = 0,
     ) -> Trace:
         """Answer one request with the present patches; nobody has judged it yet.
@@ -178,6 +182,31 @@ class Agent:
         ask = Ask(request, draw=draw, trace_id=named, index=index, is_use=True)
         context = self.context_of(ask)
         return self.trace(ask, run, context, self.attempt(request, context, draw))
+
+    def prepare(self, request: str) -> RequestContext:
+        """Return what was learned about a request with the prompt that shows it.
+
+        Raises:
+            InputError: the request is empty, too long or holds control characters.
+        """
+        check_request(request)
+        context = self.context_of(Ask(request, trace_id=self._new_id(), is_use=True))
+        prompt = self.render(request, context, "0")
+        return RequestContext(
+            request=request,
+            context=context,
+            messages=prompt.messages,
+            answer_schema=prompt.answer_schema,
+        )
+
+    def recorded(
+        self, prepared: RequestContext, completion: Completion, trace_id: str, index: int
+    ) -> Trace:
+        """The record of an answer that a caller's own model gave; nobody has judged it yet."""
+        prompt = self.render(prepared.request, prepared.context, "0")
+        attempt = self._attempt(prompt, read_reply(completion, self.task.read))
+        ask = Ask(prepared.request, trace_id=trace_id, index=index, is_use=True)
+        return self.trace(ask, ANSWERED, prepared.context, attempt)
 
     def trace(self, ask: Ask, run: str, context: Context, attempt: Attempt) -> Trace:
         """The record of an attempt; nobody has judged it yet."""
@@ -298,13 +327,12 @@ class Agent:
             for q in questions
         ]
         replies = self._conversation.ask(prompts)
-        return list(map(self._attempt, prompts, replies))
+        return [
+            reply if isinstance(reply, BackendError) else self._attempt(prompt, reply)
+            for prompt, reply in zip(prompts, replies, strict=True)
+        ]
 
-    def _attempt(
-        self, prompt: Prompt, reply: Reply[Reading] | BackendError
-    ) -> Attempt | BackendError:
-        if isinstance(reply, BackendError):
-            return reply
+    def _attempt(self, prompt: Prompt, reply: Reply[Reading]) -> Attempt:
         return Attempt(
             user_prompt=prompt.changing,
             system_digest=self.system_digest,

@@ -154,7 +154,7 @@ def _check_folder(path: Path | None) -> None:
 
 
 def _tried(settings: RunSettings, vary: list[str], keep: Path | None) -> ComparisonReport:
-    from patchlab_agent.lab.comparing import compare_settings
+    from patchlab_agent.lab.sweeping import compare_settings
 
     with _folder(keep) as folder, progress() as bars:
         task = bars.add_task("Settings", total=None, note="")

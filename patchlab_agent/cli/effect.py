@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json, progress
-from patchlab_agent.cli.ids import find_patches, patch_ids
+from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.cli.patches import app
-from patchlab_agent.errors import InputError
-from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.settings import REPLAY, RunSettings
-
-if TYPE_CHECKING:
-    from patchlab_agent.lab.lab import Lab
-    from patchlab_agent.models.effect import EffectReport
-    from patchlab_agent.store.patches import PatchStore
 
 TRACES = 100
 """A tenth of a default run."""
@@ -78,11 +71,18 @@ def effect(
     from patchlab_agent.lab.preflight import check_settings
 
     check_settings(settings)
-    with lab_of(settings, write=False) as lab:
-        patches = _chosen(lab.store.patches, named or [])
-        latest = _traces(settings) if traces is None else traces
-        report = _measured(
-            lab, patches, golden=settings.golden, traces=latest, sort=sort, examples=not named
+    with lab_of(settings, write=False) as lab, progress() as bars:
+        task = bars.add_task("Answers", total=None, note="")
+
+        def on_answers(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        report = lab.effects(
+            *named or (),
+            golden=settings.golden,
+            traces=_traces(settings) if traces is None else traces,
+            sort=sort,
+            on_answers=on_answers,
         )
     if as_json:
         print_json(report.model_dump(mode="json"))
@@ -94,37 +94,3 @@ def effect(
 
 def _traces(settings: RunSettings) -> int:
     return 0 if settings.backend == REPLAY else TRACES
-
-
-def _chosen(patches: PatchStore, prefixes: list[str]) -> list[Patch]:
-    if not prefixes:
-        return list(patches.all(Status.ACTIVE))
-    chosen = find_patches(patches, prefixes)
-    for patch in chosen:
-        if patch.status is not Status.ACTIVE:
-            raise InputError(
-                f"Patch {patch.id} is {patch.status}, so no answer rests on it; "
-                "name active ones, as `patches list --status active` shows them."
-            )
-    return chosen
-
-
-def _measured(
-    lab: Lab,
-    patches: list[Patch],
-    *,
-    golden: int,
-    traces: int,
-    sort: Literal["saves", "spoils", "net"],
-    examples: bool,
-) -> EffectReport:
-    from patchlab_agent.studies.effects import LeaveOneOut
-
-    with progress() as bars:
-        task = bars.add_task("Answers", total=None, note=f"{len(patches)} patches")
-
-        def on_answers(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
-
-        study = LeaveOneOut(lab, patches, on_answers, examples)
-        return study.report(golden, traces, sort)

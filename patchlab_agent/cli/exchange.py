@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json, progress
-from patchlab_agent.cli.files import STANDARD, check_target, read_lines, write_lines
 from patchlab_agent.cli.patches import OneStatus, app
-from patchlab_agent.errors import BackendError, InputError, PartialRun
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.errors import PartialRun
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
-
-if TYPE_CHECKING:
-    from patchlab_agent.lab.lab import Lab
-    from patchlab_agent.models.transfer import ImportReport
+from patchlab_agent.transfer.files import STANDARD, check_target, read_lines, write_lines
 
 DIFFERENT = 1
 """The exit code of a question that is answered with no, as that of `diff`."""
@@ -41,13 +35,11 @@ def export(
 
         patchlab-agent patches export - --status active
     """
-    from patchlab_agent.lab.stores import open_store
-    from patchlab_agent.transfer.lines import export_lines
+    from patchlab_agent.lab.stored import open_store
 
     check_target(file, force)
-    with open_store(store) as opened:
-        patches = opened.patches.all(status)
-        lines = export_lines(opened.info.skill, patches, ascii_only=file == STANDARD)
+    with open_store(store) as lab:
+        lines = lab.patches.export(status, ascii_only=file == STANDARD)
         count = write_lines(file, lines) - 1
     if file != STANDARD:
         from patchlab_agent.report.format import several
@@ -79,40 +71,25 @@ def import_patches(
     """
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
-    from patchlab_agent.transfer.lines import read_export
+    from patchlab_agent.transfer.lines import check_export
 
     name, lines = read_lines(file)
-    skill, patches = read_export(name, lines)
-    if skill != settings.skill:
-        raise InputError(f"{name} holds patches of the skill {skill!r}; add --skill {skill}.")
-    with lab_of(settings) as lab:
-        report, failure = _imported(lab, name, patches)
-    if failure is not None and not report.patches:
-        raise failure
+    check_export(name, lines, settings.skill)
+    with lab_of(settings) as lab, progress() as bars:
+        task = bars.add_task("Patches", total=None, note="")
+
+        def on_patch(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        report = lab.import_patches(name, lines, on_patch)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
         from patchlab_agent.report.transfer import render_import
 
         out().print(render_import(report))
-    if failure is not None:
-        raise PartialRun(f"{failure} What was taken in before is kept.") from failure
-
-
-def _imported(
-    lab: Lab, name: str, patches: list[Patch]
-) -> tuple[ImportReport, BackendError | None]:
-    from patchlab_agent.transfer.importer import Importer
-
-    importer = Importer(lab.store.patches, lab.gate, lab.lifecycle, name)
-    failure = None
-    with progress() as bars:
-        task = bars.add_task("Patches", total=len(patches), note="")
-        try:
-            importer.run(patches, lambda: bars.advance(task))
-        except BackendError as error:
-            failure = error
-    return importer.report, failure
+    if report.stopped is not None:
+        raise PartialRun(f"{report.stopped.reason} What was taken in before is kept.")
 
 
 @app.command()
@@ -129,9 +106,9 @@ def diff(
     Example:
         patchlab-agent patches diff .patchlab patches.jsonl
     """
-    from patchlab_agent.transfer.difference import compare
+    from patchlab_agent.lab.differing import diff_patches
 
-    found = compare(str(a), _patches_of(a), str(b), _patches_of(b))
+    found = diff_patches(a, b)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -140,15 +117,3 @@ def diff(
         out().print(render_diff(found))
     if found.differences:
         raise typer.Exit(DIFFERENT)
-
-
-def _patches_of(path: Path) -> list[Patch]:
-    # A pipe, as of a shell's <(…), is read like a file. Path's own test raises on too long a name.
-    if os.path.exists(path) and not path.is_dir():  # noqa: PTH110
-        from patchlab_agent.transfer.lines import read_export
-
-        return read_export(*read_lines(str(path)))[1]
-    from patchlab_agent.lab.stores import open_store
-
-    with open_store(path) as store:
-        return list(store.patches.all())

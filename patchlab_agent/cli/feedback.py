@@ -10,19 +10,15 @@ import typer
 from pydantic import JsonValue
 
 from patchlab_agent.cli import options
-from patchlab_agent.cli.console import dumped, out, print_json
-from patchlab_agent.cli.ids import find_trace
-from patchlab_agent.cli.labels import known_field, known_label
+from patchlab_agent.cli.console import out, print_json
 from patchlab_agent.cli.traces import TraceId
-from patchlab_agent.errors import InputError, UsageError
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import strict_json
 
 if TYPE_CHECKING:
+    from patchlab_agent.models.listing import FeedbackReport
     from patchlab_agent.models.patch import PatchEvent
-    from patchlab_agent.models.trace import Feedback, Trace
-
-OK = "OK"
+    from patchlab_agent.models.trace import Trace
 
 
 @options.takes(options.ANSWERING, options.LEARNING, options.SPENDING, options.REAL_MODEL)
@@ -67,49 +63,18 @@ def feedback(
 
     require_store(settings.store)
     with lab_of(settings) as lab:
-        trace = find_trace(lab.store.traces, trace_id)
-        meant = known_label(label, [*lab.skill.world.labels, OK])
-        given = _feedback(trace, meant, field, value, detail)
-        events = lab.learn(trace, given)
-    if as_json:
-        print_json(
-            {
-                "trace_id": trace.id,
-                "replaced": trace.feedback and trace.feedback.model_dump(mode="json"),
-                "feedback": given.model_dump(mode="json"),
-                "events": dumped(events),
-            }
+        report = lab.feedback(
+            trace_id,
+            label,
+            field=field,
+            value=None if value is None else _json_or_text(value),
+            detail=detail,
         )
+        trace = lab.traces.get(report.trace_id)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
         return
-    out().print("\n".join(_told(trace, given, events)), markup=False, soft_wrap=True)
-
-
-def _feedback(
-    trace: Trace, label: str, field: str | None, value: str | None, detail: str
-) -> Feedback:
-    """What a person said, made sure to be of this trace's quote.
-
-    Raises:
-        UsageError: options contradict each other.
-        InputError: the quote has no such field.
-    """
-    from patchlab_agent.models.trace import Feedback
-
-    if label == OK:
-        if field or value or detail:
-            raise UsageError("OK says that nothing is wrong; leave the other options out.")
-        return Feedback()
-    if not all(text.isprintable() for text in (detail, value or "")):
-        raise InputError("--detail and --value must be plain text on one line; leave the rest out.")
-    if field is None:
-        if value is not None:
-            raise UsageError("--value is what the quote has in a field; add --field.")
-        return Feedback(label=label, detail=detail)
-    if trace.quote is None:
-        raise InputError(f"The answer of {trace.id} held no quote; leave --field out.")
-    name = known_field(field, trace.quote)
-    offending = trace.quote[name] if value is None else _json_or_text(value)
-    return Feedback(label=label, field=name, value=offending, detail=detail)
+    out().print("\n".join(_told(trace, report)), markup=False, soft_wrap=True)
 
 
 def _json_or_text(text: str) -> JsonValue:
@@ -120,19 +85,19 @@ def _json_or_text(text: str) -> JsonValue:
     return read
 
 
-def _told(trace: Trace, given: Feedback, events: tuple[PatchEvent, ...]) -> Iterator[str]:
+def _told(trace: Trace, report: FeedbackReport) -> Iterator[str]:
     """What became of feedback, each on a line."""
     from patchlab_agent.report.format import literal
     from patchlab_agent.report.steps import event_line
 
     request = " ".join(trace.request.split())
     yield literal(f"Trace {trace.id}  {request}").plain
-    if trace.feedback is not None:
-        yield literal(f"  judged before: {trace.feedback}; that is replaced").plain
-    yield literal(f"  feedback   {given}").plain
-    for event in events:
+    if report.replaced is not None:
+        yield literal(f"  judged before: {report.replaced}; that is replaced").plain
+    yield literal(f"  feedback   {report.feedback}").plain
+    for event in report.events:
         yield literal(f"  patch      {event_line(event)}").plain
-    yield literal(_next(trace, events)).plain
+    yield literal(_next(trace, report.events)).plain
 
 
 def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
-from patchlab_agent.cli.ids import find_patch, patch_ids
+from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.cli.patches import app
 from patchlab_agent.settings import DEFAULT_STORE
 
@@ -36,13 +36,10 @@ def history(
 
         patchlab-agent patches history 3f9c --json
     """
-    from patchlab_agent.lab.stores import open_store
-    from patchlab_agent.models.history import changes_of
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        whole = patch_id is None
-        patches = opened.patches.all() if whole else [find_patch(opened.patches, str(patch_id))]
-        changes = changes_of(patches)
+    with open_store(store) as lab:
+        changes = lab.patches.history(patch_id)
     if as_json:
         print_json(dumped(changes))
         return

@@ -6,280 +6,66 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
 
 from patchlab_agent.models.setting import Source
 from patchlab_agent.settings import (
-    DEFAULT_RUNS,
-    MAX_CONCURRENCY,
-    MAX_EXAMPLES,
-    MAX_TOP_K,
     REPLAY,
     REPLAY_STORE,
     AgentSettings,
+    Group,
+    Option,
     RunSettings,
     Settings,
     checked,
     unheeded,
 )
 
-REAL = "A real model"
-"""The help's heading for what only a real model heeds."""
-
-Store = Annotated[Path, typer.Option(help="Folder of patches and traces.", metavar="FOLDER")]
-Skill = Annotated[str, typer.Option(help="Which installed skill to use.")]
-Backend = Annotated[
-    str,
-    typer.Option(
-        help="What answers: toy, a noisy parser that needs no model; litellm, a real model; "
-        "replay, recorded answers of one."
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="The real model, as litellm names it: ollama_chat/NAME, openai/NAME, "
-        "anthropic/NAME. Keys come from the environment.",
-        metavar="PROVIDER/NAME",
-        rich_help_panel=REAL,
-    ),
-]
-ApiBase = Annotated[
-    str | None,
-    typer.Option(
-        help="Address of your own OpenAI-compatible or Ollama server.",
-        metavar="URL",
-        rich_help_panel=REAL,
-    ),
-]
-Temperature = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=2,
-        help="Of the model's sampling. Above 0 answers vary, and the gate asks for several.",
-        rich_help_panel=REAL,
-    ),
-]
-MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens in one answer.", rich_help_panel=REAL)]
-SeedModel = Annotated[
-    int | None,
-    typer.Option(help="Of the model's sampling, where it takes one.", rich_help_panel=REAL),
-]
-Timeout = Annotated[
-    float,
-    typer.Option(min=0.1, help="Seconds to wait for one answer.", rich_help_panel=REAL),
-]
-Record = Annotated[
-    Path | None,
-    typer.Option(
-        help="Cassette to keep the model's answers in; what it holds is not asked again.",
-        metavar="FILE",
-        rich_help_panel=REAL,
-    ),
-]
-RecordNote = Annotated[
-    str,
-    typer.Option(
-        help="Goes into the cassette: the model's file, quantization, server.",
-        metavar="TEXT",
-        rich_help_panel=REAL,
-    ),
-]
-Replay = Annotated[
-    Path | None,
-    typer.Option(
-        help="Cassette to answer from, without model or network; implies --backend replay.",
-        metavar="FILE",
-        show_default="the recorded run that comes with the package",
-        rich_help_panel=REAL,
-    ),
-]
-Concurrency = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        max=MAX_CONCURRENCY,
-        help="Requests at a time, all answered from what was learned before the first of them.",
-    ),
-]
-Patcher = Annotated[
-    Literal["rules", "llm"],
-    typer.Option(help="Who proposes patches: the skill's rules, or the model itself."),
-]
-Gate = Annotated[
-    Literal["on", "off"],
-    typer.Option(help="off activates every proposed patch untested, to see what the gate is for."),
-]
-GateAlpha = Annotated[
-    float,
-    typer.Option(
-        help="Bound on the chance that luck alone lets a patch in, or calls it proven.",
-        metavar="SHARE",
-    ),
-]
-GateMaxCalls = Annotated[
-    int, typer.Option(min=2, help="Answers that the gate may ask for in one decision.")
-]
-Trust = Annotated[
-    str,
-    typer.Option(
-        help="Whose lessons are let in, on trial, where nobody can judge the new answer and "
-        "nothing at hand tells: person, model, import, separated by commas; or nobody.",
-        metavar="ORIGINS",
-    ),
-]
-FalseFeedback = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Share of the simulated carrier's words that are plausible and false.",
-        metavar="SHARE",
-    ),
-]
-Drift = Annotated[
-    int | None,
-    typer.Option(
-        min=2,
-        help="Change the simulated carrier's rules at this run: an embargo, a limit, a unit, a "
-        "category.",
-        metavar="RUN",
-        show_default="rules stay as they are",
-    ),
-]
-MaxCalls = Annotated[
-    int | None,
-    typer.Option(min=1, help="End cleanly after so many model calls.", rich_help_panel=REAL),
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(
-        help="End cleanly once so many US dollars are spent.",
-        metavar="USD",
-        rich_help_panel=REAL,
-    ),
-]
-MaxTokensTotal = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="End cleanly once so many tokens went in and out.", rich_help_panel=REAL
-    ),
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        help="Of the toy's mistakes, the generated requests, and what --holdout leaves out."
-    ),
-]
-Noise = Annotated[
-    float, typer.Option(min=0, max=1, help="The toy's chance of a mistake per field.")
-]
-TopK = Annotated[int, typer.Option(min=0, max=MAX_TOP_K, help="Patches to retrieve per request.")]
-Examples = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        max=MAX_EXAMPLES,
-        help="Right answers to show, at most: those that cover what is uncommon in a request.",
-    ),
-]
-ContextTokens = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        help="What lessons and examples may add to a prompt, in tokens (estimated): proven lessons "
-        "first, then those on trial, each by its worth per token, then examples.",
-        metavar="N",
-    ),
-]
-Holdout = Annotated[
-    float,
-    typer.Option(
-        help="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded draw; its "
-        "standing then rests on the answers with it and without it. In a run, too, it does so in "
-        "place of the baseline, as it would in production.",
-        metavar="SHARE",
-    ),
-]
-Embedder = Annotated[
-    str | None,
-    typer.Option(
-        help="hashing, or wordllama (extra). A store keeps the one it was made with.",
-        show_default="hashing",
-    ),
-]
-Runs = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Requests to run.", show_default=f"{DEFAULT_RUNS}, or all of --requests"
-    ),
-]
-Golden = Annotated[
-    int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
-]
-Requests = Annotated[
-    Path | None,
-    typer.Option(
-        help="Your own labeled requests, JSONL or CSV, in place of generated ones.",
-        metavar="FILE",
-    ),
+Store = Annotated[
+    Path, typer.Option(help=RunSettings.model_fields["store"].description, metavar="FOLDER")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there already.")]
 
 
-ANSWERING = {
-    "backend": Backend,
-    "seed": Seed,
-    "noise": Noise,
-    "top_k": TopK,
-    "examples": Examples,
-    "context_tokens": ContextTokens,
-    "store": Store,
-    "embedder": Embedder,
-    "skill": Skill,
-}
-"""Options of every command that asks a model, by the setting that each is of."""
-USING = {"holdout": Holdout}
-"""Options of commands whose answers are uses of what was learned."""
-RUNNING = {
-    "runs": Runs,
-    "golden": Golden,
-    "requests": Requests,
-    "false_feedback": FalseFeedback,
-    "drift": Drift,
-}
-"""Options of commands that run many requests."""
-LEARNING = {
-    "patcher": Patcher,
-    "gate": Gate,
-    "gate_alpha": GateAlpha,
-    "gate_max_calls": GateMaxCalls,
-    "trust": Trust,
-}
-"""Options of commands that may make patches."""
-REAL_MODEL = {
-    "model": Model,
-    "api_base": ApiBase,
-    "temperature": Temperature,
-    "max_tokens": MaxTokens,
-    "seed_model": SeedModel,
-    "timeout": Timeout,
-    "record": Record,
-    "record_note": RecordNote,
-    "replay": Replay,
-}
-"""Options that only a real model, or its recording, heeds."""
-SPENDING = {
-    "concurrency": Concurrency,
-    "max_calls": MaxCalls,
-    "max_cost": MaxCost,
-    "max_tokens_total": MaxTokensTotal,
-}
-"""Options of commands that ask a model more than a few times."""
+def group(name: Group) -> dict[str, Any]:
+    """Return the options of a group of settings, each with its annotation for typer, by name."""
+    fields = RunSettings.model_fields.items()
+    return {
+        field: _annotated(info, option)
+        for field, info in fields
+        for option in info.metadata
+        if isinstance(option, Option) and option.group == name
+    }
+
+
+def _annotated(info: FieldInfo, option: Option) -> Any:
+    limits = [limit for limit in info.metadata if isinstance(limit, (Ge, Gt, Le, Lt))]
+    # Typer knows closed ranges alone; where an end is open, the settings themselves refuse.
+    is_closed = all(isinstance(limit, (Ge, Le)) for limit in limits)
+    lowest: list[Any] = [limit.ge for limit in limits if isinstance(limit, Ge) and is_closed]
+    highest: list[Any] = [limit.le for limit in limits if isinstance(limit, Le) and is_closed]
+    told = typer.Option(
+        help=info.description,
+        metavar=option.metavar,
+        rich_help_panel=option.panel,
+        show_default=option.default or True,
+        min=next(iter(lowest), None),
+        max=next(iter(highest), None),
+    )
+    return Annotated[info.annotation, told]
+
+
+RUNNING = group("running")
+ANSWERING = group("answering")
+USING = group("using")
+LEARNING = group("learning")
+SPENDING = group("spending")
+REAL_MODEL = group("real_model")
 
 
 def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from patchlab_agent.cli.console import err
 from patchlab_agent.errors import UsageError
-
-if TYPE_CHECKING:
-    from patchlab_agent.models.report import RunReport
-    from patchlab_agent.store.store import Store
 
 Html = Annotated[
     Path | None,
@@ -41,18 +37,14 @@ def check_page(path: Path | None) -> None:
         raise UsageError(f"--html {path} cannot be written; name a file in a folder that is yours.")
 
 
-def write_page(report: RunReport, store: Store, path: Path) -> None:
-    """Write a run's page with the store's patches and the run's latest traces.
+def write_page(page: str, path: Path) -> None:
+    """Write a run's page.
 
     Raises:
         UsageError: the file cannot be written after all.
     """
-    from patchlab_agent.report.html.page import MAX_TRACES, page
-
-    patches = tuple(store.patches.all())
-    text = page(report, patches, store.traces_of(report.run, MAX_TRACES))
     try:
-        path.write_text(text, "utf-8")
+        path.write_text(page, "utf-8")
     except OSError as error:
         raise UsageError(
             f"--html {path} cannot be written ({error.strerror}); name another file."

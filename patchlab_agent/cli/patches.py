@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
-from patchlab_agent.cli.ids import find_patch, patch_ids
-from patchlab_agent.cli.labels import known_label
+from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.models.evidence import Standing
-from patchlab_agent.models.patch import Origin, Patch, Status
-from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.patch import Origin, Status
 from patchlab_agent.settings import DEFAULT_STORE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 app = typer.Typer(no_args_is_help=True, help="Look into the stored patches, and steer them.")
 
@@ -28,7 +22,6 @@ PatchId = Annotated[
 OneStatus = Annotated[
     Status | None, typer.Option(help="Only those of one status.", show_default="all")
 ]
-NONE = Tally()
 
 
 @app.command("list")
@@ -75,30 +68,25 @@ def list_patches(
 
         patchlab-agent patches list --standing trial --origin person
     """
-    from patchlab_agent.lab.stores import labels_in, open_store
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        known = known_label(label, labels_in(opened)) if label is not None else None
-        tallies = opened.traces.tallies()
-        patches = [
-            patch
-            for patch in opened.patches.all(
-                status,
-                label=known,
-                kind=kind,
-                origin=origin,
-                standing=Standing[standing.upper()] if standing else None,
-            )
-            if (trigger is None or _has_words(patch, trigger))
-            and not (unused and patch.id in tallies)
-        ]
-    _sort(patches, tallies, sort)
+    with open_store(store) as lab:
+        found = lab.patches.select(
+            status=status,
+            label=label,
+            kind=kind,
+            origin=origin,
+            standing=Standing[standing.upper()] if standing else None,
+            trigger=trigger,
+            unused=unused,
+            sort=sort,
+        )
     if as_json:
-        print_json([record(patch, tallies) for patch in patches])
+        print_json(dumped(found))
         return
     from patchlab_agent.report.inspect import patch_table
 
-    out().print(patch_table(patches, tallies) if patches else "No such patch.")
+    out().print(patch_table(found) if found else "No such patch.")
 
 
 @app.command()
@@ -117,29 +105,16 @@ def show(
     Example:
         patchlab-agent patches show 3f9c
     """
-    from patchlab_agent.lab.stores import open_store
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        patch = find_patch(opened.patches, patch_id)
-        tallies = opened.traces.tallies()
-        rivals = opened.patches.rivals(patch)
-        born = opened.traces.get(patch.provenance.trace_id)
-    if born is not None and born.request != patch.provenance.request:
-        # An imported patch was born in another store, whose traces have the same names.
-        born = None
+    with open_store(store) as lab:
+        found = lab.patches.show(patch_id)
     if as_json:
-        print_json(
-            {
-                **record(patch, tallies),
-                "superseded_by": patch.superseded_by,
-                "same_subject": [{"id": each.id, "status": each.status} for each in rivals],
-                "birth": born and born.model_dump(mode="json"),
-            }
-        )
+        print_json(found.model_dump(mode="json"))
         return
     from patchlab_agent.report.inspect import patch_details
 
-    out().print(patch_details(patch, tallies.get(patch.id, NONE), rivals, born))
+    out().print(patch_details(found))
 
 
 @app.command()
@@ -160,37 +135,13 @@ def search(
 
         patchlab-agent patches search hazmat --json
     """
-    from patchlab_agent.lab.stores import open_store
-    from patchlab_agent.text import check_request
+    from patchlab_agent.lab.stored import open_store
 
-    check_request(text)
-    with open_store(store) as opened:
-        hits = opened.patches.look_up(text, limit)
-        tallies = opened.traces.tallies()
+    with open_store(store) as lab:
+        found = lab.patches.search(text, limit)
     if as_json:
-        print_json(
-            [{**record(h.patch, tallies), "distance": h.distance, "occurs": h.occurs} for h in hits]
-        )
+        print_json(dumped(found))
         return
     from patchlab_agent.report.inspect import hit_table
 
-    out().print(hit_table(hits, tallies) if hits else "No patch yet.")
-
-
-def record(patch: Patch, tallies: Mapping[str, Tally]) -> dict[str, Any]:
-    """Return a patch as JSON, with its id, its standing, and what became of its uses."""
-    tally = tallies.get(patch.id, NONE)
-    standing = patch.standing and str(patch.standing)
-    return {"id": patch.id, **dumped([patch])[0], "standing": standing, **tally.model_dump()}
-
-
-def _has_words(patch: Patch, wanted: str) -> bool:
-    from patchlab_agent.text import phrases, words
-
-    return " ".join(words(wanted)) in phrases(patch.trigger)
-
-
-def _sort(patches: list[Patch], tallies: Mapping[str, Tally], by: str) -> None:
-    """Stable, so that equal ones stay sorted by trigger and id."""
-    if by != "trigger":
-        patches.sort(key=lambda patch: -int(getattr(tallies.get(patch.id, NONE), by)))
+    out().print(hit_table(found) if found else "No patch yet.")

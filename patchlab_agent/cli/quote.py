@@ -39,13 +39,10 @@ def quote(
     check_request(request)
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
-    from patchlab_agent.models.trace import trace_name
 
     with lab_of(settings) as lab:
-        index = lab.store.traces.next_index()
-        trace = lab.agent.answer(request, trace_id=trace_name(index), index=index)
-        lab.store.traces.add(trace)
-        active = lab.store.patches.active_count
+        trace = lab.answer(request)
+        active = lab.contents.active
     if as_json:
         print_json(trace.model_dump(mode="json"))
     else:

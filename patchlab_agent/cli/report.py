@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,11 +10,7 @@ from patchlab_agent.cli import options
 from patchlab_agent.cli.console import knows_unicode, out, print_json
 from patchlab_agent.cli.ids import run_names
 from patchlab_agent.cli.page import Html, check_page, write_page
-from patchlab_agent.errors import InputError
 from patchlab_agent.settings import DEFAULT_STORE
-
-if TYPE_CHECKING:
-    from patchlab_agent.store.store import Store
 
 
 def report(
@@ -43,12 +39,12 @@ def report(
         patchlab-agent report 2 --html report.html
     """
     check_page(html)
-    from patchlab_agent.lab.stores import open_store
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        found = opened.report(_named(opened, run))
+    with open_store(store) as lab:
+        found = lab.report(run)
         if html is not None:
-            write_page(found, opened, html)
+            write_page(lab.page(found), html)
     if as_json:
         print_json(found.model_dump(mode="json"))
     elif html is None:
@@ -56,21 +52,3 @@ def report(
 
         console = out()
         console.print(render(found, unicode=knows_unicode(console)))
-
-
-def _named(store: Store, wanted: str | None) -> str:
-    """The run that is asked for, or the last one."""
-    from patchlab_agent.models.trace import named_run
-
-    runs = store.runs()
-    if not runs:
-        raise InputError(
-            f"{store.path} has no report of a run; make one with `patchlab-agent run`."
-        )
-    if wanted is None:
-        return runs[-1]
-    name = named_run(wanted)
-    if name not in runs:
-        known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")
-    return name

@@ -40,11 +40,10 @@ def rollback(
 
         patchlab-agent patches rollback --to 3 --json
     """
-    from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
-    from patchlab_agent.learning.rollback import roll_back
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store, write=True) as opened:
-        report = roll_back(opened, lifecycle_by_hand(opened), to)
+    with open_store(store, write=True) as lab:
+        report = lab.patches.rollback(to)
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

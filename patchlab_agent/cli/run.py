@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,8 @@ from patchlab_agent.errors import PartialRun, UsageError
 from patchlab_agent.settings import REPLAY_STORE, RunSettings
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.trace import Trace
     from patchlab_agent.runs.runner import Runner
@@ -104,19 +108,18 @@ def _run(
 ) -> RunReport:
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.preflight import check_replayable, check_settings
-    from patchlab_agent.runs.runner import Runner
 
     cases = check_settings(settings)
     check_replayable(settings, cases, fresh=fresh)
     if fresh:
         _start_over(settings.store, yes)
     with lab_of(settings) as lab:
-        runner = Runner(lab, settings, cases)
-        report = printer.watch(runner, show)
+        with printer.watching() as watch:
+            report = lab.run(settings, cases, show=show, watch=watch)
         if lab.recording is not None:
             err().print(lab.recording.summary, markup=False, soft_wrap=True)
         if html is not None:
-            write_page(report, lab.store, html)
+            write_page(lab.page(report), html)
         return report
 
 
@@ -143,26 +146,32 @@ class _Printer:
         self._verbose = verbose
         self._trace = trace
 
-    def watch(self, runner: Runner, show: int) -> RunReport:
-        """Run it to the end."""
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[Runner], None]]:
+        """Yield what listens to a run that is about to begin."""
         if self._verbose:
-            runner.on_trace = self._steps
-            return runner.run(show)
+            yield self._watch_steps
+            return
         with progress() as bars:
-            stream = bars.add_task("Requests", total=runner.total, note="")
-            golden = bars.add_task("Golden set", total=runner.golden_total, note="", visible=False)
-            active = runner.lab.store.patches
+            yield lambda runner: self._watch_progress(runner, bars)
 
-            def on_trace(trace: Trace, number: int) -> None:
-                bars.update(stream, advance=1, note=f"{active.active_count} active patches")
-                if number <= self._trace:
-                    self._steps(trace, number)
+    def _watch_steps(self, runner: Runner) -> None:
+        runner.on_trace = self._steps
 
-            def on_golden(done: int) -> None:
-                bars.update(golden, completed=done, visible=True)
+    def _watch_progress(self, runner: Runner, bars: Progress) -> None:
+        stream = bars.add_task("Requests", total=runner.total, note="")
+        golden = bars.add_task("Golden set", total=runner.golden_total, note="", visible=False)
+        active = runner.lab.store.patches
 
-            runner.on_trace, runner.on_golden = on_trace, on_golden
-            return runner.run(show)
+        def on_trace(trace: Trace, number: int) -> None:
+            bars.update(stream, advance=1, note=f"{active.active_count} active patches")
+            if number <= self._trace:
+                self._steps(trace, number)
+
+        def on_golden(done: int) -> None:
+            bars.update(golden, completed=done, visible=True)
+
+        runner.on_trace, runner.on_golden = on_trace, on_golden
 
     def _steps(self, trace: Trace, number: int) -> None:
         from patchlab_agent.report.steps import steps

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json, progress
-from patchlab_agent.cli.ids import find_patches, patch_ids
+from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.cli.patches import app
-from patchlab_agent.errors import BackendError, PartialRun, UsageError
-from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.errors import PartialRun, UsageError
+from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
-
-if TYPE_CHECKING:
-    from patchlab_agent.lab.lab import Lab
-    from patchlab_agent.learning.lifecycle import Lifecycle
 
 _HELP = "Their ids, or as much of each as is unique."
 PatchIds = Annotated[
@@ -38,7 +33,11 @@ def enable(
     Example:
         patchlab-agent patches enable 3f9c
     """
-    _print(_by_hand(store, ids, Status.ACTIVE, lambda lifecycle: lifecycle.enable), as_json)
+    from patchlab_agent.lab.stored import open_store
+
+    with open_store(store, write=True) as lab:
+        events = lab.patches.enable(*ids)
+    _print(events, as_json)
 
 
 @app.command()
@@ -50,7 +49,11 @@ def disable(
     Example:
         patchlab-agent patches disable 3f9c 854c
     """
-    _print(_by_hand(store, ids, Status.DISABLED, lambda lifecycle: lifecycle.disable), as_json)
+    from patchlab_agent.lab.stored import open_store
+
+    with open_store(store, write=True) as lab:
+        events = lab.patches.disable(*ids)
+    _print(events, as_json)
 
 
 @app.command()
@@ -65,7 +68,11 @@ def retire(
     Example:
         patchlab-agent patches retire 3f9c
     """
-    _print(_by_hand(store, ids, Status.RETIRED, lambda lifecycle: lifecycle.retire), as_json)
+    from patchlab_agent.lab.stored import open_store
+
+    with open_store(store, write=True) as lab:
+        events = lab.patches.retire(*ids)
+    _print(events, as_json)
 
 
 @app.command()
@@ -99,65 +106,20 @@ def regate(
     from patchlab_agent.lab.stores import require_store
 
     require_store(settings.store)
-    events: list[PatchEvent] = []
-    failure: BackendError | None = None
-    with lab_of(settings) as lab:
-        chosen = _to_gate(lab, ids or [], status)
-        try:
-            for found in _gated(lab, chosen):
-                events += found
-        except BackendError as error:
-            failure = error
-    if failure is not None and not events:
-        raise failure
-    _print(events, as_json)
-    if failure is not None:
-        raise PartialRun(f"{failure} What was gated before it is kept.") from failure
+    with lab_of(settings) as lab, progress() as bars:
+        task = bars.add_task("Gate", total=None, note="")
+
+        def on_patch(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        chosen = None if status is None else Status(status)
+        gated = lab.regate(*ids or (), status=chosen, on_patch=on_patch)
+    _print(gated.events, as_json)
+    if gated.stopped is not None:
+        raise PartialRun(f"{gated.stopped.reason} What was gated before it is kept.")
 
 
-def _to_gate(lab: Lab, prefixes: list[str], status: str | None) -> list[Patch]:
-    if status is not None:
-        # In the order of their births, as a run would have it.
-        return sorted(lab.store.patches.all(Status(status)), key=lambda patch: patch.since)
-    chosen = find_patches(lab.store.patches, prefixes)
-    for patch in chosen:
-        if patch.status is Status.DISABLED:
-            raise UsageError(
-                f"Patch {patch.id} is disabled by hand; enable it first, then gate it again."
-            )
-    return chosen
-
-
-def _gated(lab: Lab, chosen: list[Patch]) -> Iterator[tuple[PatchEvent, ...]]:
-    with progress() as bars:
-        task = bars.add_task("Gate", total=len(chosen), note="")
-        for patch in chosen:
-            present = lab.store.patches.get(patch.id)
-            # One that was gated before it may have taken its place.
-            if present is not None and present.status is patch.status:
-                yield lab.lifecycle.regate(present)
-            bars.advance(task)
-
-
-def _by_hand(
-    path: Path,
-    prefixes: list[str],
-    target: Status,
-    action: Callable[[Lifecycle], Callable[[Patch], tuple[PatchEvent, ...]]],
-) -> list[PatchEvent]:
-    """Move patches, all or none of them."""
-    from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
-
-    with open_store(path, write=True) as store:
-        chosen = find_patches(store.patches, prefixes)
-        for patch in chosen:
-            if patch.status is target:
-                raise UsageError(f"Patch {patch.id} is {target} already; leave it out.")
-        move = action(lifecycle_by_hand(store))
-        return [event for patch in chosen for event in move(patch)]
-
-
-def _print(events: list[PatchEvent], as_json: bool) -> None:
+def _print(events: Sequence[PatchEvent], as_json: bool) -> None:
     if as_json:
         print_json(dumped(events))
         return

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
-from patchlab_agent.cli.files import STANDARD, check_target, write_lines
-from patchlab_agent.cli.ids import find_patch, find_trace, patch_ids, trace_ids
-from patchlab_agent.cli.labels import known_label
-from patchlab_agent.models.selection import Selection
+from patchlab_agent.cli.ids import patch_ids, trace_ids
 from patchlab_agent.settings import DEFAULT_STORE
-
-if TYPE_CHECKING:
-    from patchlab_agent.models.trace import Trace
-    from patchlab_agent.store.store import Store
+from patchlab_agent.transfer.files import STANDARD, check_target, write_lines
 
 app = typer.Typer(no_args_is_help=True, help="Look into the stored traces.")
 
@@ -48,6 +39,16 @@ Applied = Annotated[
 Run = Annotated[str | None, typer.Option(help="Only those of one run: run-0001, or quote.")]
 
 
+class _Filters(TypedDict):
+    """Which traces a command is about; of several filters, all must hold."""
+
+    label: str | None
+    failed: bool
+    better: bool
+    applied: str | None
+    run: str | None
+
+
 @app.command("list")
 def list_traces(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
@@ -70,17 +71,17 @@ def list_traces(
 
         patchlab-agent traces list --better --run run-0001
     """
-    from patchlab_agent.lab.stores import open_store
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        chosen = _selection(opened, label, failed, better, applied, run)
-        traces = list(islice(opened.traces.select(chosen), limit))
+    chosen = _Filters(label=label, failed=failed, better=better, applied=applied, run=run)
+    with open_store(store) as lab:
+        traces = list(lab.traces.select(limit=limit, **chosen))
     if as_json:
         print_json(dumped(traces))
         return
     from patchlab_agent.report.inspect import trace_table
 
-    nothing = "No trace yet." if chosen == Selection() else "No such trace."
+    nothing = "No such trace." if any(chosen.values()) else "No trace yet."
     out().print(trace_table(traces) if traces else nothing)
 
 
@@ -95,10 +96,10 @@ def show(
     Example:
         patchlab-agent traces show 41
     """
-    from patchlab_agent.lab.stores import open_store
+    from patchlab_agent.lab.stored import open_store
 
-    with open_store(store) as opened:
-        trace = find_trace(opened.traces, trace_id)
+    with open_store(store) as lab:
+        trace = lab.traces.get(trace_id)
     if as_json:
         print_json(trace.model_dump(mode="json"))
         return
@@ -124,19 +125,17 @@ def search(
 
         patchlab-agent traces search "2 lb tea box to Portugal" --limit 3 --json
     """
-    from patchlab_agent.lab.stores import open_store
-    from patchlab_agent.text import check_request
+    from patchlab_agent.lab.stored import open_store
 
-    check_request(text)
-    with open_store(store) as opened:
-        found = opened.traces.look_up(text, limit)
+    with open_store(store) as lab:
+        found = lab.traces.search(text, limit)
     if as_json:
-        print_json([{**dumped([trace])[0], "distance": distance} for trace, distance in found])
+        print_json(dumped(found))
         return
     from patchlab_agent.report.inspect import trace_table
 
-    distances = {trace.id: distance for trace, distance in found}
-    traces = [trace for trace, _ in found]
+    distances = {each.trace.id: each.distance for each in found}
+    traces = [each.trace for each in found]
     out().print(trace_table(traces, distances) if found else "No trace yet.")
 
 
@@ -163,39 +162,15 @@ def export(
 
         patchlab-agent traces export - --failed --limit 100
     """
-    from patchlab_agent.lab.stores import open_store
+    from patchlab_agent.lab.stored import open_store
 
     check_target(file, force)
-    with open_store(store) as opened:
-        chosen = _selection(opened, label, failed, better, applied, run)
-        traces = islice(opened.traces.select(chosen), limit)
-        count = write_lines(file, _lines(traces, ascii_only=file == STANDARD))
+    chosen = _Filters(label=label, failed=failed, better=better, applied=applied, run=run)
+    with open_store(store) as lab:
+        traces = lab.traces.select(limit=limit, **chosen)
+        count = write_lines(file, lab.traces.export(traces, ascii_only=file == STANDARD))
     if file != STANDARD:
         from patchlab_agent.report.format import several
 
         told = f"Wrote {several(count, 'trace', 'traces')} to {file}."
         out().print(told, markup=False, soft_wrap=True)
-
-
-def _lines(traces: Iterator[Trace], *, ascii_only: bool) -> Iterator[str]:
-    for trace in traces:
-        yield json.dumps(trace.model_dump(mode="json"), ensure_ascii=ascii_only)
-
-
-def _selection(
-    store: Store,
-    label: str | None,
-    failed: bool,
-    better: bool,
-    applied: str | None,
-    run: str | None,
-) -> Selection:
-    from patchlab_agent.lab.stores import labels_in
-
-    return Selection(
-        label=None if label is None else known_label(label, [*labels_in(store), "OK"]),
-        failed=failed,
-        better=better,
-        applied=None if applied is None else find_patch(store.patches, applied).id,
-        run=run,
-    )

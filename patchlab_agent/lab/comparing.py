@@ -1,77 +1,47 @@
-"""Compares settings that are run now, and runs that stores or files keep."""
+"""Compares runs that stores or files keep."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.lab.preflight import check_settings
-from patchlab_agent.lab.stores import open_store
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import named_run
-from patchlab_agent.runs.runner import Runner
-from patchlab_agent.settings import RunSettings
 from patchlab_agent.skill import load_skill
 from patchlab_agent.store.reports import read_report
+from patchlab_agent.store.store import Store
 from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs
-from patchlab_agent.studies.sweep import PlannedRun, axes_of, plan, run_all
 
 
-def watch_nothing(planned: PlannedRun, number: int, total: int, runner: Runner) -> None:
-    """The default listener: nobody looks on."""
-
-
-def compare_stored(names: Sequence[str], store: Path) -> ComparisonReport:
+def compare_stored(
+    names: Sequence[str], path: Path, store: Store | None = None
+) -> ComparisonReport:
     """Compare runs that are over, pair by pair on the golden cases that all of them have.
 
     Args:
         names: of runs in the store, or their numbers, or paths of reports of `run --json`; two or
             more. The first one is what the others are held against.
-        store: where the named runs are.
+        path: of the store that holds the named runs; opened only where one is named.
+        store: the same, where it is open already.
 
     Raises:
         InputError: there is no such run or file, or the runs have no golden case in common.
         StoreError: the store, or what it kept of a run, cannot be read.
     """
-    return _compared([_stored_run(name, store) for name in names])
+    return compared([_stored_run(name, path, store) for name in names])
 
 
-def compare_settings(
-    base: RunSettings,
-    vary: Sequence[str],
-    folder: Path,
-    watch: Callable[[PlannedRun, int, int, Runner], None] = watch_nothing,
-) -> ComparisonReport:
-    """Run each of several settings on a fresh store, and compare what comes of them.
-
-    Args:
-        base: the settings that all share.
-        vary: names and values as in `top-k=1,5`; several make the product.
-        folder: gets a store for each.
-        watch: is called before each run with its number, from 1, and their number.
-
-    Raises:
-        UsageError, InputError, StoreError, MissingExtra: a setting cannot be run.
-        BackendError: no run has come to golden answers.
-    """
-    runs = plan(base, vary, folder, check_settings)
-
-    def listen(planned: PlannedRun, runner: Runner) -> None:
-        watch(planned, runs.index(planned) + 1, len(runs), runner)
-
-    entrants, failures = run_all(runs, lab_of, listen)
-    return _compared(entrants, failures, axes_of(runs))
-
-
-def _compared(
+def compared(
     entrants: Sequence[Entrant],
     failures: Sequence[Failure] = (),
     axes: Mapping[str, Sequence[str]] | None = None,
 ) -> ComparisonReport:
+    """Hold entrants against the first one, and against the rules of their skills."""
     skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
     return compare_runs(entrants, _rules_of(sorted(skills)), failures, axes)
 
@@ -93,7 +63,7 @@ def _rules_of(skills: Iterable[str]) -> Rules:
     )
 
 
-def _stored_run(name: str, store: Path) -> Entrant:
+def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
     """A run by its name or number in a store, or by the path of a report of `run --json`.
 
     Raises:
@@ -106,10 +76,10 @@ def _stored_run(name: str, store: Path) -> Entrant:
         return Entrant(name, _from_file(path))
     if path.suffix == ".json" or len(path.parts) != 1:
         raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
-    with open_store(store) as opened:
+    with nullcontext(store) if store is not None else raw_store(folder) as opened:
         if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"
-            raise InputError(f"{store} has no run {name!r}; there are: {known}.")
+            raise InputError(f"{folder} has no run {name!r}; there are: {known}.")
         return Entrant(run, opened.report(run), {p.id: p for p in opened.patches.all()})
 
 

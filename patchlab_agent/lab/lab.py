@@ -2,65 +2,302 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
+from itertools import count
+from typing import Unpack
+
+from pydantic import JsonValue
 
 from patchlab_agent.agent.agent import Agent, utc_now
 from patchlab_agent.agent.holdout import Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.backends.recording import (
-    RecordingBackend,
-)
+from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.conversation import MAX_REPAIRS
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import BackendError, InputError, UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.gate import Gate
 from patchlab_agent.lab import models
+from patchlab_agent.lab.naming import OK_LABEL, feedback_on, find_patches, known_label
+from patchlab_agent.lab.preflight import check_run, read_cases
+from patchlab_agent.lab.stored import StoredLab
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.learner import Learned, Learner
 from patchlab_agent.learning.lifecycle import Lifecycle
-from patchlab_agent.models.patch import Origin, PatchEvent
-from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.effect import EffectReport
+from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
+from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
+from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runs.evaluation import Evaluator
+from patchlab_agent.runs.runner import Runner, stop_of
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import (
-    DEFAULT_CONTEXT_TOKENS,
-    DEFAULT_STORE,
     AgentSettings,
-    agent_settings,
+    LabOptions,
+    RunSettings,
+    checked,
 )
 from patchlab_agent.skill import Proposer, Skill, load_skill
 from patchlab_agent.store.store import Store
+from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
+from patchlab_agent.transfer.importer import Importer
+from patchlab_agent.transfer.lines import check_export
 
 CACHED_ANSWERS = 16384
 """A few times what a run of a thousand requests asks for."""
 
 
-@dataclass
-class Lab:
+class Lab(StoredLab):
     """A skill, a store and a model, put together and ready to use.
 
-    Attributes:
+    Args:
         skill: the domain.
-        store: patches and traces; `store.patches` is the `PatchStore`.
+        store: patches and traces.
         agent: answers requests.
         meter: counts what the model's calls came to.
         settings: who proposes patches, and how the gate decides on them.
-        model: what answers in the end, behind caches and books.
+        model: what answers in the end, behind caches and meters.
     """
 
-    skill: Skill
-    store: Store
-    agent: Agent
-    meter: MeteredBackend
-    settings: AgentSettings = field(default_factory=AgentSettings)
-    model: Backend | None = None
+    def __init__(
+        self,
+        skill: Skill,
+        store: Store,
+        agent: Agent,
+        meter: MeteredBackend,
+        *,
+        settings: AgentSettings | None = None,
+        model: Backend | None = None,
+    ) -> None:
+        super().__init__(skill, store, agent.clock)
+        self.agent = agent
+        self.meter = meter
+        self.settings = settings or AgentSettings()
+        self.model = model
+
+    def answer(self, request: str) -> Trace:
+        """Answer a request with what was learned so far, and store the trace.
+
+        Raises:
+            InputError: the request is empty, too long or holds control characters.
+            BackendError: the model failed; nothing is stored.
+        """
+        index = self.store.traces.next_index()
+        trace = self.agent.answer(request, trace_id=trace_name(index), index=index)
+        self.store.traces.add(trace)
+        return trace
+
+    def context(self, request: str) -> RequestContext:
+        """Return what was learned about a request, for a model call of your own.
+
+        Where `holdout` is above 0, a draw leaves some lessons out, as in an answer of the lab's.
+
+        Raises:
+            InputError: the request is empty, too long or holds control characters.
+        """
+        return self.agent.prepare(request)
+
+    def record(
+        self, request: str, context: RequestContext, text: str, usage: Usage | None = None
+    ) -> Trace:
+        """Take the answer of a model call of your own, and store it as a trace.
+
+        Args:
+            request: what was asked.
+            context: as `context` returned it for the request.
+            text: what the model said.
+            usage: what the call came to, if known.
+
+        Raises:
+            UsageError: the context is of another request.
+        """
+        if request != context.request:
+            raise UsageError("The context is of another request; ask Lab.context for this one.")
+        index = self.store.traces.next_index()
+        completion = Completion(text=text, usage=usage or Usage())
+        trace = self.agent.recorded(context, completion, trace_name(index), index)
+        self.store.traces.add(trace)
+        return trace
+
+    def learn(
+        self, trace: Trace, feedback: Feedback, referee: Referee | None = None
+    ) -> FeedbackReport:
+        """Take feedback on an answer, store the judged trace, and say what was learned.
+
+        Args:
+            trace: an answer of the agent.
+            feedback: what somebody said to it.
+            referee: judges new answers to the same request as this one was judged: another call of
+                the real API, a judge function, a labeled row. Without one, a lesson that nothing
+                else at hand can tell is taken on trial on the word of whoever brings it.
+
+        Raises:
+            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+        """
+        learned = Learned()
+        try:
+            learned = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
+        finally:
+            judged = {
+                "feedback": feedback,
+                "events": (*trace.events, *learned.events),
+                "corrected": learned.corrected,
+            }
+            self.store.traces.add(trace.model_copy(update=judged))
+        return FeedbackReport(
+            trace_id=trace.id, replaced=trace.feedback, feedback=feedback, events=learned.events
+        )
+
+    def feedback(
+        self,
+        named: str,
+        label: str,
+        *,
+        field: str | None = None,
+        value: JsonValue = None,
+        detail: str = "",
+        referee: Referee | None = None,
+    ) -> FeedbackReport:
+        """Say of a stored answer what was wrong with it, and learn from that.
+
+        Args:
+            named: the trace's id, as much of it as is unique, or its number.
+            label: an error label, or OK.
+            field: the quote's field that is wrong.
+            value: the offending value; None: what the quote has there.
+            detail: what is right, in short: that is what there is to learn.
+            referee: as in `learn`.
+
+        Raises:
+            InputError: there is no such trace, label or field, or the detail is no plain text.
+            UsageError: the arguments contradict each other.
+            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+        """
+        trace = self.traces.get(named)
+        meant = known_label(label, [*self.labels, OK_LABEL])
+        given = feedback_on(trace, meant, field, value, detail)
+        return self.learn(trace, given, referee)
+
+    def run(
+        self,
+        settings: RunSettings | None = None,
+        cases: Sequence[Case] | None = None,
+        *,
+        show: int = 0,
+        watch: Callable[[Runner], None] | None = None,
+    ) -> RunReport:
+        """Run many requests, learn from the failures, and report what that was worth.
+
+        Args:
+            settings: how many requests, golden cases, and so on; None: the lab's own.
+            cases: labeled requests of your own; None: those of the settings, or generated ones.
+            show: how many requests to name to which patches made a difference.
+            watch: is called before the first request, to listen to the run.
+
+        Raises:
+            UsageError, InputError: the settings do not fit the skill.
+            BackendError: the model's side failed before anything was answered.
+        """
+        wanted = settings or checked(RunSettings, self.settings.model_dump())
+        check_run(self.skill, wanted)
+        if cases is None:
+            cases = read_cases(self.skill, wanted)
+        runner = Runner(self, wanted, cases)
+        if watch is not None:
+            watch(runner)
+        return runner.run(show)
+
+    def effects(
+        self,
+        *ids: str,
+        golden: int = 40,
+        traces: int = 100,
+        sort: Order = "net",
+        on_answers: Callable[[int, int], None] = no_answers,
+    ) -> EffectReport:
+        """Leave out one patch or example at a time, and count the answers that it saves and spoils.
+
+        Args:
+            ids: of active patches; none: all active patches, and the examples that are shown.
+            golden: held-out cases to measure on.
+            traces: latest traces to measure on.
+            sort: the figure to sort by, the highest first.
+            on_answers: is called with the number of answers there are, and of those to come in all.
+
+        Raises:
+            InputError: a patch is not there, not unique, or not active.
+            BackendError: the model's side failed.
+        """
+        chosen = self._active(ids)
+        study = LeaveOneOut(self, chosen, on_answers, examples=not ids)
+        return study.report(golden, traces, sort)
+
+    def regate(
+        self,
+        *ids: str,
+        status: Status | None = None,
+        on_patch: Callable[[int, int], None] = no_answers,
+    ) -> GateRound:
+        """Let the gate decide again, as the model, its prompts and the other patches are now.
+
+        Args:
+            ids: of patches.
+            status: in place of ids: all patches of this status.
+            on_patch: is called with the number of patches done, and of those chosen in all.
+
+        Raises:
+            InputError: a patch is not there, or not unique.
+            UsageError: one was disabled by hand.
+            BackendError: the model failed before anything was decided.
+        """
+        chosen = self._to_gate(ids, status)
+        events: list[PatchEvent] = []
+        for number, patch in enumerate(chosen, start=1):
+            present = self.store.patches.get(patch.id)
+            # One that was gated before it may have taken its place.
+            if present is not None and present.status is patch.status:
+                try:
+                    events += self.lifecycle.regate(present)
+                except BackendError as error:
+                    if not events:
+                        raise
+                    return GateRound(events=tuple(events), stopped=stop_of(error))
+            on_patch(number, len(chosen))
+        return GateRound(events=tuple(events))
+
+    def import_patches(
+        self,
+        name: str,
+        lines: Iterable[str],
+        on_patch: Callable[[int, int], None] = no_answers,
+    ) -> ImportReport:
+        """Take patches in: what was active elsewhere passes the gate before it is active here.
+
+        Args:
+            name: of the export; one of the same name goes on where an earlier one was cut off.
+            lines: of the export.
+            on_patch: is called with the number of patches done, and of those in the export.
+
+        Raises:
+            InputError: a line cannot be used, or the patches are of another skill.
+            BackendError: the model failed before anything was taken in.
+        """
+        patches = check_export(name, lines, self.skill.name)
+        importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
+        done = count(1)
+        try:
+            importer.run(patches, lambda: on_patch(next(done), len(patches)))
+        except BackendError as error:
+            if not importer.report.patches:
+                raise
+            return importer.report.model_copy(update={"stopped": stop_of(error)})
+        return importer.report
 
     @property
     def recording(self) -> RecordingBackend | None:
@@ -115,82 +352,54 @@ class Lab:
         """Compares patched, baseline and ceiling."""
         return Evaluator(self.agent, self.skill.world)
 
-    def learn(
-        self, trace: Trace, feedback: Feedback, referee: Referee | None = None
-    ) -> tuple[PatchEvent, ...]:
-        """Take feedback on an answer, store the judged trace, and say what was learned.
-
-        Args:
-            trace: an answer of the agent.
-            feedback: what somebody said to it.
-            referee: judges new answers to the same request as this one was judged: another call of
-                the real API, a judge function, a labeled row. Without one, a lesson that nothing
-                else at hand can tell is taken on trial on the word of whoever brings it.
-
-        Raises:
-            BackendError: the model failed during the gate; the feedback is stored, no patch is.
-        """
-        learned = Learned()
-        try:
-            learned = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
-        finally:
-            judged = {
-                "feedback": feedback,
-                "events": (*trace.events, *learned.events),
-                "corrected": learned.corrected,
-            }
-            self.store.traces.add(trace.model_copy(update=judged))
-        return learned.events
-
     def close(self) -> None:
         """Write what is pending and let go of store and model."""
         try:
-            self.store.close()
+            super().close()
         finally:
             self.meter.close()
 
-    def __enter__(self) -> Lab:
-        return self
+    def _active(self, ids: Sequence[str]) -> list[Patch]:
+        if not ids:
+            return list(self.store.patches.all(Status.ACTIVE))
+        chosen = find_patches(self.store.patches, ids)
+        for patch in chosen:
+            if patch.status is not Status.ACTIVE:
+                raise InputError(
+                    f"Patch {patch.id} is {patch.status}, so no answer rests on it; "
+                    "name active ones, as `patches list --status active` shows them."
+                )
+        return chosen
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _to_gate(self, ids: Sequence[str], status: Status | None) -> list[Patch]:
+        if status is not None:
+            # In the order of their births, as a run would have it.
+            return sorted(self.store.patches.all(status), key=lambda patch: patch.since)
+        chosen = find_patches(self.store.patches, ids)
+        for patch in chosen:
+            if patch.status is Status.DISABLED:
+                raise UsageError(
+                    f"Patch {patch.id} is disabled by hand; enable it first, then gate it again."
+                )
+        return chosen
 
 
 def open_lab(
-    skill: str = "shipping",
     *,
     backend: str | Backend = "toy",
-    store: str | Path = DEFAULT_STORE,
-    seed: int = 7,
-    noise: float = 0.03,
-    top_k: int = 5,
-    examples: int = 3,
-    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
-    holdout: float = 0.0,
-    embedder: str | None = None,
     clock: Callable[[], str] = utc_now,
+    **settings: Unpack[LabOptions],
 ) -> Lab:
     """Put a skill, a store and a model together.
 
+    Every setting of the command line is an argument, with the same name, default and meaning:
+    `open_lab(backend="litellm", model="ollama_chat/qwen2.5-coder:1.5b", top_k=3)`.
+
     Args:
-        skill: name of an installed skill.
-        backend: name of one of the skill's simulated backends, or an object with the
-            members of `Backend`.
-        store: the store's folder; made if it is not there.
-        seed: of a simulated backend's noise, and of what `holdout` leaves out.
-        noise: a simulated backend's mistakes per field, 0 to 1.
-        top_k: patches to retrieve per request.
-        examples: right answers to show per request, at most.
-        context_tokens: what lessons and examples may add to a prompt, estimated in tokens.
-        holdout: share of its uses, 0 to below 1, that each lesson is left out of by a draw; what
-            becomes of the answers without it and with it decides about its standing.
-        embedder: `hashing` or `wordllama`; None takes the store's.
+        backend: name of a simulated backend, `litellm` or `replay`; or an object with the members
+            of `Backend`.
         clock: the time as ISO 8601.
+        settings: see `RunSettings`, which describes each.
 
     Raises:
         SkillError: there is no such skill.
@@ -199,20 +408,9 @@ def open_lab(
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
     """
-    settings = agent_settings(
-        skill=skill,
-        backend=backend if isinstance(backend, str) else backend.name,
-        store=store,
-        seed=seed,
-        noise=noise,
-        top_k=top_k,
-        examples=examples,
-        context_tokens=context_tokens,
-        holdout=holdout,
-        embedder=embedder,
-    )
-    model = None if isinstance(backend, str) else backend
-    return lab_of(settings, model=model, clock=clock)
+    name = backend if isinstance(backend, str) else backend.name
+    wanted = checked(RunSettings, {**settings, "backend": name})
+    return lab_of(wanted, model=None if isinstance(backend, str) else backend, clock=clock)
 
 
 def lab_of(
@@ -264,4 +462,4 @@ def lab_of(
     except BaseException:
         store.close()
         raise
-    return Lab(skill, store, agent, meter, settings, model)
+    return Lab(skill, store, agent, meter, settings=settings, model=model)

@@ -21,7 +21,7 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
-from patchlab_agent.skill import DriftingWorld, load_skill
+from patchlab_agent.skill import DriftingWorld, Skill, load_skill
 from patchlab_agent.store.layout import read_info
 
 
@@ -36,10 +36,21 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     """
     skill = load_skill(settings.skill)
     models.backend_of(skill, settings).close()
-    if settings.patcher == "llm" and skill.model_proposer is None:
-        raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.embedder is not None:
         build_embedder(settings.embedder)
+    check_run(skill, settings)
+    read_info(settings.store)
+    return read_cases(skill, settings)
+
+
+def check_run(skill: Skill, settings: RunSettings) -> None:
+    """Find out whether a skill can be run as settings say.
+
+    Raises:
+        UsageError: a setting does not fit the skill.
+    """
+    if settings.patcher == "llm" and skill.model_proposer is None:
+        raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.false_feedback and skill.falsify is None:
         raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
     if settings.drift is not None and not isinstance(skill.world, DriftingWorld):
@@ -53,7 +64,14 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         raise UsageError(
             f"The golden set has {available} cases; give --golden a number from 0 to {available}."
         )
-    read_info(settings.store)
+
+
+def read_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
+    """Read the user's labeled requests; None where generated ones are asked for.
+
+    Raises:
+        InputError: the file cannot be read, or a line cannot be used; names the line.
+    """
     return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 

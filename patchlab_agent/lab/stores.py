@@ -1,24 +1,22 @@
-"""Opens, counts and deletes stores without a model."""
+"""Opens, counts and deletes the stores themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from patchlab_agent.agent.agent import utc_now
 from patchlab_agent.errors import StoreError
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.learning.lifecycle import Lifecycle
-from patchlab_agent.settings import (
-    AgentSettings,
-)
+from patchlab_agent.models.listing import StoreContents
+from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill import load_skill
 from patchlab_agent.store.layout import delete_store, read_info
 from patchlab_agent.store.store import Store
 
 
-def open_store(path: Path, *, write: bool = False) -> Store:
+def raw_store(path: Path, *, write: bool = False) -> Store:
     """A store without a model; its skill must be installed.
 
     Args:
@@ -51,25 +49,6 @@ def lifecycle_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Lifec
     return Lifecycle(OpenGate(), store.patches, clock, alpha=AgentSettings().gate_alpha)
 
 
-def labels_in(store: Store) -> tuple[str, ...]:
-    """The error labels of the skill that a store is of.
-
-    Raises:
-        SkillError: it is not installed.
-    """
-    return load_skill(store.info.skill).world.labels
-
-
-@dataclass(frozen=True)
-class StoreContents:
-    """What is in a store, in numbers."""
-
-    patches: int
-    active: int
-    traces: int
-    runs: int
-
-
 def store_contents(path: Path) -> StoreContents | None:
     """What a store holds, or None where there is none.
 
@@ -78,13 +57,18 @@ def store_contents(path: Path) -> StoreContents | None:
     """
     if read_info(path) is None:
         return None
-    with open_store(path) as store:
-        return StoreContents(
-            store.patches.count(),
-            store.patches.active_count,
-            store.traces.count(),
-            store.info.runs,
-        )
+    with raw_store(path) as store:
+        return contents_of(store)
+
+
+def contents_of(store: Store) -> StoreContents:
+    """Count what an open store holds."""
+    return StoreContents(
+        patches=store.patches.count(),
+        active=store.patches.active_count,
+        traces=store.traces.count(),
+        runs=store.info.runs,
+    )
 
 
 def forget(path: Path) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.report import Stop
 
 EXPORT_FORMAT = 1
 
@@ -41,6 +42,9 @@ class ImportReport(Frozen):
 
     source: str
     patches: tuple[Imported, ...]
+    stopped: Stop | None = Field(
+        default=None, description="what ended the import early; what was taken in before is kept"
+    )
 
     def count(self, outcome: str) -> int:
         """How many patches came out so."""

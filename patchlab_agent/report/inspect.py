@@ -9,24 +9,25 @@ from rich.table import Table
 
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.history import Change
+from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
 from patchlab_agent.models.patch import Form, Patch, PatchEvent
 from patchlab_agent.models.tally import Tally
-from patchlab_agent.models.trace import Retrieved, Trace
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.evidence import evidence, gate_tables, pairs, status_of
 from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
-UNUSED = Tally()
 _WHAT = {"regated": "quarantined", "active_already": "active already", "none": "no lesson"}
 """What happened to a patch, where the event's own name would not tell a person."""
 
 
-def patch_table(patches: Iterable[Patch], tallies: Mapping[str, Tally]) -> Table:
+def patch_table(patches: Iterable[ListedPatch]) -> Table:
     """One line per patch, with what became of the answers that it was applied to."""
     table = _dense("id", "status", "trigger", "kind", "teaches", "label", "why")
     _numbers(table, "uses", "saves", "harms")
-    for patch in patches:
+    for listed in patches:
+        patch = listed.patch
         table.add_row(
             patch.id[:SHORT_ID],
             status_of(patch),
@@ -35,12 +36,12 @@ def patch_table(patches: Iterable[Patch], tallies: Mapping[str, Tally]) -> Table
             fmt.literal(fmt.brief(_facts(patch))),
             fmt.literal(patch.provenance.label),
             fmt.literal("; ".join(patch.gate.codes) if patch.gate else fmt.NOTHING),
-            *_tally(tallies.get(patch.id, UNUSED)),
+            *_tally(listed.tally),
         )
     return table
 
 
-def hit_table(hits: Iterable[Retrieved], tallies: Mapping[str, Tally]) -> Table:
+def hit_table(hits: Iterable[FoundPatch]) -> Table:
     """One line per patch that a search found, with its distance."""
     table = _dense("id", "status", "trigger", "teaches", "in text")
     _numbers(table, "distance", "uses", "saves", "harms")
@@ -52,7 +53,7 @@ def hit_table(hits: Iterable[Retrieved], tallies: Mapping[str, Tally]) -> Table:
             fmt.literal(fmt.brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
             _distance(hit.distance),
-            *_tally(tallies.get(hit.patch.id, UNUSED)),
+            *_tally(hit.tally),
         )
     return table
 
@@ -109,19 +110,11 @@ def _told(facts: JsonObject) -> str:
     return ", ".join(f"{name}={fmt.value(value)}" for name, value in facts.items())
 
 
-def patch_details(
-    patch: Patch, tally: Tally, rivals: Iterable[Patch], birth: Trace | None
-) -> RenderableType:
-    """All that is known of one patch.
-
-    Args:
-        patch: as it is stored.
-        tally: what became of the answers that it was applied to.
-        rivals: the other patches that contradict or repeat it.
-        birth: the trace that it was born of, where the store has it.
-    """
+def patch_details(details: PatchDetails) -> RenderableType:
+    """All that is known of one patch."""
+    patch, tally = details.patch, details.tally
     born = patch.provenance
-    others = (f"{each.id[:SHORT_ID]} {each.status}: {_facts(each)}" for each in rivals)
+    others = (f"{each.id[:SHORT_ID]} {each.status}: {_facts(each)}" for each in details.rivals)
     facts = quote_table(
         {
             "id": patch.id,
@@ -154,8 +147,8 @@ def patch_details(
     if patch.gate is not None:
         parts.append(gate_tables(patch.gate))
     parts.append(fmt.literal("\n".join(["History", *history])))
-    if birth is not None:
-        parts.append(steps(birth, title=f"Born of trace {birth.id}"))
+    if details.birth is not None:
+        parts.append(steps(details.birth, title=f"Born of trace {details.birth.id}"))
     return Group(*parts)
 
 

@@ -9,7 +9,7 @@ from patchlab_agent.models.transfer import Difference, PatchDiff, Side
 from patchlab_agent.store.patches import describe
 
 
-def compare(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> PatchDiff:
+def difference(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> PatchDiff:
     """What two collections of patches differ in, by what they teach and where that stands.
 
     Histories, tests and gate reports are not compared. A patch that only one of them has is held

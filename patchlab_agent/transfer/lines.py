@@ -64,6 +64,19 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     return header.skill, list(patches.values())
 
 
+def check_export(name: str, lines: Iterable[str], skill: str) -> list[Patch]:
+    """Check every line of an export, and that its patches are of a skill; return them in order.
+
+    Raises:
+        InputError: a line cannot be used, or the patches are of another skill.
+        SkillError: the export's skill is not installed.
+    """
+    found, patches = read_export(name, lines)
+    if found != skill:
+        raise InputError(f"{name} holds patches of the skill {found!r}; add --skill {found}.")
+    return patches
+
+
 def _header(where: str, line: str) -> ExportHeader:
     data = _json(where, line)
     found = data.get("format")

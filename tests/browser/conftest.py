@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from patchlab_agent.lab.stores import open_store
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.trace import Trace, trace_name
 from patchlab_agent.report.html.page import MAX_TRACES, page
 from tests.cli.helpers import called
@@ -50,7 +50,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     result = called("run", "--runs", RUNS, "--golden", 40, "--store", folder / "store")
     assert result.code == 0, result.err
-    with open_store(folder / "store") as store:
+    with raw_store(folder / "store") as store:
         report = store.report("run-0001").model_copy(update={"runs": MAX_TRACES + 1})
         patches = tuple(store.patches.all())
         traces = tuple(told_again(store.traces_of("run-0001", RUNS)))

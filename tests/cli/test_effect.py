@@ -12,7 +12,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.lab.lab import open_lab
-from patchlab_agent.lab.stores import open_store
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.trace import Completion, Prompt
@@ -43,7 +43,7 @@ def effect(cli: Cli, kept: Path) -> Callable[..., Result]:
 
 
 def ids(store: Path, status: Status) -> list[str]:
-    with open_store(store) as opened:
+    with raw_store(store) as opened:
         return [patch.id for patch in opened.patches.all(status)]
 
 

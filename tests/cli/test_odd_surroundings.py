@@ -24,7 +24,7 @@ def test_a_decision_taken_without_retrieval_is_taken_anew_with_it() -> None:
     for top_k in (0, 5):
         with open_lab(store="s", noise=0, top_k=top_k) as lab:
             trace = lab.agent.answer("Ship 2 kg bleach box to US")
-            events = lab.learn(trace, Feedback(label="hazmat_undeclared", detail="hazmat"))
+            events = lab.learn(trace, Feedback(label="hazmat_undeclared", detail="hazmat")).events
             kinds.append(events[0].kind)
     assert kinds[1] != "known"
     with open_lab(store="s", noise=0) as lab:

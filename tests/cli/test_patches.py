@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.lab.stores import open_store
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
 from tests.cli.helpers import Cli, assert_refused, contents, rows
@@ -219,7 +219,7 @@ def test_sorting_puts_the_highest_first_and_equal_ones_by_trigger(
 
 def prove(store: Path, patch_id: str) -> None:
     """Give a patch the record of one that its uses have proven."""
-    with open_store(store, write=True) as opened:
+    with raw_store(store, write=True) as opened:
         patch = opened.patches.get(patch_id)
         assert patch is not None
         record = Record(outcomes="+++-+++", standing=Standing.PROVEN)

@@ -177,7 +177,9 @@ class Uses:
             trace = self.lab.agent.answer(request, trace_id=f"t-{self.count}")
             if (self.id in trace.held_out) == (arm == "out"):
                 break
-        return [event.kind for event in self.lab.learn(trace, feedback) if event.kind != "none"]
+        return [
+            event.kind for event in self.lab.learn(trace, feedback).events if event.kind != "none"
+        ]
 
 
 def on_trial(word: str, meaning: str) -> Patch:

@@ -23,7 +23,8 @@ from patchlab_agent.errors import (
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.lab.lab import lab_of, open_lab
 from patchlab_agent.lab.preflight import check_settings
-from patchlab_agent.lab.stores import StoreContents, forget, open_store, store_contents
+from patchlab_agent.lab.stores import forget, raw_store, store_contents
+from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.suite import labeled_cases
@@ -212,16 +213,16 @@ def test_learning_stores_the_judged_trace_with_its_events(tmp_path: Path) -> Non
     with open_lab(backend="reader", store=tmp_path / "s", clock=lambda: CLOCK) as lab:
         trace = lab.agent.answer("a zok")
         assert lab.store.traces.get(trace.id) is None
-        events = lab.learn(trace, RED)
+        events = lab.learn(trace, RED).events
         assert [event.kind for event in events] == ["activated"]
         stored = lab.store.traces.get(trace.id)
         right = lab.agent.answer("one zok")
-        assert lab.learn(right, OK) == ()
+        assert lab.learn(right, OK).events == ()
         assert lab.meter.spent["gate"].calls == 1
     assert stored is not None
     assert (stored.feedback, stored.events) == (RED, events)
     assert stored.at == CLOCK
-    with open_store(tmp_path / "s") as store:
+    with raw_store(tmp_path / "s") as store:
         kept = store.traces.get(right.id)
         assert kept is not None
         assert kept.ok
@@ -265,7 +266,7 @@ def test_the_gates_suite_is_the_worlds_regression_set(tmp_path: Path) -> None:
     with open_lab(store=tmp_path, noise=0) as lab:
         trace = lab.agent.answer("Ship 2 lb books box to US")
         pound = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.4536 kg")
-        event, *_ = lab.learn(trace, pound)
+        event, *_ = lab.learn(trace, pound).events
         patch = lab.store.patches.get(event.patch_id or "")
         assert patch is not None
         assert patch.gate is not None
@@ -275,14 +276,14 @@ def test_the_gates_suite_is_the_worlds_regression_set(tmp_path: Path) -> None:
 def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with pytest.raises(StoreError, match="There is no store"):
-        open_store(path)
+        raw_store(path)
     assert store_contents(path) is None
     assert listing(tmp_path) == []
     with open_lab(store=path, noise=0) as lab:
         trace = lab.agent.answer("Ship 1 kg battery box to EU")
         lab.learn(trace, Feedback(label="hazmat_undeclared", detail="battery: hazmat"))
         lab.store.traces.flush()
-        with open_store(path) as beside:
+        with raw_store(path) as beside:
             assert [patch.trigger for patch in beside.patches.all()] == ["battery"]
         assert store_contents(path) == StoreContents(patches=1, active=1, traces=1, runs=0)
 
@@ -342,12 +343,12 @@ def test_where_spending_is_limited_nothing_is_asked_before_it_is_needed(
 def test_a_referee_judges_what_is_learned_by_hand(tmp_path: Path) -> None:
     with open_lab(backend="reader", store=tmp_path / "s") as lab:
         blue = Feedback(label="word_unknown", field="zok", detail="blue")
-        (event,) = lab.learn(lab.agent.answer("a zok"), blue, WordsReferee())
+        (event,) = lab.learn(lab.agent.answer("a zok"), blue, WordsReferee()).events
         assert (event.kind, event.patch_id and event.text.partition(":")[0]) == (
             "quarantined",
             "with the patch the referee still says",
         )
-        (event,) = lab.learn(lab.agent.answer("a zok"), RED, WordsReferee())
+        (event,) = lab.learn(lab.agent.answer("a zok"), RED, WordsReferee()).events
         assert event.text == "by the referee, 1 request turns right and none wrong; on trial"
 
 
@@ -374,7 +375,7 @@ def test_settings_reach_the_gate(tmp_path: Path) -> None:
 def test_whose_word_is_taken_is_set(tmp_path: Path, trust: str, kind: str, code: str) -> None:
     settings = AgentSettings(backend="reader", store=tmp_path / "s", trust=trust)
     with lab_of(settings) as lab:
-        (event,) = lab.learn(lab.agent.answer("a zok"), RED)
+        (event,) = lab.learn(lab.agent.answer("a zok"), RED).events
         patch = lab.store.patches.get(event.patch_id or "")
     assert patch is not None
     assert patch.gate is not None

@@ -33,7 +33,7 @@ def stubborn(request: str, draw: str, answer: JsonObject) -> None:
 
 def learned(lab: Lab, feedback: Feedback = RED) -> Patch:
     """The patch that a failure on `a zok` makes, on the word of whoever complained."""
-    events = lab.learn(lab.agent.answer("a zok", trace_id=f"of {feedback.detail}"), feedback)
+    events = lab.learn(lab.agent.answer("a zok", trace_id=f"of {feedback.detail}"), feedback).events
     return stored(lab, str(events[0].patch_id))
 
 
@@ -258,7 +258,7 @@ def test_a_disabled_patch_is_retrieved_no_more_and_failures_leave_it_alone(tmp_p
         (event,) = lab.lifecycle.disable(patch)
         assert (event.kind, event.patch_id) == ("disabled", patch.id)
         assert applied(lab) == ()
-        (known,) = lab.learn(lab.agent.answer("a zok"), RED)
+        (known,) = lab.learn(lab.agent.answer("a zok"), RED).events
         assert (known.kind, known.text) == ("known", "a person has disabled it")
         assert stored(lab, patch.id).status is Status.DISABLED
 
@@ -281,7 +281,7 @@ def test_a_retired_patch_may_be_learned_again_once_something_changes(tmp_path: P
         patch = learned(lab)
         lab.lifecycle.retire(patch)
         assert applied(lab) == ()
-        (known,) = lab.learn(lab.agent.answer("a zok"), RED)
+        (known,) = lab.learn(lab.agent.answer("a zok"), RED).events
         assert known.kind == "known"
         assert known.text.startswith("retired already, and nothing has changed; failure 1 of 3")
 

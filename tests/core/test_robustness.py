@@ -119,10 +119,10 @@ def test_a_false_factor_is_denied_by_the_labels(tmp_path: Path) -> None:
     with open_lab(store=tmp_path / "s", noise=0) as lab:
         trace = lab.agent.answer("Ship 3 lbs books box to US")
         wrong = Feedback(label="unit_unknown", field="unit", value="lbs", detail="1 lbs is 5 kg")
-        (event,) = lab.learn(trace, wrong)
+        (event,) = lab.learn(trace, wrong).events
         assert event.kind == "quarantined"
         right = wrong.model_copy(update={"detail": "1 lbs is 0.45359237 kg"})
-        event, *_ = lab.learn(trace, right)
+        event, *_ = lab.learn(trace, right).events
         assert event.kind == "activated"
 
 

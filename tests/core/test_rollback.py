@@ -11,7 +11,7 @@ import pytest
 
 from patchlab_agent.errors import InputError, StoreError
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.lab.stores import lifecycle_by_hand, open_store
+from patchlab_agent.lab.stores import lifecycle_by_hand, raw_store
 from patchlab_agent.learning.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
@@ -75,7 +75,7 @@ def golden_in(lab: Lab) -> list[Seen]:
 
 
 def back(store: Path, wanted: str) -> RollbackReport:
-    with open_store(store, write=True) as opened:
+    with raw_store(store, write=True) as opened:
         return roll_back(opened, lifecycle_by_hand(opened, lambda: CLOCK), wanted)
 
 
@@ -100,7 +100,7 @@ def steer_and_judge(store: Path, shown: list[Seen]) -> None:
 
 
 def problems(store: Path) -> list[str]:
-    with open_store(store) as opened:
+    with raw_store(store) as opened:
         info = opened.info
     return contents(store, info, load_skill("shipping").task.parse_fix).problems
 
@@ -143,13 +143,13 @@ def test_it_can_be_repeated_and_has_nothing_to_do_then(tmp_path: Path) -> None:
     assert back(tmp_path, "1").is_empty
     run(tmp_path, 20)
     done = back(tmp_path, "1")
-    with open_store(tmp_path) as store:
+    with raw_store(tmp_path) as store:
         patches = list(store.patches.all())
     assert len(patches) == len(done.patches) + done.unchanged
     again = back(tmp_path, "1")
     assert again.is_empty
     assert (again.unchanged, again.examples) == (len(patches), done.examples)
-    with open_store(tmp_path) as store:
+    with raw_store(tmp_path) as store:
         assert list(store.patches.all()) == patches
 
 
@@ -208,7 +208,7 @@ def kill(monkeypatch: pytest.MonkeyPatch, writes: int | str) -> None:
 
 def learned(lab: Lab, feedback: Feedback = RED, request: str = "a zok", name: str = "") -> Patch:
     trace = lab.agent.answer(request, trace_id=name or f"of {feedback.detail}")
-    return stored(lab, str(lab.learn(trace, feedback)[0].patch_id))
+    return stored(lab, str(lab.learn(trace, feedback).events[0].patch_id))
 
 
 def stored(lab: Lab, patch_id: str) -> Patch:

@@ -18,22 +18,25 @@ from patchlab_agent.settings import (
     RECORDED,
     SIMULATION,
     AgentSettings,
+    LabOptions,
+    Option,
     RunSettings,
-    agent_settings,
     checked,
     unheeded,
 )
 
 
 def test_defaults_are_the_toy_on_the_first_skill() -> None:
-    settings = agent_settings()
+    settings = checked(AgentSettings, {})
     assert (settings.skill, settings.backend) == ("shipping", "toy")
     assert settings.store == DEFAULT_STORE
     assert settings == AgentSettings()
 
 
 def test_values_are_taken_and_turned_into_their_kind() -> None:
-    settings = agent_settings(store="here", top_k=0, noise=1, examples=MAX_EXAMPLES)
+    settings = checked(
+        AgentSettings, {"store": "here", "top_k": 0, "noise": 1, "examples": MAX_EXAMPLES}
+    )
     assert settings.store == Path("here")
     assert (settings.top_k, settings.noise, settings.examples) == (0, 1.0, MAX_EXAMPLES)
 
@@ -66,12 +69,12 @@ def test_values_are_taken_and_turned_into_their_kind() -> None:
 )
 def test_what_cannot_be_used_is_named(name: str, value: object) -> None:
     with pytest.raises(UsageError, match=f"^{name}="):
-        agent_settings(**{name: value})
+        checked(AgentSettings, {name: value})
 
 
 def test_the_message_is_one_sentence_with_value_and_bound() -> None:
     with pytest.raises(UsageError) as caught:
-        agent_settings(noise=2)
+        checked(AgentSettings, {"noise": 2})
     assert str(caught.value).startswith("noise=2 cannot be used: ")
     assert "less than or equal to 1" in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -111,3 +114,13 @@ def test_each_backend_has_settings_that_it_does_not_heed() -> None:
     assert unheeded("toy") == {*MODEL, "record", "replay"}
     for backend in ("litellm", "replay", "toy"):
         assert unheeded(backend) <= RunSettings.model_fields.keys()
+
+
+def test_every_setting_is_an_argument_of_open_lab_and_an_option() -> None:
+    fields = RunSettings.model_fields
+    # The backend may be an object there, so it is an argument of its own.
+    assert set(LabOptions.__annotations__) == set(fields) - {"backend"}
+    for name, info in fields.items():
+        assert [option for option in info.metadata if isinstance(option, Option)], name
+        assert info.description
+        assert info.description.endswith(".")

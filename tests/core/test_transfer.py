@@ -20,7 +20,7 @@ from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import AgentSettings, RunSettings
-from patchlab_agent.transfer.difference import compare
+from patchlab_agent.transfer.difference import difference
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import export_lines, read_export
 from tests.core.gates import OTHERS
@@ -183,7 +183,7 @@ def test_a_superseded_patch_stays_so_and_its_successor_gets_in(tmp_path: Path) -
         lines = list(export_lines("words", before))
     with words_lab(tmp_path / "b") as lab:
         take(lab, read_export("f", lines)[1])
-        diff = compare("a", before, "b", lab.store.patches.all())
+        diff = difference("a", before, "b", lab.store.patches.all())
         assert (diff.differences, diff.equal) == ((), 3)
 
 
@@ -333,7 +333,7 @@ def test_a_diff_pairs_what_says_otherwise_of_the_same_subject() -> None:
         blim().moved(Status.DISABLED, "", "", CLOCK),
         make_patch("quil"),
     ]
-    diff = compare("a", ours, "b", theirs)
+    diff = difference("a", ours, "b", theirs)
     found = [
         (d.kind, d.a and d.a.teaches.split("=")[-1], d.b and d.b.teaches.split("=")[-1])
         for d in diff.differences
@@ -349,7 +349,7 @@ def test_a_diff_pairs_what_says_otherwise_of_the_same_subject() -> None:
         ],
         key=str,
     )
-    back = compare("b", theirs, "a", ours)
+    back = difference("b", theirs, "a", ours)
     assert {(d.a, d.b) for d in diff.differences} == {(d.b, d.a) for d in back.differences}
 
 

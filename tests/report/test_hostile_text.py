@@ -7,7 +7,7 @@ import doctest
 import pytest
 
 from patchlab_agent.models.evidence import Reason
-from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.listing import PatchDetails
 from patchlab_agent.models.trace import Feedback, Judged
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import patch_details, quote_table, trace_table
@@ -21,7 +21,7 @@ ESCAPES = "Ship \x1b[31m2 kg\x1b[0m\x1b]0;title\x07 books \x9b31m\x7f box"
 def test_markup_in_a_gates_reason_is_shown_as_it_is(width: int) -> None:
     reasons = (Reason(code="outweighed", text=f"1 request turns wrong, as {MARKUP!r}"),)
     given = patch(gate=GATE.model_copy(update={"reasons": reasons}))
-    text = "".join(flat(shown(patch_details(given, Tally(), [], None), width)).split())
+    text = "".join(flat(shown(patch_details(PatchDetails(patch=given)), width)).split())
     assert "".join(repr(MARKUP).split()) in text
 
 
@@ -43,7 +43,11 @@ def test_escape_characters_are_shown_and_never_sent() -> None:
         steps(given, title="Trace t-1", prompt=True),
         trace_table([given]),
         quote_table({"item": ESCAPES}),
-        patch_details(patch(trigger=ESCAPES), Tally(), [patch(trigger=ESCAPES)], given),
+        patch_details(
+            PatchDetails(
+                patch=patch(trigger=ESCAPES), rivals=(patch(trigger=ESCAPES),), birth=given
+            )
+        ),
     ):
         text = shown(renderable)
         assert not {char for char in text if not char.isprintable() and char != "\n"}

@@ -10,9 +10,10 @@ from rich.console import RenderableType
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import Pairs, Record
 from patchlab_agent.models.history import changes_of
+from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
 from patchlab_agent.models.patch import Patch, PatchEvent, Status
 from patchlab_agent.models.tally import Tally
-from patchlab_agent.models.trace import Feedback, Retrieved
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.report.evidence import evidence
 from patchlab_agent.report.inspect import (
     SHORT_ID,
@@ -50,12 +51,14 @@ def squeezed(text: str) -> str:
 
 def details(given: Patch) -> RenderableType:
     """Of a patch that nothing applied, alone in its slot, whose birth is not in the store."""
-    return patch_details(given, Tally(), [], None)
+    return patch_details(PatchDetails(patch=given))
 
 
 def test_a_patch_has_one_line_with_what_it_teaches_and_why_it_stands_where_it_does() -> None:
     given = patch()
-    text = flat(shown(patch_table([given], {given.id: Tally(uses=1234, saves=5, harms=6)})))
+    text = flat(
+        shown(patch_table([ListedPatch(patch=given, tally=Tally(uses=1234, saves=5, harms=6))]))
+    )
     assert text == (
         "id status trigger kind teaches label why uses saves harms "
         f"{given.id[:SHORT_ID]} quarantined battery restriction item=battery, demand=hazmat "
@@ -65,7 +68,7 @@ def test_a_patch_has_one_line_with_what_it_teaches_and_why_it_stands_where_it_do
 
 def test_an_active_patch_tells_how_well_it_is_proven() -> None:
     given = patch(status=Status.ACTIVE, record=PROVEN)
-    assert " active, proven battery " in flat(shown(patch_table([given], {})))
+    assert " active, proven battery " in flat(shown(patch_table([ListedPatch(patch=given)])))
     text = flat(shown(details(given)))
     assert " status active, proven " in text
     assert " evidence 5 requests turned right, 1 wrong (++-+++) " in text
@@ -120,7 +123,7 @@ def test_a_patch_keeps_the_order_of_its_own_history() -> None:
 
 
 def test_a_patch_that_no_gate_saw_has_no_reason() -> None:
-    text = flat(shown(patch_table([patch(gate=None, status=Status.ACTIVE)], {})))
+    text = flat(shown(patch_table([ListedPatch(patch=patch(gate=None, status=Status.ACTIVE))])))
     assert text.endswith(
         "active, on trial battery restriction item=battery, demand=hazmat hazmat_undeclared – 0 0 0"
     )
@@ -128,7 +131,7 @@ def test_a_patch_that_no_gate_saw_has_no_reason() -> None:
 
 def test_patches_stand_in_the_order_given() -> None:
     pounds = patch(trigger="lb", fix=UnitFix(unit="lb", kg_per_unit=0.45359237))
-    text = flat(shown(patch_table([pounds, patch()], {})))
+    text = flat(shown(patch_table([ListedPatch(patch=each) for each in (pounds, patch())])))
     assert "unit=lb, kg_per_unit=0.453592" in text
     assert text.index("unit=lb") < text.index("item=battery")
 
@@ -218,11 +221,11 @@ def test_a_quote_shows_every_field_with_its_value() -> None:
 @WIDTHS
 def test_every_table_fits_any_terminal(width: int) -> None:
     for renderable in (
-        patch_table([patch()], {}),
+        patch_table([ListedPatch(patch=patch())]),
         details(patch()),
         trace_table([trace(baseline=judged("temperature_uncontrolled"))]),
         quote_table(attempt().quote or {}),
-        patch_table([], {}),
+        patch_table([]),
         trace_table([]),
         history_table(changes_of([patch()])),
         history_table([]),
@@ -243,7 +246,7 @@ def test_markup_is_shown_as_it_is(width: int) -> None:
     told = squeezed(shown(details(patch(provenance=born)), width))
     assert told.count(whole) == 3
     assert whole in squeezed(shown(quote_table({"item": MARKUP}), width))
-    tables = squeezed(shown(patch_table([patch(trigger="[/] [red]")], {}), width))
+    tables = squeezed(shown(patch_table([ListedPatch(patch=patch(trigger="[/] [red]"))]), width))
     assert "[red]" in tables
     listed = shown(trace_table([trace(request=MARKUP, retrieved=(retrieved("[/b]"),))]), width)
     for word in ("[red]2", "[/]", "[/b]"):
@@ -264,7 +267,14 @@ def test_a_test_that_needed_no_answer_has_none_to_show() -> None:
 def test_details_tell_what_became_of_answers_who_took_its_place_and_how_it_was_born() -> None:
     moved = patch().moved(Status.RETIRED, "superseded by ab", "t-0000011", AT)
     rival = patch(status=Status.ACTIVE)
-    shown_details = patch_details(moved, Tally(uses=7, saves=3, harms=1), [rival], trace())
+    shown_details = patch_details(
+        PatchDetails(
+            patch=moved,
+            tally=Tally(uses=7, saves=3, harms=1),
+            rivals=(rival,),
+            birth=trace(),
+        )
+    )
     text = flat(shown(shown_details))
     for part in (
         "answers 7 uses, 3 saves, 1 harm",
@@ -282,10 +292,10 @@ def test_what_a_person_moved_has_no_trace_in_its_history() -> None:
 
 def test_a_hit_has_its_distance_and_whether_its_trigger_stands_in_the_text() -> None:
     hits = [
-        Retrieved(patch=patch(), distance=-1e-9, occurs=True),
-        Retrieved(patch=patch(trigger="lb"), distance=1, occurs=False),
+        FoundPatch(patch=patch(), tally=Tally(uses=2), distance=-1e-9, occurs=True),
+        FoundPatch(patch=patch(trigger="lb"), distance=1, occurs=False),
     ]
-    text = flat(shown(hit_table(hits, {patch().id: Tally(uses=2)})))
+    text = flat(shown(hit_table(hits)))
     assert text.startswith("id status trigger teaches in text distance uses saves harms ")
     assert "yes 0.000 2 0 0" in text
     assert "– 1.000 0 0 0" in text
@@ -305,7 +315,7 @@ def test_a_long_fix_is_cut_in_a_list_and_whole_in_the_details() -> None:
     long = patch(fix=number_example("dozen", 12))
     answer = "".join(json.dumps(long.fix.model_dump()["answer"], ensure_ascii=False).split())
     assert answer in squeezed(shown(details(long)))
-    listed = squeezed(shown(patch_table([long], {})))
+    listed = squeezed(shown(patch_table([ListedPatch(patch=long)])))
     assert "request=Shipdozenkg" in listed
     assert answer not in listed
     assert "…" in listed

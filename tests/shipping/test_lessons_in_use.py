@@ -11,7 +11,7 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, Provenance, Status
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.settings import agent_settings
+from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.rules import DestinationFix, ParcelFix
 from tests.shipping.helpers import WORLD, shipment
 
@@ -34,7 +34,7 @@ def lives(folder: Path, fix: Fix, trigger: str, stream: list[Case]) -> tuple[int
     """Uses of a lesson that somebody has let in by hand, until they tell."""
     born = Provenance(trace_id="t-1", request="", label="parcel_unknown")
     patch = Patch(skill="shipping", trigger=trigger, fix=fix, provenance=born)
-    settings = agent_settings(store=folder / "s", holdout=0.3, trust="nobody", examples=0)
+    settings = AgentSettings(store=folder / "s", holdout=0.3, trust="nobody", examples=0)
     now = patch
     with lab_of(settings) as lab:
         lab.lifecycle.enable(patch)

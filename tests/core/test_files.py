@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.cli.files import check_target, read_lines, write_lines
 from patchlab_agent.errors import InputError, StoreError, UsageError
+from patchlab_agent.transfer.files import check_target, read_lines, write_lines
 
 
 def breaking() -> Iterator[str]:

@@ -1,0 +1,151 @@
+"""Patches, traces, runs, labels and fields as people name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.trace import Feedback, Trace, named_run, trace_name
+from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.store.store import Store
+from patchlab_agent.store.traces import TraceStore
+
+MAX_DIGITS = 16
+"""Digits of a trace's number; a longer one is an id, if anything."""
+
+OK_LABEL = "OK"
+"""What people say in place of an error label where nothing is wrong."""
+
+Found = TypeVar("Found")
+
+
+def find_patch(patches: PatchStore, prefix: str) -> Patch:
+    """Return the patch whose id begins with a prefix.
+
+    Raises:
+        InputError: none does, or several do.
+    """
+    return _found(prefix, patches.find(prefix) if prefix else [], patches.get, "patch", "patches")
+
+
+def find_patches(patches: PatchStore, prefixes: Iterable[str]) -> list[Patch]:
+    """Return the patches whose ids begin with prefixes, each once, in the order given.
+
+    Raises:
+        InputError: one of them is not there, or not unique.
+    """
+    found = (find_patch(patches, prefix) for prefix in prefixes)
+    return list({patch.id: patch for patch in found}.values())
+
+
+def find_trace(traces: TraceStore, named: str) -> Trace:
+    """Return the trace whose id begins with a prefix, or that has a number: 41 → t-0000041.
+
+    Raises:
+        InputError: none does, or several do.
+    """
+    if named.isascii() and named.isdigit() and len(named) < MAX_DIGITS:
+        numbered = traces.get(trace_name(int(named)))
+        if numbered is not None:
+            return numbered
+    return _found(named, traces.find(named) if named else [], traces.get, "trace", "traces")
+
+
+def find_run(store: Store, wanted: str | None) -> str:
+    """Return the name of a run that has a report: the one that is meant, or the last one.
+
+    Raises:
+        InputError: there is no such report.
+    """
+    runs = store.runs()
+    if not runs:
+        raise InputError(
+            f"{store.path} has no report of a run; make one with `patchlab-agent run`."
+        )
+    if wanted is None:
+        return runs[-1]
+    name = named_run(wanted)
+    if name not in runs:
+        known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+        raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")
+    return name
+
+
+def known_label(typed: str, labels: Iterable[str]) -> str:
+    """Return the label that is meant, whatever its case and with `-` as good as `_`.
+
+    Raises:
+        InputError: there is none; names the nearest.
+    """
+    return _known(typed, labels, "There is no label")
+
+
+def known_field(typed: str, fields: Iterable[str]) -> str:
+    """Return the field of a quote that is meant, as `known_label` does.
+
+    Raises:
+        InputError: there is none; names the nearest.
+    """
+    return _known(typed, fields, "The quote has no field")
+
+
+def feedback_on(
+    trace: Trace, label: str, field: str | None, value: JsonValue, detail: str
+) -> Feedback:
+    """Make feedback of what a person said, and make sure that it is of this trace's quote.
+
+    Args:
+        trace: the answer.
+        label: an error label, or OK.
+        field: the quote's field that is wrong.
+        value: the offending value; None: what the quote has there.
+        detail: what is right, in short.
+
+    Raises:
+        UsageError: the parts contradict each other.
+        InputError: the quote has no such field, or a text is not plain.
+    """
+    if label == OK_LABEL:
+        if field or value is not None or detail:
+            raise UsageError("OK says that nothing is wrong; leave the other options out.")
+        return Feedback()
+    texts = [detail, *([value] if isinstance(value, str) else [])]
+    if not all(text.isprintable() for text in texts):
+        raise InputError("--detail and --value must be plain text on one line; leave the rest out.")
+    if field is None:
+        if value is not None:
+            raise UsageError("--value is what the quote has in a field; add --field.")
+        return Feedback(label=label, detail=detail)
+    if trace.quote is None:
+        raise InputError(f"The answer of {trace.id} held no quote; leave --field out.")
+    name = known_field(field, trace.quote)
+    offending = trace.quote[name] if value is None else value
+    return Feedback(label=label, field=name, value=offending, detail=detail)
+
+
+def _found(
+    prefix: str, ids: list[str], get: Callable[[str], Found | None], one: str, many: str
+) -> Found:
+    exact = [prefix] if prefix in ids else ids
+    found = get(exact[0]) if len(exact) == 1 else None
+    if found is not None:
+        return found
+    if not ids:
+        raise InputError(f"No {one} has an id that starts with {prefix!r}; see `{many} list`.")
+    raise InputError(f"{len(ids)} {many} have ids that start with {prefix!r}; give more of it.")
+
+
+def _known(typed: str, names: Iterable[str], lacking: str) -> str:
+    wanted = typed.strip().casefold().replace("-", "_")
+    by_name = {name.casefold(): name for name in names}
+    if wanted in by_name:
+        return by_name[wanted]
+    near = get_close_matches(wanted, by_name, n=1)
+    known = ", ".join(by_name.values())
+    hint = f"did you mean {by_name[near[0]]}?" if near else f"choose one of: {known}."
+    raise InputError(f"{lacking} {typed!r}; {hint}")

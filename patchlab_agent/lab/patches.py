@@ -1,0 +1,192 @@
+"""The patches of a store as people use them: found, listed, moved, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from patchlab_agent.errors import UsageError
+from patchlab_agent.lab.naming import find_patch, find_patches, known_label
+from patchlab_agent.learning.lifecycle import Lifecycle
+from patchlab_agent.learning.rollback import roll_back
+from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.history import Change, changes_of
+from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
+from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.rollback import RollbackReport
+from patchlab_agent.models.tally import Tally
+from patchlab_agent.store.store import Store
+from patchlab_agent.text import check_request, phrases, words
+from patchlab_agent.transfer.lines import export_lines
+
+NO_USES = Tally()
+
+SortKey = Literal["trigger", "uses", "effect"]
+
+
+class Patches:
+    """Finds, lists, moves and exports patches; none of it needs a model.
+
+    A patch is named by its id, or by as much of it as is unique.
+
+    Args:
+        store: where they are; open for writing where they are to be moved.
+        labels: every error label of the skill.
+        lifecycle: moves patches as a person says.
+    """
+
+    def __init__(self, store: Store, labels: Sequence[str], lifecycle: Lifecycle) -> None:
+        self._store = store
+        self._labels = labels
+        self._lifecycle = lifecycle
+
+    def get(self, patch_id: str) -> Patch:
+        """Return one patch.
+
+        Raises:
+            InputError: there is none of that id, or several begin with it.
+        """
+        return find_patch(self._store.patches, patch_id)
+
+    def select(
+        self,
+        *,
+        status: Status | None = None,
+        label: str | None = None,
+        kind: str | None = None,
+        origin: Origin | None = None,
+        standing: Standing | None = None,
+        trigger: str | None = None,
+        unused: bool = False,
+        sort: SortKey = "trigger",
+    ) -> tuple[ListedPatch, ...]:
+        """List the patches of which all that is given holds.
+
+        Args:
+            status: of one status.
+            label: born of a failure with this label.
+            kind: with this kind of fix.
+            origin: brought by this one.
+            standing: active ones that are on trial, or proven.
+            trigger: with these words in their trigger.
+            unused: applied in no stored trace.
+            sort: by trigger, or the highest first: uses, or effect: saves minus harms.
+
+        Raises:
+            InputError: there is no such label.
+        """
+        known = None if label is None else known_label(label, self._labels)
+        tallies = self._store.traces.tallies()
+        found = self._store.patches.all(
+            status, label=known, kind=kind, origin=origin, standing=standing
+        )
+        chosen = [
+            ListedPatch(patch=patch, tally=tallies.get(patch.id, NO_USES))
+            for patch in found
+            if (trigger is None or _has_words(patch, trigger))
+            and not (unused and patch.id in tallies)
+        ]
+        if sort != "trigger":
+            # Stable, so that equal ones stay sorted by trigger and id.
+            chosen.sort(key=lambda listed: -int(getattr(listed.tally, sort)))
+        return tuple(chosen)
+
+    def show(self, patch_id: str) -> PatchDetails:
+        """Return one patch with its uses, its rivals, and the failure that it was born of.
+
+        Raises:
+            InputError: there is none of that id, or several begin with it.
+        """
+        patch = self.get(patch_id)
+        birth = self._store.traces.get(patch.provenance.trace_id)
+        if birth is not None and birth.request != patch.provenance.request:
+            # An imported patch was born in another store, whose traces have the same names.
+            birth = None
+        return PatchDetails(
+            patch=patch,
+            tally=self._store.traces.tallies().get(patch.id, NO_USES),
+            rivals=tuple(self._store.patches.rivals(patch)),
+            birth=birth,
+        )
+
+    def search(self, text: str, limit: int = 10) -> tuple[FoundPatch, ...]:
+        """Find the patches, whatever their status, that a text is most about, the nearest first.
+
+        Raises:
+            InputError: the text is empty or too long.
+        """
+        check_request(text)
+        tallies = self._store.traces.tallies()
+        return tuple(
+            FoundPatch(
+                patch=hit.patch,
+                tally=tallies.get(hit.patch.id, NO_USES),
+                distance=hit.distance,
+                occurs=hit.occurs,
+            )
+            for hit in self._store.patches.look_up(text, limit)
+        )
+
+    def history(self, patch_id: str | None = None) -> tuple[Change, ...]:
+        """Return every change of one patch, or of all, in order of time.
+
+        Raises:
+            InputError: there is none of that id, or several begin with it.
+        """
+        chosen = self._store.patches.all() if patch_id is None else [self.get(patch_id)]
+        return tuple(changes_of(chosen))
+
+    def enable(self, *ids: str) -> tuple[PatchEvent, ...]:
+        """Make patches active, whatever the gate said of them; all of them, or none.
+
+        Raises:
+            InputError: one is not there, or not unique.
+            UsageError: one is active already.
+        """
+        return self._move(ids, Status.ACTIVE, self._lifecycle.enable)
+
+    def disable(self, *ids: str) -> tuple[PatchEvent, ...]:
+        """Switch patches off until somebody enables them; raises what `enable` raises."""
+        return self._move(ids, Status.DISABLED, self._lifecycle.disable)
+
+    def retire(self, *ids: str) -> tuple[PatchEvent, ...]:
+        """Take patches out of use until the gate lets them in again; raises as `enable` does."""
+        return self._move(ids, Status.RETIRED, self._lifecycle.retire)
+
+    def rollback(self, run: str) -> RollbackReport:
+        """Put patches and examples back to how they were at the end of a run.
+
+        Args:
+            run: its name or number: `run-0003`, or `3`.
+
+        Raises:
+            InputError: there is no such run.
+            StoreError: it has no snapshot, or one that cannot be read; nothing was changed then.
+        """
+        return roll_back(self._store, self._lifecycle, run)
+
+    def export(self, status: Status | None = None, *, ascii_only: bool = False) -> Iterator[str]:
+        """Yield the lines of an export, without line ends: a header, then a patch per line.
+
+        Args:
+            status: of the patches to export; None: any.
+            ascii_only: escape all other characters.
+        """
+        patches = self._store.patches.all(status)
+        return export_lines(self._store.info.skill, patches, ascii_only=ascii_only)
+
+    def _move(
+        self,
+        ids: Sequence[str],
+        target: Status,
+        move: Callable[[Patch], tuple[PatchEvent, ...]],
+    ) -> tuple[PatchEvent, ...]:
+        chosen = find_patches(self._store.patches, ids)
+        for patch in chosen:
+            if patch.status is target:
+                raise UsageError(f"Patch {patch.id} is {target} already; leave it out.")
+        return tuple(event for patch in chosen for event in move(patch))
+
+
+def _has_words(patch: Patch, wanted: str) -> bool:
+    return " ".join(words(wanted)) in phrases(patch.trigger)

@@ -1,0 +1,125 @@
+"""A store as people use it, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from patchlab_agent.agent.agent import utc_now
+from patchlab_agent.lab.comparing import compare_stored
+from patchlab_agent.lab.naming import find_run
+from patchlab_agent.lab.patches import Patches
+from patchlab_agent.lab.stores import contents_of, lifecycle_by_hand, raw_store
+from patchlab_agent.lab.traces import Traces
+from patchlab_agent.models.comparison import ComparisonReport
+from patchlab_agent.models.listing import StoreContents
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.report.html.page import MAX_TRACES, page
+from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.store.store import Store
+
+
+class StoredLab:
+    """What a lab has learned and answered: found, listed, moved and exported.
+
+    Args:
+        skill: that the store is of.
+        store: open, for writing where anything is to be moved.
+        clock: the time as ISO 8601.
+    """
+
+    def __init__(self, skill: Skill, store: Store, clock: Callable[[], str] = utc_now) -> None:
+        self.skill = skill
+        self.store = store
+        self.clock = clock
+
+    @cached_property
+    def patches(self) -> Patches:
+        """The stored patches."""
+        return Patches(self.store, self.labels, lifecycle_by_hand(self.store, self.clock))
+
+    @cached_property
+    def traces(self) -> Traces:
+        """The stored traces."""
+        return Traces(self.store, self.labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every error label of the skill."""
+        return self.skill.world.labels
+
+    @property
+    def contents(self) -> StoreContents:
+        """What the store holds, in numbers."""
+        return contents_of(self.store)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The names of the runs that have a report, the oldest first."""
+        return self.store.runs()
+
+    def report(self, run: str | None = None) -> RunReport:
+        """Return the report of a run.
+
+        Args:
+            run: its name or number: `run-0003`, or `3`; None: the last one.
+
+        Raises:
+            InputError: there is no such report.
+            StoreError: it cannot be read.
+        """
+        return self.store.report(find_run(self.store, run))
+
+    def compare(self, *runs: str) -> ComparisonReport:
+        """Compare runs, pair by pair on the golden cases that all of them have.
+
+        Args:
+            runs: names or numbers of the store's runs, or paths of reports of `run --json`; two or
+                more. The first one is what the others are held against.
+
+        Raises:
+            InputError: there is no such run or file, or the runs have no golden case in common.
+            StoreError: what the store kept of a run cannot be read.
+        """
+        return compare_stored(runs, self.store.path, self.store)
+
+    def page(self, report: RunReport) -> str:
+        """Return one HTML document with a report, the store's patches and the run's traces."""
+        patches = tuple(self.store.patches.all())
+        return page(report, patches, self.store.traces_of(report.run, MAX_TRACES))
+
+    def close(self) -> None:
+        """Write what is pending and let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_store(
+    path: str | Path, *, write: bool = False, clock: Callable[[], str] = utc_now
+) -> StoredLab:
+    """Open a store that is there, to look into it or to steer what it learned; no model is needed.
+
+    Args:
+        path: its folder.
+        write: False opens it for looking into, beside whoever writes to it.
+        clock: the time as ISO 8601.
+
+    Raises:
+        StoreError: there is none at the path, or it cannot be opened.
+        SkillError: its skill is not installed.
+    """
+    store = raw_store(Path(path), write=write)
+    return StoredLab(load_skill(store.info.skill), store, clock)

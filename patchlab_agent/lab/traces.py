@@ -1,0 +1,91 @@
+"""The traces of a store as people use them: found, listed, exported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from patchlab_agent.lab.naming import OK_LABEL, find_patch, find_trace, known_label
+from patchlab_agent.models.listing import FoundTrace
+from patchlab_agent.models.selection import Selection
+from patchlab_agent.models.trace import Trace
+from patchlab_agent.store.store import Store
+from patchlab_agent.text import check_request
+
+
+class Traces:
+    """Finds, lists and exports traces; none of it needs a model.
+
+    Args:
+        store: where they are.
+        labels: every error label of the skill.
+    """
+
+    def __init__(self, store: Store, labels: Sequence[str]) -> None:
+        self._store = store
+        self._labels = labels
+
+    def get(self, named: str) -> Trace:
+        """Return one trace by its id, as much of it as is unique, or its number.
+
+        Raises:
+            InputError: there is none, or several begin with it.
+        """
+        return find_trace(self._store.traces, named)
+
+    def select(
+        self,
+        *,
+        limit: int | None = None,
+        label: str | None = None,
+        failed: bool = False,
+        better: bool = False,
+        applied: str | None = None,
+        run: str | None = None,
+    ) -> Iterator[Trace]:
+        """Yield the traces of which all that is given holds, the newest first.
+
+        Args:
+            limit: how many, at most; None: all.
+            label: with this error label, or OK.
+            failed: that were found wrong.
+            better: right with what was learned and wrong without.
+            applied: to which this patch was applied; as much of its id as is unique.
+            run: of one run: `run-0001`, or `quote`.
+
+        Raises:
+            InputError: there is no such label or patch.
+        """
+        return islice(
+            self._store.traces.select(self._selection(label, failed, better, applied, run)), limit
+        )
+
+    def search(self, text: str, limit: int = 10) -> tuple[FoundTrace, ...]:
+        """Find the traces whose requests are most like a text, the nearest first.
+
+        Raises:
+            InputError: the text is empty or too long.
+        """
+        check_request(text)
+        found = self._store.traces.look_up(text, limit)
+        return tuple(FoundTrace(trace=trace, distance=distance) for trace, distance in found)
+
+    def export(self, traces: Iterator[Trace], *, ascii_only: bool = False) -> Iterator[str]:
+        """Yield traces as lines of JSON, without line ends.
+
+        Args:
+            traces: as `select` yields them.
+            ascii_only: escape all other characters.
+        """
+        for trace in traces:
+            yield json.dumps(trace.model_dump(mode="json"), ensure_ascii=ascii_only)
+
+    def _selection(
+        self, label: str | None, failed: bool, better: bool, applied: str | None, run: str | None
+    ) -> Selection:
+        known = None if label is None else known_label(label, [*self._labels, OK_LABEL])
+        patch = None if applied is None else find_patch(self._store.patches, applied)
+        return Selection(
+            label=known, failed=failed, better=better, applied=patch and patch.id, run=run
+        )

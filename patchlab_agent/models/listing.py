@@ -1,0 +1,124 @@
+"""Stored values with what is known about them, as lists, searches and details show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, SerializeAsAny, model_serializer
+
+from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.patch import Fix, Patch, PatchEvent
+from patchlab_agent.models.report import Stop
+from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.trace import Context, Example, Feedback, Message, Trace
+
+
+class ListedPatch(Frozen):
+    """A patch with what became of the answers that it was applied to.
+
+    Its JSON is flat: the patch's own fields between its id and its standing and tally.
+    """
+
+    patch: Patch
+    tally: Tally = Tally()
+
+    @model_serializer
+    def _flat(self) -> dict[str, Any]:
+        return self._told()
+
+    def _told(self) -> dict[str, Any]:
+        standing = self.patch.standing and str(self.patch.standing)
+        return {
+            "id": self.patch.id,
+            **self.patch.model_dump(mode="json"),
+            "standing": standing,
+            **self.tally.model_dump(),
+        }
+
+
+class FoundPatch(ListedPatch):
+    """A patch that a search found."""
+
+    distance: float = Field(description="cosine distance of text and trigger, 0 is nearest")
+    occurs: bool = Field(description="its trigger stands in the text")
+
+    def _told(self) -> dict[str, Any]:
+        return {**super()._told(), "distance": self.distance, "occurs": self.occurs}
+
+
+class PatchDetails(ListedPatch):
+    """A patch with its rivals and its birth."""
+
+    rivals: tuple[Patch, ...] = Field(
+        default=(), description="other patches about the same subject, of which one may be active"
+    )
+    birth: Trace | None = Field(
+        default=None, description="the failure that it was born of, if it happened in this store"
+    )
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            **super()._told(),
+            "superseded_by": self.patch.superseded_by,
+            "same_subject": [{"id": rival.id, "status": rival.status} for rival in self.rivals],
+            "birth": self.birth and self.birth.model_dump(mode="json"),
+        }
+
+
+class FoundTrace(Frozen):
+    """A trace that a search found; its JSON is flat."""
+
+    trace: Trace
+    distance: float = Field(description="cosine distance of text and request, 0 is nearest")
+
+    @model_serializer
+    def _flat(self) -> dict[str, Any]:
+        return {**self.trace.model_dump(mode="json"), "distance": self.distance}
+
+
+class FeedbackReport(Frozen):
+    """What became of feedback on an answer."""
+
+    trace_id: str
+    replaced: Feedback | None = Field(description="earlier feedback on the same answer")
+    feedback: Feedback
+    events: tuple[PatchEvent, ...] = Field(
+        description="what was learned from it, or why nothing was"
+    )
+
+
+class RequestContext(Frozen):
+    """What was learned about a request, ready for a model call of one's own."""
+
+    request: str
+    context: Context
+    messages: tuple[Message, ...] = Field(description="the whole prompt, in the order of its turns")
+    answer_schema: JsonObject = Field(description="JSON schema of the wanted answer")
+
+    @property
+    def rules(self) -> tuple[SerializeAsAny[Fix], ...]:
+        """The rules and worked examples that active patches bring into the prompt."""
+        return self.context.fixes
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Earlier requests with their right answers that the prompt shows."""
+        return self.context.examples
+
+
+class GateRound(Frozen):
+    """What came of putting patches before the gate again."""
+
+    events: tuple[PatchEvent, ...]
+    stopped: Stop | None = Field(
+        default=None, description="what ended it early; what was decided before is kept"
+    )
+
+
+class StoreContents(Frozen):
+    """What is in a store, in numbers."""
+
+    patches: int
+    active: int
+    traces: int
+    runs: int

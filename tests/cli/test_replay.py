@@ -10,9 +10,9 @@ import pytest
 from patchlab_agent.lab.models import cassette_path
 from patchlab_agent.settings import RECORDED
 from patchlab_agent.shipping.skill import shipping
+from tests.backends.llm.helpers import GOOD
 from tests.cli.helpers import Cli
 from tests.cli.servers import serving
-from tests.llm.helpers import GOOD
 
 CASSETTE = cassette_path(shipping(), None)
 SHORT = ("run", "--backend", "replay", "--runs", 12, "--golden", 0)

@@ -26,7 +26,6 @@ from patchlab_agent.skill import load_skill
 from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export
-from tests.core.make import Nearest
 from tests.shipping.attacks import (
     TOKENS,
     WAYS,
@@ -38,6 +37,7 @@ from tests.shipping.attacks import (
     shown_by,
 )
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK, proposed, quote, trace
+from tests.support.make import Nearest
 
 FAILED: Quote = quote(category=None, kg_per_unit=None, country=None).model_dump(mode="json")
 REFUSED: Quote = quote(refusal="prohibited_item").model_dump(mode="json")

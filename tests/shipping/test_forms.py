@@ -11,8 +11,8 @@ from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.models.patch import Form, Patch, Provenance
 from patchlab_agent.models.trace import Context, Prompt, Retrieved
 from patchlab_agent.shipping.rules import ItemFix, RestrictionFix, ShippingFix, UnitFix
-from tests.core.gates import NoExamples, Shelf
 from tests.shipping.helpers import TASK
+from tests.support.gates import NoExamples, Shelf
 
 POUND = UnitFix(unit="lb", kg_per_unit=0.45359237)
 TENT = ItemFix(item="tent", category="outdoor")

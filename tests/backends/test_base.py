@@ -1,0 +1,136 @@
+"""The scripted backend, and that whatever wraps a backend is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from patchlab_agent.backends.base import (
+    Answered,
+    Backend,
+    BatchBackend,
+    ScriptedBackend,
+    WrappedBackend,
+    complete_batch,
+)
+from patchlab_agent.backends.cache import CachedBackend
+from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
+from patchlab_agent.models.model import Structure
+from patchlab_agent.models.trace import Completion, Message, Prompt
+from tests.support.words_skill import Reader
+
+
+def prompt(text: str, draw: str = "0", system: str = "s") -> Prompt:
+    messages = (Message(role="system", content=system), Message(role="user", content=text))
+    return Prompt(messages=messages, answer_schema={}, draw=draw)
+
+
+def test_replies_come_in_order_and_prompts_are_remembered() -> None:
+    backend = ScriptedBackend(["one", "two"])
+    prompts = [prompt("a"), prompt("b")]
+    assert [backend.complete(p).text for p in prompts] == ["one", "two"]
+    assert backend.history == prompts
+
+
+def test_an_exception_in_the_script_is_raised_and_the_script_goes_on() -> None:
+    backend = ScriptedBackend([BackendError("refused"), "two"])
+    with pytest.raises(BackendError, match="refused"):
+        backend.complete(prompt("a"))
+    assert backend.complete(prompt("a")).text == "two"
+    assert len(backend.history) == 2
+
+
+def test_an_empty_script_is_an_outage() -> None:
+    with pytest.raises(BackendUnavailable, match="no reply left"):
+        ScriptedBackend().complete(prompt("a"))
+
+
+@pytest.mark.parametrize("varies", [True, False])
+def test_a_wrapped_backend_keeps_its_name_and_ways(varies: bool) -> None:
+    inner = Reader(varies=varies, name="inner")
+    wrapped: Backend = MeteredBackend(CachedBackend(inner))
+    assert (wrapped.name, wrapped.varies) == ("inner", varies)
+    wrapped.close()
+    assert inner.closed
+
+
+def test_closing_a_script_is_harmless() -> None:
+    backend = ScriptedBackend(["one"])
+    backend.close()
+    assert (backend.name, backend.varies) == ("scripted", False)
+
+
+class Echo(BatchBackend):
+    """A backend that says a prompt's request back, or raises what `failures` has for it."""
+
+    name = "echo"
+    varies = False
+    structure = Structure.JSON
+
+    def __init__(self, **failures: BackendError) -> None:
+        self.failures = failures
+        self.batches: list[list[str]] = []
+
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        self.batches.append([prompt.user for prompt in prompts])
+        return [self.failures.get(p.user) or Completion(text=p.user) for p in prompts]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Plain(WrappedBackend):
+    """A wrapper that adds nothing."""
+
+    def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
+        return complete_batch(self.inner, prompts)
+
+
+def said(answers: Sequence[Answered]) -> list[str | BackendError]:
+    """Texts, and errors as they are."""
+    return [each if isinstance(each, BackendError) else each.text for each in answers]
+
+
+def test_a_batch_goes_to_a_backend_for_batches_as_a_whole() -> None:
+    echo, refused = Echo(b=BackendError("refused")), BackendError("refused")
+    echo.failures["b"] = refused
+    answers = complete_batch(Plain(echo), [prompt("a"), prompt("b"), prompt("c")])
+    assert said(answers) == ["a", refused, "c"]
+    assert echo.batches == [["a", "b", "c"]]
+
+
+def test_one_prompt_is_a_batch_of_one_whose_error_is_raised() -> None:
+    echo = Echo(b=BudgetReached("enough"))
+    assert echo.complete(prompt("a")).text == "a"
+    with pytest.raises(BudgetReached, match="enough"):
+        Plain(echo).complete(prompt("b"))
+    assert echo.batches == [["a"], ["b"]]
+
+
+def test_any_other_backend_gets_a_batch_one_by_one_and_a_refusal_costs_one_answer() -> None:
+    refused = BackendError("refused")
+    backend = ScriptedBackend(["one", refused, "two"])
+    prompts = [prompt(text) for text in "abc"]
+    assert said(complete_batch(backend, prompts)) == ["one", refused, "two"]
+    assert backend.history == prompts
+    assert complete_batch(backend, []) == []
+
+
+def test_after_an_outage_the_rest_of_a_batch_is_not_tried() -> None:
+    out = BackendUnavailable("out")
+    backend = ScriptedBackend(["one", out, "two"])
+    answers = complete_batch(backend, [prompt(text) for text in "abc"])
+    assert said(answers) == ["one", out, out]
+    assert len(backend.history) == 2
+
+
+def test_a_bug_in_a_backend_is_no_answer() -> None:
+    with pytest.raises(ZeroDivisionError):
+        complete_batch(ScriptedBackend([ZeroDivisionError()]), [prompt("a")])
+
+
+def test_how_answers_are_structured_is_told_by_the_innermost() -> None:
+    assert MeteredBackend(CachedBackend(Echo())).structure is Structure.JSON
+    assert MeteredBackend(CachedBackend(ScriptedBackend())).structure is None

@@ -1,0 +1,385 @@
+"""Figures from traces, by tables of values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from patchlab_agent.metrics.metrics import (
+    CURVE_POINTS,
+    GoldenOutcome,
+    Outcome,
+    clusters,
+    compare,
+    curve,
+    example_summary,
+    golden_report,
+    highlights,
+    patch_uses,
+    prompt_tokens,
+    score,
+)
+from patchlab_agent.models.evidence import Record
+from patchlab_agent.models.example import StoredExample
+from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.report import PatchCounts, PromptTokens
+from patchlab_agent.models.trace import OK, Judged, Trace, Usage
+from patchlab_agent.skill import Confusion
+from patchlab_agent.statistics import proportion
+from tests.support.make import WRONG, make_attempt, make_trace
+
+ACTIVATED = PatchEvent(kind="activated", patch_id="p", trigger="zok")
+SUPERSEDED = PatchEvent(kind="superseded", patch_id="o", trigger="zok")
+QUARANTINED = PatchEvent(kind="quarantined", patch_id="q", trigger="zok")
+
+
+def event(kind: str, patch_id: str | None, *, created: bool = False) -> PatchEvent:
+    return PatchEvent.model_validate({"kind": kind, "patch_id": patch_id, "created": created})
+
+
+def outcome(
+    number: int = 1,
+    baseline: str | None = None,
+    patched: str | None = None,
+    ceiling: str | None = None,
+    *,
+    applied: tuple[str, ...] = (),
+    events: tuple[PatchEvent, ...] = (),
+) -> Outcome:
+    return Outcome(
+        number=number,
+        request=f"request {number}",
+        baseline=baseline,
+        patched=patched,
+        ceiling=ceiling,
+        applied=applied,
+        triggers=tuple(f"trigger of {name}" for name in applied),
+        events=events,
+    )
+
+
+def stored(name: str, signs: str = "", withdrawn: str = "") -> StoredExample:
+    record = Record(outcomes=signs, seen=tuple(f"{name} {n}" for n in range(len(signs))))
+    about = {"id": name, "request": f"a {name}", "answer": {}, "record": record}
+    return StoredExample.model_validate({**about, "withdrawn": withdrawn})
+
+
+def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
+    shown = [("a", "b"), ("a", "c"), ("a", "c", "x"), ()]
+    gone = PatchEvent(kind="withdrawn", example_id="x")
+    outcomes = [
+        replace(outcome(n), examples=names, events=(gone,) if "x" in names else ())
+        for n, names in enumerate(shown, start=1)
+    ]
+    kept = [stored("a", "+"), stored("b"), stored("c", "+++-"), stored("d", "++++")]
+    kept += [stored("w", "-", "long ago"), stored("x", "+-", "harm")]
+    found = example_summary(outcomes, kept)
+    assert (found.stored, found.shown, found.withdrawn, found.withdrawn_in_store) == (4, 1.75, 1, 2)
+    # Not one that the run did not show.
+    assert [(use.id, use.uses, use.gains, use.harms) for use in found.most_useful] == [
+        ("c", 2, 3, 1),
+        ("a", 3, 1, 0),
+    ]
+    assert [(use.id, use.uses, use.withdrawn) for use in found.harmful] == [
+        ("w", 0, "long ago"),
+        ("x", 1, "harm"),
+    ]
+
+
+def test_no_examples_and_no_requests_are_summed_up_too() -> None:
+    found = example_summary([], [])
+    assert (found.stored, found.shown, found.most_useful, found.harmful) == (0, 0.0, (), ())
+
+
+def run(*labels: str) -> list[Outcome]:
+    """Outcomes by one letter for each of baseline, patched, ceiling; a dot is OK."""
+    return [
+        outcome(number, *(None if letter == "." else letter for letter in triple))
+        for number, triple in enumerate(labels, start=1)
+    ]
+
+
+def test_an_outcome_is_what_figures_need_of_a_trace() -> None:
+    trace = make_trace(
+        feedback=WRONG, baseline=OK, ceiling=OK, applied=("p1", "p2"), events=(ACTIVATED,)
+    )
+    found = Outcome.of(trace, 7)
+    assert (found.number, found.request, found.events) == (7, trace.request, (ACTIVATED,))
+    assert (found.baseline, found.patched, found.ceiling) == (None, "word_unknown", None)
+    assert found.applied == ("p1", "p2")
+    assert found.triggers == ("trigger of p1", "trigger of p2")
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        make_trace(feedback=None, baseline=OK, ceiling=OK),
+        make_trace(baseline=None, ceiling=OK),
+        make_trace(baseline=OK, ceiling=None),
+    ],
+)
+def test_a_trace_that_was_not_compared_gives_no_outcome(trace: Trace) -> None:
+    with pytest.raises(ValueError, match=f"{trace.id} was not compared"):
+        Outcome.of(trace, 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "saved", "harmed"),
+    [("x..", True, False), (".x.", False, True), ("xx.", False, False), ("...", False, False)],
+)
+def test_saved_and_harmed(labels: str, saved: bool, harmed: bool) -> None:
+    (found,) = run(labels)
+    assert (found.saved, found.harmed) == (saved, harmed)
+
+
+@pytest.mark.parametrize(
+    ("labels", "rates", "gap_closed"),
+    [
+        (("x..", "x..", "xx.", "..."), (0.25, 0.75, 1.0), 2 / 3),
+        (("x..", "x.."), (0.0, 1.0, 1.0), 1.0),
+        (("xx.", ".x."), (0.5, 0.0, 1.0), -1.0),
+        (("x.x", "x.x", "..."), (1 / 3, 1.0, 1 / 3), None),
+        ((".xx", "..."), (1.0, 0.5, 0.5), None),
+        (("...",), (1.0, 1.0, 1.0), None),
+    ],
+)
+def test_baseline_patched_and_ceiling_are_compared(
+    labels: tuple[str, ...], rates: tuple[float, float, float], gap_closed: float | None
+) -> None:
+    found = compare(run(*labels))
+    assert found.cases == len(labels)
+    assert (found.baseline.rate, found.patched.rate, found.ceiling.rate) == pytest.approx(rates)
+    assert found.difference.mean == pytest.approx(rates[1] - rates[0])
+    assert found.gap_closed == (None if gap_closed is None else pytest.approx(gap_closed))
+
+
+def test_nothing_compared_is_nothing() -> None:
+    found = compare([])
+    assert (found.cases, found.baseline.rate, found.gap_closed) == (0, None, None)
+    assert found.difference.mean is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "stretches"),
+    [
+        (0, []),
+        (1, [(1, 1)]),
+        (10, [(n, n) for n in range(1, 11)]),
+        (11, [(1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 11)]),
+        (20, [(n, n + 1) for n in range(1, 20, 2)]),
+    ],
+)
+def test_the_curve_has_equal_stretches(runs: int, stretches: list[tuple[int, int]]) -> None:
+    points = curve(run(*["..."] * runs), {})
+    assert [(point.first, point.last) for point in points] == stretches
+    assert len(points) <= CURVE_POINTS
+
+
+def test_the_curve_counts_rates_and_active_patches_by_stretch() -> None:
+    outcomes = run(*["xx.", "x.x"] * 10)
+    outcomes[0] = outcome(1, "x", "x", events=(ACTIVATED, QUARANTINED))
+    outcomes[5] = outcome(6, "x", None, "x", events=(ACTIVATED, SUPERSEDED))
+    outcomes[19] = outcome(20, events=(event("activated", "t", created=True),))
+    points = curve(outcomes, {"o": Status.ACTIVE, "r": Status.ACTIVE, "s": Status.DISABLED})
+    assert [point.patches.active for point in points] == [3, 3, *[2] * 7, 3]
+    assert points[0].patches == PatchCounts(active=3, quarantined=1, disabled=1)
+    assert points[9].patches == PatchCounts(active=3, quarantined=1, retired=1, disabled=1)
+    for point, expected in ((points[0], (0.0, 0.5, 0.5)), (points[9], (0.5, 0.5, 1.0))):
+        assert (point.baseline.rate, point.patched.rate, point.ceiling.rate) == expected
+
+
+def test_the_curve_has_wilson_intervals() -> None:
+    (*_, last) = curve(run(*["xx.", "x.."] * 10), {})
+    assert (last.patched.successes, last.patched.total) == (1, 2)
+    assert last.patched == proportion([False, True])
+    assert last.patched.low is not None
+    assert last.patched.high is not None
+    assert 0 < last.patched.low < 0.5 < last.patched.high < 1
+
+
+@pytest.mark.parametrize(
+    ("before", "events", "after"),
+    [
+        ({}, [event("quarantined", "q", created=True)], {"quarantined": 1}),
+        ({"q": "quarantined"}, [event("regated", "q")], {"quarantined": 1}),
+        ({"q": "active"}, [event("regated", "q")], {"quarantined": 1}),
+        ({"q": "quarantined"}, [event("activated", "q")], {"active": 1}),
+        ({"q": "retired"}, [event("activated", "q")], {"active": 1}),
+        ({"q": "active"}, [event("known", "q"), event("active_already", "q")], {"active": 1}),
+        ({"q": "active"}, [event("disabled", "q")], {"disabled": 1}),
+        ({"q": "active"}, [event("proven", "q")], {"active": 1}),
+        ({"q": "active"}, [event("convicted", "q")], {"quarantined": 1}),
+        (
+            {"q": "active", "o": "retired"},
+            [event("convicted", "q"), event("activated", "o")],
+            {"active": 1, "quarantined": 1},
+        ),
+        ({"q": "active"}, [event("retired", "q")], {"retired": 1}),
+        ({"q": "active"}, [event("none", None)], {"active": 1}),
+        (
+            {"o": "active"},
+            [event("activated", "q", created=True), event("superseded", "o")],
+            {"active": 1, "retired": 1},
+        ),
+        (
+            {},
+            [event("quarantined", "q", created=True), event("activated", "q")],
+            {"active": 1},
+        ),
+    ],
+)
+def test_the_curve_follows_each_patch_from_status_to_status(
+    before: dict[str, str], events: list[PatchEvent], after: dict[str, int]
+) -> None:
+    (point,) = curve(
+        [outcome(events=tuple(events))], {name: Status(status) for name, status in before.items()}
+    )
+    assert point.patches == PatchCounts(**after)
+
+
+def test_failures_are_clustered_by_label_the_most_frequent_first() -> None:
+    outcomes = run("bb.", "a..", "...", "aa.", "bb.", "b..", ".c.")
+    found = {cluster.label: cluster for cluster in clusters(outcomes, ("a", "b", "c", "d"))}
+    assert list(found) == ["b", "a", "c"]
+    assert [(c.label, c.baseline, c.patched) for c in found.values()] == [
+        ("b", 3, 2),
+        ("a", 2, 1),
+        ("c", 0, 1),
+    ]
+    assert [c.share for c in found.values()] == [0.5, 0.25, 0.25]
+    assert [(c.first_seen, c.last_seen, c.runs_to_last) for c in found.values()] == [
+        (1, 5, 4),
+        (2, 4, 2),
+        (7, 7, 0),
+    ]
+    assert found["a"].example == "request 2"
+
+
+def test_the_time_to_a_fix_runs_from_the_first_failure_to_the_first_active_patch() -> None:
+    outcomes = run("a..", "...", "aa.", "aa.", "aa.", "bb.")
+    outcomes[2] = outcome(3, "a", "a", events=(QUARANTINED,))
+    outcomes[3] = outcome(4, "a", "a", events=(ACTIVATED,))
+    outcomes[4] = outcome(5, "a", "a", events=(ACTIVATED,))
+    fixed, never = clusters(outcomes, ("a", "b"))
+    assert (fixed.runs_to_patch, fixed.runs_to_last) == (3, 4)
+    assert (never.runs_to_patch, never.runs_to_last) == (None, 0)
+
+
+def test_without_failures_there_are_no_clusters() -> None:
+    assert clusters(run("...", "..a"), ("a",)) == ()
+    (only,) = clusters(run("a..", "a.."), ("a",))
+    assert (only.patched, only.share, only.last_seen, only.runs_to_last) == (0, 0.0, 2, 1)
+
+
+def test_each_applied_patch_has_its_uses_saves_and_harms() -> None:
+    outcomes = [
+        outcome(1, "x", None, applied=("p", "q")),
+        outcome(2, None, "x", applied=("q",)),
+        outcome(3, applied=("q", "r")),
+        outcome(4, "x", None, applied=("s",)),
+        outcome(5, "x", "x", applied=("s",)),
+    ]
+    uses = patch_uses(outcomes, {"q": "what q teaches"})
+    assert [(use.id, use.uses, use.saves, use.harms) for use in uses] == [
+        ("s", 2, 1, 0),
+        ("p", 1, 1, 0),
+        ("q", 3, 1, 1),
+        ("r", 1, 0, 0),
+    ]
+    assert [use.teaches for use in uses] == ["", "", "what q teaches", ""]
+    assert uses[0].trigger == "trigger of s"
+    assert patch_uses([], {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "runs"), [(0, []), (1, [4]), (2, [3, 4]), (3, [1, 3, 4]), (9, [1, 3, 4])]
+)
+def test_highlights_are_the_latest_requests_that_patches_turned(n: int, runs: list[int]) -> None:
+    outcomes = [*run("x..", "xx.", ".y."), outcome(4, "z", None, applied=("p",)), outcome(5)]
+    found = highlights(outcomes, n)
+    assert [highlight.run for highlight in found] == runs
+    if n == 9:
+        assert [(h.baseline, h.patched) for h in found] == [("x", "OK"), ("OK", "y"), ("z", "OK")]
+        assert found[-1].applied == ("trigger of p",)
+
+
+@pytest.mark.parametrize(
+    ("counts", "precision", "recall", "f1"),
+    [
+        ([], None, None, None),
+        ([Confusion()], None, None, None),
+        ([Confusion(3, 1, 2), Confusion(1, 0, 0)], 4 / 5, 4 / 6, 8 / 11),
+        ([Confusion(0, 2, 0)], 0.0, None, 0.0),
+        ([Confusion(0, 0, 2)], None, 0.0, 0.0),
+        ([Confusion(2, 0, 0)], 1.0, 1.0, 1.0),
+    ],
+)
+def test_precision_recall_and_f1(
+    counts: list[Confusion], precision: float | None, recall: float | None, f1: float | None
+) -> None:
+    found = score(counts)
+    assert (found.precision, found.recall) == (precision, recall)
+    assert found.f1 == (None if f1 is None else pytest.approx(f1))
+
+
+def test_the_golden_set_is_split_by_what_was_taught() -> None:
+    hit, miss = {"a": Confusion(1, 0, 0)}, {"a": Confusion(0, 0, 1)}
+    wrong = {"a": Confusion(0, 1, 1)}
+    golden = [
+        GoldenOutcome(outcome(1, "a", None, applied=("p",)), True, miss, hit),
+        GoldenOutcome(outcome(2, applied=("p",)), False, {}, {}),
+        GoldenOutcome(outcome(3), False, {}, {}),
+        GoldenOutcome(outcome(4, "a", "a"), True, miss, miss),
+        GoldenOutcome(outcome(5, "a", "a"), True, wrong, wrong),
+    ]
+    report = golden_report(golden, ("a", "b"))
+    parts = (report.all, report.covered, report.known, report.untaught)
+    assert [part.cases for part in parts] == [5, 2, 1, 2]
+    assert [part.patched.successes for part in parts] == [3, 2, 1, 0]
+    assert [part.baseline.successes for part in parts] == [2, 1, 1, 0]
+    a, b = report.labels
+    assert (a.label, a.support) == ("a", 3)
+    assert (a.baseline.recall, a.baseline.precision) == (0.0, 0.0)
+    assert (a.patched.recall, a.patched.precision) == (1 / 3, 0.5)
+    assert (b.support, b.patched.f1) == (0, None)
+
+
+def asked_with(
+    plain: int | None, learned: int | None, *, repairs: tuple[int, int] = (0, 0)
+) -> Outcome:
+    """The outcome of prompts of these lengths, answered after so many repairs."""
+    one, other = (
+        make_attempt().model_copy(update={"usage": Usage(prompt_tokens=n), "repairs": again})
+        for n, again in zip((plain, learned), repairs, strict=True)
+    )
+    judged = Judged(attempt=one, feedback=OK)
+    trace = make_trace(baseline=OK, ceiling=OK)
+    return Outcome.of(trace.model_copy(update={"attempt": other, "baseline": judged}), 1)
+
+
+def test_prompts_are_compared_by_their_medians() -> None:
+    outcomes = [asked_with(100, 100), asked_with(104, 160), asked_with(900, 2000)]
+    assert prompt_tokens(outcomes) == PromptTokens(baseline=104, patched=160, growth=56 / 104)
+    assert prompt_tokens(outcomes[:2]) == PromptTokens(baseline=102, patched=130, growth=28 / 102)
+
+
+@pytest.mark.parametrize(
+    "uncounted",
+    [
+        asked_with(None, 160),
+        asked_with(104, None),
+        # A repair's turns say the prompt again, which is no growth.
+        asked_with(104, 320, repairs=(0, 1)),
+        asked_with(208, 160, repairs=(1, 0)),
+    ],
+)
+def test_what_says_nothing_about_a_prompts_growth_is_left_out(uncounted: Outcome) -> None:
+    assert prompt_tokens([uncounted]) is None
+    assert prompt_tokens([uncounted, asked_with(10, 15)]) == PromptTokens(
+        baseline=10, patched=15, growth=0.5
+    )
+
+
+def test_no_prompt_has_no_median() -> None:
+    assert prompt_tokens([]) is None

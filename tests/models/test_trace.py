@@ -1,0 +1,120 @@
+"""Prompts, feedback, contexts and traces."""
+
+from __future__ import annotations
+
+import pytest
+
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.trace import (
+    OK,
+    Context,
+    Example,
+    Feedback,
+    Message,
+    Prompt,
+    RetrievedRef,
+    Trace,
+    Usage,
+)
+from tests.support.make import WRONG, make_hit, make_patch, make_trace
+from tests.support.words_skill import WordFix
+
+
+def test_a_prompts_stable_part_is_first_and_its_request_last() -> None:
+    turns = ("system", "user", "assistant", "user")
+    messages = tuple(
+        Message.model_validate({"role": role, "content": f"{i} {role}"})
+        for i, role in enumerate(turns)
+    )
+    prompt = Prompt(messages=messages, answer_schema={}, draw="0")
+    assert (prompt.system, prompt.user) == ("0 system", "3 user")
+    assert prompt.changing == "1 user\n2 assistant\n3 user"
+    assert prompt.model_copy(update={"stable": 3}).changing == "3 user"
+
+
+@pytest.mark.parametrize(
+    ("feedback", "text"),
+    [
+        (OK, "OK"),
+        (Feedback(label="x"), "x"),
+        (Feedback(label="x", field="unit", value="lb"), "x unit='lb'"),
+        (Feedback(label="x", field="unit", value=None, detail="why"), "x unit=None (why)"),
+        (Feedback(label="x", detail="why"), "x (why)"),
+        (Feedback(detail="all is well"), "OK"),
+    ],
+)
+def test_feedback_as_text(feedback: Feedback, text: str) -> None:
+    assert str(feedback) == text
+
+
+def test_feedback_without_label_is_ok() -> None:
+    assert OK.ok
+    assert Feedback(detail="fine").ok
+    assert not Feedback(label="x").ok
+
+
+def test_only_patches_whose_trigger_occurs_are_applied_in_order() -> None:
+    near, far, absent = (make_patch(word) for word in ("zok", "blim", "tarn"))
+    context = Context(
+        retrieved=(make_hit(near), make_hit(absent, occurs=False), make_hit(far, 0.9)),
+        given=(WordFix(word="quil", meaning="black"),),
+    )
+    assert context.applied == (near, far)
+
+
+def test_fixes_stand_in_one_order_wherever_they_come_from() -> None:
+    words = ("zok", "blim", "tarn", "quil")
+    patches = [make_patch(word, "red") for word in words]
+    for cut in range(len(words) + 1):
+        context = Context(
+            retrieved=tuple(map(make_hit, patches[:cut])),
+            given=tuple(patch.fix for patch in patches[cut:]),
+        )
+        assert [fix.slot[1] for fix in context.fixes] == sorted(words)
+
+
+def test_an_empty_context_teaches_nothing() -> None:
+    assert Context().fixes == ()
+
+
+def test_a_trace_names_what_was_applied_not_what_was_merely_retrieved() -> None:
+    refs = tuple(
+        RetrievedRef(patch_id=name, trigger=name, distance=0.2, applied=name != "b")
+        for name in "abc"
+    )
+    trace = make_trace().model_copy(update={"retrieved": refs})
+    assert trace.applied == ("a", "c")
+
+
+@pytest.mark.parametrize(("feedback", "ok"), [(OK, True), (WRONG, False), (None, False)])
+def test_a_trace_is_ok_only_once_it_was_judged_so(feedback: Feedback | None, ok: bool) -> None:
+    assert make_trace(feedback=feedback).ok is ok
+
+
+def test_a_traces_quote_is_the_patched_one() -> None:
+    assert make_trace().quote == {"zok": "red"}
+
+
+def test_a_trace_survives_json_unchanged() -> None:
+    trace = make_trace(applied=("p",), baseline=WRONG, ceiling=OK, feedback=WRONG)
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace
+
+
+def test_a_report_carries_its_schemas_version() -> None:
+    assert RunReport.model_fields["schema_version"].default == 3
+
+
+def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:
+    known = Usage(prompt_tokens=3, completion_tokens=2, cost_usd=0.5, seconds=1.5)
+    assert known + known == Usage(prompt_tokens=6, completion_tokens=4, cost_usd=1.0, seconds=3.0)
+    assert known + Usage() == Usage() + known == known
+    assert Usage() + Usage() == Usage()
+    hit = Usage(cached=True)
+    assert [(hit + hit).cached, (hit + known).cached, (known + hit).cached] == [True, False, False]
+
+
+def test_an_example_keeps_its_rules_own_fields_in_json() -> None:
+    shown = Example(request="a zok", answer={}, rules=(WordFix(word="zok", meaning="red"),))
+    assert shown.model_dump(mode="json")["rules"] == [
+        {"kind": "word", "word": "zok", "meaning": "red"}
+    ]

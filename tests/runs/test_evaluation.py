@@ -1,0 +1,177 @@
+"""One case answered three ways, and the choice of a balanced sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patchlab_agent.agent.agent import Ask
+from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
+from patchlab_agent.runs.evaluation import stratified
+from tests.support.make import make_patch
+from tests.support.words_skill import Reader, case, words_lab
+
+STRATA = st.lists(st.sampled_from("aaaabbc"), max_size=60)
+
+
+def cases(strata: list[str]) -> list[Case]:
+    return [Case(request=f"r{n}", truth={}, stratum=name) for n, name in enumerate(strata)]
+
+
+def test_a_case_is_answered_three_ways_under_one_draw(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        lab.store.patches.upsert(make_patch("zok", "red"))
+        trace = lab.evaluator.compare(
+            case("zok blim"), draw="d", trace_id="t-1", run="run-0001", index=4
+        )
+        booked = {purpose: spent.calls for purpose, spent in lab.meter.spent.items()}
+    assert trace.baseline is not None
+    assert trace.ceiling is not None
+    assert trace.quote == {"zok": "red", "blim": None, "length": 2}
+    assert trace.baseline.attempt.quote == {"zok": None, "blim": None, "length": 2}
+    assert trace.ceiling.attempt.quote == {"zok": "red", "blim": "green", "length": 2}
+    blim = Feedback(label="word_unknown", field="blim", detail="green")
+    assert trace.feedback == blim
+    assert trace.baseline.feedback == Feedback(label="word_unknown", field="zok", detail="red")
+    assert trace.ceiling.feedback.ok
+    assert (trace.id, trace.run, trace.index) == ("t-1", "run-0001", 4)
+    assert {prompt.draw for prompt in backend.prompts} == {"d"}
+    assert len({prompt.system for prompt in backend.prompts}) == 1
+    assert booked == {"patched": 1, "baseline": 1, "ceiling": 1}
+
+
+def test_where_nothing_is_learned_the_baseline_costs_no_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        trace = lab.evaluator.compare(case("quil"), draw="d", trace_id="t", run="r", index=0)
+        hits = lab.meter.spent["baseline"].cache_hits
+    assert trace.baseline is not None
+    assert trace.baseline.attempt.quote == trace.quote
+    assert (len(backend.prompts), hits) == (2, 1)
+
+
+def test_where_nothing_is_untaught_the_ceiling_costs_no_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        trace = lab.evaluator.compare(case("salt"), draw="d", trace_id="t", run="r", index=0)
+        booked = {name: (spent.calls, spent.cache_hits) for name, spent in lab.meter.spent.items()}
+    assert trace.baseline is not None
+    assert trace.ceiling is not None
+    # The rule for salt stands in the prompt from the start; it is not said twice.
+    assert trace.ceiling.attempt.user_prompt == trace.baseline.attempt.user_prompt
+    assert trace.ceiling.feedback.ok
+    assert booked == {"patched": (1, 0), "baseline": (0, 1), "ceiling": (0, 1)}
+
+
+def test_where_all_is_learned_the_ceiling_costs_no_call(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        for word, meaning in (("zok", "red"), ("blim", "green")):
+            lab.store.patches.upsert(make_patch(word, meaning))
+        trace = lab.evaluator.compare(case("zok blim"), draw="d", trace_id="t", run="r", index=0)
+        hits = lab.meter.spent["ceiling"].cache_hits
+    assert trace.ceiling is not None
+    assert trace.ceiling.attempt.user_prompt == trace.attempt.user_prompt
+    assert (len(backend.prompts), hits) == (2, 1)
+
+
+def test_cases_beside_each_other_are_compared_as_one_after_the_other(tmp_path: Path) -> None:
+    cases = [case("zok"), case("salt"), case("zok blim")]
+    asks = [Ask(each.request, draw=f"d{n}", trace_id=f"t-{n}") for n, each in enumerate(cases)]
+    with words_lab(tmp_path) as lab:
+        lab.store.patches.upsert(make_patch("zok", "red"))
+        together = lab.evaluator.compare_all(cases, asks, run="r")
+    with words_lab(tmp_path / "again") as lab:
+        lab.store.patches.upsert(make_patch("zok", "red"))
+        alone = [
+            lab.evaluator.compare(
+                each, draw=ask.draw, trace_id=ask.trace_id or "", run="r", index=0
+            )
+            for each, ask in zip(cases, asks, strict=True)
+        ]
+    assert [trace.ok for trace in alone] == [True, True, False]
+    assert [without_usage(trace) for trace in together] == list(map(without_usage, alone))
+
+
+def without_usage(trace: Trace | BackendError) -> dict[str, Any]:
+    assert isinstance(trace, Trace)
+    data = trace.model_dump(mode="json", exclude={"attempt": {"usage"}})
+    for name in ("baseline", "ceiling"):
+        del data[name]["attempt"]["usage"]
+    return data
+
+
+def test_a_failure_in_any_of_the_three_takes_the_place_of_that_case_alone(tmp_path: Path) -> None:
+    # Only the ceiling's prompt for the second case holds a rule, so only that one is refused.
+    def refuse(request: str, draw: str, answer: JsonObject) -> None:
+        if answer.get("blim") == "green":
+            raise BackendError("refused")
+
+    cases = [case("zok"), case("blim"), case("salt")]
+    with words_lab(tmp_path, Reader(refuse)) as lab:
+        asks = [Ask(each.request) for each in cases]
+        one, two, six = lab.evaluator.compare_all(cases, asks, run="r")
+    assert isinstance(one, Trace)
+    assert isinstance(two, BackendError)
+    assert isinstance(six, Trace)
+
+
+def test_an_answer_of_no_use_is_judged_as_such(tmp_path: Path) -> None:
+    class Mumbling(Reader):
+        def complete(self, prompt: Prompt) -> Completion:
+            return Completion(text="hm")
+
+    with words_lab(tmp_path, Mumbling()) as lab:
+        trace = lab.evaluator.compare(case("zok"), draw="d", trace_id="t", run="r", index=0)
+    assert trace.feedback == Feedback(label="invalid_response")
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_an_outage_at_any_of_the_three_gives_no_trace(tmp_path: Path, calls: int) -> None:
+    with words_lab(tmp_path, Reader(outage_at=calls)) as lab:
+        lab.store.patches.upsert(make_patch("zok", "wrong"))
+        with pytest.raises(BackendUnavailable):
+            lab.evaluator.compare(case("zok"), draw="d", trace_id="t", run="r", index=0)
+
+
+def test_a_sample_in_proportion_keeps_the_order() -> None:
+    everything = cases(list("aaaaaabbbc"))
+    for n, expected in ((0, ""), (1, "a"), (5, "aaabb"), (6, "aaabbc"), (10, "aaaaaabbbc")):
+        chosen = stratified(everything, n)
+        assert "".join(c.stratum for c in chosen) == expected
+        assert [c.request for c in chosen] == sorted(c.request for c in chosen)
+
+
+@given(STRATA, st.integers(0, 80))
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_a_sample_has_its_size_its_order_and_its_proportions(strata: list[str], n: int) -> None:
+    everything = cases(strata)
+    chosen = stratified(everything, n)
+    assert len(chosen) == min(n, len(everything))
+    positions = [everything.index(c) for c in chosen]
+    assert positions == sorted(set(positions))
+    if n >= len(everything):
+        assert chosen == everything
+        return
+    whole, part = Counter(strata), Counter(c.stratum for c in chosen)
+    for stratum, size in whole.items():
+        share = n * size / len(everything)
+        assert abs(part[stratum] - share) <= 1
+
+
+@given(STRATA)
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_a_larger_sample_holds_every_smaller_one(strata: list[str]) -> None:
+    everything = cases(strata)
+    samples = [{c.request for c in stratified(everything, n)} for n in range(len(strata) + 1)]
+    assert all(small < large for small, large in pairwise(samples))

@@ -1,0 +1,42 @@
+"""The order in which retrieved patches count."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from patchlab_agent.models.trace import Retrieved
+from patchlab_agent.ranking import rank
+from tests.support.make import make_hit, make_patch
+
+WORDS = ("zok", "blim", "tarn", "quil")
+
+
+def words_of(hits: tuple[Retrieved, ...]) -> list[str]:
+    return [hit.patch.trigger for hit in hits]
+
+
+def test_the_nearest_comes_first() -> None:
+    hits = [make_hit(make_patch(w), d) for w, d in zip(WORDS, (0.4, 0.1, 0.3, 0.2), strict=True)]
+    assert words_of(rank(hits, 4)) == ["blim", "quil", "tarn", "zok"]
+
+
+def test_a_trigger_that_occurs_comes_before_any_that_is_merely_near() -> None:
+    near = make_hit(make_patch("zok"), 0.01, occurs=False)
+    far = make_hit(make_patch("blim"), 1.9)
+    assert words_of(rank([near, far], 2)) == ["blim", "zok"]
+    assert words_of(rank([near, far], 1)) == ["blim"]
+
+
+def test_equal_distances_are_told_apart_by_id_wherever_they_came_from() -> None:
+    hits = [make_hit(make_patch(f"w{n}"), 0.5) for n in range(12)]
+    expected = sorted(hit.patch.id for hit in hits)
+    for seed in range(5):
+        random.Random(seed).shuffle(hits)
+        assert [hit.patch.id for hit in rank(hits, 12)] == expected
+
+
+@pytest.mark.parametrize(("k", "length"), [(0, 0), (1, 1), (3, 3), (9, 4)])
+def test_no_more_than_k_get_through(k: int, length: int) -> None:
+    assert len(rank((make_hit(make_patch(word)) for word in WORDS), k)) == length

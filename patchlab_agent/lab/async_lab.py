@@ -1,0 +1,134 @@
+"""The front door for programs that run an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Lock
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from pydantic import JsonValue
+
+from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.effect import EffectReport
+from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
+from patchlab_agent.models.patch import Status
+from patchlab_agent.models.report import RunReport
+from patchlab_agent.models.trace import Feedback, Trace, Usage
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.studies.effects import Order
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class AsyncLab:
+    """A lab whose calls are awaited, each in a thread of its own so that the loop goes on.
+
+    Calls on one lab take turns: a store has one writer. What needs no model is at hand as `lab`.
+
+    Args:
+        lab: open; it is closed with this one.
+
+    Example:
+        async with AsyncLab(open_lab()) as lab:
+            trace = await lab.answer("Ship 2 kg books box to US")
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._turn = Lock()
+
+    async def answer(self, request: str) -> Trace:
+        """Answer a request and store the trace, as `Lab.answer` does."""
+        return await self._call(self.lab.answer, request)
+
+    async def context(self, request: str) -> RequestContext:
+        """Return what was learned about a request, as `Lab.context` does."""
+        return await self._call(self.lab.context, request)
+
+    async def record(
+        self, request: str, context: RequestContext, text: str, usage: Usage | None = None
+    ) -> Trace:
+        """Take the answer of a model call of your own, as `Lab.record` does."""
+        return await self._call(self.lab.record, request, context, text, usage)
+
+    async def learn(
+        self, trace: Trace, feedback: Feedback, referee: Referee | None = None
+    ) -> FeedbackReport:
+        """Take feedback on an answer and learn from it, as `Lab.learn` does."""
+        return await self._call(self.lab.learn, trace, feedback, referee)
+
+    async def feedback(
+        self,
+        named: str,
+        label: str,
+        *,
+        field: str | None = None,
+        value: JsonValue = None,
+        detail: str = "",
+        referee: Referee | None = None,
+    ) -> FeedbackReport:
+        """Say of a stored answer what was wrong with it, as `Lab.feedback` does."""
+        call = partial(
+            self.lab.feedback,
+            named,
+            label,
+            field=field,
+            value=value,
+            detail=detail,
+            referee=referee,
+        )
+        return await self._call(call)
+
+    async def run(
+        self,
+        settings: RunSettings | None = None,
+        cases: Sequence[Case] | None = None,
+        *,
+        show: int = 0,
+        watch: Callable[[Runner], None] | None = None,
+    ) -> RunReport:
+        """Run many requests, as `Lab.run` does; `watch` is called in the run's thread."""
+        return await self._call(partial(self.lab.run, settings, cases, show=show, watch=watch))
+
+    async def effects(
+        self, *ids: str, golden: int = 40, traces: int = 100, sort: Order = "net"
+    ) -> EffectReport:
+        """Measure patches and examples by leaving each out, as `Lab.effects` does."""
+        return await self._call(
+            partial(self.lab.effects, *ids, golden=golden, traces=traces, sort=sort)
+        )
+
+    async def regate(self, *ids: str, status: Status | None = None) -> GateRound:
+        """Let the gate decide on patches again, as `Lab.regate` does."""
+        return await self._call(partial(self.lab.regate, *ids, status=status))
+
+    async def close(self) -> None:
+        """Write what is pending and let go of store and model."""
+        await self._call(self.lab.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _call(
+        self, call: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        def in_turn() -> Result:
+            with self._turn:
+                return call(*args, **kwargs)
+
+        return await asyncio.to_thread(in_turn)

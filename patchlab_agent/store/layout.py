@@ -104,7 +104,8 @@ def take_lock(path: Path) -> FileLock:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
+        # Whichever thread closes the store lets go of it.
+        lock = FileLock(path / ".lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise StoreError(

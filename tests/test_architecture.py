@@ -253,8 +253,9 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
 
 DECIDES = ("gate", "learning", "transfer")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
-KNOWS_WORLD = {"runs.evaluation", "runs.loop", "runs.suite", "studies.effects"}
-"""Modules that know that there is a simulation, besides the skill that makes it one."""
+KNOWS_WORLD = {ROOT, "runs.evaluation", "runs.loop", "runs.suite", "studies.effects"}
+"""Modules that know that there is a simulation, besides the skill that makes it one; the package
+itself only names it."""
 
 
 @pytest.mark.parametrize("decides", DECIDES)

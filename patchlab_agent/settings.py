@@ -305,9 +305,11 @@ RECORDED = (
 
 SIMULATION = ("noise",)
 """What only a simulated backend heeds."""
+SPENDING = ("max_calls", "max_cost", "max_tokens_total")
+"""What limits the calls of a model."""
 MODEL = (
-    *("model", "api_base", "temperature", "max_tokens", "seed_model", "timeout"),
-    *("record_note", "max_calls", "max_cost", "max_tokens_total"),
+    *("model", "api_base", "temperature", "max_tokens", "seed_model", "timeout", "record_note"),
+    *SPENDING,
 )
 """What only a real model heeds."""
 PATHS = ("store", "requests", "record", "replay")

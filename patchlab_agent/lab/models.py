@@ -10,9 +10,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
-from patchlab_agent.backends.recording import (
-    RecordingBackend,
-)
+from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.settings import (
@@ -20,6 +18,7 @@ from patchlab_agent.settings import (
     MODEL,
     RECORDED,
     REPLAY,
+    SPENDING,
     AgentSettings,
 )
 from patchlab_agent.skill import Skill, load_skill
@@ -49,6 +48,25 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
         return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
     known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY])
     raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+
+
+def own_backend(backend: Backend, settings: AgentSettings) -> Backend:
+    """A caller's own backend, held to what may be spent.
+
+    Raises:
+        UsageError: there is a setting that only a model of ours would heed.
+    """
+    for name in (*MODEL, "record", "replay"):
+        is_given = getattr(settings, name) != AgentSettings.model_fields[name].default
+        if is_given and name not in SPENDING:
+            raise UsageError(
+                f"{name} is for backend={LITELLM!r} or {REPLAY!r}; "
+                "set a backend of your own up before you hand it over."
+            )
+    budget = budget_of(settings)
+    if not budget.is_limited:
+        return backend
+    return BudgetedBackend(backend, budget, settings.concurrency)
 
 
 def cassette_path(skill: Skill, wanted: Path | None) -> Path:

@@ -153,7 +153,7 @@ class Patches:
         """Take patches out of use until the gate lets them in again; raises as `enable` does."""
         return self._move(ids, Status.RETIRED, self._lifecycle.retire)
 
-    def rollback(self, run: str) -> RollbackReport:
+    def rollback(self, run: str | int) -> RollbackReport:
         """Put patches and examples back to how they were at the end of a run.
 
         Args:
@@ -163,7 +163,8 @@ class Patches:
             InputError: there is no such run.
             StoreError: it has no snapshot, or one that cannot be read; nothing was changed then.
         """
-        return roll_back(self._store, self._lifecycle, run)
+        self._store.require_writable()
+        return roll_back(self._store, self._lifecycle, str(run))
 
     def export(self, status: Status | None = None, *, ascii_only: bool = False) -> Iterator[str]:
         """Yield the lines of an export, without line ends: a header, then a patch per line.
@@ -181,6 +182,7 @@ class Patches:
         target: Status,
         move: Callable[[Patch], tuple[PatchEvent, ...]],
     ) -> tuple[PatchEvent, ...]:
+        self._store.require_writable()
         chosen = find_patches(self._store.patches, ids)
         for patch in chosen:
             if patch.status is target:

@@ -61,7 +61,7 @@ class StoredLab:
         """The names of the runs that have a report, the oldest first."""
         return self.store.runs()
 
-    def report(self, run: str | None = None) -> RunReport:
+    def report(self, run: str | int | None = None) -> RunReport:
         """Return the report of a run.
 
         Args:
@@ -73,7 +73,7 @@ class StoredLab:
         """
         return self.store.report(find_run(self.store, run))
 
-    def compare(self, *runs: str) -> ComparisonReport:
+    def compare(self, *runs: str | int) -> ComparisonReport:
         """Compare runs, pair by pair on the golden cases that all of them have.
 
         Args:
@@ -84,7 +84,7 @@ class StoredLab:
             InputError: there is no such run or file, or the runs have no golden case in common.
             StoreError: what the store kept of a run cannot be read.
         """
-        return compare_stored(runs, self.store.path, self.store)
+        return compare_stored([str(run) for run in runs], self.store.path, self.store)
 
     def page(self, report: RunReport) -> str:
         """Return one HTML document with a report, the store's patches and the run's traces."""

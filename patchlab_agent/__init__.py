@@ -4,6 +4,9 @@ Failures become tested patches, active patches become context, and the report sa
 worth. The names below are the public interface: the lab and what its calls return, the seams to a
 model and to a domain, and the errors. They are imported on first use, because Chroma takes a second
 to load.
+
+In the examples of the docstrings `lab` is an open lab, which was taught by feedback on its first
+answer that bleach is hazmat: patch `3696d1e24fd83782`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.lab import Lab, open_lab
     from patchlab_agent.lab.patches import Patches
     from patchlab_agent.lab.stored import StoredLab, open_store
+    from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.traces import Traces
     from patchlab_agent.models.base import JsonObject, Quote
@@ -180,6 +184,7 @@ __all__ = [
     "World",
     "__version__",
     "compare_settings",
+    "delete_store",
     "diff_patches",
     "load_skill",
     "open_lab",
@@ -265,6 +270,7 @@ _HOMES = {
     "UsageError": "errors",
     "World": "skill",
     "compare_settings": "lab.sweeping",
+    "delete_store": "lab.stores",
     "diff_patches": "lab.differing",
     "load_skill": "skill",
     "open_lab": "lab.lab",

@@ -65,10 +65,14 @@ class Option:
 
 
 class AgentSettings(Frozen):
-    """What decides about an answer.
+    """The settings that decide about an answer.
 
     Each field is declared here and nowhere else: its default, its limits, its help, and how a
     command line shows it.
+
+    Example:
+        >>> AgentSettings(noise=0, top_k=3).gate
+        'on'
     """
 
     backend: Annotated[str, Option("answering")] = Field(
@@ -218,7 +222,11 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 class RunSettings(AgentSettings):
-    """What decides about a run, besides its answers."""
+    """The settings of a run, with those that decide about its answers.
+
+    Example:
+        >>> settings = RunSettings(runs=200, golden=60, false_feedback=0.1)
+    """
 
     runs: Annotated[
         int | None, Option("running", default=f"{DEFAULT_RUNS}, or all of --requests")

@@ -124,6 +124,10 @@ class Agent:
         holdout: leaves lessons out of a share of their uses.
         clock: the time as ISO 8601.
         new_id: a fresh trace id.
+
+    Example:
+        >>> lab.agent.baseline("Ship 1 kg bleach box to Japan").quote["declarations"]
+        []
     """
 
     def __init__(

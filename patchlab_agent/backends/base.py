@@ -16,13 +16,26 @@ Answered: TypeAlias = Completion | BackendError
 
 
 class Backend(Protocol):
-    """Whatever turns a prompt into a completion.
+    """Anything that turns a prompt into a completion.
 
     A backend keeps nothing of a prompt that could change a later answer: everything a model
     learns comes through its prompt.
 
     One that can work on several prompts at a time has a method `complete_batch` besides, as
     `BatchBackend` has it; any other gets its prompts one after the other.
+
+    Example:
+        >>> class Echo:
+        ...     name, varies = "echo", False
+        ...
+        ...     def complete(self, prompt: Prompt) -> Completion:
+        ...         return Completion(text=prompt.user)
+        ...
+        ...     def close(self) -> None:
+        ...         pass
+        >>> with open_lab(backend=Echo(), store="echo") as lab:
+        ...     print(lab.answer("Ship 2 kg books box to US").attempt.problem)
+        the answer holds no JSON object
     """
 
     @property
@@ -50,7 +63,21 @@ class Backend(Protocol):
 
 
 class BatchBackend(ABC):
-    """A backend that is given all prompts at once that do not wait for each other's answers."""
+    """A backend that is given all prompts at once that do not wait for each other's answers.
+
+    Example:
+        >>> class Echo(BatchBackend):
+        ...     name, varies = "echo", False
+        ...
+        ...     def complete_batch(self, prompts: tuple[Prompt, ...]) -> list[Completion]:
+        ...         return [Completion(text=prompt.user) for prompt in prompts]
+        ...
+        ...     def close(self) -> None:
+        ...         pass
+        >>> asked = Message(role="user", content="Hello")
+        >>> Echo().complete(Prompt(messages=(asked,), answer_schema={}, draw="0")).text
+        'Hello'
+    """
 
     @property
     @abstractmethod
@@ -156,6 +183,11 @@ class ScriptedBackend:
 
     Args:
         replies: answers in order, texts for short; an exception in their place is raised.
+
+    Example:
+        >>> with open_lab(backend=ScriptedBackend(["no idea"] * 3), store="scripted") as lab:
+        ...     print(lab.answer("Ship 2 kg books box to US").attempt.repairs)
+        2
     """
 
     name = "scripted"

@@ -13,10 +13,20 @@ from patchlab_agent.models.trace import Feedback, Trace
 
 
 class Referee(Protocol):
-    """Whoever gave the feedback, asked about a new answer to the same request.
+    """A judge of new answers to a request: whoever gave the feedback on the first one.
 
     In a run that is the simulated carrier. In production it may be another call to the real API, a
     judge function, or a labeled row.
+
+    Example:
+        >>> class Carrier:
+        ...     def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+        ...         is_declared = quote is not None and "hazmat" in quote["declarations"]
+        ...         return OK if is_declared else Feedback(label="hazmat_undeclared")
+        >>> trace = lab.answer("Ship 2 kg sealant box to EU")
+        >>> wrong = Feedback(label="hazmat_undeclared", detail="hazmat")
+        >>> lab.learn(trace, wrong, Carrier()).events[0].text
+        'by the referee, 1 request turns right and none wrong; on trial'
     """
 
     def judge(self, request: str, quote: Quote | None) -> Feedback | None:

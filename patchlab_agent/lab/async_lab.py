@@ -38,8 +38,13 @@ class AsyncLab:
         lab: open; it is closed with this one.
 
     Example:
-        async with AsyncLab(open_lab()) as lab:
-            trace = await lab.answer("Ship 2 kg books box to US")
+        >>> import asyncio
+        >>> async def main() -> list[str]:
+        ...     async with AsyncLab(open_lab(noise=0, store="lessons")) as lab:
+        ...         requests = ("Ship 2 kg books box to US", "Ship 1 kg tea box to Japan")
+        ...         return [trace.id for trace in await asyncio.gather(*map(lab.answer, requests))]
+        >>> asyncio.run(main())
+        ['t-0000000', 't-0000001']
     """
 
     def __init__(self, lab: Lab) -> None:

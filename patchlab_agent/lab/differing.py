@@ -23,6 +23,12 @@ def diff_patches(a: str | Path, b: str | Path) -> PatchDiff:
     Raises:
         StoreError: a folder holds no store, or one that cannot be read.
         InputError: a file is no export.
+
+    Example:
+        >>> with open_lab(noise=0, store="elsewhere"):
+        ...     found = diff_patches(".patchlab", "elsewhere")
+        >>> [(each.kind, each.a.trigger) for each in found.differences]
+        [('only_in_a', 'bleach')]
     """
     return difference(str(a), _patches_of(Path(a)), str(b), _patches_of(Path(b)))
 

@@ -57,7 +57,14 @@ class Lab(AssembledLab):
     """A skill, a store and a model, put together and ready to use.
 
     `open_lab` makes one. A lab is for one thread at a time; `AsyncLab` is for programs that run an
-    event loop.
+    event loop. Calls that write raise a `StoreError` once the lab is closed.
+
+    Example:
+        >>> with open_lab(noise=0, store="lessons") as lab:
+        ...     trace = lab.answer("Ship 2 kg bleach box to US")
+        ...     report = lab.feedback(trace.id, "hazmat_undeclared", detail="hazmat")
+        ...     lab.answer("Ship 500g bleach crate to France").quote["declarations"]
+        ['hazmat']
     """
 
     def answer(self, request: str) -> Trace:
@@ -66,6 +73,11 @@ class Lab(AssembledLab):
         Raises:
             InputError: the request is empty, too long or holds control characters.
             BackendError: the model failed; nothing is stored.
+
+        Example:
+            >>> trace = lab.answer("Ship 2 kg books box to US")
+            >>> trace.id, trace.quote["price_eur"]
+            ('t-0000001', 23.6)
         """
         self.store.require_writable()
         index = self.store.traces.next_index()
@@ -78,6 +90,14 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: the request is empty, too long or holds control characters.
+
+        Example:
+            >>> context = lab.context("Ship 500g bleach crate to France")
+            >>> print(context.messages[-1].content)
+            Request: "Ship 500g bleach crate to France"
+            Rules that concern this request:
+            - item "bleach": declare "hazmat"
+            Answer:
         """
         return self.agent.prepare(request)
 
@@ -94,6 +114,14 @@ class Lab(AssembledLab):
 
         Raises:
             UsageError: the context is of another request.
+
+        Example:
+            >>> request = "Ship 500g bleach crate to France"
+            >>> context = lab.context(request)
+            >>> text = "I am not sure."  # what your own call returned
+            >>> trace = lab.record(request, context, text)
+            >>> trace.id, trace.quote, trace.attempt.problem
+            ('t-0000001', None, 'the answer holds no JSON object')
         """
         if request != context.request:
             raise UsageError("The context is of another request; ask Lab.context for this one.")
@@ -116,6 +144,12 @@ class Lab(AssembledLab):
 
         Raises:
             BackendError: the model failed during the gate; the feedback is stored, no patch is.
+
+        Example:
+            >>> trace = lab.answer("Ship 2 kg sealant box to EU")
+            >>> report = lab.learn(trace, Feedback(label="hazmat_undeclared", detail="hazmat"))
+            >>> [event.kind for event in report.events]
+            ['activated']
         """
         self.store.require_writable()
         learned = Learned()
@@ -156,6 +190,12 @@ class Lab(AssembledLab):
             InputError: there is no such trace, label or field, or the detail is no plain text.
             UsageError: the arguments contradict each other.
             BackendError: the model failed during the gate; the feedback is stored, no patch is.
+
+        Example:
+            >>> trace = lab.answer("Ship 1 kg kite box to Norway")
+            >>> report = lab.feedback(trace.id, "item_unknown", field="item", detail="toys")
+            >>> report.events[0].fix
+            {'kind': 'item', 'item': 'kite', 'category': 'toys'}
         """
         trace = self.traces.get(named)
         meant = known_label(label, [*self.labels, OK_LABEL])
@@ -173,14 +213,20 @@ class Lab(AssembledLab):
         """Run many requests, learn from the failures, and report what that was worth.
 
         Args:
-            settings: how many requests, golden cases, and so on; None: the lab's own.
+            settings: how many requests, golden cases, and so on; what they leave out is as the lab
+                was opened. They cannot change what decides about an answer.
             cases: labeled requests of your own; None: those of the settings, or generated ones.
             show: how many requests to name to which patches made a difference.
             watch: is called before the first request, to listen to the run.
 
         Raises:
-            UsageError, InputError: the settings do not fit the skill.
+            UsageError, InputError: the settings do not fit the skill, or the lab.
             BackendError: the model's side failed before anything was answered.
+
+        Example:
+            >>> report = lab.run(RunSettings(runs=20, golden=4))
+            >>> report.run, report.runs, report.golden.all.cases
+            ('run-0001', 20, 4)
         """
         self.store.require_writable()
         wanted = self._run_settings(settings)
@@ -213,6 +259,11 @@ class Lab(AssembledLab):
         Raises:
             InputError: a patch is not there, not unique, or not active.
             BackendError: the model's side failed.
+
+        Example:
+            >>> report = lab.effects("3696", golden=240, traces=0)
+            >>> report.patches[0].saves
+            1
         """
         chosen = self._active(ids)
         study = LeaveOneOut(self, chosen, on_answers, examples=not ids)
@@ -233,8 +284,12 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: a patch is not there, or not unique.
-            UsageError: one was disabled by hand.
+            UsageError: neither ids nor a status are given, or both; or a patch was disabled by hand.
             BackendError: the model failed before anything was decided.
+
+        Example:
+            >>> [event.kind for event in lab.regate("3696").events]
+            ['activated']
         """
         if bool(ids) == (status is not None):
             raise UsageError("Name patches to gate again, or give a status; either, not both.")
@@ -270,6 +325,11 @@ class Lab(AssembledLab):
         Raises:
             InputError: a line cannot be used, or the patches are of another skill.
             BackendError: the model failed before anything was taken in.
+
+        Example:
+            >>> with open_lab(noise=0, store="elsewhere") as other:
+            ...     other.import_patches("lessons", lab.patches.export()).count("activated")
+            1
         """
         self.store.require_writable()
         patches = check_export(name, lines, self.skill.name)
@@ -338,17 +398,23 @@ def open_lab(
     `open_lab(backend="litellm", model="ollama_chat/qwen2.5-coder:1.5b", top_k=3)`.
 
     Args:
-        backend: name of a simulated backend, `litellm` or `replay`; or an object with the members
-            of `Backend`.
+        backend: name of a simulated backend, `litellm` or `replay`, which takes up the settings of
+            the recorded run; or an object with the members of `Backend`.
         clock: the time as ISO 8601.
         settings: see `RunSettings`, which describes each.
 
     Raises:
         SkillError: there is no such skill.
-        UsageError: the skill has no such backend, there is no such embedder, or a value is out
-            of range.
+        UsageError: the skill has no such backend, there is no such embedder or setting, or a value
+            is out of range.
+        InputError: a cassette cannot be used.
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
+
+    Example:
+        >>> with open_lab(noise=0, top_k=3, store="lessons") as lab:
+        ...     lab.answer("Ship 2 kg books box to US").quote["country"]
+        'US'
     """
     given: dict[str, Any] = known_settings(settings)
     if isinstance(backend, str):

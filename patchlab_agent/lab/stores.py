@@ -77,5 +77,9 @@ def delete_store(path: str | Path) -> None:
 
     Raises:
         StoreError: the path holds something else, or the store is in use or cannot be deleted.
+
+    Example:
+        >>> lab.close()
+        >>> delete_store(".patchlab")
     """
     layout.delete_store(Path(path))

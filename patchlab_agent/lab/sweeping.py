@@ -35,6 +35,12 @@ def compare_settings(
     Raises:
         UsageError, InputError, StoreError, MissingExtra: a setting cannot be run.
         BackendError: no run has come to golden answers.
+
+    Example:
+        >>> base = RunSettings(noise=0, runs=10, golden=4)
+        >>> report = compare_settings(base, ["top-k=0,5"], "sweep")
+        >>> [side.label for side in report.sides]
+        ['top-k=0', 'top-k=5']
     """
     runs = plan(base, vary, Path(folder), check_settings)
 

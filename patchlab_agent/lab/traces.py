@@ -20,6 +20,10 @@ class Traces:
     Args:
         store: where they are.
         labels: every error label of the skill.
+
+    Example:
+        >>> [trace.request for trace in lab.traces.select(label="hazmat_undeclared")]
+        ['Ship 2 kg bleach box to US']
     """
 
     def __init__(self, store: Store, labels: Sequence[str]) -> None:
@@ -31,6 +35,10 @@ class Traces:
 
         Raises:
             InputError: there is none, or several begin with it.
+
+        Example:
+            >>> lab.traces.get(0) == lab.traces.get("t-0000000")
+            True
         """
         return find_trace(self._store.traces, named)
 
@@ -56,6 +64,10 @@ class Traces:
 
         Raises:
             InputError: there is no such label or patch.
+
+        Example:
+            >>> [trace.id for trace in lab.traces.select(failed=True, limit=10)]
+            ['t-0000000']
         """
         return islice(
             self._store.traces.select(self._selection(label, failed, better, applied, run)), limit
@@ -66,6 +78,10 @@ class Traces:
 
         Raises:
             InputError: the text is empty or too long.
+
+        Example:
+            >>> [found.trace.request for found in lab.traces.search("2 kg of bleach", limit=1)]
+            ['Ship 2 kg bleach box to US']
         """
         check_request(text)
         found = self._store.traces.look_up(text, limit)
@@ -77,6 +93,11 @@ class Traces:
         Args:
             traces: as `select` yields them.
             ascii_only: escape all other characters.
+
+        Example:
+            >>> lines = list(lab.traces.export(lab.traces.select(failed=True)))
+            >>> Trace.model_validate_json(lines[0]).request
+            'Ship 2 kg bleach box to US'
         """
         for trace in traces:
             yield json.dumps(trace.model_dump(mode="json"), ensure_ascii=ascii_only)

@@ -8,7 +8,11 @@ from patchlab_agent.models.base import Frozen, JsonObject
 
 
 class Case(Frozen):
-    """A request together with its truth."""
+    """A request together with its truth.
+
+    Example:
+        >>> case = Case(request="Ship 2 kg books box to US", truth={"item": "books"})
+    """
 
     request: str = Field(min_length=1)
     truth: JsonObject = Field(description="the shipment as the sender means it; the skill's form")

@@ -76,7 +76,13 @@ class Failure(Frozen):
 
 
 class ComparisonReport(Frozen):
-    """Sides in the order asked for; the first is what the others are held against."""
+    """Runs or settings side by side; the others are held against the first.
+
+    Example:
+        first, *others = lab.compare(1, 2).sides
+        for side in others:
+            print(side.label, side.patched.rate, side.difference.mean)
+    """
 
     schema_version: int = COMPARISON_VERSION
     cases: int = Field(description="golden cases that all sides have")

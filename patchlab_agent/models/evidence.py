@@ -157,7 +157,12 @@ class GateReport(Frozen):
 
 
 class Standing(StrEnum):
-    """How well an active patch is proven."""
+    """The degree to which an active patch is proven.
+
+    Example:
+        >>> lab.patches.get("3696").standing
+        <Standing.TRIAL: 'on trial'>
+    """
 
     TRIAL = "on trial"
     """Let in on little evidence, and watched."""

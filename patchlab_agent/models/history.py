@@ -12,7 +12,12 @@ from patchlab_agent.models.patch import Patch, Status
 
 
 class Change(Frozen):
-    """One event in a patch's life, with whose it is."""
+    """One event in a patch's life, with whose it is.
+
+    Example:
+        >>> [(change.trigger, str(change.status)) for change in lab.patches.history()]
+        [('bleach', 'active')]
+    """
 
     at: str = Field(description="ISO 8601 time")
     patch_id: str

@@ -14,9 +14,14 @@ from patchlab_agent.models.trace import Context, Example, Feedback, Message, Tra
 
 
 class ListedPatch(Frozen):
-    """A patch with what became of the answers that it was applied to.
+    """A patch with the outcomes of the answers that it was applied to.
 
     Its JSON is flat: the patch's own fields between its id and its standing and tally.
+
+    Example:
+        >>> (listed,) = lab.patches.select()
+        >>> listed.patch.trigger, listed.tally.uses
+        ('bleach', 0)
     """
 
     patch: Patch
@@ -37,7 +42,13 @@ class ListedPatch(Frozen):
 
 
 class FoundPatch(ListedPatch):
-    """A patch that a search found."""
+    """A patch that a search found.
+
+    Example:
+        >>> (found,) = lab.patches.search("a crate of bleach")
+        >>> found.patch.trigger, found.occurs
+        ('bleach', True)
+    """
 
     distance: float = Field(description="cosine distance of text and trigger, 0 is nearest")
     occurs: bool = Field(description="its trigger stands in the text")
@@ -47,7 +58,12 @@ class FoundPatch(ListedPatch):
 
 
 class PatchDetails(ListedPatch):
-    """A patch with its rivals and its birth."""
+    """A patch with its rivals and its birth.
+
+    Example:
+        >>> lab.patches.show("3696").birth.request
+        'Ship 2 kg bleach box to US'
+    """
 
     rivals: tuple[Patch, ...] = Field(
         default=(), description="other patches about the same subject, of which one may be active"
@@ -66,7 +82,13 @@ class PatchDetails(ListedPatch):
 
 
 class FoundTrace(Frozen):
-    """A trace that a search found; its JSON is flat."""
+    """A trace that a search found; its JSON is flat.
+
+    Example:
+        >>> found = lab.traces.search("2 kg of bleach")[0]
+        >>> found.trace.id
+        't-0000000'
+    """
 
     trace: Trace
     distance: float = Field(description="cosine distance of text and request, 0 is nearest")
@@ -77,7 +99,13 @@ class FoundTrace(Frozen):
 
 
 class FeedbackReport(Frozen):
-    """What became of feedback on an answer."""
+    """The outcome of feedback on an answer.
+
+    Example:
+        >>> report = lab.feedback(0, "OK")
+        >>> str(report.replaced), str(report.feedback)
+        ('hazmat_undeclared (hazmat)', 'OK')
+    """
 
     trace_id: str
     replaced: Feedback | None = Field(description="earlier feedback on the same answer")
@@ -88,7 +116,14 @@ class FeedbackReport(Frozen):
 
 
 class RequestContext(Frozen):
-    """What was learned about a request, ready for a model call of one's own."""
+    """The lessons about a request, ready for a model call of your own.
+
+    Example:
+        >>> context = lab.context("Ship 1 kg bleach box to Japan")
+        >>> [rule.kind for rule in context.rules]
+        ['restriction']
+        >>> messages = [message.model_dump() for message in context.messages]  # for your own client
+    """
 
     request: str
     context: Context
@@ -107,7 +142,13 @@ class RequestContext(Frozen):
 
 
 class GateRound(Frozen):
-    """What came of putting patches before the gate again."""
+    """The outcome of putting patches before the gate again.
+
+    Example:
+        >>> gated = lab.regate(status=Status.ACTIVE)
+        >>> [event.kind for event in gated.events], gated.stopped
+        (['activated'], None)
+    """
 
     events: tuple[PatchEvent, ...]
     stopped: Stop | None = Field(
@@ -116,7 +157,12 @@ class GateRound(Frozen):
 
 
 class StoreContents(Frozen):
-    """What is in a store, in numbers."""
+    """The numbers of what a store holds.
+
+    Example:
+        >>> lab.contents
+        StoreContents(patches=1, active=1, traces=1, runs=0)
+    """
 
     patches: int
     active: int

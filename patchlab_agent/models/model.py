@@ -15,7 +15,12 @@ DEFAULT_TIMEOUT = 120.0
 
 
 class ModelParameters(Frozen):
-    """What decides, beside the prompt, about a model's answer."""
+    """The parameters that decide, besides the prompt, about a model's answer.
+
+    Example:
+        >>> str(ModelParameters(model="ollama_chat/qwen2.5-coder:1.5b", temperature=0.2))
+        'ollama_chat/qwen2.5-coder:1.5b(temperature=0.2, max_tokens=1024)'
+    """
 
     model: str = Field(min_length=1, description="as litellm names it: provider/model")
     temperature: float = Field(default=0.0, ge=0, le=2)

@@ -18,6 +18,16 @@ class Fix(Frozen):
 
     A subclass narrows `kind` to a literal and says in `subject_fields` which of its fields name
     what it speaks about; the other fields are what it says.
+
+    Example:
+        class Colour(Fix):
+            subject_fields: ClassVar = ("thing",)
+            kind: Literal["colour"] = "colour"
+            thing: str
+            colour: str
+
+            def holds_in(self, quote: Quote) -> bool | None:
+                return quote[self.thing] == self.colour if self.thing in quote else None
     """
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +62,12 @@ class Fix(Frozen):
 
 
 class Status(StrEnum):
-    """Where a patch stands; only active patches are ever retrieved."""
+    """The status of a patch; only active patches are ever retrieved.
+
+    Example:
+        >>> Status("active")
+        <Status.ACTIVE: 'active'>
+    """
 
     ACTIVE = "active"
     QUARANTINED = "quarantined"
@@ -63,7 +78,12 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """What a patch's own test is there to show."""
+    """The purpose of a patch's own test.
+
+    Example:
+        >>> lab.patches.get("3696").tests[0].role
+        <Role.FAILING: 'failing'>
+    """
 
     FAILING = "failing"
     """A request that failed: whoever complained judges the answer with the patch."""
@@ -76,7 +96,11 @@ class Role(StrEnum):
 
 
 class PatchTest(Frozen):
-    """A request that a patch is tested on."""
+    """A request that a patch is tested on.
+
+    Example:
+        >>> test = PatchTest(role=Role.FAILING, request="Ship 2 kg bleach box to US")
+    """
 
     role: Role
     request: str
@@ -115,7 +139,12 @@ def close(expected: float, actual: float) -> bool:
 
 
 class Origin(StrEnum):
-    """Who brought a lesson."""
+    """The source of a lesson.
+
+    Example:
+        >>> lab.patches.get("3696").provenance.origin
+        <Origin.PERSON: 'person'>
+    """
 
     STREAM = "stream"
     """A failure in a run, proposed by the skill's own rules."""
@@ -128,7 +157,13 @@ class Origin(StrEnum):
 
 
 class Provenance(Frozen):
-    """The failure that a patch was born from."""
+    """The failure that a patch was born from.
+
+    Example:
+        >>> born = lab.patches.get("3696").provenance
+        >>> born.trace_id, born.label
+        ('t-0000000', 'hazmat_undeclared')
+    """
 
     origin: Origin = Origin.STREAM
     trace_id: str
@@ -169,7 +204,13 @@ class Form(StrEnum):
 
 
 class Patch(Frozen):
-    """A lesson: when its trigger occurs in a request, its fix goes into the prompt."""
+    """A lesson: when its trigger occurs in a request, its fix goes into the prompt.
+
+    Example:
+        >>> patch = lab.patches.get("3696")
+        >>> patch.trigger, str(patch.status), patch.fix.model_dump()
+        ('bleach', 'active', {'kind': 'restriction', 'item': 'bleach', 'demand': 'hazmat'})
+    """
 
     skill: str
     trigger: str = Field(description="word or phrase, normalised, at most four words")
@@ -263,14 +304,24 @@ class Patch(Frozen):
 
 
 class Proposal(Frozen):
-    """What a proposer makes of a failure: a patch, or the reason why there is none."""
+    """The answer of a proposer to a failure: a patch, or the reason why there is none.
+
+    Example:
+        >>> Proposal(reason="the feedback names no item").patch is None
+        True
+    """
 
     patch: Patch | None = None
     reason: str = ""
 
 
 class PatchEvent(Frozen):
-    """What one failure, or a person, did to a patch; or to an example, which is withdrawn."""
+    """The effect of a failure, or of a person, on a patch; or on an example, which is withdrawn.
+
+    Example:
+        >>> [event.kind for event in lab.traces.get(0).events]
+        ['activated']
+    """
 
     kind: Literal[
         "activated",

@@ -25,7 +25,13 @@ class PutBack(Frozen):
 
 
 class RollbackReport(Frozen):
-    """What a rollback changed; whatever was as it should be already is only counted."""
+    """The changes of a rollback; whatever was as it should be already is only counted.
+
+    Example:
+        report = lab.patches.rollback(1)
+        for put_back in report.patches:
+            print(put_back.trigger, put_back.before, put_back.after)
+    """
 
     run: str = Field(description="the run at whose end the store was so")
     patches: tuple[PutBack, ...] = Field(description="in the order in which they were changed")

@@ -17,14 +17,25 @@ INVALID_RESPONSE = "invalid_response"
 
 
 class Message(Frozen):
-    """One turn of a chat prompt."""
+    """One turn of a chat prompt.
+
+    Example:
+        >>> Message(role="user", content="Ship 2 kg books box to US").model_dump()
+        {'role': 'user', 'content': 'Ship 2 kg books box to US'}
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class Prompt(Frozen):
-    """What a backend gets: messages, the answer's JSON schema, and which draw this is."""
+    """The input of a backend: messages, the answer's JSON schema, and which draw this is.
+
+    Example:
+        >>> asked = Message(role="user", content="Ship 2 kg books box to US")
+        >>> Prompt(messages=(asked,), answer_schema={"type": "object"}, draw="0").user
+        'Ship 2 kg books box to US'
+    """
 
     messages: tuple[Message, ...]
     answer_schema: SkipValidation[JsonObject] = Field(
@@ -64,7 +75,12 @@ class Prompt(Frozen):
 
 
 class Usage(Frozen):
-    """What a completion cost; None where the backend does not know."""
+    """The cost of a completion; None where the backend does not know.
+
+    Example:
+        >>> (Usage(prompt_tokens=40, cost_usd=0.01) + Usage(prompt_tokens=2)).prompt_tokens
+        42
+    """
 
     prompt_tokens: int | None = None
     cached_prompt_tokens: int | None = Field(
@@ -92,7 +108,12 @@ def _sum(one: Number | None, other: Number | None) -> Number | None:
 
 
 class Completion(Frozen):
-    """A backend's answer."""
+    """A backend's answer.
+
+    Example:
+        >>> Completion(text='{"weight": 2}', usage=Usage(completion_tokens=5)).cut_off
+        False
+    """
 
     text: str
     usage: Usage = Usage()
@@ -101,7 +122,12 @@ class Completion(Frozen):
 
 
 class Feedback(Frozen):
-    """A carrier's answer to a quote: OK, or one error label with what a real API tells."""
+    """A carrier's answer to a quote: OK, or one error label with what a real API tells.
+
+    Example:
+        >>> str(Feedback(label="item_unknown", field="item", value="kite", detail="toys"))
+        "item_unknown item='kite' (toys)"
+    """
 
     label: str | None = Field(default=None, description="None means OK")
     field: str | None = Field(default=None, description="the quote's field that is wrong")
@@ -124,7 +150,11 @@ OK = Feedback()
 
 
 class Example(Frozen):
-    """A request with the right answer, to be shown in a prompt as an earlier turn."""
+    """A request with the right answer, to be shown in a prompt as an earlier turn.
+
+    Example:
+        >>> shown = Example(request="Ship 2 kg books box to US", answer={"item": "books"})
+    """
 
     id: str = ""
     request: str
@@ -153,7 +183,13 @@ class Retrieved(Frozen):
 
 
 class Context(Frozen):
-    """What was learned and concerns a request; empty for the baseline."""
+    """The lessons and examples that concern a request; empty for the baseline.
+
+    Example:
+        >>> context = lab.context("Ship 1 kg bleach box to Japan").context
+        >>> [patch.trigger for patch in context.applied]
+        ['bleach']
+    """
 
     retrieved: tuple[Retrieved, ...] = ()
     examples: tuple[Example, ...] = ()
@@ -196,7 +232,13 @@ class Context(Frozen):
 
 
 class Attempt(Frozen):
-    """One prompt, its raw answer, and what the skill made of it."""
+    """One prompt, its raw answer, and what the skill made of it.
+
+    Example:
+        >>> attempt = lab.traces.get(0).attempt
+        >>> attempt.answer["declarations"], attempt.problem
+        ([], '')
+    """
 
     user_prompt: str = Field(description="the changing part of the prompt")
     system_digest: str = Field(description="names the stable part of the prompt")
@@ -229,7 +271,13 @@ class RetrievedRef(Frozen):
 
 
 class Trace(Frozen):
-    """The record of one run."""
+    """The record of one run.
+
+    Example:
+        >>> trace = lab.answer("Ship 1 kg bleach box to Japan")
+        >>> trace.id, trace.quote["declarations"], trace.applied
+        ('t-0000001', ['hazmat'], ('3696d1e24fd83782',))
+    """
 
     id: str
     run: str = Field(description="which run of the program: run-0001, or 'quote'")

@@ -38,7 +38,13 @@ class Imported(Frozen):
 
 
 class ImportReport(Frozen):
-    """What became of an export's patches, in its order."""
+    """The outcome of an import, patch by patch in the export's order.
+
+    Example:
+        >>> report = lab.import_patches("lessons", lab.patches.export())
+        >>> report.count("activated"), report.count("known")
+        (0, 1)
+    """
 
     source: str
     patches: tuple[Imported, ...]
@@ -71,7 +77,13 @@ class Difference(Frozen):
 
 
 class PatchDiff(Frozen):
-    """All differences, sorted by trigger and id; patches of which all is equal are counted."""
+    """All differences, sorted by trigger and id; patches of which all is equal are counted.
+
+    Example:
+        >>> found = diff_patches(".patchlab", ".patchlab")
+        >>> found.equal, found.differences
+        (1, ())
+    """
 
     a: str
     b: str

@@ -284,7 +284,7 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: a patch is not there, or not unique.
-            UsageError: neither ids nor a status are given, or both; or a patch was disabled by hand.
+            UsageError: neither ids nor a status are given, or both; or one was disabled by hand.
             BackendError: the model failed before anything was decided.
 
         Example:

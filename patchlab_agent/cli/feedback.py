@@ -16,8 +16,8 @@ from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import strict_json
 
 if TYPE_CHECKING:
+    from patchlab_agent.models.event import PatchEvent
     from patchlab_agent.models.listing import FeedbackReport
-    from patchlab_agent.models.patch import PatchEvent
     from patchlab_agent.models.trace import Trace
 
 
@@ -109,7 +109,9 @@ def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
         return (
             f"{nothing}; it may count for the lessons used or held out." if drawn else f"{nothing}."
         )
-    if first.kind in ("activated", "active_already"):
+    from patchlab_agent.models.event import EventKind
+
+    if first.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY):
         return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
     if first.patch_id is None:
         return "Say in --detail what is right, or give the label that fits; see `feedback --help`."

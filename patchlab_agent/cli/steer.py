@@ -12,7 +12,8 @@ from patchlab_agent.cli.console import dumped, out, print_json, progress
 from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.cli.patches import app
 from patchlab_agent.errors import PartialRun, UsageError
-from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 
 _HELP = "Their ids, or as much of each as is unique."

@@ -29,14 +29,16 @@ from patchlab_agent.learning.learner import Learned, Learner
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
 from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.runs.runner import Runner, stop_of
+from patchlab_agent.runs.runner import Runner
 from patchlab_agent.runs.suite import labeled_cases
+from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
     AgentSettings,
     LabOptions,

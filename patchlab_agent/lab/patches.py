@@ -9,10 +9,11 @@ from patchlab_agent.errors import UsageError
 from patchlab_agent.lab.naming import find_patch, find_patches, known_label
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.learning.rollback import roll_back
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.history import Change, changes_of
 from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.store.store import Store

@@ -12,8 +12,9 @@ import pytest
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Source
-from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.runs.suite import labeled_cases

@@ -13,8 +13,9 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learner
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
-from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Proposal, Role, Status
+from patchlab_agent.models.patch import Form, Origin, Patch, Proposal, Role, Status
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
 from tests.support.make import labeled, listing, make_patch
 from tests.support.words_skill import (

@@ -12,8 +12,9 @@ from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
-from patchlab_agent.models.patch import Patch, PatchEvent, Role, Status
+from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.rules import EmbargoFix, LiquidsFix, RestrictionFix, RevokedFix

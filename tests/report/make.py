@@ -26,8 +26,8 @@ from patchlab_agent.models.patch import (
     StatusChange,
 )
 from patchlab_agent.models.report import (
+    ArmRates,
     CaseOutcome,
-    Comparison,
     Cost,
     CurvePoint,
     ExampleSummary,
@@ -81,10 +81,10 @@ def proportion(successes: int, total: int) -> Proportion:
     return Proportion(successes=successes, total=total, rate=rate, low=rate, high=rate)
 
 
-def comparison(baseline: int, patched: int, ceiling: int, total: int) -> Comparison:
+def comparison(baseline: int, patched: int, ceiling: int, total: int) -> ArmRates:
     mean = (patched - baseline) / total if total else None
     gap = ceiling - baseline
-    return Comparison(
+    return ArmRates(
         cases=total,
         baseline=proportion(baseline, total),
         patched=proportion(patched, total),

@@ -7,17 +7,9 @@ from pathlib import Path
 
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Claim, GateReport, Outcome, Reason, Source, Tested
-from patchlab_agent.models.patch import (
-    Fix,
-    Patch,
-    PatchEvent,
-    PatchTest,
-    Provenance,
-    Role,
-    Status,
-    agrees,
-)
+from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role, Status, agrees
 from patchlab_agent.models.trace import (
     OK,
     Attempt,

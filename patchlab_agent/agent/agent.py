@@ -235,10 +235,6 @@ class Agent:
             at=self.clock(),
         )
 
-    def baseline(self, request: str, draw: str = "0") -> Attempt:
-        """The control: the same prompt with nothing learned in it."""
-        return self.attempt(request, EMPTY, draw)
-
     def context_of(self, ask: Ask) -> Context:
         """What was learned and goes with a request: in a use, less what the draw leaves out.
 

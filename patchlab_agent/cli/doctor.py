@@ -12,7 +12,7 @@ from patchlab_agent.cli.root import here
 from patchlab_agent.config import key, variable
 from patchlab_agent.errors import PatchLabError
 from patchlab_agent.models.model import without_login
-from patchlab_agent.models.setting import Setting, Source
+from patchlab_agent.models.setting import Setting, SettingSource
 from patchlab_agent.settings import AgentSettings, RunSettings
 
 if TYPE_CHECKING:
@@ -95,21 +95,21 @@ def _effective(context: typer.Context) -> list[Setting]:
     values = options.settings(RunSettings, context).model_dump(mode="json")
     found = []
     for name, value in values.items():
-        _, source = chosen.get(name, (None, Source.DEFAULT))
+        _, source = chosen.get(name, (None, SettingSource.DEFAULT))
         shown = without_login(value) if isinstance(value, str) else value
         found.append(Setting(name=name, value=shown, source=source, where=_where(name, source)))
     return found
 
 
-def _where(name: str, source: Source) -> str:
+def _where(name: str, source: SettingSource) -> str:
     match source:
-        case Source.COMMAND_LINE:
+        case SettingSource.COMMAND_LINE:
             return f"--{key(name)}"
-        case Source.ENVIRONMENT:
+        case SettingSource.ENVIRONMENT:
             return variable(name)
-        case Source.TABLE:
+        case SettingSource.TABLE:
             return f"{_file()}: {key(name)}"
-        case Source.RECORDING | Source.DEFAULT:
+        case SettingSource.RECORDING | SettingSource.DEFAULT:
             return ""
 
 

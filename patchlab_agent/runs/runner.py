@@ -156,7 +156,7 @@ class Runner:
         for window, following in with_next(windows(asked, self.settings.concurrency)):
             evaluator.expect([case for case, _ in following], [ask for _, ask in following])
             cases, asks = [case for case, _ in window], [ask for _, ask in window]
-            compared = evaluator.compare_all(cases, asks, run=name)
+            compared = evaluator.compare(cases, asks, run=name)
             for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None

@@ -12,7 +12,7 @@ from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import Probe, refereed_probe
 from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.evidence import Source
+from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Feedback
 from tests.support.gates import NoExamples, Shelf, asked, zok
@@ -203,5 +203,5 @@ def test_the_most_frequent_complaint_is_told_with_the_first_answer_to_it() -> No
     assert (tried.right, tried.result().complaint) == (1, "")
     tried.outcome = "failed"
     result = tried.result()
-    assert (result.source, result.complaint) == (Source.REFEREE, "wrong")
+    assert (result.source, result.complaint) == (EvidenceSource.REFEREE, "wrong")
     assert (result.draws, result.right_with) == (4, 1)

@@ -10,10 +10,10 @@ from rich.console import Console, RenderableType
 
 from patchlab_agent.models.evidence import (
     Claim,
+    EvidenceSource,
     GateReport,
     Reason,
     Record,
-    Source,
     Standing,
     Tested,
 )
@@ -361,7 +361,7 @@ GATE = GateReport(
     ),
     results=(
         Tested(
-            source=Source.REFEREE,
+            source=EvidenceSource.REFEREE,
             request="Ship 2 kg battery box to US",
             outcome="mended",
             draws=5,
@@ -371,7 +371,7 @@ GATE = GateReport(
             lost=1,
         ),
         Tested(
-            source=Source.LABELS,
+            source=EvidenceSource.LABELS,
             request="Ship 3 kg paint",
             outcome="broken",
             draws=7,
@@ -382,7 +382,7 @@ GATE = GateReport(
             complaint="hazmat_undeclared",
         ),
         Tested(
-            source=Source.LABELS,
+            source=EvidenceSource.LABELS,
             request="Ship 4 kg paint",
             outcome="broken",
             draws=8,

@@ -9,7 +9,7 @@ import pytest
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
-from patchlab_agent.gate.evidence import Probe, refereed_probe
+from patchlab_agent.gate.evidence import Labeled, Probe, labeled_probe, refereed_probe
 from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import EvidenceSource
@@ -44,6 +44,32 @@ def run(agent: Agent, dialogue: Dialogue[object]) -> object:
 
 def probe(request: str = "a zok") -> Probe:
     return refereed_probe(request, WordsReferee())
+
+
+@pytest.mark.parametrize(
+    ("with_it", "teaches"),
+    [
+        ({"zok": "red", "blim": "odd"}, True),
+        ({"zok": "odd", "blim": "odd"}, False),
+        # A field that becomes null says nothing, right or wrong.
+        ({"zok": None, "blim": "odd"}, None),
+        ({"blim": "odd"}, None),
+    ],
+)
+def test_what_a_patch_changes_in_a_wrong_answer_may_be_right_there(
+    tmp_path: Path, with_it: JsonObject, teaches: bool | None
+) -> None:
+    def answer(request: str, draw: str, answer: JsonObject) -> None:
+        told = answer.get("zok") == "red"
+        answer.clear()
+        answer.update(with_it if told else {"zok": "green", "blim": "odd"})
+
+    trial, agent = trial_of(tmp_path, Reader(answer))
+    wrong = Feedback(label="odd")
+    case = Labeled("zok blim", {"zok": "red", "blim": "green"}, lambda _quote: wrong)
+    [own] = trial.begin([labeled_probe(case)])
+    run(agent, trial.keeps([own]))
+    assert trial.teaches_right(own) is teaches
 
 
 def by_draw(with_it: str, without: str) -> Callable[[str, str, JsonObject], None]:

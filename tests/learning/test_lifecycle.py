@@ -296,6 +296,17 @@ def test_enabling_overrules_the_gate_and_says_so(tmp_path: Path) -> None:
         assert stored(lab, patch.id).status is Status.ACTIVE
 
 
+@pytest.mark.parametrize("status", [Status.DISABLED, Status.RETIRED])
+def test_enabling_what_the_gate_had_let_in_overrules_nobody(tmp_path: Path, status: Status) -> None:
+    with words_lab(tmp_path) as lab:
+        patch = learned(lab)
+        assert patch.gate is not None
+        move = lab.lifecycle.disable if status is Status.DISABLED else lab.lifecycle.retire
+        move(patch)
+        (event,) = lab.lifecycle.enable(stored(lab, patch.id))
+        assert (event.kind, event.text, event.created) == ("activated", "by hand", False)
+
+
 def test_enabling_retires_what_says_otherwise(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         red = learned(lab)

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 def doctor(
     context: typer.Context,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not call a real model; the toy is asked anyway.")
+        bool,
+        typer.Option(
+            "--offline", help="Do not call a real model; the toy is checked all the same."
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Check all that a run rests on, and say what to do about whatever is wrong.
+    """Check everything that a run depends on, and say how to fix whatever is wrong.
 
     Looks at versions, settings, skills, prompts, embedder, store, disk, cassette and backend, and
-    changes none of them. A real model gets one small call. Exit code 0 if nothing failed, else 1.
+    changes none of them. A real model is sent one small request. The exit code is 0 if nothing
+    failed, else 1.
 
     Examples:
         patchlab-agent doctor
@@ -52,7 +56,7 @@ def doctor(
 
 
 def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
-    """What is to be checked; where the settings themselves are broken, the defaults and why."""
+    """Return the settings to check; if they are broken, the defaults and the reasons."""
     try:
         return options.settings(AgentSettings, context), []
     except PatchLabError as error:
@@ -70,11 +74,11 @@ def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
     options.REAL_MODEL,
 )
 def config(context: typer.Context, as_json: options.Json = False) -> None:
-    """Show every setting with its value and where that comes from.
+    """Show every setting with its value and where the value comes from.
 
-    The command line counts first, then a PATCHLAB_* variable, then the table tool.patchlab of the
-    nearest pyproject.toml, then the default. A replay takes the settings of the run that was
-    recorded before any of these but the command line.
+    The command line takes precedence, then a PATCHLAB_* variable, then the [tool.patchlab] table of
+    the nearest pyproject.toml, then the default. In a replay, the settings of the recorded run
+    override everything but the command line.
 
     Examples:
         patchlab-agent config

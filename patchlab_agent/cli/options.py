@@ -99,7 +99,7 @@ def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callabl
 
 
 def settings(kind: type[Settings], context: typer.Context) -> Settings:
-    """The settings that hold for a call; what nothing speaks of has the settings' defaults.
+    """Return the settings in effect for a call; settings that nothing sets have their defaults.
 
     Raises:
         UsageError: a value cannot be used.
@@ -109,7 +109,7 @@ def settings(kind: type[Settings], context: typer.Context) -> Settings:
 
 
 def chosen(context: typer.Context) -> dict[str, tuple[Any, SettingSource]]:
-    """What the command line, variables and the table choose, and which of them it was.
+    """Return the values that command line, variables and table set, each with its source.
 
     `--replay FILE` alone asks for the backend of that name. A replay takes up the settings of the
     run that was recorded, and a store of its own: anything else from around the command line would
@@ -137,7 +137,7 @@ def chosen(context: typer.Context) -> dict[str, tuple[Any, SettingSource]]:
 
 
 def given(context: typer.Context) -> list[str]:
-    """The parameters that the command line itself gives."""
+    """Return the parameters that the command line itself sets."""
     return [name for name in context.params if _source(context, name) is SettingSource.COMMAND_LINE]
 
 

@@ -191,7 +191,7 @@ class Assault:
         return outcome
 
     def _accepted(self, request: str) -> Trace:
-        trace = self._trace(request, self._lab.agent.baseline(request))
+        trace = self._trace(request, self._lab.agent.attempt(request, EMPTY, "0"))
         self._lab.learn(trace, OK)
         self._on_answer("examples to compete with")
         return trace

@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 outcome = attacked(lab, options.per_family)
                 found = {
                     "backend": lab.agent.backend.name,
-                    "calls": lab.meter.calls,
+                    "calls": sum(spent.calls for spent in lab.meter.spent.values()),
                     **outcome.as_json(),
                 }
     except PatchLabError as error:

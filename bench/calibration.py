@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.plants import MAKERS, Field, OwnNoise, Plant, plants
+from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.learning.learner import Learner
@@ -168,9 +169,8 @@ class Bed:
         uses = spoiled = 0
         for case in islice(self.pool.uses(patch.trigger), USES):
             self.referee.remember(case)
-            trace = lab.evaluator.compare(
-                case, draw=f"use:{uses}", trace_id=trace_name(WARM_UP + uses), run="uses", index=0
-            )
+            ask = Ask(case.request, draw=f"use:{uses}", trace_id=trace_name(WARM_UP + uses))
+            trace = or_raise(lab.evaluator.compare([case], [ask], run="uses")[0])
             uses += 1
             was_right = trace.baseline is not None and trace.baseline.feedback.ok
             spoiled += was_right and not trace.ok
@@ -189,9 +189,9 @@ def open_at(store: Path, noise: float, seed: int, *, own_noise: bool = False) ->
 def warm_up(lab: Lab, cases: Sequence[Case]) -> None:
     """Answer requests and keep the judged traces; nothing is learned."""
     for number, case in enumerate(cases):
-        trace = lab.evaluator.compare(
-            case, draw=f"warm:{number}", trace_id=trace_name(number), run="warm", index=number
-        )
+        name = trace_name(number)
+        ask = Ask(case.request, draw=f"warm:{number}", trace_id=name, index=number)
+        trace = or_raise(lab.evaluator.compare([case], [ask], run="warm")[0])
         lab.store.traces.add(trace)
     lab.store.traces.flush()
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from patchlab_agent.models.case import Case
     from patchlab_agent.models.comparison import ComparisonReport
     from patchlab_agent.models.effect import EffectReport
+    from patchlab_agent.models.event import EventKind, PatchEvent
     from patchlab_agent.models.evidence import Standing
     from patchlab_agent.models.history import Change
     from patchlab_agent.models.listing import (
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
         Fix,
         Origin,
         Patch,
-        PatchEvent,
         PatchTest,
         Proposal,
         Provenance,
@@ -125,6 +125,7 @@ __all__ = [
     "Context",
     "DriftingWorld",
     "EffectReport",
+    "EventKind",
     "Example",
     "Feedback",
     "FeedbackReport",
@@ -211,6 +212,7 @@ _HOMES = {
     "Context": "models.trace",
     "DriftingWorld": "skill",
     "EffectReport": "models.effect",
+    "EventKind": "models.event",
     "Example": "models.trace",
     "Feedback": "models.trace",
     "FeedbackReport": "models.listing",
@@ -235,7 +237,7 @@ _HOMES = {
     "Patch": "models.patch",
     "PatchDetails": "models.listing",
     "PatchDiff": "models.transfer",
-    "PatchEvent": "models.patch",
+    "PatchEvent": "models.event",
     "PatchLabError": "errors",
     "PatchStore": "store.patches",
     "PatchTest": "models.patch",

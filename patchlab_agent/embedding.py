@@ -7,8 +7,9 @@ on a store that was opened with nothing but `chromadb.PersistentClient`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -133,23 +134,28 @@ class WordLlamaEmbedder(_Embedder):
         return WordLlamaEmbedder(**config)
 
 
-EMBEDDERS: dict[str, type[HashingEmbedder] | type[WordLlamaEmbedder]] = {
+EMBEDDERS: dict[str, Callable[[], EmbeddingFunction[Documents]]] = {
     "hashing": HashingEmbedder,
     "wordllama": WordLlamaEmbedder,
 }
+ENTRY_POINT_GROUP = "patchlab_agent.embedders"
+"""Group under which packages offer others: callables without arguments that build one."""
 
 
 def embedder(name: str) -> EmbeddingFunction[Documents]:
-    """Build an embedder by its short name.
+    """Build an embedder by its short name: one of these, or one that a package offers.
 
     Raises:
         UsageError: there is none of that name.
         MissingExtra: its package is not installed.
     """
-    if name not in EMBEDDERS:
-        known = ", ".join(EMBEDDERS)
-        raise UsageError(f"There is no embedder {name!r}; choose one of: {known}.")
-    return EMBEDDERS[name]()
+    if name in EMBEDDERS:
+        return EMBEDDERS[name]()
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        built: EmbeddingFunction[Documents] = point.load()()
+        return built
+    known = ", ".join([*EMBEDDERS, *sorted(entry_points(group=ENTRY_POINT_GROUP).names)])
+    raise UsageError(f"There is no embedder {name!r}; choose one of: {known}.")
 
 
 class Distances:

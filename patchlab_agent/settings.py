@@ -77,49 +77,53 @@ class AgentSettings(Frozen):
 
     backend: Annotated[str, Option("answering")] = Field(
         default="toy",
-        description="What answers: toy, a noisy parser that needs no model; litellm, a real "
-        "model; replay, recorded answers of one.",
+        description="Where answers come from: toy, a noisy parser that needs no model; litellm, "
+        "a real model; replay, a real model's recorded answers; or a backend that "
+        "an installed package offers.",
     )
     seed: Annotated[int, Option("answering")] = Field(
         default=7,
-        description="Of the toy's mistakes, the generated requests, and what --holdout leaves out.",
+        description="Seed for the toy's mistakes, the generated requests, and what --holdout "
+        "leaves out.",
     )
     noise: Annotated[float, Option("answering")] = Field(
-        default=0.03, ge=0, le=1, description="The toy's chance of a mistake per field."
+        default=0.03, ge=0, le=1, description="Probability that the toy gets a field wrong."
     )
     top_k: Annotated[int, Option("answering")] = Field(
-        default=5, ge=0, le=MAX_TOP_K, description="Patches to retrieve per request."
+        default=5, ge=0, le=MAX_TOP_K, description="Number of patches to retrieve per request."
     )
     examples: Annotated[int, Option("answering")] = Field(
         default=3,
         ge=0,
         le=MAX_EXAMPLES,
-        description="Right answers to show, at most: those that cover what is uncommon in a "
-        "request.",
+        description="Maximum number of few-shot examples per prompt: right answers that cover "
+        "what is uncommon in a request.",
     )
     context_tokens: Annotated[int, Option("answering", metavar="N")] = Field(
         default=DEFAULT_CONTEXT_TOKENS,
         ge=0,
-        description="What lessons and examples may add to a prompt, in tokens (estimated): proven "
-        "lessons first, then those on trial, each by its worth per token, then examples.",
+        description="Token budget (estimated) for lessons and examples in a prompt: proven "
+        "lessons first, then those on trial, each by measured worth per token, then "
+        "examples.",
     )
     store: Annotated[Path, Option("answering", metavar="FOLDER")] = Field(
-        default=DEFAULT_STORE, description="Folder of patches and traces."
+        default=DEFAULT_STORE, description="Folder in which patches and traces are stored."
     )
     embedder: Annotated[str | None, Option("answering", default="hashing")] = Field(
         default=None,
-        description="hashing, or wordllama (extra). A store keeps the one it was made with.",
+        description="Embedder to use: hashing, or wordllama (extra). A store keeps the one it "
+        "was created with.",
     )
     skill: Annotated[str, Option("answering")] = Field(
-        default="shipping", description="Which installed skill to use."
+        default="shipping", description="Installed skill to use."
     )
     holdout: Annotated[float, Option("using", metavar="SHARE")] = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Leave each lesson out of this share of its uses, 0 to below 1, by a seeded "
-        "draw; its standing then rests on the answers with it and without it. In a run, too, it "
-        "does so in place of the baseline, as it would in production.",
+        description="Share of its uses, 0 to below 1, that each lesson is left out of by a "
+        "seeded draw. Its standing then rests on the answers with and without it, "
+        "in a run as in production, instead of on the baseline.",
     )
     patcher: Annotated[Literal["rules", "llm"], Option("learning")] = Field(
         default="rules",
@@ -127,37 +131,40 @@ class AgentSettings(Frozen):
     )
     gate: Annotated[Literal["on", "off"], Option("learning")] = Field(
         default="on",
-        description="off activates every proposed patch untested, to see what the gate is for.",
+        description="off activates every proposed patch untested, to show what the gate is worth.",
     )
     gate_alpha: Annotated[float, Option("learning", metavar="SHARE")] = Field(
         default=0.05,
         gt=0,
         lt=0.5,
-        description="Bound on the chance that luck alone lets a patch in, or calls it proven.",
+        description="Upper bound on the probability that chance alone lets a patch in, or "
+        "proves it.",
     )
     gate_max_calls: Annotated[int, Option("learning")] = Field(
-        default=400, ge=2, description="Answers that the gate may ask for in one decision."
+        default=400,
+        ge=2,
+        description="Maximum number of answers that the gate may request for one decision.",
     )
     trust: Annotated[str, AfterValidator(_origins), Option("learning", metavar="ORIGINS")] = Field(
         default="import,model,person",
-        description="Whose lessons are let in, on trial, where nobody can judge the new answer and "
-        "nothing at hand tells: person, model, import, separated by commas; or nobody.",
+        description="Origins whose lessons are let in on trial where nothing available can "
+        "verify them: person, model, import, separated by commas; or nobody.",
     )
     concurrency: Annotated[int, Option("spending")] = Field(
         default=1,
         ge=1,
         le=MAX_CONCURRENCY,
-        description="Requests at a time, all answered from what was learned before the first of "
-        "them.",
+        description="Requests to run at a time, all answered from what was learned before the "
+        "first of them.",
     )
     max_calls: Annotated[int | None, Option("spending", panel=REAL)] = Field(
-        default=None, ge=1, description="End cleanly after so many model calls."
+        default=None, ge=1, description="Stop cleanly after this many model calls."
     )
     max_cost: Annotated[float | None, Option("spending", metavar="USD", panel=REAL)] = Field(
-        default=None, gt=0, description="End cleanly once so many US dollars are spent."
+        default=None, gt=0, description="Stop cleanly once this many US dollars are spent."
     )
     max_tokens_total: Annotated[int | None, Option("spending", panel=REAL)] = Field(
-        default=None, ge=1, description="End cleanly once so many tokens went in and out."
+        default=None, ge=1, description="Stop cleanly once this many tokens were sent and received."
     )
     model: Annotated[str | None, Option("real_model", metavar="PROVIDER/NAME", panel=REAL)] = Field(
         default=None,
@@ -171,24 +178,26 @@ class AgentSettings(Frozen):
         default=0.0,
         ge=0,
         le=2,
-        description="Of the model's sampling. Above 0 answers vary, and the gate asks for several.",
+        description="Sampling temperature of the model. Above 0 answers vary, and the gate "
+        "requests several.",
     )
     max_tokens: Annotated[int, Option("real_model", panel=REAL)] = Field(
-        default=DEFAULT_MAX_TOKENS, ge=1, description="Tokens in one answer."
+        default=DEFAULT_MAX_TOKENS, ge=1, description="Maximum number of tokens in one answer."
     )
     seed_model: Annotated[int | None, Option("real_model", panel=REAL)] = Field(
-        default=None, description="Of the model's sampling, where it takes one."
+        default=None, description="Sampling seed for the model, where it supports one."
     )
     timeout: Annotated[float, Option("real_model", panel=REAL)] = Field(
         default=DEFAULT_TIMEOUT, ge=0.1, description="Seconds to wait for one answer."
     )
     record: Annotated[Path | None, Option("real_model", metavar="FILE", panel=REAL)] = Field(
         default=None,
-        description="Cassette to keep the model's answers in; what it holds is not asked again.",
+        description="Cassette file to record the model's answers in; answers that it already "
+        "holds are not requested again.",
     )
     record_note: Annotated[str, Option("real_model", metavar="TEXT", panel=REAL)] = Field(
         default="",
-        description="Goes into the cassette: the model's file, quantization, server.",
+        description="Note to store in the cassette: the model's file, quantization, server.",
     )
     replay: Annotated[
         Path | None,
@@ -200,7 +209,8 @@ class AgentSettings(Frozen):
         ),
     ] = Field(
         default=None,
-        description="Cassette to answer from, without model or network; implies --backend replay.",
+        description="Cassette file to answer from, without a model or network; implies "
+        "--backend replay.",
     )
 
 
@@ -232,24 +242,25 @@ class RunSettings(AgentSettings):
         int | None, Option("running", default=f"{DEFAULT_RUNS}, or all of --requests")
     ] = Field(default=None, ge=1, description="Requests to run.")
     golden: Annotated[int, Option("running")] = Field(
-        default=40, ge=0, description="Held-out golden cases to measure on; 0 for none."
+        default=40, ge=0, description="Number of held-out golden cases to evaluate on; 0 for none."
     )
     requests: Annotated[Path | None, Option("running", metavar="FILE")] = Field(
         default=None,
-        description="Your own labeled requests, JSONL or CSV, in place of generated ones.",
+        description="File with your own labeled requests, JSONL or CSV, to run instead of "
+        "generated ones.",
     )
     false_feedback: Annotated[float, Option("running", metavar="SHARE")] = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Share of the simulated carrier's words that are plausible and false.",
+        description="Share of the simulated carrier's feedback that is plausible but false.",
     )
     drift: Annotated[
         int | None, Option("running", metavar="RUN", default="rules stay as they are")
     ] = Field(
         default=None,
         ge=2,
-        description="Change the simulated carrier's rules at this run: an embargo, a limit, a "
+        description="Run at which the simulated carrier's rules change: an embargo, a limit, a "
         "unit, a category.",
     )
 

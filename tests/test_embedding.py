@@ -145,7 +145,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPa
 
 
 def test_each_short_name_belongs_to_an_embedder_of_its_own() -> None:
-    assert {kind.name() for kind in EMBEDDERS.values()} == {
+    assert {embedder(name).name() for name in EMBEDDERS} == {
         "patchlab_hashing",
         "patchlab_wordllama",
     }

@@ -17,6 +17,7 @@ from patchlab_agent.text import (
     occurs,
     phrases,
     same_word,
+    strict_json,
     words,
 )
 
@@ -172,3 +173,16 @@ def test_what_cannot_be_a_request_is_refused(request_text: str, problem: str) ->
 @pytest.mark.parametrize("request_text", ["x", "x" * MAX_REQUEST_CHARS, "2 kg\nto US\t→ 東京 🎁"])
 def test_plain_text_is_taken(request_text: str) -> None:
     check_request(request_text)
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "[1e999]", "NaN", "Infinity", '"\\ud800"'])
+def test_json_that_could_not_be_written_again_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"compliant|is no JSON|surrogates"):
+        strict_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e30", 1e30), ("null", None), ('{"a":[1]}', {"a": [1]})]
+)
+def test_json_that_can_be_written_again_is_read(text: str, value: object) -> None:
+    assert strict_json(text) == value

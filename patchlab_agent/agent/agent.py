@@ -126,8 +126,9 @@ class Agent:
         new_id: a fresh trace id.
 
     Example:
-        >>> lab.agent.baseline("Ship 1 kg bleach box to Japan").quote["declarations"]
-        []
+        >>> trace = lab.agent.answer("Ship 1 kg bleach box to Japan")  # which nobody stores
+        >>> trace.quote["declarations"]
+        ['hazmat']
     """
 
     def __init__(
@@ -238,10 +239,6 @@ class Agent:
             attempt=attempt,
             at=self.clock(),
         )
-
-    def baseline(self, request: str, draw: str = "0") -> Attempt:
-        """The control: the same prompt with nothing learned in it."""
-        return self.attempt(request, EMPTY, draw)
 
     def context_of(self, ask: Ask) -> Context:
         """What was learned and goes with a request: in a use, less what the draw leaves out.

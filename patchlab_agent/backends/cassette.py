@@ -46,7 +46,7 @@ class Stable(Frozen):
     messages: tuple[Message, ...]
 
 
-class Answer(Frozen):
+class RecordedAnswer(Frozen):
     """A line of one answer."""
 
     key: str
@@ -126,7 +126,7 @@ class Cassette:
         elif line.startswith('{"stable"'):
             self.stable.add(self._parsed(Stable, number, line).stable)
         elif line.strip():
-            answer = self._parsed(Answer, number, line)
+            answer = self._parsed(RecordedAnswer, number, line)
             self.answers[answer.key] = answer.answered
 
     def _parsed(self, kind: type[_Line], number: int, line: str) -> _Line:

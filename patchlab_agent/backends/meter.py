@@ -66,11 +66,6 @@ class MeteredBackend(WrappedBackend):
         self.spent: defaultdict[str, Spent] = defaultdict(Spent)
         self._clock = clock
 
-    @property
-    def calls(self) -> int:
-        """Calls so far, whatever for."""
-        return sum(spent.calls for spent in self.spent.values())
-
     def reset(self) -> None:
         """Begin new books."""
         self.spent.clear()

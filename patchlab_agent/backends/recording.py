@@ -17,7 +17,7 @@ from patchlab_agent.backends.base import (
     complete_batch,
     outage_in,
 )
-from patchlab_agent.backends.cassette import Answer, Cassette, Header, Stable, answer_key
+from patchlab_agent.backends.cassette import Cassette, Header, RecordedAnswer, Stable, answer_key
 from patchlab_agent.backends.faults import scrub
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import InputError, PromptTooLong
@@ -96,7 +96,7 @@ class RecordingBackend(WrappedBackend):
         self._settings = settings
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Answer from the file, else ask and write down; after an outage no more is asked.
+        """RecordedAnswer from the file, else ask and write down; after an outage no more is asked.
 
         Raises:
             InputError: the file cannot be written.
@@ -171,7 +171,7 @@ class RecordingBackend(WrappedBackend):
             self._write(Stable(stable=name, messages=stable))
             self._stable.add(name)
         self._write(
-            Answer(
+            RecordedAnswer(
                 key=key,
                 after=name,
                 messages=prompt.messages[prompt.stable :],

@@ -1,4 +1,4 @@
-"""The commands put together, and where errors become exit codes."""
+"""The command-line application: assembles the commands and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Find out how far context engineering gets a model whose weights never change.",
+    help="Find out how far context engineering takes a model whose weights never change.",
 )
 app.command()(run)
 app.command()(quote)
@@ -63,14 +63,14 @@ def root(
     install_completion: Install = None,
     show_completion: Show = None,
 ) -> None:
-    """Find out how far context engineering gets a model whose weights never change."""
+    """Find out how far context engineering takes a model whose weights never change."""
     context.default_map = table_for(context.command, context.invoked_subcommand)
     for warning in warnings(context.command, context.invoked_subcommand):
         err().print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
 def main() -> None:
-    """The entry point: runs a command and exits with its code; a bug keeps its traceback."""
+    """Run a command and exit with its code; a bug keeps its traceback."""
     try:
         with guarded():
             app()

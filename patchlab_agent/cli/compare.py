@@ -27,7 +27,7 @@ MODEL = {
     for name, option in options.REAL_MODEL.items()
     if name not in ("record", "record_note")
 }
-"""A cassette is of one run."""
+"""All options of a real model but those of a cassette, which holds a single run."""
 PICTURES = (".svg", ".png")
 
 
@@ -52,19 +52,21 @@ def compare(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            help="A setting and its values, as in top-k=1,5,20; several make the product, "
-            "two a grid.",
+            help="A setting and its values, such as top-k=1,5,20. Repeat it to run every "
+            "combination; two settings make a grid.",
             metavar="NAME=VALUE,...",
         ),
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(help="New or empty folder to keep the settings' stores in.", metavar="FOLDER"),
+        typer.Option(
+            help="New or empty folder in which to keep each setting's store.", metavar="FOLDER"
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Also draw it, into a .svg or .png file; two --vary make a line plot.",
+            help="Also plot the comparison to a .svg or .png file; two --vary make a line plot.",
             metavar="FILE",
         ),
     ] = None,
@@ -72,11 +74,11 @@ def compare(
 ) -> None:
     """Compare runs, or settings, pair by pair on the golden cases that all of them have.
 
-    The first one is what the others are held against. Stored runs are compared as they are; with
-    --vary each setting is run now, on a store of its own that starts with nothing learned, with
-    all other options the same. Two --vary make a grid: the values of the first are its rows, and
-    the horizontal axis of the plot; those of the second are its columns, and the plot's lines. A
-    setting that fails is left out, and said; after an outage the others are not tried.
+    The others are compared with the first one. Stored runs are compared as they are; with --vary
+    each setting is run now, on a store of its own that starts empty, with all other options the
+    same. Two --vary make a grid: the values of the first are its rows and the horizontal axis of
+    the plot; those of the second are its columns and the plot's lines. A setting that fails is
+    reported and left out; after an outage the remaining ones are not tried.
 
     Examples:
         patchlab-agent compare 1 2
@@ -127,7 +129,7 @@ def _refuse_contradictions(names: list[str], vary: list[str], keep: Path | None)
 def _refuse_unheeded(given: list[str], *, is_over: bool) -> None:
     """Runs that are over lie in a store and are compared as they are; new ones get stores."""
     if not is_over and "store" in given:
-        raise UsageError("--store is for runs that are over; with --vary, --keep names the folder.")
+        raise UsageError("--store is for finished runs; with --vary, --keep names the folder.")
     for name in given:
         if is_over and name in RunSettings.model_fields and name != "store":
             raise UsageError(
@@ -141,7 +143,7 @@ def _check_picture(path: Path | None) -> None:
     if path.suffix.casefold() not in PICTURES:
         raise UsageError(f"--plot {path} must end in {' or '.join(PICTURES)}.")
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--plot {path} cannot be written; name a file in a folder that is yours.")
+        raise UsageError(f"--plot {path} cannot be written; name a file in a writable folder.")
 
 
 def _check_folder(path: Path | None) -> None:
@@ -170,7 +172,7 @@ def _tried(settings: RunSettings, vary: list[str], keep: Path | None) -> Compari
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """Where the stores lie: for good, or as long as they are needed."""
+    """Yield the folder for the stores: the given one, or a temporary one."""
     if keep is not None:
         yield keep
         return

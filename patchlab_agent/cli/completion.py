@@ -20,7 +20,7 @@ VARIABLE = "_PATCHLAB_AGENT_COMPLETE"
 
 
 class Shell(StrEnum):
-    """The shells for which there is a script."""
+    """Return the shells for which there is a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -28,7 +28,7 @@ class Shell(StrEnum):
 
 
 def hint(text: str) -> str:
-    """What may be said of a choice: words and nothing else.
+    """Return a description that is safe to offer: words and nothing else.
 
     zsh evaluates the answer to its question, and Typer reads it as markup before: a request that
     somebody else wrote must be neither.
@@ -46,14 +46,14 @@ def _show(shell: Shell | None) -> None:
 def _install(shell: Shell | None) -> None:
     if shell is not None:
         _, path = install(shell=str(shell), prog_name=PROGRAM, complete_var=VARIABLE)
-        typer.echo(f"Completion for {shell} is in {path}; open a new terminal to have it.")
+        typer.echo(f"Completion for {shell} was written to {path}; open a new terminal to use it.")
         raise typer.Exit
 
 
 Install = Annotated[
     Shell | None,
     typer.Option(
-        help="Put completion by the tab key into your shell's start-up files.",
+        help="Install tab completion in your shell's start-up files.",
         metavar="bash|zsh|fish",
         callback=_install,
         is_eager=True,

@@ -1,4 +1,4 @@
-"""What commands share: consoles, JSON output, and whether there is a person."""
+"""Consoles, JSON output and progress bars, shared by all commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Terminal(Console):
 
 
 def out() -> Console:
-    """Standard output; as wide as the terminal."""
+    """Return standard output, as wide as the terminal."""
     # Asked of the stream itself, as FORCE_COLOR makes no terminal of a file.
     if sys.stdout is None or not sys.stdout.isatty():
         return Console(highlight=False, width=PIPE_WIDTH, height=_HEIGHT)
@@ -53,27 +53,27 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """Standard error, for all that is not the result."""
+    """Return standard error, for everything but the result."""
     return Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """A machine-readable result, alone on standard output."""
+    """Print a machine-readable result, alone on standard output."""
     print(json.dumps(value, indent=2, ensure_ascii=True))  # noqa: T201 - not for rich to wrap
 
 
 def dumped(models: Iterable[BaseModel]) -> list[Any]:
-    """JSON of several models."""
+    """Return several models as JSON."""
     return [model.model_dump(mode="json") for model in models]
 
 
 def knows_unicode(console: Console) -> bool:
-    """Whether block characters can be printed."""
+    """Return whether block characters can be printed."""
     return console.encoding.lower().startswith("utf")
 
 
 def progress() -> Progress:
-    """A progress bar on a terminal that can redraw a line, nothing elsewhere."""
+    """Return a progress bar on a terminal that can redraw a line, and a silent one elsewhere."""
     console = err()
     return Progress(
         TextColumn("{task.description}"),
@@ -88,5 +88,5 @@ def progress() -> Progress:
 
 
 def is_interactive() -> bool:
-    """Whether there is a person to ask."""
+    """Return whether there is a person to ask."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

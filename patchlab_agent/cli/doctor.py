@@ -12,7 +12,7 @@ from patchlab_agent.cli.root import here
 from patchlab_agent.config import key, variable
 from patchlab_agent.errors import PatchLabError
 from patchlab_agent.models.model import without_login
-from patchlab_agent.models.setting import Setting, Source
+from patchlab_agent.models.setting import Setting, SettingSource
 from patchlab_agent.settings import AgentSettings, RunSettings
 
 if TYPE_CHECKING:
@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 def doctor(
     context: typer.Context,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not call a real model; the toy is asked anyway.")
+        bool,
+        typer.Option(
+            "--offline", help="Do not call a real model; the toy is checked all the same."
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Check all that a run rests on, and say what to do about whatever is wrong.
+    """Check everything that a run depends on, and say how to fix whatever is wrong.
 
     Looks at versions, settings, skills, prompts, embedder, store, disk, cassette and backend, and
-    changes none of them. A real model gets one small call. Exit code 0 if nothing failed, else 1.
+    changes none of them. A real model is sent one small request. The exit code is 0 if nothing
+    failed, else 1.
 
     Examples:
         patchlab-agent doctor
@@ -52,7 +56,7 @@ def doctor(
 
 
 def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
-    """What is to be checked; where the settings themselves are broken, the defaults and why."""
+    """Return the settings to check; if they are broken, the defaults and the reasons."""
     try:
         return options.settings(AgentSettings, context), []
     except PatchLabError as error:
@@ -70,11 +74,11 @@ def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
     options.REAL_MODEL,
 )
 def config(context: typer.Context, as_json: options.Json = False) -> None:
-    """Show every setting with its value and where that comes from.
+    """Show every setting with its value and where the value comes from.
 
-    The command line counts first, then a PATCHLAB_* variable, then the table tool.patchlab of the
-    nearest pyproject.toml, then the default. A replay takes the settings of the run that was
-    recorded before any of these but the command line.
+    The command line takes precedence, then a PATCHLAB_* variable, then the [tool.patchlab] table of
+    the nearest pyproject.toml, then the default. In a replay, the settings of the recorded run
+    override everything but the command line.
 
     Examples:
         patchlab-agent config
@@ -95,21 +99,21 @@ def _effective(context: typer.Context) -> list[Setting]:
     values = options.settings(RunSettings, context).model_dump(mode="json")
     found = []
     for name, value in values.items():
-        _, source = chosen.get(name, (None, Source.DEFAULT))
+        _, source = chosen.get(name, (None, SettingSource.DEFAULT))
         shown = without_login(value) if isinstance(value, str) else value
         found.append(Setting(name=name, value=shown, source=source, where=_where(name, source)))
     return found
 
 
-def _where(name: str, source: Source) -> str:
+def _where(name: str, source: SettingSource) -> str:
     match source:
-        case Source.COMMAND_LINE:
+        case SettingSource.COMMAND_LINE:
             return f"--{key(name)}"
-        case Source.ENVIRONMENT:
+        case SettingSource.ENVIRONMENT:
             return variable(name)
-        case Source.TABLE:
+        case SettingSource.TABLE:
             return f"{_file()}: {key(name)}"
-        case Source.RECORDING | Source.DEFAULT:
+        case SettingSource.RECORDING | SettingSource.DEFAULT:
             return ""
 
 

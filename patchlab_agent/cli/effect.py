@@ -23,36 +23,36 @@ def effect(
     named: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Ids of active patches, or as much of each as is unique.",
+            help="Ids of active patches, or unique prefixes of them.",
             metavar="[ID]...",
             show_default="all active patches, and the examples that are shown",
             autocompletion=patch_ids,
         ),
     ] = None,
     golden: Annotated[
-        int, typer.Option(min=0, help="Held-out golden cases to measure on; 0 for none.")
+        int, typer.Option(min=0, help="Number of held-out golden cases to measure on; 0 for none.")
     ] = 40,
     traces: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Latest traces to measure on; 0 for none.",
+            help="Number of the latest traces to measure on; 0 for none.",
             metavar="N",
             show_default=f"{TRACES}, or 0 with --backend {REPLAY}",
         ),
     ] = None,
     sort: Annotated[
-        Literal["saves", "spoils", "net"], typer.Option(help="What to sort by, the highest first.")
+        Literal["saves", "spoils", "net"], typer.Option(help="What to sort by, highest first.")
     ] = "net",
     as_json: options.Json = False,
 ) -> None:
     """Leave out one patch or example at a time, and count the answers that it saves and spoils.
 
-    Only cases to which a patch is applied, or which show an example, are asked again. Traces hold
-    no truth: an answer to one counts as right if it says the same as the answer that the carrier
-    took. Patches are born of traces, so what counts is the golden set. Nothing is stored.
+    Only cases whose prompts contain a patch or an example are answered again. Traces hold no truth:
+    an answer to one counts as right if it agrees with the answer that the carrier accepted.
+    Patches are learned from traces, so what counts is the golden set. Nothing is stored.
 
-    Examples are measured where no ID is given; --examples 0 leaves them out of all prompts.
+    Examples are measured when no ID is given; --examples 0 leaves them out of all prompts.
 
     Two patches that do the same job each look useless: without one, the other still does it.
 

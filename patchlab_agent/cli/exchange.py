@@ -15,20 +15,20 @@ from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 from patchlab_agent.transfer.files import STANDARD, check_target, read_lines, write_lines
 
 DIFFERENT = 1
-"""The exit code of a question that is answered with no, as that of `diff`."""
+"""Exit code for differences, as of `diff`."""
 
 
 @app.command()
 def export(
-    file: Annotated[str, typer.Argument(help="JSONL to write; - for standard output.")],
+    file: Annotated[str, typer.Argument(help="JSONL file to write; - for standard output.")],
     status: OneStatus = None,
     store: options.Store = DEFAULT_STORE,
     force: options.Force = False,
 ) -> None:
-    """Write patches as JSONL: to be reviewed, kept under version control, and imported elsewhere.
+    """Write patches as JSONL, to review, keep under version control, or import elsewhere.
 
-    The first line says format and skill; then comes a patch per line, with fix, tests, gate report
-    and history, in the order in which they became what they are.
+    The first line gives format and skill; each further line is a patch with its fix, tests, gate
+    report and history, in the order in which they reached their present status.
 
     Examples:
         patchlab-agent patches export patches.jsonl
@@ -52,17 +52,19 @@ def export(
 @options.takes(options.ANSWERING, options.SPENDING, options.REAL_MODEL)
 def import_patches(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="JSONL of `patches export`; - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="File written by `patches export`; - for standard input.")
+    ],
     as_json: options.Json = False,
 ) -> None:
-    """Take patches in: what was active elsewhere passes the gate before it is active here.
+    """Import patches: those that were active elsewhere must pass the gate here first.
 
-    All lines are checked before the first patch is taken in. Active ones are gated in the file's
-    order; one that is refused is gated again only if the patches after it change what that rests
-    on. What was quarantined, disabled or retired comes in as it is: `patches regate` and `patches
-    enable` are for those. Patches that are known here are left alone, so an import that the model's
-    side ended can be given again; only what an import of a file of this name had refused is gated
-    again, if what that rests on has changed.
+    All lines are checked before the first patch is imported. Active patches are gated in the file's
+    order; a rejected one is gated again only if later patches change what the decision depends on.
+    Quarantined, disabled and retired patches are imported as they are: use `patches regate` and
+    `patches enable` for those. Patches that are known here are left alone, so an import that an
+    outage cut short can be repeated; only patches that an import of a file of this name had
+    rejected are gated again, if what that decision depends on has changed.
 
     Examples:
         patchlab-agent patches import patches.jsonl --store other
@@ -94,14 +96,16 @@ def import_patches(
 
 @app.command()
 def diff(
-    a: Annotated[Path, typer.Argument(help="A store's folder, or a file of `patches export`.")],
-    b: Annotated[Path, typer.Argument(help="Another one.")],
+    a: Annotated[
+        Path, typer.Argument(help="A store's folder, or a file written by `patches export`.")
+    ],
+    b: Annotated[Path, typer.Argument(help="Another store or file.")],
     as_json: options.Json = False,
 ) -> None:
-    """Tell what two stores or exports differ in: which patches, their status, what they say.
+    """Show how two stores or exports differ: in their patches, statuses and contents.
 
-    Tests, gate reports and histories are not compared. The exit code is 0 where nothing differs,
-    and 1 where something does.
+    Tests, gate reports and histories are not compared. The exit code is 0 if nothing differs, and 1
+    if something does.
 
     Example:
         patchlab-agent patches diff .patchlab patches.jsonl

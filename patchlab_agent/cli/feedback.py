@@ -16,8 +16,8 @@ from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import strict_json
 
 if TYPE_CHECKING:
+    from patchlab_agent.models.event import PatchEvent
     from patchlab_agent.models.listing import FeedbackReport
-    from patchlab_agent.models.patch import PatchEvent
     from patchlab_agent.models.trace import Trace
 
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def feedback(
     context: typer.Context,
     trace_id: TraceId,
-    label: Annotated[str, typer.Option(help="What was wrong: an error label, or OK.")],
+    label: Annotated[str, typer.Option(help="What is wrong: an error label, or OK.")],
     field: Annotated[
         str | None, typer.Option(help="The quote's field that is wrong.", show_default="none named")
     ] = None,
@@ -36,15 +36,15 @@ def feedback(
         ),
     ] = None,
     detail: Annotated[
-        str, typer.Option(help="What is right, in short: that is what there is to learn.")
+        str, typer.Option(help="What would be right, in short: this is what there is to learn.")
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Say what was wrong with an answer, and let a patch be learned from it, as in a run.
+    """Say what is wrong with an answer, and learn a patch from it, as in a run.
 
     The patch is proposed from request, quote and feedback, then gated and stored. Feedback on a
-    trace that was judged before replaces the older one; what was learned from that one stays.
-    Where the model's side fails, the feedback is kept and no patch is learned.
+    trace that was judged before replaces the earlier feedback; what was learned from that stays. If
+    the model fails, the feedback is kept and no patch is learned.
 
     The first example is for the answer to `quote "Ship 2 kg bleach box to US"`, the second for
     `quote "Ship 1 kg tea tube to US"`, the third for `quote "Send 2 kg tea box to Ruritania"`.
@@ -86,7 +86,7 @@ def _json_or_text(text: str) -> JsonValue:
 
 
 def _told(trace: Trace, report: FeedbackReport) -> Iterator[str]:
-    """What became of feedback, each on a line."""
+    """Yield what became of feedback, line by line."""
     from patchlab_agent.report.format import literal
     from patchlab_agent.report.steps import event_line
 
@@ -101,7 +101,7 @@ def _told(trace: Trace, report: FeedbackReport) -> Iterator[str]:
 
 
 def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
-    """What to do now, by what became of the patch."""
+    """Return what to do next, depending on what became of the patch."""
     first = next(iter(events), None)
     if first is None:
         nothing = "There is nothing to learn from an answer that is right"
@@ -109,7 +109,9 @@ def _next(trace: Trace, events: tuple[PatchEvent, ...]) -> str:
         return (
             f"{nothing}; it may count for the lessons used or held out." if drawn else f"{nothing}."
         )
-    if first.kind in ("activated", "active_already"):
+    from patchlab_agent.models.event import EventKind
+
+    if first.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY):
         return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
     if first.patch_id is None:
         return "Say in --detail what is right, or give the label that fits; see `feedback --help`."

@@ -18,7 +18,7 @@ def history(
     patch_id: Annotated[
         str | None,
         typer.Argument(
-            help="Its id, or as much of it as is unique.",
+            help="Its id, or a unique prefix of it.",
             metavar="[ID]",
             show_default="all patches",
             autocompletion=patch_ids,
@@ -27,9 +27,9 @@ def history(
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """Tell every change of a patch, or of all patches, in order of time.
+    """Show every change of a patch, or of all patches, in chronological order.
 
-    The trace is the one whose feedback caused the change; where there is none, a person did.
+    The trace is the one whose feedback caused the change; without one, a person made it.
 
     Examples:
         patchlab-agent patches history

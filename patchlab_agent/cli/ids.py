@@ -1,4 +1,4 @@
-"""What a shell may offer for the ids of patches and traces, and for the names of runs."""
+"""Shell completion for the ids of patches and traces, and for the names of runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from patchlab_agent.store.store import Store
 
 MOST_OFFERED = 200
-"""Ids that a shell gets to choose from; nobody reads more."""
+"""Maximum number of ids to offer a shell; nobody reads more."""
 
 
 def patch_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from patchlab_agent.models.setting import Source
+from patchlab_agent.models.setting import SettingSource
 from patchlab_agent.settings import (
     REPLAY,
     REPLAY_STORE,
@@ -99,7 +99,7 @@ def takes(*groups: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callabl
 
 
 def settings(kind: type[Settings], context: typer.Context) -> Settings:
-    """The settings that hold for a call; what nothing speaks of has the settings' defaults.
+    """Return the settings in effect for a call; settings that nothing sets have their defaults.
 
     Raises:
         UsageError: a value cannot be used.
@@ -108,8 +108,8 @@ def settings(kind: type[Settings], context: typer.Context) -> Settings:
     return checked(kind, {name: value for name, (value, _) in chosen(context).items()})
 
 
-def chosen(context: typer.Context) -> dict[str, tuple[Any, Source]]:
-    """What the command line, variables and the table choose, and which of them it was.
+def chosen(context: typer.Context) -> dict[str, tuple[Any, SettingSource]]:
+    """Return the values that command line, variables and table set, each with its source.
 
     `--replay FILE` alone asks for the backend of that name. A replay takes up the settings of the
     run that was recorded, and a store of its own: anything else from around the command line would
@@ -124,10 +124,10 @@ def chosen(context: typer.Context) -> dict[str, tuple[Any, Source]]:
         for name, value in context.params.items()
         if (source := _source(context, name)) is not None
     }
-    given = {name: told for name, told in said.items() if told[1] is Source.COMMAND_LINE}
+    given = {name: told for name, told in said.items() if told[1] is SettingSource.COMMAND_LINE}
     around = {name: told for name, told in said.items() if name not in given}
     if "replay" in given:
-        given.setdefault("backend", (REPLAY, Source.COMMAND_LINE))
+        given.setdefault("backend", (REPLAY, SettingSource.COMMAND_LINE))
     backend, _ = {**around, **given}.get("backend", (AgentSettings().backend, None))
     if backend != REPLAY:
         passed_over = unheeded(backend)
@@ -137,27 +137,31 @@ def chosen(context: typer.Context) -> dict[str, tuple[Any, Source]]:
 
 
 def given(context: typer.Context) -> list[str]:
-    """The parameters that the command line itself gives."""
-    return [name for name in context.params if _source(context, name) is Source.COMMAND_LINE]
+    """Return the parameters that the command line itself sets."""
+    return [name for name in context.params if _source(context, name) is SettingSource.COMMAND_LINE]
 
 
 _WHICH_RECORDING = ("backend", "skill", "replay")
 _SOURCES = {
-    "COMMANDLINE": Source.COMMAND_LINE,
-    "PROMPT": Source.COMMAND_LINE,
-    "ENVIRONMENT": Source.ENVIRONMENT,
-    "DEFAULT_MAP": Source.TABLE,
+    "COMMANDLINE": SettingSource.COMMAND_LINE,
+    "PROMPT": SettingSource.COMMAND_LINE,
+    "ENVIRONMENT": SettingSource.ENVIRONMENT,
+    "DEFAULT_MAP": SettingSource.TABLE,
 }
 
 
-def _source(context: typer.Context, name: str) -> Source | None:
+def _source(context: typer.Context, name: str) -> SettingSource | None:
     source = context.get_parameter_source(name)
     return None if source is None else _SOURCES.get(source.name)
 
 
-def _recorded(said: Mapping[str, tuple[Any, Source]]) -> dict[str, tuple[Any, Source]]:
+def _recorded(
+    said: Mapping[str, tuple[Any, SettingSource]],
+) -> dict[str, tuple[Any, SettingSource]]:
     from patchlab_agent.lab.models import recorded_settings
 
     skill, cassette = (said.get(name, (None, None))[0] for name in ("skill", "replay"))
     found = recorded_settings(skill or AgentSettings().skill, cassette)
-    return {name: (v, Source.RECORDING) for name, v in {**found, "store": REPLAY_STORE}.items()}
+    return {
+        name: (v, SettingSource.RECORDING) for name, v in {**found, "store": REPLAY_STORE}.items()
+    }

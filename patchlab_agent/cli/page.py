@@ -15,7 +15,7 @@ Html = Annotated[
     Path | None,
     typer.Option(
         "--html",
-        help="Write the report as one HTML page, which opens offline.",
+        help="Write the report as a single HTML page that works offline.",
         metavar="FILE",
     ),
 ]
@@ -32,9 +32,9 @@ def check_page(path: Path | None) -> None:
     if path.is_dir():
         raise UsageError(f"--html {path} is a folder; name a file in it.")
     if not path.parent.is_dir():
-        raise UsageError(f"--html {path} is in a folder that is not there; make it first.")
+        raise UsageError(f"--html {path} is in a folder that does not exist; create it first.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--html {path} cannot be written; name a file in a folder that is yours.")
+        raise UsageError(f"--html {path} cannot be written; name a file in a writable folder.")
 
 
 def write_page(page: str, path: Path) -> None:

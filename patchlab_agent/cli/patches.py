@@ -13,14 +13,14 @@ from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Origin, Status
 from patchlab_agent.settings import DEFAULT_STORE
 
-app = typer.Typer(no_args_is_help=True, help="Look into the stored patches, and steer them.")
+app = typer.Typer(no_args_is_help=True, help="Inspect the stored patches, and steer them.")
 
 PatchId = Annotated[
     str,
-    typer.Argument(help="Its id, or as much of it as is unique.", autocompletion=patch_ids),
+    typer.Argument(help="Its id, or a unique prefix of it.", autocompletion=patch_ids),
 ]
 OneStatus = Annotated[
-    Status | None, typer.Option(help="Only those of one status.", show_default="all")
+    Status | None, typer.Option(help="Only those with this status.", show_default="all")
 ]
 
 
@@ -28,36 +28,37 @@ OneStatus = Annotated[
 def list_patches(
     status: OneStatus = None,
     label: Annotated[
-        str | None, typer.Option(help="Only those born of a failure with this label.")
+        str | None, typer.Option(help="Only those learned from a failure with this label.")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only those with this kind of fix, as unit or parcel.")
+        str | None, typer.Option(help="Only those with this kind of fix, such as unit or parcel.")
     ] = None,
     origin: Annotated[
-        Origin | None, typer.Option(help="Only those of one origin.", show_default="any")
+        Origin | None, typer.Option(help="Only those of this origin.", show_default="any")
     ] = None,
     standing: Annotated[
         Literal["trial", "proven"] | None,
-        typer.Option(help="Only active ones on trial, or proven ones.", show_default="all"),
+        typer.Option(help="Only active patches with this standing.", show_default="all"),
     ] = None,
     trigger: Annotated[
-        str | None, typer.Option(help="Only those whose trigger has these words.", metavar="WORDS")
+        str | None,
+        typer.Option(help="Only those whose trigger contains these words.", metavar="WORDS"),
     ] = None,
     unused: Annotated[
-        bool, typer.Option("--unused", help="Only those that no stored trace applied.")
+        bool, typer.Option("--unused", help="Only those that no stored trace used.")
     ] = False,
     sort: Annotated[
         Literal["trigger", "uses", "effect"],
-        typer.Option(help="trigger, or the highest first: uses, or effect: saves minus harms."),
+        typer.Option(help="By trigger; or highest first by uses, or by effect: saves minus harms."),
     ] = "trigger",
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """List patches with what they teach, why the gate decided so, and what became of answers.
+    """List patches with what they teach, the gate's reasons, and the outcomes of their uses.
 
-    Uses are the stored traces that a patch was applied to. Of those, saves are wrong without
-    patches and right with them, harms the other way round; where several patches were applied,
-    each of them counts. `patches effect` tells them apart.
+    Uses are the stored traces to which a patch was applied. Of those, saves are wrong without
+    patches and right with them, harms the reverse; if several patches were applied, each of them is
+    credited. `patches effect` tells them apart.
 
     Examples:
         patchlab-agent patches list --status quarantined
@@ -97,10 +98,10 @@ def show(
 ) -> None:
     """Show one patch: fix, trigger, origin, birth, uses, evidence, the gate's decision, history.
 
-    The evidence is the requests that the patch turned right (+) or wrong (-), the latest last. An
-    active patch is on trial until they prove it; those that turn wrong may convict it. Where it is
-    held out of a share of its uses (--holdout), so do pairs of uses, of which one is right only
-    with it (+) or only without it (-).
+    The evidence is the requests that the patch turned right (+) or wrong (-), latest last. An
+    active patch is on trial until they prove it; those that turn wrong may convict it. If it is
+    held out of a share of its uses (--holdout), the evidence is pairs of uses, right only with it
+    (+) or only without it (-).
 
     Example:
         patchlab-agent patches show 3f9c
@@ -119,16 +120,18 @@ def show(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="A request, a word, or what a patch may teach.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many, the nearest first.")] = 10,
+    text: Annotated[
+        str, typer.Argument(help="A request, a word, or something that a patch may teach.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, nearest first.")] = 10,
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """Find the patches, whatever their status, that a text is most about.
+    """Find the patches, of any status, that are most relevant to a text.
 
-    First come those whose trigger stands in the text, then those that say it, then those whose
-    triggers are nearest in meaning. Distances are cosine distances from text to trigger: 0 is
-    nearest.
+    Patches whose trigger occurs in the text come first, then those whose contents contain the text,
+    then those whose triggers are nearest in meaning. Distances are cosine distances between text
+    and trigger: 0 is nearest.
 
     Examples:
         patchlab-agent patches search "two crates of batteries to Iran"

@@ -26,9 +26,9 @@ def quote(
     text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
     as_json: options.Json = False,
 ) -> None:
-    """Answer one request with the present patches, and show how the answer came about.
+    """Answer one request with the current patches, and show how the answer came about.
 
-    The trace is stored, so that the answer can be looked at again.
+    The trace is stored, so that you can look at it again.
 
     Examples:
         patchlab-agent quote "Ship 1 kg battery box to EU"
@@ -55,10 +55,10 @@ def _read_stdin() -> str:
     # Four bytes per character at most, and a line end: what is longer is too long in any case.
     data = sys.stdin.buffer.read(_MAX_BYTES + 1)
     try:
-        # A letter cut in two at the end is no fault of the text.
+        # Cutting a character in two at the end is our doing, not a fault of the text.
         text = codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) <= _MAX_BYTES)
     except UnicodeDecodeError as error:
-        raise InputError("Standard input is no UTF-8 text; give plain text.") from error
+        raise InputError("Standard input is not UTF-8 text; give plain text.") from error
     if len(data) > _MAX_BYTES:
         raise InputError(
             f"The request on standard input is too long; shorten it to {MAX_REQUEST_CHARS:,}."

@@ -29,7 +29,7 @@ def report(
     """Show the report of the last run again, or of an earlier one.
 
     With --html it becomes a page that holds the store's patches and the run's traces as well, to
-    search and to click through; it needs nothing beside itself.
+    search and to click through; it needs no other files.
 
     Examples:
         patchlab-agent report

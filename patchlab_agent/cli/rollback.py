@@ -26,14 +26,14 @@ def rollback(
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """Put patches and examples back to how they were at the end of a run.
+    """Restore patches and examples to their state at the end of a run.
 
     With the same model and options, every request then gets the prompt that it would have got
-    after that run. Patches that came later are retired, or stay disabled; when a failure teaches
-    one again, the gate decides again. Traces, reports and histories stay, and a later run can be
-    rolled back to just as well. What was done by hand after the last run is undone for good, so
-    look at `patches history` first. A rollback that was interrupted is completed by the same
-    command.
+    right after that run. Later patches are retired, or stay disabled; if a failure teaches one
+    again, the gate decides anew. Traces, reports and histories are kept, and you can roll forward
+    to a later run in the same way. Changes made by hand after the last run are lost for good, so
+    look at `patches history` first. Repeat the command to complete a rollback that was
+    interrupted.
 
     Examples:
         patchlab-agent patches rollback --to run-0003

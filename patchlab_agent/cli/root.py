@@ -1,4 +1,4 @@
-"""The command above all others: gives their options what variables and the table say."""
+"""The root command, which fills in options from variables and the configuration table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Root(TyperGroup):
                 command.epilog = EPILOG
 
     def make_context(self, *arguments: Any, **extra: Any) -> Any:
-        """Completion calls no callback, and has nobody to tell what is wrong with the table."""
+        """Read the table for completion, too, which calls no callback and can show no error."""
         if extra.get("resilient_parsing"):
             with suppress(UsageError):
                 extra["default_map"] = defaults(self, here())
@@ -47,7 +47,7 @@ class Root(TyperGroup):
 
 
 class Unhindered(TyperCommand):
-    """A command that starts whatever table and variables hold, and says what is wrong itself."""
+    """A command that starts even if table or variables are invalid, and reports that itself."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Take the options as if variables that cannot be used were not set."""
@@ -59,7 +59,7 @@ class Unhindered(TyperCommand):
 
 
 def here() -> Table:
-    """The table that holds in the working directory.
+    """Return the table that applies in the working directory.
 
     Raises:
         UsageError: there is something wrong with it.
@@ -72,7 +72,7 @@ def here() -> Table:
 
 
 def table_for(command: Any, called: str | None) -> dict[str, Any]:
-    """What the table says to each command below; the one that is called decides how strictly.
+    """Return the table's defaults for each subcommand; the one called decides how strictly.
 
     Raises:
         UsageError: there is something wrong with a variable or the table.
@@ -87,17 +87,17 @@ def table_for(command: Any, called: str | None) -> dict[str, Any]:
 
 
 def warnings(command: Any, called: str | None) -> list[str]:
-    """What is wrong with the variables, where the command that is called does not say so itself."""
+    """Return warnings about variables, unless the command that is called reports them itself."""
     return [] if is_unhindered(command, called) else unknown_variables(os.environ)
 
 
 def is_unhindered(command: Any, called: str | None) -> bool:
-    """Whether the command of that name below starts whatever table and variables hold."""
+    """Return whether the subcommand starts even if table or variables are invalid."""
     return isinstance(getattr(command, "commands", {}).get(called), Unhindered)
 
 
 def defaults(command: Any, table: Table) -> dict[str, Any]:
-    """A table's values for each command, as deep as the commands are."""
+    """Return a table's values for each command, nested as the commands are."""
     below = getattr(command, "commands", {})
     if below:
         return {name: defaults(sub, table) for name, sub in below.items()}
@@ -114,5 +114,5 @@ def _leaves(command: Any) -> Iterator[Any]:
 
 
 def _settings(command: Any) -> list[TyperOption]:
-    """A command's options that are settings."""
+    """Return those of a command's options that are settings."""
     return [p for p in command.params if isinstance(p, TyperOption) and p.name in NAMES]

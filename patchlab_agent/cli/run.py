@@ -41,11 +41,17 @@ if TYPE_CHECKING:
 def run(
     context: typer.Context,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget all that the store learned, and start over.")
+        bool,
+        typer.Option(
+            "--fresh", help="Delete everything that the store has learned, and start over."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --fresh.")
+    ] = False,
     show: Annotated[
-        int, typer.Option(min=0, help="Requests to list to which patches made a difference.")
+        int,
+        typer.Option(min=0, help="Number of requests to list to which patches made a difference."),
     ] = 5,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print every run step by step.")
@@ -63,8 +69,9 @@ def run(
 ) -> None:
     """Run requests, learn from the failures, and report what that was worth.
 
-    A second run on the same store continues with what was learned. A replay takes up the settings
-    of the run that was recorded, as far as none are given, and starts a store of its own anew.
+    A second run on the same store continues with what was learned. A replay uses the settings of
+    the recorded run unless the command line overrides them, and starts with an empty store of its
+    own.
 
     Examples:
         patchlab-agent run --backend toy
@@ -95,7 +102,7 @@ def run(
 
 def _refuse_contradictions(as_json: bool, verbose: bool, trace: int) -> None:
     if as_json and (verbose or trace):
-        raise UsageError("--json prints JSON alone; leave --verbose and --trace out.")
+        raise UsageError("--json prints nothing but JSON; leave out --verbose and --trace.")
 
 
 def _run(

@@ -12,10 +12,11 @@ from patchlab_agent.cli.console import dumped, out, print_json, progress
 from patchlab_agent.cli.ids import patch_ids
 from patchlab_agent.cli.patches import app
 from patchlab_agent.errors import PartialRun, UsageError
-from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
 
-_HELP = "Their ids, or as much of each as is unique."
+_HELP = "Their ids, or unique prefixes of them."
 PatchIds = Annotated[
     list[str], typer.Argument(help=_HELP, metavar="ID...", autocompletion=patch_ids)
 ]
@@ -25,10 +26,10 @@ PatchIds = Annotated[
 def enable(
     ids: PatchIds, store: options.Store = DEFAULT_STORE, as_json: options.Json = False
 ) -> None:
-    """Make patches active, whatever the gate said of them.
+    """Activate patches, whatever the gate decided.
 
-    Whichever active patch says something else of the same subject is retired. Of several ids, one
-    that cannot be enabled keeps all from it.
+    An active patch that contradicts one of them is retired. If one of several patches cannot be
+    enabled, none is.
 
     Example:
         patchlab-agent patches enable 3f9c
@@ -44,7 +45,7 @@ def enable(
 def disable(
     ids: PatchIds, store: options.Store = DEFAULT_STORE, as_json: options.Json = False
 ) -> None:
-    """Switch patches off until you enable them; no failure brings them back.
+    """Switch patches off until you enable them again; no failure brings them back.
 
     Example:
         patchlab-agent patches disable 3f9c 854c
@@ -62,8 +63,8 @@ def retire(
 ) -> None:
     """Take patches out of use until the gate lets them in again.
 
-    The gate decides again when a failure teaches such a patch again and something that its last
-    decision rests on has changed, or when the third such failure comes.
+    The gate decides again if a failure teaches such a patch again and something that its last
+    decision depends on has changed, or on the third such failure.
 
     Example:
         patchlab-agent patches retire 3f9c
@@ -85,14 +86,14 @@ def regate(
     ] = None,
     status: Annotated[
         Literal["quarantined", "active", "retired"] | None,
-        typer.Option(help="In place of ids: all patches of this status."),
+        typer.Option(help="Instead of ids: all patches with this status."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Let the gate decide again, as the model, its prompts and the other patches are now.
+    """Let the gate decide again, given the present model, prompts and other patches.
 
-    A patch that passes is active then, one that does not is quarantined. Give the model's options
-    as they were in the run. What was decided before the model's side failed is kept.
+    A patch that passes becomes active; one that fails is quarantined. Give the model's options as
+    they were in the run. If the model fails, the decisions made before it are kept.
 
     Examples:
         patchlab-agent patches regate 3f9c
@@ -101,7 +102,7 @@ def regate(
     """
     settings = options.settings(AgentSettings, context)
     if bool(ids) == (status is not None):
-        raise UsageError("Name patches, or give --status quarantined or another one; one of both.")
+        raise UsageError("Name patches, or give a --status such as quarantined; either, not both.")
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.stores import require_store
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 from patchlab_agent.errors import OutputError
 
 CLOSED = 141
-"""The exit code of whatever writes into a pipe that nobody reads: 128 + SIGPIPE."""
+"""Exit code of a program that writes to a closed pipe: 128 + SIGPIPE."""
 
 _LIKE = {
     "-": "–—─━",
@@ -35,7 +35,7 @@ _IN_PROSE = str.maketrans({"→": "->", "←": "<-", "…": "...", "≥": ">=", 
 
 
 class OutputClosed(Exception):
-    """Nobody reads what is printed any more, which is no error: `… | head -1`."""
+    """The reader of the output is gone, which is not an error: `… | head -1`."""
 
 
 class _Guarded:
@@ -97,7 +97,7 @@ def give_up() -> None:
 
 
 def _in_tables(error: UnicodeError) -> tuple[str, int]:
-    """An encoding's error handler: one ASCII character for each that it lacks."""
+    """Replace each character that an encoding lacks with one ASCII character."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end].translate(_IN_TABLES)

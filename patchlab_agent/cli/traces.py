@@ -12,26 +12,26 @@ from patchlab_agent.cli.ids import patch_ids, trace_ids
 from patchlab_agent.settings import DEFAULT_STORE
 from patchlab_agent.transfer.files import STANDARD, check_target, write_lines
 
-app = typer.Typer(no_args_is_help=True, help="Look into the stored traces.")
+app = typer.Typer(no_args_is_help=True, help="Inspect the stored traces.")
 
 TraceId = Annotated[
     str,
     typer.Argument(
-        help="Its id, as much of it as is unique, or its number: 41 is t-0000041.",
+        help="Its id, a unique prefix of it, or its number: 41 is t-0000041.",
         autocompletion=trace_ids,
     ),
 ]
 Label = Annotated[
-    str | None, typer.Option(help="Only those with this error label; OK for those taken.")
+    str | None, typer.Option(help="Only those with this error label; OK for those accepted.")
 ]
-Failed = Annotated[bool, typer.Option("--failed", help="Only those that were found wrong.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only those that were judged wrong.")]
 Better = Annotated[
-    bool, typer.Option("--better", help="Only those right with patches and wrong without.")
+    bool, typer.Option("--better", help="Only those that are right with patches and wrong without.")
 ]
 Applied = Annotated[
     str | None,
     typer.Option(
-        help="Only those to which this patch was applied; as much of its id as is unique.",
+        help="Only those to which this patch was applied; its id, or a unique prefix.",
         metavar="ID",
         autocompletion=patch_ids,
     ),
@@ -40,7 +40,7 @@ Run = Annotated[str | None, typer.Option(help="Only those of one run: run-0001, 
 
 
 class _Filters(TypedDict):
-    """Which traces a command is about; of several filters, all must hold."""
+    """The traces that a command selects; all filters must match."""
 
     label: str | None
     failed: bool
@@ -51,7 +51,7 @@ class _Filters(TypedDict):
 
 @app.command("list")
 def list_traces(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 20,
     label: Label = None,
     failed: Failed = False,
     better: Better = False,
@@ -60,9 +60,9 @@ def list_traces(
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
-    """List the newest traces with the outcome of baseline and patched.
+    """List the newest traces with the outcomes of baseline and patched answers.
 
-    Of several filters, all must hold.
+    Filters are combined: all of them must match.
 
     Examples:
         patchlab-agent traces list --limit 50
@@ -110,15 +110,15 @@ def show(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="A request, or a part of one.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many, the nearest first.")] = 10,
+    text: Annotated[str, typer.Argument(help="A request, or part of one.")],
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, nearest first.")] = 10,
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
     """Find the traces whose requests are most like a text.
 
-    Those that hold it as it stands come first, whatever its case. Distances are cosine distances
-    of the requests: 0 is nearest.
+    Traces whose request contains the text verbatim come first, regardless of case. Distances are
+    cosine distances: 0 is nearest.
 
     Examples:
         patchlab-agent traces search "battery crate"
@@ -141,9 +141,9 @@ def search(
 
 @app.command()
 def export(
-    file: Annotated[str, typer.Argument(help="JSONL to write; - for standard output.")],
+    file: Annotated[str, typer.Argument(help="JSONL file to write; - for standard output.")],
     limit: Annotated[
-        int | None, typer.Option(min=1, help="How many, the newest first.", show_default="all")
+        int | None, typer.Option(min=1, help="Maximum number, newest first.", show_default="all")
     ] = None,
     label: Label = None,
     failed: Failed = False,
@@ -153,9 +153,9 @@ def export(
     store: options.Store = DEFAULT_STORE,
     force: options.Force = False,
 ) -> None:
-    """Write whole traces as JSONL, one per line, the newest first.
+    """Write whole traces as JSONL, one per line, newest first.
 
-    Each line is what `traces show --json` prints. Of several filters, all must hold.
+    Each line is what `traces show --json` prints. Filters are combined: all of them must match.
 
     Examples:
         patchlab-agent traces export traces.jsonl

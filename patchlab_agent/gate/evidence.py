@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.evidence import Source
+from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import agrees
 from patchlab_agent.models.trace import Feedback, Trace
 
@@ -76,7 +76,7 @@ class Probe:
         answer: fields of the right answer, as far as they are known.
     """
 
-    source: Source
+    source: EvidenceSource
     request: str
     judge: Callable[[Quote | None], Feedback]
     answer: Quote | None = None
@@ -102,12 +102,12 @@ def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe
         same = quote is not None and all(agrees(taken[name], quote.get(name)) for name in taken)
         return Feedback() if same else DIFFERENT
 
-    return Probe(Source.ACCEPTED, request, judge, taken)
+    return Probe(EvidenceSource.ACCEPTED, request, judge, taken)
 
 
 def labeled_probe(case: Labeled) -> Probe:
     """A labeled case as the gate asks it."""
-    return Probe(Source.LABELS, case.request, case.judge, case.answer)
+    return Probe(EvidenceSource.LABELS, case.request, case.judge, case.answer)
 
 
 def refereed_probe(request: str, referee: Referee) -> Probe:
@@ -116,4 +116,4 @@ def refereed_probe(request: str, referee: Referee) -> Probe:
     def judge(quote: Quote | None) -> Feedback:
         return referee.judge(request, quote) or UNJUDGED
 
-    return Probe(Source.REFEREE, request, judge)
+    return Probe(EvidenceSource.REFEREE, request, judge)

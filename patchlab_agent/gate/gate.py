@@ -39,7 +39,7 @@ from patchlab_agent.gate.evidence import (
 from patchlab_agent.gate.examples import harmful
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Quote, digest
-from patchlab_agent.models.evidence import GateReport, Reason, Source
+from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
 from patchlab_agent.statistics import fixed_size
@@ -402,7 +402,7 @@ class Gate:
         trial = hearing.trial
         tried = trial.begin(probe for probe in hearing.known if trial.changes(probe.request))
         yield from trial.keeps(tried)
-        hearing.labeled += [each for each in tried if each.probe.source is Source.LABELS]
+        hearing.labeled += [each for each in tried if each.probe.source is EvidenceSource.LABELS]
         broken = [each for each in tried if each.outcome == "broken"]
         if broken or hearing.is_unprompted or not self._is_shown(hearing):
             # Only now it matters what else the patch mends.

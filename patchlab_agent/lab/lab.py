@@ -29,12 +29,14 @@ from patchlab_agent.lab.preflight import check_replayable, check_run, read_cases
 from patchlab_agent.learning.learner import Learned
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
 from patchlab_agent.models.transfer import ImportReport
-from patchlab_agent.runs.runner import Runner, stop_of
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
     REPLAY,
     REPLAY_STORE,
@@ -148,7 +150,7 @@ class Lab(AssembledLab):
         Example:
             >>> trace = lab.answer("Ship 2 kg sealant box to EU")
             >>> report = lab.learn(trace, Feedback(label="hazmat_undeclared", detail="hazmat"))
-            >>> [event.kind for event in report.events]
+            >>> [str(event.kind) for event in report.events]
             ['activated']
         """
         self.store.require_writable()
@@ -288,7 +290,7 @@ class Lab(AssembledLab):
             BackendError: the model failed before anything was decided.
 
         Example:
-            >>> [event.kind for event in lab.regate("3696").events]
+            >>> [str(event.kind) for event in lab.regate("3696").events]
             ['activated']
         """
         if bool(ids) == (status is not None):
@@ -398,8 +400,9 @@ def open_lab(
     `open_lab(backend="litellm", model="ollama_chat/qwen2.5-coder:1.5b", top_k=3)`.
 
     Args:
-        backend: name of a simulated backend, `litellm` or `replay`, which takes up the settings of
-            the recorded run; or an object with the members of `Backend`.
+        backend: name of a simulated backend, of one that a package offers, `litellm`, or `replay`,
+            which takes up the settings of the recorded run; or an object with the members of
+            `Backend`.
         clock: the time as ISO 8601.
         settings: see `RunSettings`, which describes each.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +24,15 @@ from patchlab_agent.settings import (
 )
 from patchlab_agent.skill import Skill, load_skill
 
+ENTRY_POINT_GROUP = "patchlab_agent.backends"
+"""Group under which packages offer backends: callables that take `AgentSettings` and build one."""
+
 
 def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
     """The model that settings name; a real one is not called yet.
 
     Args:
-        skill: brings the simulated ones.
+        skill: brings the simulated ones; a package may offer others by an entry point.
         settings: name it.
         retries: further calls of a real one after a passing failure.
 
@@ -46,7 +50,11 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
         return _real(settings, retries)
     if settings.backend == REPLAY:
         return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
-    known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY])
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=settings.backend):
+        offered: Backend = point.load()(settings)
+        return offered
+    offered_names = sorted(entry_points(group=ENTRY_POINT_GROUP).names)
+    known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY, *offered_names])
     raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
 
 

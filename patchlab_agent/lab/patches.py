@@ -9,10 +9,11 @@ from patchlab_agent.errors import UsageError
 from patchlab_agent.lab.naming import find_patch, find_patches, known_label
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.learning.rollback import roll_back
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.history import Change, changes_of
 from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.store.store import Store
@@ -173,7 +174,7 @@ class Patches:
 
         Example:
             >>> switched_off = lab.patches.disable("3696")
-            >>> [event.kind for event in lab.patches.enable("3696")]
+            >>> [str(event.kind) for event in lab.patches.enable("3696")]
             ['activated']
         """
         return self._move(ids, Status.ACTIVE, self._lifecycle.enable)
@@ -182,7 +183,7 @@ class Patches:
         """Switch patches off until somebody enables them; raises what `enable` raises.
 
         Example:
-            >>> [event.kind for event in lab.patches.disable("3696")]
+            >>> [str(event.kind) for event in lab.patches.disable("3696")]
             ['disabled']
         """
         return self._move(ids, Status.DISABLED, self._lifecycle.disable)
@@ -191,7 +192,7 @@ class Patches:
         """Take patches out of use until the gate lets them in again; raises as `enable` does.
 
         Example:
-            >>> [event.kind for event in lab.patches.retire("3696")]
+            >>> [str(event.kind) for event in lab.patches.retire("3696")]
             ['retired']
         """
         return self._move(ids, Status.RETIRED, self._lifecycle.retire)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from patchlab_agent.gate.base import AcceptanceCriterion
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.standing import is_outweighed
+from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
-from patchlab_agent.models.patch import PatchEvent
 from patchlab_agent.models.trace import Context, Feedback, Retrieved, Trace
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
@@ -73,7 +73,7 @@ class ExampleEvidence:
         told = [_judged(each) for each in _counted(harmful, trace, mended=False)]
         self._examples.update(told)
         return tuple(
-            PatchEvent(kind="withdrawn", example_id=each.id, text=each.withdrawn)
+            PatchEvent(kind=EventKind.WITHDRAWN, example_id=each.id, text=each.withdrawn)
             for each in told
             if each.withdrawn
         )

@@ -13,8 +13,9 @@ from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.learning.variants import Variant, Variants
 from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Standing, Use
-from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
@@ -112,7 +113,9 @@ class Learner:
 
         What is let in is offered under its other names.
         """
-        if not any(each.kind in ("activated", "active_already") for each in learned.events):
+        if not any(
+            each.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY) for each in learned.events
+        ):
             own = filter(None, (self._store.get(each.patch_id or "") for each in learned.events))
             for variant in variants.to_try(trace.request, own):
                 if variant.patch.history and (told := self._told_of(variant.patch, trace)):
@@ -121,7 +124,9 @@ class Learner:
                 tried = self._variant(variant.failed(trace.request), trace, referee)
                 corrected = tried.corrected or learned.corrected
                 learned = Learned((*learned.events, *tried.events), corrected)
-        let_in = [each.patch_id or "" for each in learned.events if each.kind == "activated"]
+        let_in = [
+            each.patch_id or "" for each in learned.events if each.kind is EventKind.ACTIVATED
+        ]
         for lesson in self._active(dict.fromkeys(let_in)):
             for variant in variants.to_offer(lesson):
                 tried = self._variant(variant, trace, referee)
@@ -148,7 +153,7 @@ class Learner:
     ) -> Learned:
         proposal = self._proposer.propose(trace, feedback)
         if proposal.patch is None:
-            return Learned((PatchEvent(kind="none", text=proposal.reason),))
+            return Learned((PatchEvent(kind=EventKind.NONE, text=proposal.reason),))
         patch = proposal.patch.brought_by(origin)
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
             # What is still wrong is what they say themselves.
@@ -181,7 +186,7 @@ class Learner:
             origin,
             (*companions, patch),
         )
-        if not any(each.kind == "activated" for each in others.events):
+        if not any(each.kind is EventKind.ACTIVATED for each in others.events):
             return Learned((*decided.events, *others.events))
         waiting = self._store.get(patch.id) or patch
         again = _learned(
@@ -200,9 +205,9 @@ class Learner:
                 but = "this prompt had no room for it within --context-tokens"
             else:
                 but = "the failure is not for want of it"
-            return event("active_already", known, f"an active patch says so already; {but}")
+            return event(EventKind.ACTIVE_ALREADY, known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
-            return event("known", known, "a person has disabled it")
+            return event(EventKind.KNOWN, known, "a person has disabled it")
         # What labels alone have decided on, no failure has tried yet.
         if known.gate is None or not known.failing or not self._stands(known, known.gate):
             return None
@@ -272,7 +277,7 @@ class Learner:
         self, patch: Patch, told: Iterable[PatchEvent], referee: Referee | None, trace_id: str
     ) -> tuple[PatchEvent, ...]:
         """Bring those before the gate again whose place a patch had taken, if it was convicted."""
-        if not any(each.kind == "convicted" for each in told):
+        if not any(each.kind is EventKind.CONVICTED for each in told):
             return ()
         return self._lifecycle.bring_back(patch, referee, trace_id)
 
@@ -287,7 +292,7 @@ class Learner:
         The gate compares the other form with the present one, which gives way if it does better.
         """
         text = "an active patch says so already, and no other form of it is known to do better"
-        events = [event("active_already", shown, text)]
+        events = [event(EventKind.ACTIVE_ALREADY, shown, text)]
         alone = len(trace.applied) + len(candidate.companions) == 1
         for form in Form:
             # With no other lesson beside it, there is nothing to stand apart from.

@@ -21,15 +21,9 @@ from patchlab_agent.gate.standing import (
     verdict_on_pairs,
 )
 from patchlab_agent.models.base import Quote
+from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Reason, Record, Standing, Use
-from patchlab_agent.models.patch import (
-    SUPERSEDED_BY,
-    Patch,
-    PatchEvent,
-    PatchTest,
-    Role,
-    Status,
-)
+from patchlab_agent.models.patch import SUPERSEDED_BY, Patch, PatchTest, Role, Status
 from patchlab_agent.store.patches import PatchStore
 
 BY_HAND = "by hand"
@@ -95,7 +89,7 @@ class Lifecycle:
             events = self._activate(decided, f"{cause}: {text}", text, trace_id, created)
             return Decided(events, examination)
         self._move(decided, Status.QUARANTINED, f"{cause}: {because}", trace_id)
-        kind = "quarantined" if created else "regated"
+        kind = EventKind.QUARANTINED if created else EventKind.REGATED
         return Decided((event(kind, decided, because, created=created),), examination)
 
     def spare(self, patch: Patch, request: str, *, of: int) -> PatchEvent:
@@ -112,7 +106,7 @@ class Lifecycle:
             f"{patch.status} already, and nothing has changed; failure {known.recurrences} of {of} "
             "with this cause before it is gated again"
         )
-        return event("known", known, text)
+        return event(EventKind.KNOWN, known, text)
 
     def count(
         self, patch: Patch, request: str, *, mended: bool, trace_id: str, taken: Quote | None = None
@@ -244,7 +238,7 @@ class Lifecycle:
         record = patch.record.model_copy(update={"standing": Standing.PROVEN})
         proven = patch.model_copy(update={"record": record})
         self._move(proven, Status.ACTIVE, f"proven: {text}", trace_id)
-        return event("proven", proven, text)
+        return event(EventKind.PROVEN, proven, text)
 
     def _convicted(self, patch: Patch, evidence: str, trace_id: str) -> PatchEvent:
         text = f"convicted: {evidence}"
@@ -257,13 +251,13 @@ class Lifecycle:
             report = patch.gate.model_copy(update={**now, "conditions": conditions})
             known = known.model_copy(update={"gate": report})
         self._move(known, Status.QUARANTINED, text, trace_id)
-        return event("convicted", known, text)
+        return event(EventKind.CONVICTED, known, text)
 
     def _take_out(self, patch: Patch, status: Status) -> tuple[PatchEvent, ...]:
         if patch.status is status:
             raise UsageError(f"Patch {patch.id} is {status} already; there is nothing to do.")
         self._move(patch, status, f"{status} {BY_HAND}", "")
-        return (event(str(status), patch, BY_HAND),)
+        return (event(EventKind(str(status)), patch, BY_HAND),)
 
     def _activate(
         self, patch: Patch, cause: str, text: str, trace_id: str = "", created: bool = False
@@ -274,8 +268,8 @@ class Lifecycle:
             self._move(old, Status.RETIRED, f"{SUPERSEDED_BY}{patch.id}", trace_id)
         self._move(patch, Status.ACTIVE, cause, trace_id)
         return (
-            event("activated", patch, text, created=created),
-            *(event("superseded", old, f"{SUPERSEDED_BY}{patch.id}") for old in superseded),
+            event(EventKind.ACTIVATED, patch, text, created=created),
+            *(event(EventKind.SUPERSEDED, old, f"{SUPERSEDED_BY}{patch.id}") for old in superseded),
         )
 
     def _move(self, patch: Patch, status: Status, cause: str, trace_id: str) -> None:
@@ -287,15 +281,13 @@ def why(report: GateReport) -> str:
     return "; ".join(reason.text for reason in report.reasons)
 
 
-def event(kind: str, patch: Patch, text: str, *, created: bool = False) -> PatchEvent:
+def event(kind: EventKind, patch: Patch, text: str, *, created: bool = False) -> PatchEvent:
     """Return the record of what happened to a patch."""
-    return PatchEvent.model_validate(
-        {
-            "kind": kind,
-            "patch_id": patch.id,
-            "trigger": patch.trigger,
-            "fix": patch.fix.model_dump(mode="json"),
-            "created": created,
-            "text": text,
-        }
+    return PatchEvent(
+        kind=kind,
+        patch_id=patch.id,
+        trigger=patch.trigger,
+        fix=patch.fix.model_dump(mode="json"),
+        created=created,
+        text=text,
     )

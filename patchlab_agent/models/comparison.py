@@ -38,7 +38,7 @@ class Harms(Frozen):
     stream: int = Field(description="of the run's own requests")
 
 
-class Side(Frozen):
+class ComparedRun(Frozen):
     """One run, or one setting's run, on the golden cases that all sides have."""
 
     label: str
@@ -91,5 +91,5 @@ class ComparisonReport(Frozen):
         description="what was varied: each name with its values, in the order given; sides and "
         "failures together are the product; empty for stored runs",
     )
-    sides: tuple[Side, ...]
+    sides: tuple[ComparedRun, ...]
     failures: tuple[Failure, ...] = ()

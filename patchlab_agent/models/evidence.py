@@ -10,7 +10,7 @@ from pydantic import Field
 from patchlab_agent.models.base import Frozen, digest
 
 
-class Source(StrEnum):
+class EvidenceSource(StrEnum):
     """Where the right answer to a request is known from, other than from the patch itself."""
 
     REFEREE = "referee"
@@ -48,7 +48,7 @@ class Tested(Frozen):
     request counts once.
     """
 
-    source: Source | Claim
+    source: EvidenceSource | Claim
     request: str
     outcome: Outcome
     draws: int = Field(description="answers with the patch; 0 where it changes no prompt")
@@ -90,7 +90,7 @@ WANTS_EVIDENCE = frozenset({"no_room", "other_complaint", "undecided", "no_evide
 class Count(Frozen):
     """What one source said of a patch, in requests."""
 
-    source: Source | Claim
+    source: EvidenceSource | Claim
     requests: int
     mended: int
     broken: int
@@ -140,7 +140,7 @@ class GateReport(Frozen):
 
     def counts(self) -> tuple[Count, ...]:
         """What each source said, in the order in which they were asked."""
-        found: dict[Source | Claim, list[Tested]] = {}
+        found: dict[EvidenceSource | Claim, list[Tested]] = {}
         for result in self.results:
             found.setdefault(result.source, []).append(result)
         return tuple(

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field, SerializeAsAny, model_serializer
 
 from patchlab_agent.models.base import Frozen, JsonObject
-from patchlab_agent.models.patch import Fix, Patch, PatchEvent
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.report import Stop
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Context, Example, Feedback, Message, Trace
@@ -146,7 +147,7 @@ class GateRound(Frozen):
 
     Example:
         >>> gated = lab.regate(status=Status.ACTIVE)
-        >>> [event.kind for event in gated.events], gated.stopped
+        >>> [str(event.kind) for event in gated.events], gated.stopped
         (['activated'], None)
     """
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, JsonValue, SerializeAsAny
 
-from patchlab_agent.models.base import Frozen, JsonObject, Quote, digest
+from patchlab_agent.models.base import Frozen, Quote, digest
 from patchlab_agent.models.evidence import GateReport, Record, Standing
 
 
@@ -313,35 +313,3 @@ class Proposal(Frozen):
 
     patch: Patch | None = None
     reason: str = ""
-
-
-class PatchEvent(Frozen):
-    """The effect of a failure, or of a person, on a patch; or on an example, which is withdrawn.
-
-    Example:
-        >>> [event.kind for event in lab.traces.get(0).events]
-        ['activated']
-    """
-
-    kind: Literal[
-        "activated",
-        "quarantined",
-        "regated",
-        "known",
-        "active_already",
-        "superseded",
-        "proven",
-        "convicted",
-        "disabled",
-        "retired",
-        "withdrawn",
-        "none",
-    ]
-    patch_id: str | None = None
-    trigger: str | None = None
-    fix: JsonObject | None = None
-    created: bool = Field(default=False, description="the patch was not known before")
-    example_id: str | None = Field(
-        default=None, description="of an example that is withdrawn, the trace that it is of"
-    )
-    text: str = ""

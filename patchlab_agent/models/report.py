@@ -32,7 +32,7 @@ class PairedDifference(Frozen):
     p_value: float = Field(description="exact McNemar test, two-sided")
 
 
-class Comparison(Frozen):
+class ArmRates(Frozen):
     """Baseline, patched and ceiling over the same cases under the same noise."""
 
     cases: int
@@ -171,10 +171,10 @@ class CaseOutcome(Frozen):
 class GoldenReport(Frozen):
     """Accuracy on held-out cases, none of which the stream or the gate has seen."""
 
-    all: Comparison
-    covered: Comparison = Field(description="cases to which some active patch applies")
-    known: Comparison = Field(description="no patch applies, and the starting rules suffice")
-    untaught: Comparison = Field(description="no patch applies, though a rule is wanting")
+    all: ArmRates
+    covered: ArmRates = Field(description="cases to which some active patch applies")
+    known: ArmRates = Field(description="no patch applies, and the starting rules suffice")
+    untaught: ArmRates = Field(description="no patch applies, though a rule is wanting")
     labels: tuple[LabelScore, ...]
     cases: tuple[CaseOutcome, ...] = Field(description="each one, in the set's order")
 
@@ -273,8 +273,8 @@ class RunReport(Frozen):
     runs: int = Field(description="runs done")
     stopped: Stop | None = Field(description="why the run ended before its time, or None")
     structure: str | None = Field(description="how a real model was held to the answer's form")
-    overall: Comparison
-    recent: Comparison = Field(description="the last runs")
+    overall: ArmRates
+    recent: ArmRates = Field(description="the last runs")
     curve: tuple[CurvePoint, ...]
     clusters: tuple[FailureCluster, ...]
     patches: PatchSummary

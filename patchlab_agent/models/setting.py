@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from patchlab_agent.models.base import Frozen
 
 
-class Source(StrEnum):
+class SettingSource(StrEnum):
     """Who may say what a setting is, the strongest first."""
 
     COMMAND_LINE = "command line"
@@ -24,5 +24,5 @@ class Setting(Frozen):
 
     name: str
     value: JsonValue
-    source: Source
+    source: SettingSource
     where: str = Field(default="", description="the option, variable, or file and key")

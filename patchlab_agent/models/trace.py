@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
 
 from patchlab_agent.models.base import Frozen, JsonObject, Quote
-from patchlab_agent.models.patch import Fix, Form, Patch, PatchEvent
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Fix, Form, Patch
 
 Number = TypeVar("Number", int, float)
 

@@ -57,7 +57,7 @@ class ImportReport(Frozen):
         return sum(patch.outcome == outcome for patch in self.patches)
 
 
-class Side(Frozen):
+class DiffSide(Frozen):
     """A patch in one of two collections."""
 
     id: str
@@ -72,8 +72,8 @@ class Difference(Frozen):
     kind: Literal["only_in_a", "only_in_b", "status", "fix"] = Field(
         description="status: the same patch stands otherwise; fix: another one of the same slot"
     )
-    a: Side | None = None
-    b: Side | None = None
+    a: DiffSide | None = None
+    b: DiffSide | None = None
 
 
 class PatchDiff(Frozen):

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from patchlab_agent.models.comparison import ComparisonReport, Lessons, Side
+from patchlab_agent.models.comparison import ComparedRun, ComparisonReport, Lessons
 from patchlab_agent.models.report import Proportion
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.grid import Grid, grid_of
@@ -80,7 +80,7 @@ def _cells(grid: Grid, columns: Sequence[str], report: ComparisonReport) -> Tabl
     return table
 
 
-def _cell(side: Side | None) -> Text:
+def _cell(side: ComparedRun | None) -> Text:
     if side is None:
         return Text("failed", style="dim")
     found = Text(_rate(side.patched), style="bold")
@@ -168,7 +168,7 @@ def _differences(report: ComparisonReport) -> RenderableType:
     )
 
 
-def _difference(side: Side) -> tuple[str, ...]:
+def _difference(side: ComparedRun) -> tuple[str, ...]:
     paired = side.difference
     if paired is None:
         return (fmt.NOTHING,) * 4

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.models.comparison import ComparisonReport, Side
+from patchlab_agent.models.comparison import ComparedRun, ComparisonReport
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Grid:
 
     rows: Axis
     columns: Axis
-    sides: Mapping[tuple[str, str], Side]
+    sides: Mapping[tuple[str, str], ComparedRun]
 
-    def column(self, value: str) -> list[tuple[str, Side]]:
+    def column(self, value: str) -> list[tuple[str, ComparedRun]]:
         """Return the sides of a column from above, each with the value of its row."""
         return [
             (row, side)

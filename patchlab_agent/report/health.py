@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from patchlab_agent.models.health import Check, Health, Verdict
-from patchlab_agent.models.setting import Setting, Source
+from patchlab_agent.models.setting import Setting, SettingSource
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.tables import table_of
 
@@ -53,7 +53,7 @@ def settings_table(settings: Iterable[Setting]) -> RenderableType:
     for setting in settings:
         value = fmt.literal(fmt.value(setting.value))
         value.overflow = "fold"
-        chosen = setting.source is not Source.DEFAULT
+        chosen = setting.source is not SettingSource.DEFAULT
         value.style = "bold" if chosen else ""
         where = fmt.literal(setting.where or str(setting.source))
         where.overflow = "fold"

@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.history import Change
 from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
-from patchlab_agent.models.patch import Form, Patch, PatchEvent
+from patchlab_agent.models.patch import Form, Patch
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
@@ -18,8 +19,6 @@ from patchlab_agent.report.evidence import evidence, gate_tables, pairs, status_
 from patchlab_agent.report.steps import steps
 
 SHORT_ID = 8
-_WHAT = {"regated": "quarantined", "active_already": "active already", "none": "no lesson"}
-"""What happened to a patch, where the event's own name would not tell a person."""
 
 
 def patch_table(patches: Iterable[ListedPatch]) -> Table:
@@ -65,7 +64,7 @@ def event_table(events: Iterable[PatchEvent]) -> Table:
         facts = {name: value for name, value in (event.fix or {}).items() if name != "kind"}
         table.add_row(
             fmt.literal(event.example_id or (event.patch_id or fmt.NOTHING)[:SHORT_ID]),
-            _WHAT.get(event.kind, event.kind),
+            event.kind.words,
             fmt.literal(event.trigger or fmt.NOTHING),
             fmt.literal(fmt.brief(_told(facts)) or fmt.NOTHING),
             fmt.literal(event.text),

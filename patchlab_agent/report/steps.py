@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Feedback, Judged, RetrievedRef, Trace
 from patchlab_agent.report import format as fmt
 
@@ -86,5 +86,4 @@ def event_line(event: PatchEvent) -> str:
     if event.fix is not None:
         facts = {name: value for name, value in event.fix.items() if name != "kind"}
         what = f" {event.patch_id or ''} {event.fix['kind']} ({_quote(facts)})"
-    verb = {"none": "no lesson", "active_already": "active already"}.get(event.kind, event.kind)
-    return f"{verb}{what}: {event.text}"
+    return f"{event.kind.words}{what}: {event.text}"

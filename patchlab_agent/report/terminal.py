@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from patchlab_agent.models.report import (
-    Comparison,
+    ArmRates,
     ExampleSummary,
     FailureCluster,
     GoldenReport,
@@ -82,7 +82,7 @@ def _comparisons(report: RunReport) -> Table:
     return table
 
 
-def _compared(comparison: Comparison) -> tuple[str, ...]:
+def _compared(comparison: ArmRates) -> tuple[str, ...]:
     return (
         fmt.count(comparison.cases),
         fmt.percent(comparison.baseline.rate),

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from patchlab_agent.models.transfer import ImportReport, PatchDiff, Side
+from patchlab_agent.models.transfer import DiffSide, ImportReport, PatchDiff
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import SHORT_ID
 
@@ -61,7 +61,7 @@ def render_diff(diff: PatchDiff) -> RenderableType:
     return Group(table, counts)
 
 
-def _side(side: Side | None) -> Text:
+def _side(side: DiffSide | None) -> Text:
     shown = fmt.NOTHING if side is None else f"{side.id[:SHORT_ID]} {side.status}: {side.teaches}"
     return fmt.literal(shown)
 

@@ -38,17 +38,7 @@ class Evaluator:
                 for context in (EMPTY, self._perfect(case))
             )
 
-    def compare(self, case: Case, *, draw: str, trace_id: str, run: str, index: int) -> Trace:
-        """Answer a case three ways and judge each answer.
-
-        Raises:
-            BackendError: the model's side failed; there is no trace then.
-        """
-        ask = Ask(case.request, draw=draw, trace_id=trace_id, index=index)
-        [compared] = self.compare_all([case], [ask], run=run)
-        return or_raise(compared)
-
-    def compare_all(
+    def compare(
         self, cases: Sequence[Case], asks: Sequence[Ask], *, run: str
     ) -> list[Trace | BackendError]:
         """Answer cases three ways beside each other, from one state of what was learned.

@@ -175,7 +175,7 @@ class Loop:
         asks = self._asks(window, name, start)
         for _, case in window:
             self._referee.remember(case)
-        compared = self._evaluator.compare_all([case for _, case in window], asks, run=name)
+        compared = self._evaluator.compare([case for _, case in window], asks, run=name)
         compared = [
             self._referee.heard(found) if isinstance(found, Trace) else found for found in compared
         ]

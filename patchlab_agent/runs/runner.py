@@ -4,62 +4,34 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import REQUESTS
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
-from patchlab_agent.metrics.metrics import (
-    MOST_USEFUL,
-    RECENT,
-    GoldenOutcome,
-    Outcome,
-    clusters,
-    compare,
-    curve,
-    drift_report,
-    example_summary,
-    golden_report,
-    highlights,
-    patch_uses,
-    prompt_tokens,
-)
+from patchlab_agent.errors import BackendError, BudgetReached
+from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.evidence import Standing
-from patchlab_agent.models.model import without_login
-from patchlab_agent.models.patch import PatchEvent, Status
 from patchlab_agent.models.report import (
-    Cost,
-    DriftReport,
-    ExampleSummary,
-    GateCalls,
-    PatchSummary,
     RunReport,
-    Stop,
-    Timing,
 )
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.runs.suite import labeled_cases
+from patchlab_agent.runs.summary import (
+    FinishedRun,
+    run_report,
+)
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
-    LITELLM,
-    MODEL,
-    PATHS,
     RECORDED,
-    REPLAY,
-    SIMULATION,
     RunSettings,
 )
 from patchlab_agent.skill import DriftingWorld
-from patchlab_agent.store.patches import describe
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -146,37 +118,21 @@ class Runner:
                 golden, error = [], failure
         if error is not None and not outcomes and not isinstance(error, BudgetReached):
             raise error
-        timing = Timing(
+        finished = FinishedRun(
+            name=name,
+            settings=self.settings,
+            requests=self.total,
+            outcomes=outcomes,
+            golden=golden,
+            at_start=at_start,
+            continued_from=continued_from,
+            error=error,
+            changes=self._changes,
+            full_calls=self.lab.gate.full_calls - full_calls,
             started_at=started_at,
             seconds=round(time.perf_counter() - start, 3),
-            seconds_per_call=self._latency(),
         )
-        report = RunReport(
-            run=name,
-            backend=self.lab.agent.backend.name,
-            settings=self._settings(),
-            continued_from=continued_from,
-            runs=len(outcomes),
-            stopped=None if error is None else stop_of(error),
-            structure=self._structure(),
-            overall=compare(outcomes),
-            recent=compare(outcomes[-RECENT:]),
-            curve=curve(outcomes, at_start),
-            clusters=clusters(outcomes, self.lab.skill.world.labels),
-            patches=self._patches(outcomes),
-            examples=self._examples(outcomes),
-            highlights=highlights(outcomes, show),
-            drift=self._drifted(outcomes),
-            golden=golden_report(golden, self.lab.skill.world.labels) if golden else None,
-            cost=tuple(self._cost()),
-            prompt_tokens=prompt_tokens([*outcomes, *(each.outcome for each in golden)]),
-            gate_calls=GateCalls(
-                asked=self.lab.meter.spent["gate"].calls if "gate" in self.lab.meter.spent else 0,
-                full=self.lab.gate.full_calls - full_calls,
-            ),
-            store=str(self.lab.store.path),
-            timing=timing,
-        )
+        report = run_report(self.lab, finished, show)
         self.lab.store.keep_report(name, report.model_dump_json(indent=2))
         self.lab.store.keep_snapshot(name)
         return report
@@ -200,7 +156,7 @@ class Runner:
         for window, following in with_next(windows(asked, self.settings.concurrency)):
             evaluator.expect([case for case, _ in following], [ask for _, ask in following])
             cases, asks = [case for case, _ in window], [ask for _, ask in window]
-            compared = evaluator.compare_all(cases, asks, run=name)
+            compared = evaluator.compare(cases, asks, run=name)
             for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
@@ -219,84 +175,6 @@ class Runner:
             self._changes = world.drift(rng)
             self.lab.gate.use_suite(labeled_cases(world))
 
-    def _drifted(self, outcomes: Sequence[Outcome]) -> DriftReport | None:
-        if not self._changes or self.settings.drift is None:
-            return None
-        teaches = {patch.id: describe(patch) for patch in self.lab.store.patches.all()}
-        return drift_report(outcomes, self.settings.drift, self._changes, teaches)
-
-    def _structure(self) -> str | None:
-        structure = self.lab.meter.structure
-        return None if structure is None else str(structure)
-
-    def _settings(self) -> dict[str, Any]:
-        """What was asked for, as far as it had a say, and no path of this machine."""
-        idle = SIMULATION if self.settings.backend in (LITELLM, REPLAY) else MODEL
-        shown = self.settings.model_dump(mode="json", exclude={*PATHS, *idle})
-        embedder = self.lab.store.info.embedder
-        if shown.get("api_base"):
-            shown["api_base"] = without_login(shown["api_base"])
-        return {**shown, "runs": self.total, "embedder": embedder}
-
-    def _patches(self, outcomes: Sequence[Outcome]) -> PatchSummary:
-        events = [event for outcome in outcomes for event in outcome.events]
-        kinds = Counter(event.kind for event in events)
-        store = self.lab.store.patches
-        uses = patch_uses(outcomes, {})[:MOST_USEFUL]
-        named = [
-            use.model_copy(update={"teaches": describe(patch)})
-            for use in uses
-            if (patch := store.get(use.id)) is not None
-        ]
-        active = [event for event in events if event.kind == "activated"]
-        return PatchSummary(
-            proposed=sum(len(_proposed(outcome.events)) for outcome in outcomes),
-            created=sum(event.created for event in events),
-            activated=len(active),
-            quarantined=kinds["quarantined"],
-            retired=kinds["superseded"],
-            without_lesson=kinds["none"],
-            known=kinds["known"],
-            active_already=kinds["active_already"],
-            proven=kinds["proven"],
-            convicted=kinds["convicted"],
-            quarantine_reasons=self._quarantine_reasons(),
-            active_in_store=store.active_count,
-            proven_in_store=store.count_standing(Standing.PROVEN),
-            on_trial_in_store=store.count_standing(Standing.TRIAL),
-            total_in_store=store.count(),
-            kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
-            most_useful=tuple(named),
-        )
-
-    def _examples(self, outcomes: Sequence[Outcome]) -> ExampleSummary | None:
-        if not self.settings.examples:
-            return None
-        return example_summary(outcomes, self.lab.store.examples.all())
-
-    def _quarantine_reasons(self) -> dict[str, int]:
-        reports = (patch.gate for patch in self.lab.store.patches.all(Status.QUARANTINED))
-        return _counted(code for gate in reports if gate for code in gate.codes)
-
-    def _cost(self) -> Iterator[Cost]:
-        for purpose, spent in sorted(self.lab.meter.spent.items()):
-            yield Cost(
-                purpose=purpose,
-                calls=spent.calls,
-                cache_hits=spent.cache_hits,
-                prompt_tokens=spent.prompt_tokens,
-                prefix_hits=spent.prefix_hits,
-                completion_tokens=spent.completion_tokens,
-                cost_usd=spent.cost_usd,
-            )
-
-    def _latency(self) -> dict[str, float]:
-        return {
-            purpose: round(spent.seconds / spent.calls, 6)
-            for purpose, spent in sorted(self.lab.meter.spent.items())
-            if spent.calls
-        }
-
 
 def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObject:
     """What a cassette keeps of a run, so that a replay can be the same one.
@@ -307,26 +185,3 @@ def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObj
     """
     requests = None if cases is None else digest([case.model_dump() for case in cases])
     return {**settings.model_dump(mode="json", include=set(RECORDED)), REQUESTS: requests}
-
-
-def stop_of(error: BackendError) -> Stop:
-    """Why a run ended, as a report says it."""
-    if isinstance(error, BudgetReached):
-        return Stop(kind="budget", reason=str(error))
-    is_outage = isinstance(error, BackendUnavailable)
-    return Stop(kind="outage" if is_outage else "refused", reason=str(error))
-
-
-_PROPOSED = frozenset({"activated", "quarantined", "regated", "known", "active_already"})
-"""Kinds of events that tell what became of a proposal."""
-
-
-def _proposed(events: Iterable[PatchEvent]) -> set[str]:
-    """Return the ids of the patches that one request's failure gave to decide on."""
-    return {each.patch_id for each in events if each.patch_id and each.kind in _PROPOSED}
-
-
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    """Counts by name, the most frequent first."""
-    counts = Counter(names)
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

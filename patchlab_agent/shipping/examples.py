@@ -12,7 +12,8 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rules import ExampleFix, RuleBook, Slot, SubjectFix
+from patchlab_agent.shipping.rulebook import RuleBook
+from patchlab_agent.shipping.rules import ExampleFix, Slot, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import normalise, phrases, same_word
 

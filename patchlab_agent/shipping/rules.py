@@ -1,4 +1,4 @@
-"""The closed union of fixes, and a rule book made of them.
+"""The closed union of fixes.
 
 The carrier's whole rule book, the part of it that a model knows from the start, and every lesson
 are written in these same kinds, so one template renders them all.
@@ -7,17 +7,18 @@ are written in these same kinds, so one template renders them all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.plain import is_word, oddity
-from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
-from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise
+from patchlab_agent.shipping.rulebook import RuleBook
+from patchlab_agent.shipping.schema import Answer, Refusal
+from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise, occurs, words
 
 
 def _phrase(text: str) -> str:
@@ -45,8 +46,41 @@ CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Slot = Literal["unit", "parcel", "destination", "item", "weight"]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a sender means, as far as rules speak of it, and how they put it.
+
+    Attributes:
+        item: what is asked.
+        parcel: in which type of parcel.
+        country: where to.
+        request: the words.
+    """
+
+    item: str
+    parcel: str
+    country: str
+    request: str
+
+
 class SubjectFix(Fix):
-    """A fix of this skill, with what its tests and its worked example need to know of it."""
+    """A fix of this skill, which says for itself all that other modules need to know of its kind.
+
+    A new kind is a class here and in `ShippingFix`, a line of `rule.j2`, its columns in a table,
+    and the sentence that the toy reads (`toy.prompt`).
+    """
+
+    def enter(self, book: RuleBook) -> None:
+        """Put the rule into a book; an example is no rule."""
+
+    def concerns(self, asked: Asked) -> bool:  # noqa: ARG002 - an example concerns nothing
+        """Say whether a right answer needs the rule."""
+        return False
+
+    @property
+    def withdrawal(self) -> RevokedFix | None:
+        """The fix that says that the rule no longer holds; None where another one overrides it."""
+        return None
 
     @property
     def about_field(self) -> str:
@@ -61,6 +95,23 @@ class SubjectFix(Fix):
     @property
     def request_slot(self) -> Slot:
         """The part of a request that the fix speaks of."""
+        raise NotImplementedError
+
+
+class TableFix(SubjectFix):
+    """A rule that the carrier may have from the start."""
+
+    table: ClassVar[str]
+    """Of `fixtures/shipping/`, the one that holds such rules."""
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """Yield the rules that a row of the table states.
+
+        Args:
+            row: cells by column.
+            prefix: of the columns: empty for the carrier's, `known_` for what prompts start with.
+        """
         raise NotImplementedError
 
 
@@ -109,10 +160,11 @@ def _number(given: JsonValue) -> float:
     return given if isinstance(given, int | float) else math.nan
 
 
-class UnitFix(SubjectFix):
+class UnitFix(TableFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
+    table: ClassVar = "units"
     kind: Literal["unit"] = "unit"
     unit: Phrase
     kg_per_unit: Kilograms
@@ -122,6 +174,20 @@ class UnitFix(SubjectFix):
         """See the base class."""
         return "unit"
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if factor := row[f"{prefix}kg_per_unit"]:
+            yield cls(unit=row["unit"], kg_per_unit=float(factor))
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.units[self.unit] = self.kg_per_unit
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.unit in words(asked.request)
+
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
         if not _speaks(quote, "unit", self.unit, "kg_per_unit"):
@@ -129,10 +195,11 @@ class UnitFix(SubjectFix):
         return close(self.kg_per_unit, _number(quote.get("kg_per_unit")))
 
 
-class ParcelFix(SubjectFix):
+class ParcelFix(TableFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
+    table: ClassVar = "parcels"
     kind: Literal["parcel"] = "parcel"
     parcel: Phrase
     limit_kg: Kilograms
@@ -142,6 +209,20 @@ class ParcelFix(SubjectFix):
         """See the base class."""
         return "parcel"
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if limit := row[f"{prefix}limit_kg"]:
+            yield cls(parcel=row["parcel"], limit_kg=float(limit))
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.parcels[self.parcel] = self.limit_kg
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.parcel == asked.parcel
+
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
         if not _speaks(quote, "parcel", self.parcel, "parcel_limit_kg"):
@@ -149,10 +230,11 @@ class ParcelFix(SubjectFix):
         return close(self.limit_kg, _number(quote.get("parcel_limit_kg")))
 
 
-class DestinationFix(SubjectFix):
+class DestinationFix(TableFix):
     """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
 
     subject_fields: ClassVar = ("alias",)
+    table: ClassVar = "destinations"
     kind: Literal["destination"] = "destination"
     alias: Phrase
     country: CountryCode
@@ -162,6 +244,20 @@ class DestinationFix(SubjectFix):
         """See the base class."""
         return "destination"
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if country := row[f"{prefix}country"]:
+            yield cls(alias=row["alias"], country=country)
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.destinations[self.alias] = self.country
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.country == asked.country and occurs(self.alias, asked.request)
+
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
         # Labels name the country alone, and not what the request calls it.
@@ -170,10 +266,11 @@ class DestinationFix(SubjectFix):
         return None if "country" not in quote else quote["country"] == self.country
 
 
-class ItemFix(SubjectFix):
+class ItemFix(TableFix):
     """An item with its category."""
 
     subject_fields: ClassVar = ("item",)
+    table: ClassVar = "items"
     kind: Literal["item"] = "item"
     item: Phrase
     category: Category
@@ -182,6 +279,20 @@ class ItemFix(SubjectFix):
     def request_slot(self) -> Slot:
         """See the base class."""
         return "item"
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if category := row[f"{prefix}category"]:
+            yield cls(item=row["item"], category=category)
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.items[self.item] = self.category
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.item == asked.item
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
@@ -193,10 +304,11 @@ class ItemFix(SubjectFix):
 Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
 
 
-class RestrictionFix(SubjectFix):
+class RestrictionFix(TableFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
+    table: ClassVar = "items"
     kind: Literal["restriction"] = "restriction"
     item: Phrase
     demand: Demand
@@ -205,6 +317,25 @@ class RestrictionFix(SubjectFix):
     def request_slot(self) -> Slot:
         """See the base class."""
         return "item"
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        for demand in filter(None, row[f"{prefix}demands"].split(";")):
+            yield cls.model_validate({"item": row["item"], "demand": demand})
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.demands.setdefault(self.item, set()).add(self.demand)
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.item == asked.item
+
+    @property
+    def withdrawal(self) -> RevokedFix:
+        """See the base class."""
+        return RevokedFix(rule=self.demand, subject=self.item)
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
@@ -215,10 +346,11 @@ class RestrictionFix(SubjectFix):
         return _declares(quote, self.demand)
 
 
-class EmbargoFix(SubjectFix):
+class EmbargoFix(TableFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
+    table: ClassVar = "destinations"
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
 
@@ -227,6 +359,25 @@ class EmbargoFix(SubjectFix):
         """See the base class."""
         return "destination"
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if row[f"{prefix}embargo"] == "yes":
+            yield cls(destination=row["alias"])
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.embargoes.add(self.destination)
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return occurs(self.destination, asked.request)
+
+    @property
+    def withdrawal(self) -> RevokedFix:
+        """See the base class."""
+        return RevokedFix(rule="embargo", subject=self.destination)
+
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
         if not _same(self.destination, _place(quote, self.destination)):
@@ -234,10 +385,11 @@ class EmbargoFix(SubjectFix):
         return _refused(quote, Refusal.EMBARGO)
 
 
-class LiquidsFix(SubjectFix):
+class LiquidsFix(TableFix):
     """A parcel type that may carry liquids."""
 
     subject_fields: ClassVar = ("parcel",)
+    table: ClassVar = "parcels"
     kind: Literal["liquids"] = "liquids"
     parcel: Phrase
 
@@ -245,6 +397,25 @@ class LiquidsFix(SubjectFix):
     def request_slot(self) -> Slot:
         """See the base class."""
         return "parcel"
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
+        """See the base class."""
+        if row[f"{prefix}liquids"] == "yes":
+            yield cls(parcel=row["parcel"])
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        book.liquids.add(self.parcel)
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return self.parcel == asked.parcel
+
+    @property
+    def withdrawal(self) -> RevokedFix:
+        """See the base class."""
+        return RevokedFix(rule="liquids", subject=self.parcel)
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
@@ -269,6 +440,20 @@ class RevokedFix(SubjectFix):
         """See the base class."""
         slots: dict[str, Slot] = {"embargo": "destination", "liquids": "parcel"}
         return slots.get(self.rule, "item")
+
+    def enter(self, book: RuleBook) -> None:
+        """See the base class."""
+        match self.rule:
+            case "embargo":
+                book.embargoes.discard(self.subject)
+            case "liquids":
+                book.liquids.discard(self.subject)
+            case demand:
+                book.demands.get(self.subject, set()).discard(demand)
+
+    def concerns(self, asked: Asked) -> bool:
+        """See the base class."""
+        return occurs(self.subject, asked.request)
 
     @property
     def conflict_key(self) -> tuple[str, ...]:
@@ -339,6 +524,11 @@ ShippingFix = Annotated[
 FIX: TypeAdapter[ShippingFix] = TypeAdapter(ShippingFix)
 
 
+def kinds_of(table: str) -> tuple[type[TableFix], ...]:
+    """Return the kinds of rules that a table holds, in the order in which its rows state them."""
+    return tuple(kind for kind in TableFix.__subclasses__() if kind.table == table)
+
+
 def parse_fix(data: JsonObject) -> ShippingFix:
     """Build a fix from its JSON.
 
@@ -346,74 +536,3 @@ def parse_fix(data: JsonObject) -> ShippingFix:
         ValueError: the data is no fix of the union.
     """
     return FIX.validate_python(data)
-
-
-@dataclass
-class RuleBook:
-    """Rules made ready to look up; keys are normalised, later rules override earlier ones."""
-
-    units: dict[str, float] = field(default_factory=dict)
-    parcels: dict[str, float] = field(default_factory=dict)
-    destinations: dict[str, str] = field(default_factory=dict)
-    items: dict[str, str] = field(default_factory=dict)
-    demands: dict[str, set[str]] = field(default_factory=dict)
-    embargoes: set[str] = field(default_factory=set)
-    liquids: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, fixes: Iterable[Fix]) -> RuleBook:
-        """A book of these rules; examples are no rules and are passed over."""
-        book = cls()
-        for fix in fixes:
-            book.add(fix)
-        return book
-
-    def copy(self) -> RuleBook:
-        """A book of the same rules that can be added to on its own."""
-        demands = {item: set(found) for item, found in self.demands.items()}
-        return RuleBook(
-            dict(self.units),
-            dict(self.parcels),
-            dict(self.destinations),
-            dict(self.items),
-            demands,
-            set(self.embargoes),
-            set(self.liquids),
-        )
-
-    def add(self, fix: Fix) -> None:
-        """Put a rule in."""
-        match fix:
-            case UnitFix():
-                self.units[fix.unit] = fix.kg_per_unit
-            case ParcelFix():
-                self.parcels[fix.parcel] = fix.limit_kg
-            case DestinationFix():
-                self.destinations[fix.alias] = fix.country
-            case ItemFix():
-                self.items[fix.item] = fix.category
-            case RestrictionFix():
-                self.demands.setdefault(fix.item, set()).add(fix.demand)
-            case EmbargoFix():
-                self.embargoes.add(fix.destination)
-            case LiquidsFix():
-                self.liquids.add(fix.parcel)
-            case RevokedFix():
-                self._revoke(fix)
-
-    def _revoke(self, fix: RevokedFix) -> None:
-        match fix.rule:
-            case "embargo":
-                self.embargoes.discard(fix.subject)
-            case "liquids":
-                self.liquids.discard(fix.subject)
-            case demand:
-                self.demands.get(fix.subject, set()).discard(demand)
-
-    def declarations(self, item: str) -> tuple[Declaration, ...]:
-        """What an item must be declared as, in the order of `Declaration`."""
-        return tuple(d for d in Declaration if d.value in self.demands.get(item, ()))
-
-    def prohibits(self, item: str) -> bool:
-        """Whether an item may not be shipped at all."""
-        return "prohibited" in self.demands.get(item, ())

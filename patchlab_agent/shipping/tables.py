@@ -13,17 +13,11 @@ from functools import cache
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.resources import resource
-from patchlab_agent.shipping.rules import (
-    DestinationFix,
-    EmbargoFix,
-    ItemFix,
-    LiquidsFix,
-    ParcelFix,
-    RestrictionFix,
-    UnitFix,
-)
+from patchlab_agent.shipping.rules import kinds_of
 
 Row = dict[str, str]
+TABLES = ("units", "parcels", "destinations", "items")
+"""Those that hold rules, in the order in which prompts tell them."""
 
 
 @cache
@@ -59,35 +53,8 @@ def known_rules() -> list[Fix]:
 
 
 def _rules(prefix: str) -> Iterator[Fix]:
-    for table, read in _READERS.items():
+    for table in TABLES:
+        kinds = kinds_of(table)
         for row in rows(table):
-            yield from read(row, prefix)
-
-
-def _unit(row: Row, prefix: str) -> Iterator[Fix]:
-    if factor := row[f"{prefix}kg_per_unit"]:
-        yield UnitFix(unit=row["unit"], kg_per_unit=float(factor))
-
-
-def _parcel(row: Row, prefix: str) -> Iterator[Fix]:
-    if limit := row[f"{prefix}limit_kg"]:
-        yield ParcelFix(parcel=row["parcel"], limit_kg=float(limit))
-    if row[f"{prefix}liquids"] == "yes":
-        yield LiquidsFix(parcel=row["parcel"])
-
-
-def _destination(row: Row, prefix: str) -> Iterator[Fix]:
-    if country := row[f"{prefix}country"]:
-        yield DestinationFix(alias=row["alias"], country=country)
-    if row[f"{prefix}embargo"] == "yes":
-        yield EmbargoFix(destination=row["alias"])
-
-
-def _item(row: Row, prefix: str) -> Iterator[Fix]:
-    if category := row[f"{prefix}category"]:
-        yield ItemFix(item=row["item"], category=category)
-    for demand in filter(None, row[f"{prefix}demands"].split(";")):
-        yield RestrictionFix.model_validate({"item": row["item"], "demand": demand})
-
-
-_READERS = {"units": _unit, "parcels": _parcel, "destinations": _destination, "items": _item}
+            for kind in kinds:
+                yield from kind.of_row(row, prefix)

@@ -16,23 +16,13 @@ from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.drift import drift
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
-from patchlab_agent.shipping.rules import (
-    DestinationFix,
-    EmbargoFix,
-    ExampleFix,
-    ItemFix,
-    LiquidsFix,
-    ParcelFix,
-    RestrictionFix,
-    RevokedFix,
-    RuleBook,
-    UnitFix,
-)
+from patchlab_agent.shipping.rulebook import RuleBook
+from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, SubjectFix
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.skill import Confusion
-from patchlab_agent.text import normalise, occurs, words
+from patchlab_agent.text import normalise, words
 
 
 class ShippingWorld:
@@ -130,9 +120,13 @@ class ShippingWorld:
     def concerning(self, case: Case) -> Sequence[Fix]:
         """The carrier's rules that the case needs, its withdrawal of outdated ones included."""
         truth = self._truth(case)
-        rules = [rule for rule in self._rules if self._concerns(rule, truth, case.request)]
-        outdated = [fix for fix in self._outdated if occurs(fix.subject, case.request)]
-        return [*rules, *outdated, *_number_examples(case.request)]
+        asked = Asked(truth.item, truth.parcel, truth.country, case.request)
+        rules = [
+            rule
+            for rule in (*self._rules, *self._outdated)
+            if isinstance(rule, SubjectFix) and rule.concerns(asked)
+        ]
+        return [*rules, *_number_examples(case.request)]
 
     def untaught(self, case: Case) -> Sequence[Fix]:
         """What the case needs beyond the rules that stand in every prompt."""
@@ -167,32 +161,12 @@ class ShippingWorld:
             found.update(_fields(truth, self._carrier.book, given))
         return found
 
-    def _concerns(self, rule: Fix, truth: Shipment, request: str) -> bool:
-        match rule:
-            case UnitFix():
-                return rule.unit in words(request)
-            case ParcelFix() | LiquidsFix():
-                return rule.parcel == truth.parcel
-            case ItemFix() | RestrictionFix():
-                return rule.item == truth.item
-            case DestinationFix():
-                return rule.country == truth.country and occurs(rule.alias, request)
-            case EmbargoFix():
-                return occurs(rule.destination, request)
-        return False
-
 
 def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[RevokedFix]:
     """What withdraws those known rules that the carrier does not have."""
     for rule in known:
-        if rule in rules:
-            continue
-        if isinstance(rule, RestrictionFix):
-            yield RevokedFix(rule=rule.demand, subject=rule.item)
-        elif isinstance(rule, EmbargoFix):
-            yield RevokedFix(rule="embargo", subject=rule.destination)
-        elif isinstance(rule, LiquidsFix):
-            yield RevokedFix(rule="liquids", subject=rule.parcel)
+        if rule not in rules and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
+            yield rule.withdrawal
 
 
 def _shipment_key(case: Case) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.comparison import ComparisonReport, Failure, Harms, Lessons, Side
+from patchlab_agent.models.comparison import ComparedRun, ComparisonReport, Failure, Harms, Lessons
 from patchlab_agent.models.patch import Fix, Patch, Status, agrees
 from patchlab_agent.models.report import (
     CaseOutcome,
@@ -135,9 +135,9 @@ def _side(
     settings: JsonObject,
     rules: Rules,
     difference: PairedDifference | None,
-) -> Side:
+) -> ComparedRun:
     report = entrant.report
-    return Side(
+    return ComparedRun(
         label=entrant.label,
         run=report.run,
         backend=report.backend,

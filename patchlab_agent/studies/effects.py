@@ -29,7 +29,7 @@ WINDOW = 64
 """Questions asked beside each other: enough for the greatest concurrency, and a bar that moves."""
 
 Order = Literal["net", "saves", "spoils"]
-Source = Literal["golden", "traces"]
+CaseSource = Literal["golden", "traces"]
 Pair = tuple[bool, bool]
 """Right without what was left out, right with it."""
 Part = tuple[Literal["patch", "example"], str]
@@ -37,7 +37,7 @@ Part = tuple[Literal["patch", "example"], str]
 
 
 @dataclass(frozen=True)
-class Probe:
+class Checkable:
     """A request to which a right answer can be told from a wrong one.
 
     Attributes:
@@ -47,7 +47,7 @@ class Probe:
         is_right: judges a quote; None is an answer that could not be used.
     """
 
-    source: Source
+    source: CaseSource
     request: str
     draw: str
     is_right: Callable[[Quote | None], bool]
@@ -57,7 +57,7 @@ class Probe:
 class _Arm:
     """A question about a probe, with all that goes into its prompt or with a part left out."""
 
-    probe: Probe
+    probe: Checkable
     context: Context
     without: Part | None = None
 
@@ -113,7 +113,7 @@ class LeaveOneOut:
             full_calls=(len(patches) + len(examples)) * len(probes),
         )
 
-    def measure(self, probes: Sequence[Probe]) -> tuple[list[PatchEffect], list[ExampleEffect]]:
+    def measure(self, probes: Sequence[Checkable]) -> tuple[list[PatchEffect], list[ExampleEffect]]:
         """Each patch's effect on probes, in the order of the patches, and each shown example's.
 
         Raises:
@@ -122,7 +122,7 @@ class LeaveOneOut:
         whole = list(self._touched(probes))
         left_out = [one for arm in whole for one in self._left_out(arm)]
         is_right = self._ask([*whole, *left_out])
-        pairs: dict[tuple[Part | None, Source], list[Pair]] = {}
+        pairs: dict[tuple[Part | None, CaseSource], list[Pair]] = {}
         with_all = {id(arm.probe): right for arm, right in zip(whole, is_right, strict=False)}
         for arm, right in zip(left_out, is_right[len(whole) :], strict=True):
             found = pairs.setdefault((arm.without, arm.probe.source), [])
@@ -138,7 +138,7 @@ class LeaveOneOut:
         ]
         return with_p_values(effects), of_examples
 
-    def _touched(self, probes: Iterable[Probe]) -> Iterator[_Arm]:
+    def _touched(self, probes: Iterable[Checkable]) -> Iterator[_Arm]:
         """Probes that one of the patches is applied to, or that show an example."""
         wanted = {patch.id for patch in self.patches}
         for probe in probes:
@@ -180,7 +180,7 @@ class LeaveOneOut:
         return right
 
 
-def golden_probes(world: World, n: int) -> list[Probe]:
+def golden_probes(world: World, n: int) -> list[Checkable]:
     """The golden cases of a run, under the noise of a run; the carrier judges."""
 
     def judge(position: int) -> Callable[[Quote | None], bool]:
@@ -188,12 +188,12 @@ def golden_probes(world: World, n: int) -> list[Probe]:
 
     cases = stratified(world.golden(), n)
     return [
-        Probe("golden", case.request, "golden", judge(position))
+        Checkable("golden", case.request, "golden", judge(position))
         for position, case in enumerate(cases)
     ]
 
 
-def trace_probes(traces: Iterable[Trace]) -> list[Probe]:
+def trace_probes(traces: Iterable[Trace]) -> list[Checkable]:
     """The traces to which a right answer is known, each under the noise that it had."""
 
     def judge(right: Quote) -> Callable[[Quote | None], bool]:
@@ -201,7 +201,7 @@ def trace_probes(traces: Iterable[Trace]) -> list[Probe]:
 
     known = ((trace, taken_quote(trace)) for trace in traces)
     return [
-        Probe("traces", trace.request, trace.draw, judge(quote))
+        Checkable("traces", trace.request, trace.draw, judge(quote))
         for trace, quote in known
         if quote is not None
     ]

@@ -14,7 +14,8 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.comparison import Failure
 from patchlab_agent.models.report import Stop
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.runs.runner import Runner, stop_of
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.studies.comparison import Entrant
 from patchlab_agent.studies.variation import variations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.transfer import Difference, PatchDiff, Side
+from patchlab_agent.models.transfer import Difference, DiffSide, PatchDiff
 from patchlab_agent.store.patches import describe
 
 
@@ -49,8 +49,10 @@ def _active_first(patch: Patch) -> tuple[bool, str]:
     return patch.status is not Status.ACTIVE, patch.id
 
 
-def _side(patch: Patch) -> Side:
-    return Side(id=patch.id, status=patch.status, trigger=patch.trigger, teaches=describe(patch))
+def _side(patch: Patch) -> DiffSide:
+    return DiffSide(
+        id=patch.id, status=patch.status, trigger=patch.trigger, teaches=describe(patch)
+    )
 
 
 def _by_trigger(difference: Difference) -> tuple[str, str]:

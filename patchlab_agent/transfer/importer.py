@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.learning.lifecycle import Lifecycle, why
+from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import Record
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
 
@@ -71,7 +72,7 @@ class Importer:
 
     def _gated(self, patch: Patch, cause: str) -> Imported:
         event, *others = self._lifecycle.decide(Candidate(patch), cause).events
-        outcome = "activated" if event.kind == "activated" else "quarantined"
+        outcome = "activated" if event.kind is EventKind.ACTIVATED else "quarantined"
         return _imported(patch, outcome, event.text, others)
 
     def _again(self, refused: Imported) -> bool:

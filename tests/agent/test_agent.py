@@ -285,7 +285,7 @@ def test_with_no_patches_and_no_examples_wanted_the_prompt_is_the_baselines(
     with words_lab(tmp_path, top_k=0, examples=0) as lab:
         lab.store.patches.upsert(make_patch("zok"))
         lab.store.traces.add(make_trace("t-1", "a zok"))
-        trace, baseline = lab.agent.answer("a zok"), lab.agent.baseline("a zok")
+        trace, baseline = lab.agent.answer("a zok"), lab.agent.attempt("a zok", EMPTY, "0")
     assert trace.retrieved == ()
     assert trace.examples == ()
     assert trace.attempt.user_prompt == baseline.user_prompt

@@ -213,7 +213,7 @@ def test_a_picture_is_drawn_beside_the_table(cli: Cli, two_runs: Path, name: str
         (("run-0001", "run-0002", "--noise", 0.2), "--noise is for the runs of --vary"),
         (("run-0001", "run-0002", "--top-k", 5), "--top-k is for the runs of --vary"),
         (("1", "2", "--replay", "none.jsonl"), "--replay is for the runs of --vary"),
-        (("--vary", "top-k=1,5", "--store", "x"), "--store is for runs that are over"),
+        (("--vary", "top-k=1,5", "--store", "x"), "--store is for finished runs"),
         (("--vary", "top-k=1,5", "--keep", "."), "--keep . is not empty"),
         (("--vary", "top-k=1,5", "--keep", "file/below"), "--keep file/below"),
         (("--vary", "top-k=1,5", "--plot", "plot.pdf"), "must end in .svg or .png"),

@@ -165,7 +165,7 @@ def test_a_text_that_cannot_be_a_request_is_refused(
         (b"\n", "is empty"),
         (b"a" * 1_000_000, "shorten it to 2,000"),
         (b"a" * (MAX_REQUEST_CHARS + 1), "2,001 characters; shorten it to 2,000"),
-        (b"\x89PNG\r\n\xff\xfe", "no UTF-8 text"),
+        (b"\x89PNG\r\n\xff\xfe", "not UTF-8 text"),
         (b"Ship\x00 2 kg", "control characters"),
     ],
 )

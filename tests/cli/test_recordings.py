@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.models.report import Comparison, PairedDifference, RunReport
+from patchlab_agent.models.report import ArmRates, PairedDifference, RunReport
 from patchlab_agent.resources import resource
 from tests.cli.helpers import Result, called
 
@@ -39,7 +39,7 @@ def _losing_recall(report: RunReport) -> list[str]:
     ]
 
 
-def _shares(found: Comparison) -> str:
+def _shares(found: ArmRates) -> str:
     assert found.baseline.rate is not None
     assert found.patched.rate is not None
     return f"{100 * found.baseline.rate:.1f} % to {100 * found.patched.rate:.1f} %"

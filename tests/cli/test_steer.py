@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, contents, rows
@@ -135,7 +135,7 @@ def test_a_disabled_patch_is_not_gated_and_keeps_the_others_from_it(store: Path,
 @pytest.mark.parametrize("arguments", [(), ("3f9c", "--status", "active")])
 def test_regate_wants_ids_or_a_status(store: Path, cli: Cli, arguments: tuple[str, ...]) -> None:
     result = cli("patches", "regate", *arguments, "--store", store)
-    assert_refused(result, 2, "Name patches, or give --status")
+    assert_refused(result, 2, "Name patches, or give a --status")
 
 
 def test_a_status_without_patches_has_nothing_to_gate(store: Path, cli: Cli) -> None:

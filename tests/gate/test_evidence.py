@@ -12,7 +12,7 @@ from patchlab_agent.gate.evidence import (
     refereed_probe,
 )
 from patchlab_agent.models.base import Quote
-from patchlab_agent.models.evidence import Source
+from patchlab_agent.models.evidence import EvidenceSource
 from tests.support.make import labeled
 from tests.support.words_skill import WordsReferee
 
@@ -31,7 +31,7 @@ def test_without_a_referee_an_accepted_answer_has_to_stay_as_it_was(
     quote: Quote | None, same: bool
 ) -> None:
     probe = accepted_probe("a zok", {"zok": "red", "n": 2}, None)
-    assert (probe.source, probe.request) == (Source.ACCEPTED, "a zok")
+    assert (probe.source, probe.request) == (EvidenceSource.ACCEPTED, "a zok")
     assert probe.answer == {"zok": "red", "n": 2}
     assert probe.judge(quote).ok is same
     if not same:
@@ -49,7 +49,11 @@ def test_a_referee_that_can_judge_an_accepted_request_has_the_last_word() -> Non
 def test_a_labeled_case_is_asked_as_it_is() -> None:
     case = labeled("a zok", {"zok": "red"})
     probe = labeled_probe(case)
-    assert (probe.source, probe.request, probe.answer) == (Source.LABELS, "a zok", {"zok": "red"})
+    assert (probe.source, probe.request, probe.answer) == (
+        EvidenceSource.LABELS,
+        "a zok",
+        {"zok": "red"},
+    )
     assert probe.judge({"zok": "red", "length": 9}).ok
     assert not probe.judge(None).ok
 

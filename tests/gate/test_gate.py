@@ -13,7 +13,7 @@ from patchlab_agent.gate.base import Candidate, OpenGate
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.gate.gate import MAX_ACCEPTED, MAX_TRIGGER_SHARE
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.evidence import Claim, Source
+from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch
 from tests.support.gates import (
     OTHERS,
@@ -43,8 +43,8 @@ def test_a_lesson_whose_complaint_is_gone_is_let_in(tmp_path: Path) -> None:
     assert (report.decision, report.codes) == ("active", ("mends",))
     assert report.reasons[0].text == "by the referee, 1 request turns right and none wrong"
     assert [(r.source, r.request, r.outcome, r.draws, r.pairs) for r in report.results] == [
-        (Source.REFEREE, "a zok", "mended", 1, 1),
-        (Source.LABELS, "zok and salt", "kept", 1, 0),
+        (EvidenceSource.REFEREE, "a zok", "mended", 1, 1),
+        (EvidenceSource.LABELS, "zok and salt", "kept", 1, 0),
         (Claim.UNCONCERNED, "a blim", "kept", 0, 0),
         (Claim.OBEDIENCE, "one zok more", "kept", 1, 0),
     ]
@@ -65,7 +65,7 @@ def test_a_patch_that_does_what_it_says_and_mends_nothing_is_kept_out(tmp_path: 
     assert (report.decision, report.codes) == ("quarantined", ("still_wrong",))
     assert "the referee still says: word_unknown zok='blue' (red)" in report.reasons[0].text
     # Of its own claims nobody asks any more.
-    assert [(r.source, r.outcome) for r in report.results] == [(Source.REFEREE, "failed")]
+    assert [(r.source, r.outcome) for r in report.results] == [(EvidenceSource.REFEREE, "failed")]
 
 
 def test_what_the_referee_says_beside_the_patch_is_left_to_learn(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_answers_that_the_referee_no_longer_takes_speak_against_nothing(tmp_path
 def test_no_more_than_so_many_accepted_answers_are_tried(tmp_path: Path) -> None:
     accepted = [taken(f"zok {n}", RED) for n in range(MAX_ACCEPTED + 3)]
     report = decide(make_gate(tmp_path, Reader(), accepted=accepted), zok())
-    tried = [r.request for r in report.results if r.source is Source.ACCEPTED]
+    tried = [r.request for r in report.results if r.source is EvidenceSource.ACCEPTED]
     assert tried == [trace.request for trace in accepted[:MAX_ACCEPTED]]
 
 
@@ -307,7 +307,7 @@ def test_a_request_that_convicted_the_patch_is_tried_with_the_answer_it_spoiled(
     deaf = WordsReferee(unheard=["zok with salt"])
     report = decide(gate, patch, deaf)
     assert report.codes == ("outweighed",)
-    assert report.results[1].source is Source.ACCEPTED
+    assert report.results[1].source is EvidenceSource.ACCEPTED
     # One without an answer tells nothing.
     assert decide(gate, zok(spoiled("zok with salt", None)), deaf).codes == ("mends",)
 

@@ -12,8 +12,9 @@ import pytest
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.evidence import Source
-from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.evidence import EvidenceSource
+from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.runs.suite import labeled_cases
@@ -62,8 +63,8 @@ def test_a_true_lesson_is_accepted(
     assert (patch.gate.mended, patch.gate.broken) == (1, 0)
     assert patch.gate.suite_touched > 0
     counts = {count.source: count for count in patch.gate.counts()}
-    assert counts[Source.REFEREE].mended == 1
-    assert counts[Source.LABELS].requests == patch.gate.suite_touched
+    assert counts[EvidenceSource.REFEREE].mended == 1
+    assert counts[EvidenceSource.LABELS].requests == patch.gate.suite_touched
     assert patch.gate.calls < patch.gate.full_calls
 
 

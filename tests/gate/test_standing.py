@@ -14,7 +14,14 @@ from patchlab_agent.gate.standing import (
     verdict_on,
     verdict_on_pairs,
 )
-from patchlab_agent.models.evidence import MAX_RECORD, Claim, Pairs, Record, Source, Standing
+from patchlab_agent.models.evidence import (
+    MAX_RECORD,
+    Claim,
+    EvidenceSource,
+    Pairs,
+    Record,
+    Standing,
+)
 from tests.support.make import make_report, make_tested
 
 ALPHA = 0.05
@@ -77,9 +84,9 @@ def test_a_smaller_alpha_asks_for_more_both_ways() -> None:
 def test_a_patch_starts_with_the_requests_that_its_gate_decided_on() -> None:
     results = (
         make_tested("mended", "a zok", draws=9, pairs=5),
-        make_tested("broken", "zok salt", source=Source.LABELS),
-        make_tested("mended", "the zok", source=Source.LABELS),
-        make_tested("kept", "one zok", source=Source.ACCEPTED),
+        make_tested("broken", "zok salt", source=EvidenceSource.LABELS),
+        make_tested("mended", "the zok", source=EvidenceSource.LABELS),
+        make_tested("kept", "one zok", source=EvidenceSource.ACCEPTED),
         make_tested("kept", "two zok", source=Claim.OBEDIENCE),
         make_tested("open", "six zok"),
     )

@@ -9,10 +9,10 @@ import pytest
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
-from patchlab_agent.gate.evidence import Probe, refereed_probe
+from patchlab_agent.gate.evidence import Labeled, Probe, labeled_probe, refereed_probe
 from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.evidence import Source
+from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Feedback
 from tests.support.gates import NoExamples, Shelf, asked, zok
@@ -44,6 +44,32 @@ def run(agent: Agent, dialogue: Dialogue[object]) -> object:
 
 def probe(request: str = "a zok") -> Probe:
     return refereed_probe(request, WordsReferee())
+
+
+@pytest.mark.parametrize(
+    ("with_it", "teaches"),
+    [
+        ({"zok": "red", "blim": "odd"}, True),
+        ({"zok": "odd", "blim": "odd"}, False),
+        # A field that becomes null says nothing, right or wrong.
+        ({"zok": None, "blim": "odd"}, None),
+        ({"blim": "odd"}, None),
+    ],
+)
+def test_what_a_patch_changes_in_a_wrong_answer_may_be_right_there(
+    tmp_path: Path, with_it: JsonObject, teaches: bool | None
+) -> None:
+    def answer(request: str, draw: str, answer: JsonObject) -> None:
+        told = answer.get("zok") == "red"
+        answer.clear()
+        answer.update(with_it if told else {"zok": "green", "blim": "odd"})
+
+    trial, agent = trial_of(tmp_path, Reader(answer))
+    wrong = Feedback(label="odd")
+    case = Labeled("zok blim", {"zok": "red", "blim": "green"}, lambda _quote: wrong)
+    [own] = trial.begin([labeled_probe(case)])
+    run(agent, trial.keeps([own]))
+    assert trial.teaches_right(own) is teaches
 
 
 def by_draw(with_it: str, without: str) -> Callable[[str, str, JsonObject], None]:
@@ -203,5 +229,5 @@ def test_the_most_frequent_complaint_is_told_with_the_first_answer_to_it() -> No
     assert (tried.right, tried.result().complaint) == (1, "")
     tried.outcome = "failed"
     result = tried.result()
-    assert (result.source, result.complaint) == (Source.REFEREE, "wrong")
+    assert (result.source, result.complaint) == (EvidenceSource.REFEREE, "wrong")
     assert (result.draws, result.right_with) == (4, 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.backends.base import Backend, ScriptedBackend
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import (
@@ -123,7 +124,9 @@ def test_a_scripted_backend_serves_the_shipping_skill(tmp_path: Path) -> None:
 
 def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
     with open_lab(store=tmp_path, noise=1) as lab:
-        attempts = [lab.agent.baseline("Ship 2 kg books box to US", str(n)) for n in range(40)]
+        attempts = [
+            lab.agent.attempt("Ship 2 kg books box to US", EMPTY, str(n)) for n in range(40)
+        ]
     assert any(attempt.quote is None for attempt in attempts)
     assert not any(attempt.repairs for attempt in attempts)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.example import StoredExample
-from patchlab_agent.models.patch import PatchEvent
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
 from tests.support.make import Nearest, make_patch, make_trace
 from tests.support.words_skill import Reader, WordsReferee, words_lab
@@ -53,7 +54,9 @@ def filled(folder: Path, backend: Reader | None = None) -> Lab:
 def used(lab: Lab, request: str, *, ok: bool, baseline_ok: bool) -> Trace:
     """A use that was compared with the baseline, each judged as given."""
     trace = lab.agent.answer(request, trace_id=f"q-{request}")
-    compared = Judged(attempt=lab.agent.baseline(request), feedback=OK if baseline_ok else WRONG)
+    compared = Judged(
+        attempt=lab.agent.attempt(request, EMPTY, "0"), feedback=OK if baseline_ok else WRONG
+    )
     return trace.model_copy(update={"baseline": compared, "feedback": OK if ok else WRONG})
 
 

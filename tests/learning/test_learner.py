@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learner
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
-from patchlab_agent.models.patch import Form, Origin, Patch, PatchEvent, Proposal, Role, Status
+from patchlab_agent.models.patch import Form, Origin, Patch, Proposal, Role, Status
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
 from tests.support.make import labeled, listing, make_patch
 from tests.support.words_skill import (
@@ -30,6 +32,11 @@ from tests.support.words_skill import (
 RED = Feedback(label="word_unknown", field="zok", value=None, detail="red")
 BLUE = Feedback(label="word_unknown", field="zok", value="red", detail="blue")
 KNOWS = WordsReferee()
+
+
+def spent_in_all(lab: Lab) -> int:
+    """Calls so far, whatever for."""
+    return sum(spent.calls for spent in lab.meter.spent.values())
 
 
 def learn(
@@ -113,11 +120,11 @@ def test_a_quarantined_lesson_is_not_gated_again_in_vain(tmp_path: Path) -> None
         # Another active patch that does not concern the request changes nothing.
         lab.store.patches.upsert(make_patch("blim"))
         trace = lab.agent.answer("a zok", trace_id="again")
-        calls, hits = len(backend.prompts), lab.meter.calls
+        calls, booked = len(backend.prompts), spent_in_all(lab)
         (known,) = lab.learner.learn(trace, RED, KNOWS).events
         assert (known.kind, known.patch_id) == ("known", patch.id)
         assert "quarantined already, and nothing has changed; failure 1 of 3" in known.text
-        assert (len(backend.prompts), lab.meter.calls) == (calls, hits)
+        assert (len(backend.prompts), spent_in_all(lab)) == (calls, booked)
         counted = patch.model_copy(update={"recurrences": 1})
         assert lab.store.patches.get(patch.id) == counted
 
@@ -209,9 +216,9 @@ def test_what_is_prepared_is_learned_without_another_call(tmp_path: Path) -> Non
         assert kinds(lab.learner.learn(traces[0], RED, KNOWS).events) == ["activated"]
         assert len(backend.prompts) == 4
         # What is known already needs no gate, and so nothing to prepare.
-        asked = lab.meter.calls + lab.meter.spent["gate"].cache_hits
+        asked = spent_in_all(lab) + lab.meter.spent["gate"].cache_hits
         lab.learner.prepare(traces, KNOWS)
-        assert lab.meter.calls + lab.meter.spent["gate"].cache_hits == asked
+        assert spent_in_all(lab) + lab.meter.spent["gate"].cache_hits == asked
 
 
 def test_preparing_for_the_same_lesson_twice_asks_once(tmp_path: Path) -> None:
@@ -414,7 +421,9 @@ def used(lab: Lab, request: str, *, ok: bool, baseline_ok: bool) -> Trace:
     """A trace that was compared with the baseline, each judged as given."""
     trace = lab.agent.answer(request)
     wrong = Feedback(label="odd")
-    compared = Judged(attempt=lab.agent.baseline(request), feedback=OK if baseline_ok else wrong)
+    compared = Judged(
+        attempt=lab.agent.attempt(request, EMPTY, "0"), feedback=OK if baseline_ok else wrong
+    )
     return trace.model_copy(update={"baseline": compared, "feedback": OK if ok else wrong})
 
 

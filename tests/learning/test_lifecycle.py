@@ -12,8 +12,9 @@ from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
-from patchlab_agent.models.patch import Patch, PatchEvent, Role, Status
+from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.rules import EmbargoFix, LiquidsFix, RestrictionFix, RevokedFix
@@ -293,6 +294,17 @@ def test_enabling_overrules_the_gate_and_says_so(tmp_path: Path) -> None:
         (event,) = lab.lifecycle.enable(patch)
         assert event.text.startswith("the gate is overruled: ")
         assert stored(lab, patch.id).status is Status.ACTIVE
+
+
+@pytest.mark.parametrize("status", [Status.DISABLED, Status.RETIRED])
+def test_enabling_what_the_gate_had_let_in_overrules_nobody(tmp_path: Path, status: Status) -> None:
+    with words_lab(tmp_path) as lab:
+        patch = learned(lab)
+        assert patch.gate is not None
+        move = lab.lifecycle.disable if status is Status.DISABLED else lab.lifecycle.retire
+        move(patch)
+        (event,) = lab.lifecycle.enable(stored(lab, patch.id))
+        assert (event.kind, event.text, event.created) == ("activated", "by hand", False)
 
 
 def test_enabling_retires_what_says_otherwise(tmp_path: Path) -> None:

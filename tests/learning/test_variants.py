@@ -14,7 +14,8 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.learning.learner import Learned
 from patchlab_agent.learning.variants import MAX_TRIED, Variants
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Origin, Patch, PatchEvent, Status
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback
 from tests.support.gates import OTHERS, decide, decide_alone, make_gate, taken
 from tests.support.make import labeled, make_patch

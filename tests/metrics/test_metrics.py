@@ -6,23 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from patchlab_agent.metrics.metrics import (
-    CURVE_POINTS,
-    GoldenOutcome,
-    Outcome,
-    clusters,
-    compare,
-    curve,
-    example_summary,
-    golden_report,
-    highlights,
-    patch_uses,
-    prompt_tokens,
-    score,
-)
+from patchlab_agent.metrics.failures import clusters
+from patchlab_agent.metrics.golden import golden_report, score
+from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
+from patchlab_agent.metrics.success import CURVE_POINTS, arm_rates, curve, highlights, prompt_tokens
+from patchlab_agent.metrics.usage import example_summary, patch_uses
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
-from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import PatchCounts, PromptTokens
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
 from patchlab_agent.skill import Confusion
@@ -147,7 +139,7 @@ def test_saved_and_harmed(labels: str, saved: bool, harmed: bool) -> None:
 def test_baseline_patched_and_ceiling_are_compared(
     labels: tuple[str, ...], rates: tuple[float, float, float], gap_closed: float | None
 ) -> None:
-    found = compare(run(*labels))
+    found = arm_rates(run(*labels))
     assert found.cases == len(labels)
     assert (found.baseline.rate, found.patched.rate, found.ceiling.rate) == pytest.approx(rates)
     assert found.difference.mean == pytest.approx(rates[1] - rates[0])
@@ -155,7 +147,7 @@ def test_baseline_patched_and_ceiling_are_compared(
 
 
 def test_nothing_compared_is_nothing() -> None:
-    found = compare([])
+    found = arm_rates([])
     assert (found.cases, found.baseline.rate, found.gap_closed) == (0, None, None)
     assert found.difference.mean is None
 

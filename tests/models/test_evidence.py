@@ -11,10 +11,10 @@ from patchlab_agent.models.evidence import (
     WANTS_EVIDENCE,
     Claim,
     Count,
+    EvidenceSource,
     GateReport,
     Pairs,
     Record,
-    Source,
     Standing,
     Use,
 )
@@ -38,16 +38,16 @@ def test_an_unknown_reason_is_refused() -> None:
 def test_requests_are_counted_and_not_their_draws() -> None:
     results = (
         make_tested("mended", draws=6, pairs=5),
-        make_tested("broken", "the zok", source=Source.LABELS, draws=5, pairs=5),
-        make_tested("kept", "one zok", source=Source.LABELS, pairs=0),
+        make_tested("broken", "the zok", source=EvidenceSource.LABELS, draws=5, pairs=5),
+        make_tested("kept", "one zok", source=EvidenceSource.LABELS, pairs=0),
         make_tested("failed", "two zok", source=Claim.OBEDIENCE, draws=3, pairs=0),
         make_tested("open", "six zok"),
     )
     report = make_report("outweighed", results=results)
     assert (report.mended, report.broken) == (1, 1)
     assert report.counts() == (
-        Count(source=Source.REFEREE, requests=2, mended=1, broken=0, failed=0, answers=13),
-        Count(source=Source.LABELS, requests=2, mended=0, broken=1, failed=0, answers=11),
+        Count(source=EvidenceSource.REFEREE, requests=2, mended=1, broken=0, failed=0, answers=13),
+        Count(source=EvidenceSource.LABELS, requests=2, mended=0, broken=1, failed=0, answers=11),
         Count(source=Claim.OBEDIENCE, requests=1, mended=0, broken=0, failed=1, answers=3),
     )
     assert make_report("contradicted").counts() == ()

@@ -10,10 +10,10 @@ from rich.console import Console, RenderableType
 
 from patchlab_agent.models.evidence import (
     Claim,
+    EvidenceSource,
     GateReport,
     Reason,
     Record,
-    Source,
     Standing,
     Tested,
 )
@@ -26,8 +26,8 @@ from patchlab_agent.models.patch import (
     StatusChange,
 )
 from patchlab_agent.models.report import (
+    ArmRates,
     CaseOutcome,
-    Comparison,
     Cost,
     CurvePoint,
     ExampleSummary,
@@ -81,10 +81,10 @@ def proportion(successes: int, total: int) -> Proportion:
     return Proportion(successes=successes, total=total, rate=rate, low=rate, high=rate)
 
 
-def comparison(baseline: int, patched: int, ceiling: int, total: int) -> Comparison:
+def comparison(baseline: int, patched: int, ceiling: int, total: int) -> ArmRates:
     mean = (patched - baseline) / total if total else None
     gap = ceiling - baseline
-    return Comparison(
+    return ArmRates(
         cases=total,
         baseline=proportion(baseline, total),
         patched=proportion(patched, total),
@@ -361,7 +361,7 @@ GATE = GateReport(
     ),
     results=(
         Tested(
-            source=Source.REFEREE,
+            source=EvidenceSource.REFEREE,
             request="Ship 2 kg battery box to US",
             outcome="mended",
             draws=5,
@@ -371,7 +371,7 @@ GATE = GateReport(
             lost=1,
         ),
         Tested(
-            source=Source.LABELS,
+            source=EvidenceSource.LABELS,
             request="Ship 3 kg paint",
             outcome="broken",
             draws=7,
@@ -382,7 +382,7 @@ GATE = GateReport(
             complaint="hazmat_undeclared",
         ),
         Tested(
-            source=Source.LABELS,
+            source=EvidenceSource.LABELS,
             request="Ship 4 kg paint",
             outcome="broken",
             draws=8,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.models.comparison import ComparisonReport, Failure, Harms, Lessons, Side
+from patchlab_agent.models.comparison import ComparedRun, ComparisonReport, Failure, Harms, Lessons
 from patchlab_agent.models.report import Proportion, Stop
 from patchlab_agent.report.comparison import interval, render
 from patchlab_agent.report.comparison_plot import draw
@@ -21,8 +21,8 @@ LESSONS = Lessons(
 )
 
 
-def side(label: str, patched: int, **changes: Any) -> Side:
-    return Side(
+def side(label: str, patched: int, **changes: Any) -> ComparedRun:
+    return ComparedRun(
         **{
             "label": label,
             "run": "run-0001",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.models.comparison import ComparisonReport, Failure, Side
+from patchlab_agent.models.comparison import ComparedRun, ComparisonReport, Failure
 from patchlab_agent.models.report import Stop
 from patchlab_agent.report.comparison import render
 from patchlab_agent.report.comparison_plot import draw
@@ -38,7 +38,7 @@ def report(
 ) -> ComparisonReport:
     """Every combination, of which the first is the reference; each has one case more right."""
     axes = dict(zip(names, (tuple(rows), tuple(columns)), strict=True))
-    sides: list[Side] = []
+    sides: list[ComparedRun] = []
     failures: list[Failure] = []
     for number, values in enumerate(product(*axes.values())):
         varied = dict(zip(names, values, strict=True))

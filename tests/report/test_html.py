@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from patchlab_agent.models.patch import PatchEvent, Status
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.report.html import page as module

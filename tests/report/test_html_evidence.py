@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from patchlab_agent.metrics.metrics import evidence_path
+from patchlab_agent.metrics.usage import evidence_path
 from patchlab_agent.models.evidence import MAX_RECORD, Record
 from patchlab_agent.report.html.evidence_plot import HEIGHT, WIDTH, evidence_plot, odds
 from patchlab_agent.report.html.page import page

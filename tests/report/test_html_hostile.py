@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import GateReport, Reason
-from patchlab_agent.models.patch import (
-    PatchEvent,
-    PatchTest,
-    Provenance,
-    Role,
-    Status,
-    StatusChange,
-)
+from patchlab_agent.models.patch import PatchTest, Provenance, Role, Status, StatusChange
 from patchlab_agent.models.report import Stop
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.report.html.page import page

@@ -8,10 +8,11 @@ import pytest
 from rich.console import RenderableType
 
 from patchlab_agent.models.base import Quote
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Pairs, Record
 from patchlab_agent.models.history import changes_of
 from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
-from patchlab_agent.models.patch import Patch, PatchEvent, Status
+from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.report.evidence import evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from patchlab_agent.models.patch import PatchEvent
+from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.report.steps import steps
 from tests.report.make import MARKUP, attempt, judged, retrieved, shown, trace
@@ -96,7 +96,7 @@ def test_an_answer_of_no_use_is_shown_with_its_problem() -> None:
             ),
             "quarantined ab unit (unit lb): t",
         ),
-        (PatchEvent(kind="regated", patch_id="ab", text="t"), "regated: t"),
+        (PatchEvent(kind="regated", patch_id="ab", text="t"), "quarantined again: t"),
         (PatchEvent(kind="known", patch_id="ab", text="t"), "known: t"),
         (PatchEvent(kind="superseded", patch_id="ab", text="t"), "superseded: t"),
     ],

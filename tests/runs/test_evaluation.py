@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.agent.agent import Ask
+from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
@@ -23,6 +24,13 @@ from tests.support.words_skill import Reader, case, words_lab
 STRATA = st.lists(st.sampled_from("aaaabbc"), max_size=60)
 
 
+def compared(lab: Lab, case: Case, *, draw: str, trace_id: str, run: str, index: int) -> Trace:
+    """One case alone; an error that stands in its place is raised."""
+    ask = Ask(case.request, draw=draw, trace_id=trace_id, index=index)
+    [found] = lab.evaluator.compare([case], [ask], run=run)
+    return or_raise(found)
+
+
 def cases(strata: list[str]) -> list[Case]:
     return [Case(request=f"r{n}", truth={}, stratum=name) for n, name in enumerate(strata)]
 
@@ -31,9 +39,7 @@ def test_a_case_is_answered_three_ways_under_one_draw(tmp_path: Path) -> None:
     backend = Reader()
     with words_lab(tmp_path, backend) as lab:
         lab.store.patches.upsert(make_patch("zok", "red"))
-        trace = lab.evaluator.compare(
-            case("zok blim"), draw="d", trace_id="t-1", run="run-0001", index=4
-        )
+        trace = compared(lab, case("zok blim"), draw="d", trace_id="t-1", run="run-0001", index=4)
         booked = {purpose: spent.calls for purpose, spent in lab.meter.spent.items()}
     assert trace.baseline is not None
     assert trace.ceiling is not None
@@ -53,7 +59,7 @@ def test_a_case_is_answered_three_ways_under_one_draw(tmp_path: Path) -> None:
 def test_where_nothing_is_learned_the_baseline_costs_no_call(tmp_path: Path) -> None:
     backend = Reader()
     with words_lab(tmp_path, backend) as lab:
-        trace = lab.evaluator.compare(case("quil"), draw="d", trace_id="t", run="r", index=0)
+        trace = compared(lab, case("quil"), draw="d", trace_id="t", run="r", index=0)
         hits = lab.meter.spent["baseline"].cache_hits
     assert trace.baseline is not None
     assert trace.baseline.attempt.quote == trace.quote
@@ -63,7 +69,7 @@ def test_where_nothing_is_learned_the_baseline_costs_no_call(tmp_path: Path) -> 
 def test_where_nothing_is_untaught_the_ceiling_costs_no_call(tmp_path: Path) -> None:
     backend = Reader()
     with words_lab(tmp_path, backend) as lab:
-        trace = lab.evaluator.compare(case("salt"), draw="d", trace_id="t", run="r", index=0)
+        trace = compared(lab, case("salt"), draw="d", trace_id="t", run="r", index=0)
         booked = {name: (spent.calls, spent.cache_hits) for name, spent in lab.meter.spent.items()}
     assert trace.baseline is not None
     assert trace.ceiling is not None
@@ -78,7 +84,7 @@ def test_where_all_is_learned_the_ceiling_costs_no_call(tmp_path: Path) -> None:
     with words_lab(tmp_path, backend) as lab:
         for word, meaning in (("zok", "red"), ("blim", "green")):
             lab.store.patches.upsert(make_patch(word, meaning))
-        trace = lab.evaluator.compare(case("zok blim"), draw="d", trace_id="t", run="r", index=0)
+        trace = compared(lab, case("zok blim"), draw="d", trace_id="t", run="r", index=0)
         hits = lab.meter.spent["ceiling"].cache_hits
     assert trace.ceiling is not None
     assert trace.ceiling.attempt.user_prompt == trace.attempt.user_prompt
@@ -90,13 +96,11 @@ def test_cases_beside_each_other_are_compared_as_one_after_the_other(tmp_path: P
     asks = [Ask(each.request, draw=f"d{n}", trace_id=f"t-{n}") for n, each in enumerate(cases)]
     with words_lab(tmp_path) as lab:
         lab.store.patches.upsert(make_patch("zok", "red"))
-        together = lab.evaluator.compare_all(cases, asks, run="r")
+        together = lab.evaluator.compare(cases, asks, run="r")
     with words_lab(tmp_path / "again") as lab:
         lab.store.patches.upsert(make_patch("zok", "red"))
         alone = [
-            lab.evaluator.compare(
-                each, draw=ask.draw, trace_id=ask.trace_id or "", run="r", index=0
-            )
+            compared(lab, each, draw=ask.draw, trace_id=ask.trace_id or "", run="r", index=0)
             for each, ask in zip(cases, asks, strict=True)
         ]
     assert [trace.ok for trace in alone] == [True, True, False]
@@ -120,7 +124,7 @@ def test_a_failure_in_any_of_the_three_takes_the_place_of_that_case_alone(tmp_pa
     cases = [case("zok"), case("blim"), case("salt")]
     with words_lab(tmp_path, Reader(refuse)) as lab:
         asks = [Ask(each.request) for each in cases]
-        one, two, six = lab.evaluator.compare_all(cases, asks, run="r")
+        one, two, six = lab.evaluator.compare(cases, asks, run="r")
     assert isinstance(one, Trace)
     assert isinstance(two, BackendError)
     assert isinstance(six, Trace)
@@ -132,7 +136,7 @@ def test_an_answer_of_no_use_is_judged_as_such(tmp_path: Path) -> None:
             return Completion(text="hm")
 
     with words_lab(tmp_path, Mumbling()) as lab:
-        trace = lab.evaluator.compare(case("zok"), draw="d", trace_id="t", run="r", index=0)
+        trace = compared(lab, case("zok"), draw="d", trace_id="t", run="r", index=0)
     assert trace.feedback == Feedback(label="invalid_response")
 
 
@@ -141,7 +145,7 @@ def test_an_outage_at_any_of_the_three_gives_no_trace(tmp_path: Path, calls: int
     with words_lab(tmp_path, Reader(outage_at=calls)) as lab:
         lab.store.patches.upsert(make_patch("zok", "wrong"))
         with pytest.raises(BackendUnavailable):
-            lab.evaluator.compare(case("zok"), draw="d", trace_id="t", run="r", index=0)
+            compared(lab, case("zok"), draw="d", trace_id="t", run="r", index=0)
 
 
 def test_a_sample_in_proportion_keeps_the_order() -> None:

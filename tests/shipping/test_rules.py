@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import Fix
+from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -20,7 +21,6 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
     ShippingFix,
     Slot,
     UnitFix,

@@ -208,6 +208,24 @@ def test_a_candidate_applies_where_it_would_once_stored(tmp_path: Path) -> None:
         assert here == {"bottle"}
 
 
+@pytest.mark.parametrize(
+    ("request_text", "occurs", "misspelt"),
+    [
+        ("a battery pack", True, False),
+        ("a batery pack", True, True),
+        ("a battery", False, False),
+        ("a batery", False, False),
+        ("a pack of batery", False, False),
+    ],
+)
+def test_a_trigger_of_several_words_is_misspelt_where_all_of_it_stands_there(
+    tmp_path: Path, request_text: str, occurs: bool, misspelt: bool
+) -> None:
+    with words_store(tmp_path) as store:
+        hit = store.patches.hit(make_patch("battery pack"), request_text)
+        assert (hit.occurs, hit.misspelt) == (occurs, misspelt)
+
+
 def looked_up(store: Store, text: str, n: int = 10) -> list[tuple[str, bool]]:
     return [(hit.patch.trigger, hit.occurs) for hit in store.patches.look_up(text, n)]
 

@@ -54,14 +54,21 @@ WORD = st.text("abeioust", min_size=3, max_size=8)
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
-@given(st.lists(WORD, min_size=1, max_size=6, unique=True), st.lists(WORD, max_size=5))
+@given(
+    st.lists(WORD, min_size=1, max_size=6, unique=True),
+    st.lists(WORD, max_size=3),
+    st.lists(st.integers(0, 5), max_size=3),
+)
 def test_each_trigger_that_occurs_is_found_unless_its_word_is_explained(
-    triggers: list[str], request_words: list[str]
+    triggers: list[str], others: list[str], chosen: list[int]
 ) -> None:
+    # Words of random letters would hardly ever be those of a trigger.
+    request_words = [*others, *(triggers[n % len(triggers)] for n in chosen)]
     known, request = index(**{trigger: trigger for trigger in triggers}), " ".join(request_words)
     found = known.occurring(request)
     exact = {trigger for trigger in triggers if trigger in words(request)}
     assert {trigger for trigger, misspelt in found.items() if not misspelt} == exact
+    assert exact >= {triggers[n % len(triggers)] for n in chosen}
     assert all(occurs(trigger, request) for trigger in found)
     unexplained = " ".join(word for word in words(request) if word not in exact)
     assert {t for t in triggers if occurs(t, unexplained)} <= found.keys()

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.models.base import JsonObject, Quote
-from patchlab_agent.models.evidence import Claim, GateReport, Outcome, Reason, Source, Tested
-from patchlab_agent.models.patch import (
-    Fix,
-    Patch,
-    PatchEvent,
-    PatchTest,
-    Provenance,
-    Role,
-    Status,
-    agrees,
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.evidence import (
+    Claim,
+    EvidenceSource,
+    GateReport,
+    Outcome,
+    Reason,
+    Tested,
 )
+from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role, Status, agrees
 from patchlab_agent.models.trace import (
     OK,
     Attempt,
@@ -86,7 +85,7 @@ def make_tested(
     outcome: Outcome = "mended",
     request: str = "a zok",
     *,
-    source: Source | Claim = Source.REFEREE,
+    source: EvidenceSource | Claim = EvidenceSource.REFEREE,
     draws: int = 1,
     pairs: int = 1,
 ) -> Tested:

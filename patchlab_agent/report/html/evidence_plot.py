@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from patchlab_agent.metrics.metrics import evidence_path
+from patchlab_agent.metrics.usage import evidence_path
 from patchlab_agent.models.evidence import MAX_RECORD, Record
 from patchlab_agent.report import format as fmt
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.report import Comparison, RunReport
+from patchlab_agent.models.report import ArmRates, RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.evidence import evidence, pairs, share, status_of
@@ -22,7 +22,6 @@ from patchlab_agent.report.html.rows import (
     MAX_PATCHES,
     PatchRow,
     case_outcome,
-    event_words,
     facts,
     patch_rows,
     trace_rows,
@@ -73,7 +72,7 @@ def _latest(traces: Sequence[Trace]) -> Sequence[Trace]:
     return traces[: sum(length <= MAX_PROMPTS for length in lengths)]
 
 
-def _main(report: RunReport) -> tuple[str, Comparison]:
+def _main(report: RunReport) -> tuple[str, ArmRates]:
     """What stands at the top: held-out cases where there are any."""
     if report.golden is not None:
         cases = report.golden.all
@@ -81,7 +80,7 @@ def _main(report: RunReport) -> tuple[str, Comparison]:
     return f"the last {fmt.count(report.recent.cases)} requests", report.recent
 
 
-def _comparisons(report: RunReport) -> list[tuple[str, str, Comparison]]:
+def _comparisons(report: RunReport) -> list[tuple[str, str, ArmRates]]:
     """Name, meaning and figures of each group of cases."""
     found = [
         ("all requests", "the whole run", report.overall),
@@ -152,7 +151,6 @@ def _environment() -> Environment:
         value=fmt.value,
         facts=facts,
         outcome=case_outcome,
-        words=event_words,
         pair=lambda value: (value, value),
         status=status_of,
         evidence=evidence,

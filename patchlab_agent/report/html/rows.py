@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.metrics.metrics import Outcome, patch_uses
+from patchlab_agent.metrics.outcomes import Outcome
+from patchlab_agent.metrics.usage import patch_uses
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Patch, PatchEvent
+from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.report import CaseOutcome, PatchUse
 from patchlab_agent.models.trace import Judged, Trace
 from patchlab_agent.report import format as fmt
@@ -147,11 +148,3 @@ def facts(fix: Mapping[str, object]) -> str:
         for name, value in fix.items()
         if name != "kind"
     )
-
-
-_VERBS = {"none": "no lesson", "active_already": "active already", "regated": "gated again"}
-
-
-def event_words(event: PatchEvent) -> str:
-    """What happened, in a word or two."""
-    return _VERBS.get(event.kind, event.kind)

@@ -41,7 +41,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Reading:
+class PromptReading:
     """What the changing part of a prompt says."""
 
     request: str
@@ -105,7 +105,7 @@ def read_rules(text: str) -> tuple[Fix, ...]:
     return tuple(rule for line in lines if (rule := read_rule(line)) is not None)
 
 
-def read_turns(turns: Sequence[Message]) -> Reading:
+def read_turns(turns: Sequence[Message]) -> PromptReading:
     """What all turns after the system message say; a missing request reads as the empty one.
 
     Each user turn with the answer that follows it is an example. Only the last one with a request
@@ -114,11 +114,11 @@ def read_turns(turns: Sequence[Message]) -> Reading:
     requests = {n: _request(turn.content) for n, turn in enumerate(turns) if turn.role == "user"}
     asked = [n for n, request in requests.items() if request is not None]
     if not asked:
-        return Reading("", (), ())
+        return PromptReading("", (), ())
     shown = (_shown(requests[n] or "", turns[n + 1].content) for n in asked[:-1])
     asking = asked[-1]
     rules = read_rules(turns[asking].content)
-    return Reading(requests[asking] or "", rules, tuple(filter(None, shown)))
+    return PromptReading(requests[asking] or "", rules, tuple(filter(None, shown)))
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,79 @@
+"""What the figures need of traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from patchlab_agent.models.event import PatchEvent
+from patchlab_agent.models.trace import Attempt, Trace
+from patchlab_agent.skill import Confusion
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the figures need of one trace."""
+
+    number: int
+    request: str
+    baseline: str | None
+    patched: str | None
+    ceiling: str | None
+    applied: tuple[str, ...]
+    triggers: tuple[str, ...]
+    events: tuple[PatchEvent, ...]
+    examples: tuple[str, ...] = ()
+    """Ids of those that the prompt showed."""
+    prompt_tokens: tuple[int, int] | None = None
+    """Of the baseline's prompt and of the patched one, where the backend counts them."""
+
+    @classmethod
+    def of(cls, trace: Trace, number: int) -> Outcome:
+        """Boil a judged trace down; labels are None where the carrier said OK.
+
+        Raises:
+            ValueError: nobody judged the trace, or it lacks its baseline or ceiling.
+        """
+        if trace.feedback is None or trace.baseline is None or trace.ceiling is None:
+            raise ValueError(f"trace {trace.id} was not compared")
+        applied = [ref for ref in trace.retrieved if ref.applied]
+        return cls(
+            number=number,
+            request=trace.request,
+            baseline=trace.baseline.feedback.label,
+            patched=trace.feedback.label,
+            ceiling=trace.ceiling.feedback.label,
+            applied=tuple(ref.patch_id for ref in applied),
+            triggers=tuple(ref.trigger for ref in applied),
+            events=trace.events,
+            examples=trace.examples,
+            prompt_tokens=_prompt_tokens(trace.baseline.attempt, trace.attempt),
+        )
+
+    @property
+    def saved(self) -> bool:
+        """Wrong without patches and right with them."""
+        return self.baseline is not None and self.patched is None
+
+    @property
+    def harmed(self) -> bool:
+        """Right without patches and wrong with them."""
+        return self.baseline is None and self.patched is not None
+
+
+def _prompt_tokens(baseline: Attempt, patched: Attempt) -> tuple[int, int] | None:
+    counts = (baseline.usage.prompt_tokens, patched.usage.prompt_tokens)
+    # A repair shows the prompt again, which says nothing about what was learned.
+    if None in counts or baseline.repairs or patched.repairs:
+        return None
+    return counts  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenOutcome:
+    """One golden case's outcome, and what the scores per label need."""
+
+    outcome: Outcome
+    needs_lesson: bool
+    baseline: Mapping[str, Confusion]
+    patched: Mapping[str, Confusion]

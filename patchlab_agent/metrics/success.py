@@ -1,0 +1,134 @@
+"""Success of baseline, patched and ceiling: in all, over time, and around a change of the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+from patchlab_agent.metrics.outcomes import Outcome
+from patchlab_agent.models.event import EventKind
+from patchlab_agent.models.patch import Status
+from patchlab_agent.models.report import (
+    DRIFT_WINDOW,
+    ArmRates,
+    CurvePoint,
+    DriftReport,
+    Highlight,
+    PatchCounts,
+    PromptTokens,
+)
+from patchlab_agent.statistics import paired_difference, proportion
+
+RECENT = 200
+"""The last requests of a run, which show what it has come to."""
+CURVE_POINTS = 10
+
+
+def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
+    """Success of baseline, patched and ceiling with the paired difference."""
+    baseline = [outcome.baseline is None for outcome in outcomes]
+    patched = [outcome.patched is None for outcome in outcomes]
+    ceiling = [outcome.ceiling is None for outcome in outcomes]
+    gap = sum(ceiling) - sum(baseline)
+    return ArmRates(
+        cases=len(outcomes),
+        baseline=proportion(baseline),
+        patched=proportion(patched),
+        ceiling=proportion(ceiling),
+        difference=paired_difference(baseline, patched),
+        gap_closed=(sum(patched) - sum(baseline)) / gap if gap > 0 else None,
+    )
+
+
+def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
+    """Rates over up to `CURVE_POINTS` stretches of equal length, the last maybe shorter.
+
+    Args:
+        outcomes: of the run, in its order.
+        at_start: the status of each patch that was in the store before, by id.
+    """
+    size = max(1, -(-len(outcomes) // CURVE_POINTS))
+    # An event says what a patch became; only the patch itself tells what it was before.
+    status, points = dict(at_start), []
+    for start in range(0, len(outcomes), size):
+        part = outcomes[start : start + size]
+        for event in (event for outcome in part for event in outcome.events):
+            if event.patch_id is not None and event.kind.becomes is not None:
+                status[event.patch_id] = event.kind.becomes
+        points.append(
+            CurvePoint(
+                first=part[0].number,
+                last=part[-1].number,
+                baseline=proportion([o.baseline is None for o in part]),
+                patched=proportion([o.patched is None for o in part]),
+                ceiling=proportion([o.ceiling is None for o in part]),
+                patches=PatchCounts(**Counter(map(str, status.values()))),
+            )
+        )
+    return tuple(points)
+
+
+def drift_report(
+    outcomes: Sequence[Outcome], at: int, changes: Sequence[str], teaches: Mapping[str, str]
+) -> DriftReport:
+    """Success before and after a change of the rules.
+
+    Args:
+        outcomes: of the run, in its order.
+        at: the first run under the new rules, from 1.
+        changes: what changed, a sentence each.
+        teaches: what each patch teaches, in words, by id.
+    """
+    right = [outcome.patched is None for outcome in outcomes]
+    earlier, later = right[max(0, at - 1 - RECENT) : at - 1], right[at - 1 :]
+    before = proportion(earlier)
+    rates = [
+        sum(later[end - DRIFT_WINDOW : end]) / DRIFT_WINDOW
+        for end in range(DRIFT_WINDOW, len(later) + 1)
+    ]
+    back = (n for n, rate in enumerate(rates) if before.rate is not None and rate >= before.rate)
+    recovered = next(back, None)
+    since = (event for outcome in outcomes[at - 1 :] for event in outcome.events)
+    gone = [
+        event.patch_id
+        for event in since
+        if event.kind in (EventKind.SUPERSEDED, EventKind.CONVICTED)
+    ]
+    return DriftReport(
+        at=at,
+        changes=tuple(changes),
+        before=before,
+        lowest=min(rates, default=None),
+        recovered=None if recovered is None else recovered + DRIFT_WINDOW,
+        gone=tuple(dict.fromkeys(teaches.get(each, each) for each in gone if each)),
+    )
+
+
+def highlights(outcomes: Iterable[Outcome], n: int) -> tuple[Highlight, ...]:
+    """The last `n` requests to which patches made a difference, the latest last."""
+    turned = [outcome for outcome in outcomes if outcome.saved or outcome.harmed]
+    return tuple(
+        Highlight(
+            run=outcome.number,
+            request=outcome.request,
+            baseline=outcome.baseline or "OK",
+            patched=outcome.patched or "OK",
+            applied=outcome.triggers,
+        )
+        for outcome in (turned[-n:] if n else ())
+    )
+
+
+def prompt_tokens(outcomes: Iterable[Outcome]) -> PromptTokens | None:
+    """Median prompt without and with what was learned; None where nobody counted."""
+    counts = [outcome.prompt_tokens for outcome in outcomes if outcome.prompt_tokens]
+    if not counts:
+        return None
+    baseline = median(plain for plain, _ in counts)
+    patched = median(learned for _, learned in counts)
+    return PromptTokens(
+        baseline=baseline,
+        patched=patched,
+        growth=(patched - baseline) / baseline if baseline else 0.0,
+    )

@@ -1,0 +1,210 @@
+"""What a finished run comes to: its report, put together from outcomes, store and meter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from patchlab_agent.backends.meter import MeteredBackend
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
+from patchlab_agent.metrics.failures import clusters
+from patchlab_agent.metrics.golden import golden_report
+from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
+from patchlab_agent.metrics.success import (
+    RECENT,
+    arm_rates,
+    curve,
+    drift_report,
+    highlights,
+    prompt_tokens,
+)
+from patchlab_agent.metrics.usage import example_summary, patch_uses
+from patchlab_agent.models.event import EventKind, PatchEvent
+from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.model import without_login
+from patchlab_agent.models.patch import Status
+from patchlab_agent.models.report import (
+    Cost,
+    DriftReport,
+    GateCalls,
+    PatchSummary,
+    RunReport,
+    Stop,
+    Timing,
+)
+from patchlab_agent.runs.parts import Parts
+from patchlab_agent.settings import LITELLM, MODEL, PATHS, REPLAY, SIMULATION, RunSettings
+from patchlab_agent.store.patches import PatchStore, describe
+
+MOST_USEFUL = 10
+"""Patches that a report names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """What a run leaves behind.
+
+    Attributes:
+        name: the store's name for it.
+        settings: what was asked for.
+        requests: how many were asked for.
+        outcomes: of its requests, in their order.
+        golden: of the golden set; none where it was not measured.
+        at_start: the status of each patch that was in the store before, by id.
+        continued_from: active patches that were in the store before.
+        error: what ended it early.
+        changes: what a drift changed, a sentence each.
+        full_calls: answers that the gate's decisions would have needed from a test of fixed size.
+        started_at: ISO 8601 time.
+        seconds: how long it took.
+    """
+
+    name: str
+    settings: RunSettings
+    requests: int
+    outcomes: Sequence[Outcome]
+    golden: Sequence[GoldenOutcome]
+    at_start: Mapping[str, Status]
+    continued_from: int
+    error: BackendError | None
+    changes: tuple[str, ...]
+    full_calls: int
+    started_at: str
+    seconds: float
+
+
+def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
+    """Put the report of a run together.
+
+    Args:
+        lab: as the run left it.
+        run: what it did.
+        show: how many requests to name to which patches made a difference.
+    """
+    labels = lab.skill.world.labels
+    structure = lab.meter.structure
+    measured = [each.outcome for each in run.golden]
+    return RunReport(
+        run=run.name,
+        backend=lab.agent.backend.name,
+        settings=_settings(lab, run),
+        continued_from=run.continued_from,
+        runs=len(run.outcomes),
+        stopped=None if run.error is None else stop_of(run.error),
+        structure=None if structure is None else str(structure),
+        overall=arm_rates(run.outcomes),
+        recent=arm_rates(run.outcomes[-RECENT:]),
+        curve=curve(run.outcomes, run.at_start),
+        clusters=clusters(run.outcomes, labels),
+        patches=_patch_summary(lab.store.patches, run.outcomes),
+        examples=example_summary(run.outcomes, lab.store.examples.all())
+        if run.settings.examples
+        else None,
+        highlights=highlights(run.outcomes, show),
+        drift=_drift(lab.store.patches, run),
+        golden=golden_report(run.golden, labels) if run.golden else None,
+        cost=tuple(_cost(lab.meter)),
+        prompt_tokens=prompt_tokens([*run.outcomes, *measured]),
+        gate_calls=GateCalls(
+            asked=lab.meter.spent["gate"].calls if "gate" in lab.meter.spent else 0,
+            full=run.full_calls,
+        ),
+        store=str(lab.store.path),
+        timing=Timing(
+            started_at=run.started_at, seconds=run.seconds, seconds_per_call=_latency(lab.meter)
+        ),
+    )
+
+
+def _drift(patches: PatchStore, run: FinishedRun) -> DriftReport | None:
+    if not run.changes or run.settings.drift is None:
+        return None
+    teaches = {patch.id: describe(patch) for patch in patches.all()}
+    return drift_report(run.outcomes, run.settings.drift, run.changes, teaches)
+
+
+def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
+    """What was asked for, as far as it had a say, and no path of this machine."""
+    idle = SIMULATION if run.settings.backend in (LITELLM, REPLAY) else MODEL
+    shown = run.settings.model_dump(mode="json", exclude={*PATHS, *idle})
+    if shown.get("api_base"):
+        shown["api_base"] = without_login(shown["api_base"])
+    return {**shown, "runs": run.requests, "embedder": lab.store.info.embedder}
+
+
+def _patch_summary(store: PatchStore, outcomes: Sequence[Outcome]) -> PatchSummary:
+    events = [event for outcome in outcomes for event in outcome.events]
+    kinds = Counter(event.kind for event in events)
+    uses = patch_uses(outcomes, {})[:MOST_USEFUL]
+    named = [
+        use.model_copy(update={"teaches": describe(patch)})
+        for use in uses
+        if (patch := store.get(use.id)) is not None
+    ]
+    active = [event for event in events if event.kind is EventKind.ACTIVATED]
+    return PatchSummary(
+        proposed=sum(len(_decided(outcome.events)) for outcome in outcomes),
+        created=sum(event.created for event in events),
+        activated=len(active),
+        quarantined=kinds[EventKind.QUARANTINED],
+        retired=kinds[EventKind.SUPERSEDED],
+        without_lesson=kinds[EventKind.NONE],
+        known=kinds[EventKind.KNOWN],
+        active_already=kinds[EventKind.ACTIVE_ALREADY],
+        proven=kinds[EventKind.PROVEN],
+        convicted=kinds[EventKind.CONVICTED],
+        quarantine_reasons=_quarantine_reasons(store),
+        active_in_store=store.active_count,
+        proven_in_store=store.count_standing(Standing.PROVEN),
+        on_trial_in_store=store.count_standing(Standing.TRIAL),
+        total_in_store=store.count(),
+        kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
+        most_useful=tuple(named),
+    )
+
+
+def _quarantine_reasons(store: PatchStore) -> dict[str, int]:
+    reports = (patch.gate for patch in store.all(Status.QUARANTINED))
+    return _counted(code for gate in reports if gate for code in gate.codes)
+
+
+def _cost(meter: MeteredBackend) -> Iterator[Cost]:
+    for purpose, spent in sorted(meter.spent.items()):
+        yield Cost(
+            purpose=purpose,
+            calls=spent.calls,
+            cache_hits=spent.cache_hits,
+            prompt_tokens=spent.prompt_tokens,
+            prefix_hits=spent.prefix_hits,
+            completion_tokens=spent.completion_tokens,
+            cost_usd=spent.cost_usd,
+        )
+
+
+def _latency(meter: MeteredBackend) -> dict[str, float]:
+    return {
+        purpose: round(spent.seconds / spent.calls, 6)
+        for purpose, spent in sorted(meter.spent.items())
+        if spent.calls
+    }
+
+
+def stop_of(error: BackendError) -> Stop:
+    """Why a run ended, as a report says it."""
+    if isinstance(error, BudgetReached):
+        return Stop(kind="budget", reason=str(error))
+    is_outage = isinstance(error, BackendUnavailable)
+    return Stop(kind="outage" if is_outage else "refused", reason=str(error))
+
+
+def _decided(events: Iterable[PatchEvent]) -> set[str]:
+    """Return the ids of the patches that one request's failure gave to decide on."""
+    return {each.patch_id for each in events if each.patch_id and each.kind.is_decision}
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """Counts by name, the most frequent first."""
+    counts = Counter(names)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

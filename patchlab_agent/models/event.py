@@ -42,7 +42,7 @@ class EventKind(StrEnum):
     QUARANTINED = "quarantined", Status.QUARANTINED, True
     REGATED = "regated", Status.QUARANTINED, True, "quarantined again"
     KNOWN = "known", None, True
-    ACTIVE_ALREADY = "active_already", None, True, "active already"
+    ACTIVE_ALREADY = "active_already", None, True, "already active"
     SUPERSEDED = "superseded", Status.RETIRED
     PROVEN = "proven"
     CONVICTED = "convicted", Status.QUARANTINED

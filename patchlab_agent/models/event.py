@@ -1,4 +1,4 @@
-"""What happens to patches and examples, in one table for all code that reports it."""
+"""The events of patches and examples, in one table for all code that reports them."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class FeedbackReport(Frozen):
 
 
 class RequestContext(Frozen):
-    """What was learned about a request, ready for the caller's own model call."""
+    """The context learned for a request, ready for the caller's own model call."""
 
     request: str
     context: Context

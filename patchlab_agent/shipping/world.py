@@ -77,7 +77,7 @@ class ShippingWorld:
         for number, labeled in read_labeled(path):
             if unknown := self._carrier.knows(labeled.shipment):
                 raise InputError(
-                    f"{path}, line {number}: the carrier does not know {unknown}; "
+                    f"{path}, line {number}: the carrier does not know the {unknown}; "
                     "see fixtures/shipping for what it knows."
                 )
             if case_key(labeled.request) in held_out:

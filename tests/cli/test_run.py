@@ -34,7 +34,7 @@ def test_a_run_ends_well_and_says_nothing_on_stderr(learned: Learned) -> None:
         "golden set 12",
         "- covered ",
         "- known ",
-        "- untaught ",
+        "- uncovered ",
         "95 % interval (Newcombe)",
         "Learning curve",
         "Failures by label",

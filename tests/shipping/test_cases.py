@@ -199,9 +199,9 @@ def test_a_users_cases_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"item": "unicorn"}, "no item 'unicorn'"),
-        ({"parcel": "trunk"}, "no parcel 'trunk'"),
-        ({"country": "AQ"}, "no country 'AQ'"),
+        ({"item": "unicorn"}, "not know the item 'unicorn'"),
+        ({"parcel": "trunk"}, "not know the parcel 'trunk'"),
+        ({"country": "AQ"}, "not know the country 'AQ'"),
     ],
 )
 def test_what_the_carrier_does_not_know_is_refused_with_its_line(

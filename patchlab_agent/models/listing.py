@@ -1,4 +1,4 @@
-"""Stored values with what is known about them, as lists, searches and details show them."""
+"""Stored values with what is known about them, for lists, searches and detail views."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from patchlab_agent.models.trace import Context, Example, Feedback, Message, Tra
 
 
 class ListedPatch(Frozen):
-    """A patch with what became of the answers that it was applied to.
+    """A patch with the outcomes of the answers that it was applied to.
 
-    Its JSON is flat: the patch's own fields between its id and its standing and tally.
+    Its JSON is flat: id, the patch's own fields, standing, tally.
     """
 
     patch: Patch
@@ -41,20 +41,20 @@ class FoundPatch(ListedPatch):
     """A patch that a search found."""
 
     distance: float = Field(description="cosine distance of text and trigger, 0 is nearest")
-    occurs: bool = Field(description="its trigger stands in the text")
+    occurs: bool = Field(description="its trigger occurs in the text")
 
     def _told(self) -> dict[str, Any]:
         return {**super()._told(), "distance": self.distance, "occurs": self.occurs}
 
 
 class PatchDetails(ListedPatch):
-    """A patch with its rivals and its birth."""
+    """A patch with its rivals and the failure that it came from."""
 
     rivals: tuple[Patch, ...] = Field(
-        default=(), description="other patches about the same subject, of which one may be active"
+        default=(), description="other patches about the same subject; only one may be active"
     )
     birth: Trace | None = Field(
-        default=None, description="the failure that it was born of, if it happened in this store"
+        default=None, description="the failure that it came from, if that happened in this store"
     )
 
     def _told(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class FoundTrace(Frozen):
 
 
 class FeedbackReport(Frozen):
-    """What became of feedback on an answer."""
+    """The result of feedback on an answer."""
 
     trace_id: str
     replaced: Feedback | None = Field(description="earlier feedback on the same answer")
@@ -89,16 +89,16 @@ class FeedbackReport(Frozen):
 
 
 class RequestContext(Frozen):
-    """What was learned about a request, ready for a model call of one's own."""
+    """The context learned for a request, ready for the caller's own model call."""
 
     request: str
     context: Context
-    messages: tuple[Message, ...] = Field(description="the whole prompt, in the order of its turns")
-    answer_schema: JsonObject = Field(description="JSON schema of the wanted answer")
+    messages: tuple[Message, ...] = Field(description="the whole prompt, turn by turn")
+    answer_schema: JsonObject = Field(description="JSON schema of the expected answer")
 
     @property
     def rules(self) -> tuple[SerializeAsAny[Fix], ...]:
-        """The rules and worked examples that active patches bring into the prompt."""
+        """The rules and worked examples that active patches add to the prompt."""
         return self.context.fixes
 
     @property
@@ -108,16 +108,16 @@ class RequestContext(Frozen):
 
 
 class GateRound(Frozen):
-    """What came of putting patches before the gate again."""
+    """The result of putting patches through the gate again."""
 
     events: tuple[PatchEvent, ...]
     stopped: Stop | None = Field(
-        default=None, description="what ended it early; what was decided before is kept"
+        default=None, description="why it ended early; earlier decisions are kept"
     )
 
 
 class StoreContents(Frozen):
-    """What is in a store, in numbers."""
+    """The contents of a store, in numbers."""
 
     patches: int
     active: int

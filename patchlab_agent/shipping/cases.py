@@ -21,7 +21,7 @@ from patchlab_agent.text import check_request
 
 
 class LabeledRequest(Shipment):
-    """One line of a cases file: a request and, beside it, the shipment that it means."""
+    """One line of a cases file: a request, and the shipment that it means."""
 
     model_config = ConfigDict(title="labeled request")
 
@@ -30,11 +30,11 @@ class LabeledRequest(Shipment):
 
     @property
     def shipment(self) -> Shipment:
-        """The truth alone."""
+        """The truth without the request."""
         return Shipment.model_validate(self.model_dump(exclude={"request", "stratum"}))
 
     def case(self) -> Case:
-        """The line as a case."""
+        """Return the line as a case."""
         truth = self.shipment.model_dump(mode="json")
         return Case(request=self.request, truth=truth, stratum=self.stratum)
 
@@ -46,7 +46,7 @@ class _Line(Frozen):
 
 @cache
 def shipped_cases(name: str) -> tuple[Case, ...]:
-    """The cases of `fixtures/shipping/<name>.jsonl`, in the file's order."""
+    """Return the cases of `fixtures/shipping/<name>.jsonl`, in file order."""
     return tuple(
         labeled.case()
         for _, labeled in read_labeled(resource("fixtures", "shipping", f"{name}.jsonl"))
@@ -54,9 +54,9 @@ def shipped_cases(name: str) -> tuple[Case, ...]:
 
 
 def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
-    """Labeled requests of a JSONL or CSV file, each with its line number.
+    """Read the labeled requests of a JSONL or CSV file, each with its line number.
 
-    CSV needs a header; `services` holds declarations separated by semicolons.
+    CSV needs a header; `services` contains declarations separated by semicolons.
 
     Raises:
         InputError: the file cannot be read or a line cannot be used; the message names both.
@@ -68,11 +68,11 @@ def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text; save it as UTF-8.") from error
+        raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
     lines = _csv_lines(path, text) if path.suffix.lower() == ".csv" else _json_lines(path, text)
     found = [(line.number, _labeled(path, line)) for line in lines]
     if not found:
-        raise InputError(f"{path} holds no request; give one labeled request per line.")
+        raise InputError(f"{path} contains no request; give one labeled request per line.")
     return found
 
 
@@ -83,9 +83,9 @@ def _json_lines(path: Path, text: str) -> Iterator[_Line]:
         try:
             data = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: no valid JSON ({error}); mend it.") from error
+            raise InputError(f"{path}, line {number}: not valid JSON ({error}); fix it.") from error
         if not isinstance(data, dict):
-            raise InputError(f"{path}, line {number}: no JSON object; write one per line.")
+            raise InputError(f"{path}, line {number}: not a JSON object; write one per line.")
         yield _Line(number=number, data=data)
 
 
@@ -95,8 +95,8 @@ def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
         for row in reader:
             if None in row or None in row.values():
                 raise InputError(
-                    f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} cells are "
-                    "wanted, as in the header; mend it."
+                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} "
+                    "cells, as in the header; fix it."
                 )
             data: dict[str, Any] = dict(row)
             if "services" in data:
@@ -104,7 +104,7 @@ def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
             yield _Line(number=reader.line_num, data=data)
     except csv.Error as error:
         number = reader.reader.line_num
-        raise InputError(f"{path}, line {number}: no valid CSV ({error}).") from error
+        raise InputError(f"{path}, line {number}: not valid CSV ({error}); fix it.") from error
 
 
 def _labeled(path: Path, line: _Line) -> LabeledRequest:
@@ -116,7 +116,5 @@ def _labeled(path: Path, line: _Line) -> LabeledRequest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{path}, line {line.number}: {where}: {first['msg']}; mend it."
-        ) from error
+        raise InputError(f"{path}, line {line.number}: {where}: {first['msg']}; fix it.") from error
     return labeled

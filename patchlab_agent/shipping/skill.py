@@ -1,4 +1,4 @@
-"""The shipping skill, put together."""
+"""The shipping skill, assembled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from patchlab_agent.skill import Skill
 
 
 def shipping() -> Skill:
-    """What the entry point `shipping` gives."""
+    """Build the skill for the entry point `shipping`."""
     known = known_rules()
     return Skill(
         name="shipping",

@@ -15,19 +15,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from patchlab_agent.errors import SkillError
+from patchlab_agent.errors import InvalidAnswer, SkillError
+from patchlab_agent.guard import Member, Promise, Promises, guarded, guarded_call
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
-from patchlab_agent.models.trace import Example, Feedback, Trace
+from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
+
+Value = TypeVar("Value")
 
 ENTRY_POINT_GROUP = "patchlab_agent.skills"
 
@@ -240,6 +244,39 @@ class Skill:
     thesaurus: Thesaurus | None = None
     """Names the subject of a lesson otherwise, so that what was learned of `lb` serves `lbs`."""
 
+    def guarded(self) -> Skill:
+        """Return the same skill with its parts guarded: their mistakes end a run as outages do."""
+        part = partial(guarded, skill=self.name)
+        call = partial(guarded_call, skill=self.name)
+
+        def made(of: Callable[..., Value], name: str, promises: Promises) -> Callable[..., Value]:
+            make = call(of, name)
+            return lambda *args: part(make(*args), name, promises)
+
+        return replace(
+            self,
+            task=part(self.task, "Task", _TASK),
+            proposer=part(self.proposer, "Proposer", _PROPOSER),
+            world=part(self.world, "World", _WORLD),
+            backends={
+                name: made(backend, f"Backend {name!r}", _BACKEND)
+                for name, backend in self.backends.items()
+            },
+            model_proposer=self.model_proposer
+            and made(self.model_proposer, "model_proposer", _PROPOSER),
+            falsify=self.falsify and call(self.falsify, "falsify", _WORLD["judge"]),
+            thesaurus=self.thesaurus and part(self.thesaurus, "Thesaurus"),
+        )
+
+
+_TASK: Promises = {
+    "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
+    "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
+}
+_PROPOSER: Promises = {"propose": Promise(gives=(Proposal,))}
+_WORLD: Promises = {"judge": Promise(gives=(Feedback,)), "requests": Promise(gives=(Case,))}
+_BACKEND: Promises = {"complete": Promise(gives=(Completion,))}
+
 
 def skill_names() -> list[str]:
     """Names of all installed skills, sorted."""
@@ -247,15 +284,18 @@ def skill_names() -> list[str]:
 
 
 def load_skill(name: str) -> Skill:
-    """Find an installed skill by name.
+    """Find an installed skill by name; its parts are guarded.
 
     Raises:
-        SkillError: no skill has that name, or its entry point does not give a `Skill`.
+        SkillError: no skill has that name, it cannot be loaded, or its entry point does not give a
+            `Skill`.
     """
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        skill = point.load()()
+        package = point.value.partition(":")[0].partition(".")[0]
+        with Member(f"The entry point of skill {name!r}", package=package).running():
+            skill = point.load()()
         if not isinstance(skill, Skill):
             raise SkillError(f"The entry point of skill {name!r} gives no Skill; reinstall it.")
-        return skill
+        return skill.guarded()
     found = ", ".join(skill_names()) or "none"
     raise SkillError(f"There is no skill {name!r}; installed are: {found}.")

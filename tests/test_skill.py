@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from patchlab_agent import skill as skill_module
 from patchlab_agent.errors import SkillError
 from patchlab_agent.skill import ENTRY_POINT_GROUP, Confusion, Skill, load_skill, skill_names
-from tests.support.words_skill import words_skill
+from tests.support.words_skill import Reader, WordsWorld, words_skill
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Point:
 
     name: str
     loaded: Callable[[], object]
+    value: str = "tests.test_skill:skill"
 
     def load(self) -> Callable[[], object]:
         return self.loaded
@@ -45,7 +47,9 @@ def test_the_first_skill_is_installed() -> None:
 def test_another_packages_skill_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = words_skill(tmp_path)
     install(monkeypatch, Point("other", dict), Point("words", lambda: mine))
-    assert load_skill("words") is mine
+    found = load_skill("words")
+    assert (found.name, found.task.prompts) == ("words", mine.task.prompts)
+    assert isinstance(found.world, WordsWorld)
 
 
 def test_an_unknown_skill_lists_the_installed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +72,34 @@ def test_an_entry_point_that_gives_no_skill_is_an_error(
     install(monkeypatch, Point("odd", given))
     with pytest.raises(SkillError, match="'odd' gives no Skill"):
         load_skill("odd")
+
+
+def test_an_entry_point_that_fails_is_an_error_that_says_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> object:
+        raise ImportError("No module named 'mailer'")
+
+    install(monkeypatch, Point("odd", broken))
+    with pytest.raises(SkillError) as caught:
+        load_skill("odd")
+    assert re.fullmatch(
+        r"The entry point of skill 'odd' failed with ImportError: No module named 'mailer'; "
+        r"correct test_skill\.py, line \d+\.",
+        str(caught.value),
+    )
+
+
+def test_the_parts_of_a_loaded_skill_are_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = words_skill(tmp_path)
+    install(monkeypatch, Point("words", lambda: mine))
+    found = load_skill("words")
+    assert isinstance(found.world, WordsWorld)
+    assert isinstance(found.backends["reader"](7, 0.0), Reader)
+    with pytest.raises(SkillError, match=r"^World\.judge of skill 'words' failed with "):
+        found.world.judge(None, {})  # type: ignore[arg-type]
 
 
 def test_a_confusion_of_nothing_counts_nothing() -> None:

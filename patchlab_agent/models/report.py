@@ -235,7 +235,7 @@ class DriftReport(Frozen):
 class Stop(Frozen):
     """Why a run ended before its time."""
 
-    kind: Literal["outage", "budget", "refused"]
+    kind: Literal["outage", "budget", "refused", "skill"]
     reason: str
 
 

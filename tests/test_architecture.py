@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": {"errors"},
     "plain": {"text"},
     "settings": {"errors", "models"},
+    "authoring": {"errors", "models", "text"},
     "skill": {"errors", "guard", "models"},
     "prompts": {"errors", "models", "plain"},
     "statistics": {"models"},
@@ -62,8 +63,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("studies", "text", "transfer"),
     },
     "shipping": {
-        *("backends", "conversation", "errors", "models", "plain", "prompts", "resources"),
-        *("skill", "text"),
+        *("authoring", "backends", "conversation", "errors", "models", "plain", "prompts"),
+        *("resources", "skill", "text"),
     },
     ROOT: set(),
 }

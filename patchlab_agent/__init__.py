@@ -2,8 +2,8 @@
 
 Failures become tested patches, active patches become context, and the report says what that was
 worth. The names below are the public interface: the lab and what its calls return, the seams to a
-model and to a domain, and the errors. They are imported on first use, because Chroma takes a second
-to load.
+model and to a domain with all that the author of a backend or a skill needs, and the errors. They
+are imported on first use, because Chroma takes a second to load.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from patchlab_agent.agent.agent import Agent
+    from patchlab_agent.authoring import lesson, read_cases
     from patchlab_agent.backends.base import Backend, BatchBackend, ScriptedBackend
     from patchlab_agent.backends.llm import LlmBackend
+    from patchlab_agent.conversation import Conversation
     from patchlab_agent.errors import (
         BackendError,
         BackendUnavailable,
         BudgetReached,
         CassetteMiss,
         InputError,
+        Interruption,
         InvalidAnswer,
         MissingExtra,
         OutputError,
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
     from patchlab_agent.models.trace import (
+        INVALID_RESPONSE,
         OK,
         Attempt,
         Completion,
@@ -83,11 +87,14 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import ImportReport, PatchDiff
+    from patchlab_agent.plain import is_word, oddity
+    from patchlab_agent.prompts import Prompts
     from patchlab_agent.settings import AgentSettings, RunSettings
     from patchlab_agent.skill import (
         AskingProposer,
         Confusion,
         DriftingWorld,
+        Falsify,
         Proposer,
         Reading,
         Skill,
@@ -97,10 +104,19 @@ if TYPE_CHECKING:
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
+    from patchlab_agent.text import (
+        as_trigger,
+        check_request,
+        normalise,
+        occurs,
+        phrases,
+        words,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "INVALID_RESPONSE",
     "OK",
     "Agent",
     "AgentSettings",
@@ -119,10 +135,12 @@ __all__ = [
     "Completion",
     "Confusion",
     "Context",
+    "Conversation",
     "DriftingWorld",
     "EffectReport",
     "EventKind",
     "Example",
+    "Falsify",
     "Feedback",
     "FeedbackReport",
     "Fix",
@@ -131,6 +149,7 @@ __all__ = [
     "GateRound",
     "ImportReport",
     "InputError",
+    "Interruption",
     "InvalidAnswer",
     "JsonObject",
     "Lab",
@@ -153,6 +172,7 @@ __all__ = [
     "Prompt",
     "PromptError",
     "PromptTooLong",
+    "Prompts",
     "Proposal",
     "Proposer",
     "Provenance",
@@ -180,11 +200,21 @@ __all__ = [
     "UsageError",
     "World",
     "__version__",
+    "as_trigger",
+    "check_request",
     "compare_settings",
     "diff_patches",
+    "is_word",
+    "lesson",
     "load_skill",
+    "normalise",
+    "occurs",
+    "oddity",
     "open_lab",
     "open_store",
+    "phrases",
+    "read_cases",
+    "words",
 ]
 
 _HOMES = {
@@ -205,18 +235,22 @@ _HOMES = {
     "Completion": "models.trace",
     "Confusion": "skill",
     "Context": "models.trace",
+    "Conversation": "conversation",
     "DriftingWorld": "skill",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
+    "Falsify": "skill",
     "Feedback": "models.trace",
     "FeedbackReport": "models.listing",
     "Fix": "models.patch",
     "FoundPatch": "models.listing",
     "FoundTrace": "models.listing",
     "GateRound": "models.listing",
+    "INVALID_RESPONSE": "models.trace",
     "ImportReport": "models.transfer",
     "InputError": "errors",
+    "Interruption": "errors",
     "InvalidAnswer": "errors",
     "JsonObject": "models.base",
     "Lab": "lab.lab",
@@ -240,6 +274,7 @@ _HOMES = {
     "Prompt": "models.trace",
     "PromptError": "errors",
     "PromptTooLong": "errors",
+    "Prompts": "prompts",
     "Proposal": "models.patch",
     "Proposer": "skill",
     "Provenance": "models.patch",
@@ -266,11 +301,21 @@ _HOMES = {
     "Usage": "models.trace",
     "UsageError": "errors",
     "World": "skill",
+    "as_trigger": "text",
+    "check_request": "text",
     "compare_settings": "lab.sweeping",
     "diff_patches": "lab.differing",
+    "is_word": "plain",
+    "lesson": "authoring",
     "load_skill": "skill",
+    "normalise": "text",
+    "occurs": "text",
+    "oddity": "plain",
     "open_lab": "lab.lab",
     "open_store": "lab.stored",
+    "phrases": "text",
+    "read_cases": "authoring",
+    "words": "text",
 }
 
 

@@ -16,10 +16,11 @@ from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.conversation import MAX_REPAIRS
-from patchlab_agent.errors import BackendError, InputError, UsageError
+from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
-from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.gate.gate import Gate
+from patchlab_agent.guard import guarded
 from patchlab_agent.lab import models
 from patchlab_agent.lab.naming import OK_LABEL, feedback_on, find_patches, known_label
 from patchlab_agent.lab.preflight import check_run, read_cases
@@ -88,7 +89,7 @@ class Lab(StoredLab):
 
         Raises:
             InputError: the request is empty, too long or holds control characters.
-            BackendError: the model failed; nothing is stored.
+            Interruption: the model or the skill failed; nothing is stored.
         """
         index = self.store.traces.next_index()
         trace = self.agent.answer(request, trace_id=trace_name(index), index=index)
@@ -140,11 +141,13 @@ class Lab(StoredLab):
                 else at hand can tell is taken on trial on the word of whoever brings it.
 
         Raises:
-            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+            Interruption: the model or the skill failed during the gate; the feedback is stored, no
+                patch is.
         """
         learned = Learned()
+        asked = None if referee is None else guarded(referee, "Referee", REFEREE)
         try:
-            learned = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
+            learned = self.learner.learn(trace, feedback, asked, origin=Origin.PERSON)
         finally:
             judged = {
                 "feedback": feedback,
@@ -179,7 +182,8 @@ class Lab(StoredLab):
         Raises:
             InputError: there is no such trace, label or field, or the detail is no plain text.
             UsageError: the arguments contradict each other.
-            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+            Interruption: the model or the skill failed during the gate; the feedback is stored, no
+                patch is.
         """
         trace = self.traces.get(named)
         meant = known_label(label, [*self.labels, OK_LABEL])
@@ -204,7 +208,7 @@ class Lab(StoredLab):
 
         Raises:
             UsageError, InputError: the settings do not fit the skill.
-            BackendError: the model's side failed before anything was answered.
+            Interruption: the model's side or the skill failed before anything was answered.
         """
         wanted = settings or checked(RunSettings, self.settings.model_dump())
         check_run(self.skill, wanted)
@@ -234,7 +238,7 @@ class Lab(StoredLab):
 
         Raises:
             InputError: a patch is not there, not unique, or not active.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         chosen = self._active(ids)
         study = LeaveOneOut(self, chosen, on_answers, examples=not ids)
@@ -256,7 +260,7 @@ class Lab(StoredLab):
         Raises:
             InputError: a patch is not there, or not unique.
             UsageError: one was disabled by hand.
-            BackendError: the model failed before anything was decided.
+            Interruption: the model or the skill failed before anything was decided.
         """
         chosen = self._to_gate(ids, status)
         events: list[PatchEvent] = []
@@ -266,7 +270,7 @@ class Lab(StoredLab):
             if present is not None and present.status is patch.status:
                 try:
                     events += self.lifecycle.regate(present)
-                except BackendError as error:
+                except Interruption as error:
                     if not events:
                         raise
                     return GateRound(events=tuple(events), stopped=stop_of(error))
@@ -288,14 +292,14 @@ class Lab(StoredLab):
 
         Raises:
             InputError: a line cannot be used, or the patches are of another skill.
-            BackendError: the model failed before anything was taken in.
+            Interruption: the model or the skill failed before anything was taken in.
         """
         patches = check_export(name, lines, self.skill.name)
         importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
         done = count(1)
         try:
             importer.run(patches, lambda: on_patch(next(done), len(patches)))
-        except BackendError as error:
+        except Interruption as error:
             if not importer.report.patches:
                 raise
             return importer.report.model_copy(update={"stopped": stop_of(error)})

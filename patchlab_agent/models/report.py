@@ -235,7 +235,7 @@ class DriftReport(Frozen):
 class Stop(Frozen):
     """The reason why a run ended early."""
 
-    kind: Literal["outage", "budget", "refused"]
+    kind: Literal["outage", "budget", "refused", "skill"]
     reason: str
 
 

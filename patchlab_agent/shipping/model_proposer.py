@@ -9,7 +9,7 @@ from pydantic import Field
 
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import MAX_REPAIRS, Conversation
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendUnavailable, Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
@@ -67,12 +67,12 @@ class ModelProposer:
         """Ask for a fix and turn it into a patch with the usual tests.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         if trace.quote is None:
             return Proposal(reason="the answer held no quote to compare with")
         [reply] = self._conversation.ask([self._prompt(trace, feedback)])
-        if isinstance(reply, BackendError):
+        if isinstance(reply, Interruption):
             raise reply
         if reply.value is None:
             return Proposal(reason=f"the model proposes no usable fix: {reply.problem}")

@@ -24,7 +24,7 @@ from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
 from patchlab_agent.lab import lab as lab_module
 from patchlab_agent.lab import models as models_module
-from patchlab_agent.lab import preflight, stores
+from patchlab_agent.lab import preflight, stored, stores
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
@@ -278,8 +278,8 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    for module in (lab_module, models_module, preflight, stores):
-        monkeypatch.setattr(module, "load_skill", lambda _name: skill)
+    for module in (lab_module, models_module, preflight, stored, stores):
+        monkeypatch.setattr(module, "load_skill", lambda _name: skill.guarded())
 
 
 def words_lab(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from patchlab_agent.agent.agent import Agent
-    from patchlab_agent.authoring import lesson, read_cases
     from patchlab_agent.backends.base import Backend, BatchBackend, ScriptedBackend
     from patchlab_agent.backends.llm import LlmBackend
     from patchlab_agent.conversation import Conversation
@@ -90,7 +89,8 @@ if TYPE_CHECKING:
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
     from patchlab_agent.settings import AgentSettings, RunSettings
-    from patchlab_agent.skill import (
+    from patchlab_agent.skill.authoring import lesson, read_cases
+    from patchlab_agent.skill.seam import (
         AskingProposer,
         Confusion,
         DriftingWorld,
@@ -220,7 +220,7 @@ __all__ = [
 _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
-    "AskingProposer": "skill",
+    "AskingProposer": "skill.seam",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
     "Backend": "backends.base",
@@ -233,14 +233,14 @@ _HOMES = {
     "Change": "models.history",
     "ComparisonReport": "models.comparison",
     "Completion": "models.trace",
-    "Confusion": "skill",
+    "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "conversation",
-    "DriftingWorld": "skill",
+    "DriftingWorld": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
-    "Falsify": "skill",
+    "Falsify": "skill.seam",
     "Feedback": "models.trace",
     "FeedbackReport": "models.listing",
     "Fix": "models.patch",
@@ -276,10 +276,10 @@ _HOMES = {
     "PromptTooLong": "errors",
     "Prompts": "prompts",
     "Proposal": "models.patch",
-    "Proposer": "skill",
+    "Proposer": "skill.seam",
     "Provenance": "models.patch",
     "Quote": "models.base",
-    "Reading": "skill",
+    "Reading": "skill.seam",
     "Referee": "gate.evidence",
     "RequestContext": "models.listing",
     "Role": "models.patch",
@@ -287,34 +287,34 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
-    "Skill": "skill",
+    "Skill": "skill.seam",
     "SkillError": "errors",
     "Standing": "models.evidence",
     "Status": "models.patch",
     "StoreContents": "models.listing",
     "StoreError": "errors",
     "StoredLab": "lab.stored",
-    "Task": "skill",
-    "Thesaurus": "skill",
+    "Task": "skill.seam",
+    "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
     "Usage": "models.trace",
     "UsageError": "errors",
-    "World": "skill",
+    "World": "skill.seam",
     "as_trigger": "text",
     "check_request": "text",
     "compare_settings": "lab.sweeping",
     "diff_patches": "lab.differing",
     "is_word": "plain",
-    "lesson": "authoring",
-    "load_skill": "skill",
+    "lesson": "skill.authoring",
+    "load_skill": "skill.seam",
     "normalise": "text",
     "occurs": "text",
     "oddity": "plain",
     "open_lab": "lab.lab",
     "open_store": "lab.stored",
     "phrases": "text",
-    "read_cases": "authoring",
+    "read_cases": "skill.authoring",
     "words": "text",
 }
 

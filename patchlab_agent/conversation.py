@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
 from patchlab_agent.errors import Interruption, InvalidAnswer, PromptTooLong, SkillError
-from patchlab_agent.guard import on_request
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
+from patchlab_agent.skill.guard import on_request
 
 MAX_REPAIRS = 2
 """Turns that a real model gets to mend an answer that cannot be used."""

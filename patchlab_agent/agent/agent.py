@@ -33,7 +33,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
-from patchlab_agent.skill import Reading, Task
+from patchlab_agent.skill.seam import Reading, Task
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()

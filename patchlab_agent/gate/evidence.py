@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from patchlab_agent.guard import Member, Promise, Promises, package_of, shown
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.skill.guard import Member, Promise, Promises, package_of, shown
 
 
 class Referee(Protocol):

@@ -12,7 +12,7 @@ from patchlab_agent.lab.models import backend_of, cassette_path
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.skill.seam import Skill, load_skill
 
 PATIENCE = 30.0
 """Upper limit in seconds for a model to answer one small call."""

@@ -12,7 +12,7 @@ from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.models.health import Check, Verdict
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill import load_skill
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.check import contents, is_locked
 from patchlab_agent.store.layout import StoreInfo, read_info
 

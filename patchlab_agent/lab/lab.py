@@ -20,7 +20,6 @@ from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.guard import guarded
 from patchlab_agent.lab import models
 from patchlab_agent.lab.naming import OK_LABEL, feedback_on, find_patches, known_label
 from patchlab_agent.lab.preflight import check_run, read_cases
@@ -46,7 +45,8 @@ from patchlab_agent.settings import (
     RunSettings,
     checked,
 )
-from patchlab_agent.skill import Proposer, Skill, load_skill
+from patchlab_agent.skill.guard import guarded
+from patchlab_agent.skill.seam import Proposer, Skill, load_skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.transfer.importer import Importer

@@ -17,7 +17,7 @@ from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
+from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3

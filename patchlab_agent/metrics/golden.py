@@ -12,7 +12,7 @@ from patchlab_agent.models.report import (
     LabelScore,
     Score,
 )
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 
 
 def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> GoldenReport:

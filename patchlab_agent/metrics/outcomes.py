@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Trace
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 
 
 @dataclass(frozen=True, slots=True)

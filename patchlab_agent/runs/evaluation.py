@@ -10,7 +10,7 @@ from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
-from patchlab_agent.skill import World
+from patchlab_agent.skill.seam import World
 from patchlab_agent.text import check_request
 
 

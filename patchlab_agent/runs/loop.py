@@ -15,7 +15,7 @@ from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.skill import Falsify, World
+from patchlab_agent.skill.seam import Falsify, World
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")

@@ -31,7 +31,7 @@ from patchlab_agent.settings import (
     RECORDED,
     RunSettings,
 )
-from patchlab_agent.skill import DriftingWorld
+from patchlab_agent.skill.seam import DriftingWorld
 
 
 def no_trace(trace: Trace, number: int) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from patchlab_agent.authoring import LabeledRow, checked_row, is_csv, labeled_rows
 from patchlab_agent.models.case import Case
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.shipment import Shipment
+from patchlab_agent.skill.authoring import LabeledRow, checked_row, is_csv, labeled_rows
 
 
 class LabeledRequest(Shipment):

@@ -14,7 +14,7 @@ from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
 from patchlab_agent.shipping.world import ShippingWorld
-from patchlab_agent.skill import Skill
+from patchlab_agent.skill.seam import Skill
 
 
 def shipping() -> Skill:

@@ -24,7 +24,7 @@ from patchlab_agent.shipping.schema import (
     weight_kg,
 )
 from patchlab_agent.shipping.tariff import price_eur
-from patchlab_agent.skill import Reading
+from patchlab_agent.skill.seam import Reading
 
 
 class ShippingTask:

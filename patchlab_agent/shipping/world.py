@@ -21,7 +21,7 @@ from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, Subject
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.text import normalise, words
 
 

@@ -18,7 +18,7 @@ from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.skill import World
+from patchlab_agent.skill.seam import World
 from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words

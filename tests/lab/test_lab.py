@@ -30,7 +30,7 @@ from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings, RunSettings
-from patchlab_agent.skill import Proposer
+from patchlab_agent.skill.seam import Proposer
 from tests.backends.test_base import Echo, prompt
 from tests.support.make import listing, make_patch
 from tests.support.words_skill import (

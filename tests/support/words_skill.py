@@ -30,7 +30,7 @@ from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
-from patchlab_agent.skill import Confusion, Reading, Skill
+from patchlab_agent.skill.seam import Confusion, Reading, Skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import words
 

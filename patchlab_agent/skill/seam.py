@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
-from patchlab_agent.guard import Member, Promise, Promises, guarded, guarded_call
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
+from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from patchlab_agent.authoring import lesson, read_cases
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.patch import Origin, Role, Status
+from patchlab_agent.skill.authoring import lesson, read_cases
 from tests.support.make import WRONG, make_trace
 from tests.support.words_skill import WordFix
 

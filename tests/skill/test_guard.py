@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 import pytest
 
 from patchlab_agent.errors import BackendError, InvalidAnswer, SkillError
-from patchlab_agent.guard import Promise, guarded, guarded_call, on_request
 from patchlab_agent.models.case import Case
+from patchlab_agent.skill.guard import Promise, guarded, guarded_call, on_request
 
 ASKED = Case(request="a zok", truth={})
 

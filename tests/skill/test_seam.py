@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import pytest
 
-from patchlab_agent import skill as skill_module
 from patchlab_agent.errors import InputError, SkillError
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.skill import (
+from patchlab_agent.skill import seam as skill_module
+from patchlab_agent.skill.seam import (
     ENTRY_POINT_GROUP,
     Confusion,
     Reading,
@@ -100,7 +100,7 @@ def test_an_entry_point_that_fails_is_an_error_that_says_how(
         load_skill("odd")
     assert re.fullmatch(
         r"The entry point of skill 'odd' failed with ImportError: No module named 'mailer'; "
-        r"correct test_skill\.py, line \d+\.",
+        r"correct test_seam\.py, line \d+\.",
         str(caught.value),
     )
 

@@ -20,7 +20,7 @@ from itertools import islice
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.llm import LlmBackend
-from patchlab_agent.errors import BackendError, InvalidAnswer
+from patchlab_agent.errors import Interruption, InvalidAnswer
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters
 from patchlab_agent.models.patch import Fix
@@ -229,7 +229,7 @@ def main() -> None:
         ]
         outcomes = []
         for trial, answered in zip(chosen, backend.complete_batch(prompts), strict=True):
-            if isinstance(answered, BackendError):
+            if isinstance(answered, Interruption):
                 raise answered
             outcomes.append(outcome(trial, answered))
         followed = f"{sum(o.followed for o in outcomes)} of {len(outcomes)}"

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 
 from bench.layouts import AGENT, SKILL, model_of, model_options
 from patchlab_agent.backends.llm import LlmBackend
-from patchlab_agent.errors import BackendError, InvalidAnswer
+from patchlab_agent.errors import Interruption, InvalidAnswer
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Completion, Context
@@ -89,13 +89,13 @@ MEANT = (
 )
 
 
-def right(asked: Asked, answered: Completion | BackendError) -> bool:
+def right(asked: Asked, answered: Completion | Interruption) -> bool:
     """Whether the carrier takes an answer.
 
     Raises:
-        BackendError: there is none.
+        Interruption: there is none.
     """
-    if isinstance(answered, BackendError):
+    if isinstance(answered, Interruption):
         raise answered
     quote: Quote | None = None
     with suppress(InvalidAnswer):

@@ -2,8 +2,8 @@
 
 Failures become tested patches, active patches become context, and the report says what that was
 worth. The names below are the public interface: the lab and what its calls return, the seams to a
-model and to a domain, and the errors. They are imported on first use, because Chroma takes a second
-to load.
+model and to a domain with all that the author of a backend or a skill needs, and the errors. They
+are imported on first use, because Chroma takes a second to load.
 
 In the examples of the docstrings `lab` is an open lab, which was taught by feedback on its first
 answer that bleach is hazmat: patch `3696d1e24fd83782`.
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from patchlab_agent.agent.agent import Agent
     from patchlab_agent.backends.base import Backend, BatchBackend, ScriptedBackend
     from patchlab_agent.backends.llm import LlmBackend
+    from patchlab_agent.conversation import Conversation
     from patchlab_agent.errors import (
         BackendError,
         BackendUnavailable,
         BudgetReached,
         CassetteMiss,
         InputError,
+        Interruption,
         InvalidAnswer,
         MissingExtra,
         OutputError,
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
     from patchlab_agent.models.trace import (
+        INVALID_RESPONSE,
         OK,
         Attempt,
         Completion,
@@ -87,11 +90,15 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import ImportReport, PatchDiff
+    from patchlab_agent.plain import is_word, oddity
+    from patchlab_agent.prompts import Prompts
     from patchlab_agent.settings import AgentSettings, RunSettings
-    from patchlab_agent.skill import (
+    from patchlab_agent.skill.authoring import lesson, read_cases
+    from patchlab_agent.skill.seam import (
         AskingProposer,
         Confusion,
         DriftingWorld,
+        Falsify,
         Proposer,
         Reading,
         Skill,
@@ -101,10 +108,19 @@ if TYPE_CHECKING:
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
+    from patchlab_agent.text import (
+        as_trigger,
+        check_request,
+        normalise,
+        occurs,
+        phrases,
+        words,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "INVALID_RESPONSE",
     "OK",
     "Agent",
     "AgentSettings",
@@ -123,10 +139,12 @@ __all__ = [
     "Completion",
     "Confusion",
     "Context",
+    "Conversation",
     "DriftingWorld",
     "EffectReport",
     "EventKind",
     "Example",
+    "Falsify",
     "Feedback",
     "FeedbackReport",
     "Fix",
@@ -135,6 +153,7 @@ __all__ = [
     "GateRound",
     "ImportReport",
     "InputError",
+    "Interruption",
     "InvalidAnswer",
     "JsonObject",
     "Lab",
@@ -157,6 +176,7 @@ __all__ = [
     "Prompt",
     "PromptError",
     "PromptTooLong",
+    "Prompts",
     "Proposal",
     "Proposer",
     "Provenance",
@@ -184,18 +204,28 @@ __all__ = [
     "UsageError",
     "World",
     "__version__",
+    "as_trigger",
+    "check_request",
     "compare_settings",
     "delete_store",
     "diff_patches",
+    "is_word",
+    "lesson",
     "load_skill",
+    "normalise",
+    "occurs",
+    "oddity",
     "open_lab",
     "open_store",
+    "phrases",
+    "read_cases",
+    "words",
 ]
 
 _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
-    "AskingProposer": "skill",
+    "AskingProposer": "skill.seam",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
     "Backend": "backends.base",
@@ -208,20 +238,24 @@ _HOMES = {
     "Change": "models.history",
     "ComparisonReport": "models.comparison",
     "Completion": "models.trace",
-    "Confusion": "skill",
+    "Confusion": "skill.seam",
     "Context": "models.trace",
-    "DriftingWorld": "skill",
+    "Conversation": "conversation",
+    "DriftingWorld": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
+    "Falsify": "skill.seam",
     "Feedback": "models.trace",
     "FeedbackReport": "models.listing",
     "Fix": "models.patch",
     "FoundPatch": "models.listing",
     "FoundTrace": "models.listing",
     "GateRound": "models.listing",
+    "INVALID_RESPONSE": "models.trace",
     "ImportReport": "models.transfer",
     "InputError": "errors",
+    "Interruption": "errors",
     "InvalidAnswer": "errors",
     "JsonObject": "models.base",
     "Lab": "lab.lab",
@@ -245,11 +279,12 @@ _HOMES = {
     "Prompt": "models.trace",
     "PromptError": "errors",
     "PromptTooLong": "errors",
+    "Prompts": "prompts",
     "Proposal": "models.patch",
-    "Proposer": "skill",
+    "Proposer": "skill.seam",
     "Provenance": "models.patch",
     "Quote": "models.base",
-    "Reading": "skill",
+    "Reading": "skill.seam",
     "Referee": "gate.evidence",
     "RequestContext": "models.listing",
     "Role": "models.patch",
@@ -257,26 +292,36 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
-    "Skill": "skill",
+    "Skill": "skill.seam",
     "SkillError": "errors",
     "Standing": "models.evidence",
     "Status": "models.patch",
     "StoreContents": "models.listing",
     "StoreError": "errors",
     "StoredLab": "lab.stored",
-    "Task": "skill",
-    "Thesaurus": "skill",
+    "Task": "skill.seam",
+    "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
     "Usage": "models.trace",
     "UsageError": "errors",
-    "World": "skill",
+    "World": "skill.seam",
+    "as_trigger": "text",
+    "check_request": "text",
     "compare_settings": "lab.sweeping",
     "delete_store": "lab.stores",
     "diff_patches": "lab.differing",
-    "load_skill": "skill",
+    "is_word": "plain",
+    "lesson": "skill.authoring",
+    "load_skill": "skill.seam",
+    "normalise": "text",
+    "occurs": "text",
+    "oddity": "plain",
     "open_lab": "lab.lab",
     "open_store": "lab.stored",
+    "phrases": "text",
+    "read_cases": "skill.authoring",
+    "words": "text",
 }
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
-from patchlab_agent.errors import BackendError, InvalidAnswer, PromptTooLong
+from patchlab_agent.errors import Interruption, InvalidAnswer, PromptTooLong, SkillError
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
+from patchlab_agent.skill.guard import on_request
 
 MAX_REPAIRS = 2
 """Turns that a real model gets to mend an answer that cannot be used."""
@@ -60,7 +61,7 @@ class Conversation(Generic[Value]):
         self._complaint = complaint
         self._max_repairs = max_repairs
 
-    def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | BackendError]:
+    def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | Interruption]:
         """Ask prompts that do not wait for each other; their repairs, too, run beside each other.
 
         What a provider filters out is an answer of no use, as is one for whose repair the model's
@@ -69,7 +70,8 @@ class Conversation(Generic[Value]):
         Returns:
             For each prompt the model's reply, or the error that stands in its place.
         """
-        found = [self._reply(answered) for answered in complete_batch(self._backend, prompts)]
+        answers = complete_batch(self._backend, prompts)
+        found = [self._reply(answered, p) for answered, p in zip(answers, prompts, strict=True)]
         asked = list(prompts)
         for _ in range(self._max_repairs):
             broken = {
@@ -83,7 +85,7 @@ class Conversation(Generic[Value]):
                 asked[n] = self._again(asked[n], reply)
             answers = complete_batch(self._backend, [asked[n] for n in broken])
             for (n, reply), answered in zip(broken.items(), answers, strict=True):
-                found[n] = self._reply(answered, reply)
+                found[n] = self._reply(answered, prompts[n], reply)
         return found
 
     def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
@@ -99,24 +101,34 @@ class Conversation(Generic[Value]):
         )
 
     def _reply(
-        self, answered: Answered, before: Reply[Value] | None = None
-    ) -> Reply[Value] | BackendError:
+        self, answered: Answered, prompt: Prompt, before: Reply[Value] | None = None
+    ) -> Reply[Value] | Interruption:
         if isinstance(answered, PromptTooLong) and before is not None:
             return replace(before, final=True)
-        if isinstance(answered, BackendError):
+        if isinstance(answered, Interruption):
             return answered
-        return read_reply(answered, self._read, before)
+        try:
+            return read_reply(answered, self._read, prompt.request, before)
+        except SkillError as error:
+            return error
 
 
 def read_reply(
-    completion: Completion, read: Callable[[str], Value], before: Reply[Value] | None = None
+    completion: Completion,
+    read: Callable[[str], Value],
+    request: str,
+    before: Reply[Value] | None = None,
 ) -> Reply[Value]:
     """Make a reply of a completion, whichever model it comes from.
 
     Args:
         completion: what the model said last.
         read: makes a value of a text, or raises `InvalidAnswer`.
+        request: what was asked, as an error names it.
         before: the reply that this one is to mend.
+
+    Raises:
+        SkillError: `read` failed.
     """
     repairs, usage = 0, completion.usage
     if before is not None:
@@ -129,5 +141,7 @@ def read_reply(
         problem = f"{str(error) or 'it has not the form asked for'}{cut_off}"
         if completion.filtered:
             problem = "the provider filters the request or its answer out"
+    except SkillError as error:
+        raise on_request(error, request) from error.__cause__
     final = completion.filtered and value is None
     return Reply(completion.text, value, problem, repairs, usage, final)

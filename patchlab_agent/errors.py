@@ -1,20 +1,21 @@
 """Everything that PatchLab raises on purpose, and the exit code each kind ends the CLI with.
 
-    PatchLabError               1   the base: catch this one to catch them all
-    ├── UsageError              2   an option or argument that cannot be used
-    ├── InputError              3   a request, file or feedback whose content cannot be used
-    ├── StoreError              4   a store that cannot be opened, read or written
-    ├── BackendError            5   the model's side failed; never counted as a wrong answer
-    │   ├── BackendUnavailable  5   it could not be reached: an outage
-    │   ├── PromptTooLong       5   a prompt goes beyond the model's context
-    │   ├── BudgetReached       5   the limit to what may be spent is reached (`run` ends with 0)
-    │   └── CassetteMiss        5   a replay has no answer to a prompt
-    ├── MissingExtra            6   an optional package that is not installed
-    ├── PromptError             7   a prompt template that cannot be loaded or rendered
-    ├── SkillError              8   a skill that cannot be found or used
-    ├── PartialRun              9   a run that the model's side ended early; its report is kept
-    └── OutputError            10   standard output that cannot be written, as on a full disk
-    InvalidAnswer               -   a completion that is no quote: scored, never fatal
+    PatchLabError                  1   the base: catch this one to catch them all
+    ├── UsageError                 2   an option or argument that cannot be used
+    ├── InputError                 3   a request, file or feedback whose content cannot be used
+    ├── StoreError                 4   a store that cannot be opened, read or written
+    ├── MissingExtra               6   an optional package that is not installed
+    ├── Interruption               -   the base of what ends a run early: all before it is kept
+    │   ├── BackendError           5   the model's side failed; never counted as a wrong answer
+    │   │   ├── BackendUnavailable 5   it could not be reached: an outage
+    │   │   ├── PromptTooLong      5   a prompt goes beyond the model's context
+    │   │   ├── BudgetReached      5   the limit to what may be spent is reached (`run` ends with 0)
+    │   │   └── CassetteMiss       5   a replay has no answer to a prompt
+    │   ├── PromptError            7   a prompt template that cannot be loaded or rendered
+    │   └── SkillError             8   a skill that cannot be found, or one of whose parts failed
+    ├── PartialRun                 9   a run that one of these ended early; its report is kept
+    └── OutputError               10   standard output that cannot be written, as on a full disk
+    InvalidAnswer                  -   a completion that is no quote: scored, never fatal
 
 Any other exception is a bug: it keeps its traceback (exit code 1).
 Every message is one sentence, or two, of which the last one says what to do.
@@ -79,7 +80,15 @@ class StoreError(PatchLabError):
     exit_code: ClassVar[int] = 4
 
 
-class BackendError(PatchLabError):
+class Interruption(PatchLabError):
+    """The model's side or the skill failed; whatever was under way ends, and what came of it stays.
+
+    A run that has answered something by then ends with a report and `PartialRun`; any other command
+    ends with the error itself.
+    """
+
+
+class BackendError(Interruption):
     """The backend failed in a way that says nothing about the answer's quality.
 
     Example:
@@ -148,7 +157,7 @@ class MissingExtra(PatchLabError):
     exit_code: ClassVar[int] = 6
 
 
-class PromptError(PatchLabError):
+class PromptError(Interruption):
     """A prompt template is missing, broken, or uses names that do not exist.
 
     Example:
@@ -159,8 +168,11 @@ class PromptError(PatchLabError):
     exit_code: ClassVar[int] = 7
 
 
-class SkillError(PatchLabError):
-    """No skill goes by that name, or what goes by it is no skill.
+class SkillError(Interruption):
+    """A skill cannot be found or loaded, or one of its parts, or a referee, failed.
+
+    Where a part failed, the message names it, the request, the exception and the line, and
+    `__cause__` is the exception itself.
 
     Example:
         >>> try:
@@ -174,7 +186,7 @@ class SkillError(PatchLabError):
 
 
 class PartialRun(PatchLabError):
-    """The model's side ended a run before its time; what was learned and its report are kept.
+    """An `Interruption` ended a run before its time; what was learned and its report are kept.
 
     Example:
         >>> PartialRun("The model is out. The report is of what was done before.").exit_code

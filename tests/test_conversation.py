@@ -6,7 +6,13 @@ import pytest
 
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.conversation import Conversation, Reply
-from patchlab_agent.errors import BackendError, BackendUnavailable, InvalidAnswer, PromptTooLong
+from patchlab_agent.errors import (
+    BackendError,
+    BackendUnavailable,
+    Interruption,
+    InvalidAnswer,
+    PromptTooLong,
+)
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 
 
@@ -22,7 +28,7 @@ def prompt(text: str) -> Prompt:
     return Prompt(messages=asked, answer_schema={}, draw="0", request=text)
 
 
-def ask(backend: ScriptedBackend, *texts: str, repairs: int = 2) -> list[Reply[int] | BackendError]:
+def ask(backend: ScriptedBackend, *texts: str, repairs: int = 2) -> list[Reply[int] | Interruption]:
     conversation = Conversation(backend, number, lambda problem: f"no: {problem}", repairs)
     return conversation.ask([prompt(text) for text in texts])
 

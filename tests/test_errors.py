@@ -14,6 +14,7 @@ from patchlab_agent.errors import (
     BudgetReached,
     CassetteMiss,
     InputError,
+    Interruption,
     InvalidAnswer,
     MissingExtra,
     OutputError,
@@ -26,8 +27,9 @@ from patchlab_agent.errors import (
     UsageError,
 )
 
+BASES = {PatchLabError, Interruption}
+"""What is never raised itself, and so has no exit code of its own."""
 CODES: dict[type[PatchLabError], int] = {
-    PatchLabError: 1,
     UsageError: 2,
     InputError: 3,
     StoreError: 4,
@@ -62,6 +64,11 @@ def test_the_docstring_draws_every_class_and_no_other() -> None:
     assert drawn().keys() == defined().keys()
 
 
+def test_the_bases_end_the_cli_like_any_error() -> None:
+    assert {kind.exit_code for kind in BASES} == {1}
+    assert [drawn()[kind.__name__] for kind in (PatchLabError, Interruption)] == ["1", "-"]
+
+
 @pytest.mark.parametrize(("kind", "code"), CODES.items())
 def test_exit_code_is_as_drawn(kind: type[PatchLabError], code: int) -> None:
     assert kind.exit_code == code
@@ -70,7 +77,7 @@ def test_exit_code_is_as_drawn(kind: type[PatchLabError], code: int) -> None:
 
 def test_the_table_of_codes_is_complete() -> None:
     found = {kind for kind in defined().values() if issubclass(kind, PatchLabError)}
-    assert found == CODES.keys()
+    assert found == CODES.keys() | BASES
 
 
 def test_only_what_is_of_the_models_side_shares_its_parents_code() -> None:
@@ -84,6 +91,14 @@ def test_only_what_is_of_the_models_side_shares_its_parents_code() -> None:
     }
     own = [kind.exit_code for kind in CODES.keys() - of_model]
     assert len(own) == len({*own, BackendError.exit_code}) - 1
+
+
+def test_what_ends_a_run_is_of_the_models_side_or_the_skills() -> None:
+    raised = {kind for kind in CODES if issubclass(kind, Interruption)}
+    assert raised == {kind for kind in CODES if issubclass(kind, BackendError)} | {
+        PromptError,
+        SkillError,
+    }
 
 
 def test_an_invalid_answer_is_no_error_of_the_program() -> None:

@@ -16,7 +16,7 @@ from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import Conversation, Reply, read_reply
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Form, Patch
@@ -33,7 +33,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
-from patchlab_agent.skill import Reading, Task
+from patchlab_agent.skill.seam import Reading, Task
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
@@ -180,7 +180,7 @@ class Agent:
 
         Raises:
             InputError: the request is empty, too long or holds control characters.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         check_request(request)
         named = trace_id or self._new_id()
@@ -207,9 +207,14 @@ class Agent:
     def recorded(
         self, prepared: RequestContext, completion: Completion, trace_id: str, index: int
     ) -> Trace:
-        """The record of an answer that a caller's own model gave; nobody has judged it yet."""
+        """Return the record of an answer that a caller's own model gave; it is not judged yet.
+
+        Raises:
+            SkillError: the skill's task cannot read the answer, for a mistake of its own.
+        """
         prompt = self.render(prepared.request, prepared.context, "0")
-        attempt = self._attempt(prompt, read_reply(completion, self.task.read))
+        reply = read_reply(completion, self.task.read, prepared.request)
+        attempt = self._attempt(prompt, reply)
         ask = Ask(prepared.request, trace_id=trace_id, index=index, is_use=True)
         return self.trace(ask, ANSWERED, prepared.context, attempt)
 
@@ -309,12 +314,12 @@ class Agent:
         """Render, complete and validate under a given context.
 
         Raises:
-            BackendError: the model's side failed; an answer of no use is no such failure.
+            Interruption: the model's side or the skill failed; an unusable answer is no failure.
         """
         [attempt] = self.attempts([Question(request, context, draw)])
         return or_raise(attempt)
 
-    def attempts(self, questions: Sequence[Question]) -> list[Attempt | BackendError]:
+    def attempts(self, questions: Sequence[Question]) -> list[Attempt | Interruption]:
         """Render, complete and validate questions that do not wait for each other.
 
         An answer of no use is shown to the model with what is wrong with it, `max_repairs` times;
@@ -329,7 +334,7 @@ class Agent:
         ]
         replies = self._conversation.ask(prompts)
         return [
-            reply if isinstance(reply, BackendError) else self._attempt(prompt, reply)
+            reply if isinstance(reply, Interruption) else self._attempt(prompt, reply)
             for prompt, reply in zip(prompts, replies, strict=True)
         ]
 
@@ -374,12 +379,12 @@ def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:
     return frozenset(word for fix in fixes for name in fix.slot[1:] for word in words(name))
 
 
-def or_raise(found: Found | BackendError) -> Found:
+def or_raise(found: Found | Interruption) -> Found:
     """What was found, or the error that stands in its place, raised.
 
     Raises:
-        BackendError: that error.
+        Interruption: that error.
     """
-    if isinstance(found, BackendError):
+    if isinstance(found, Interruption):
         raise found
     return found

@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendUnavailable, Interruption
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Prompt
 
-Answered: TypeAlias = Completion | BackendError
+Answered: TypeAlias = Completion | Interruption
 """What became of one prompt of a batch."""
 
 
@@ -115,10 +115,10 @@ class BatchBackend(ABC):
         """Answer one prompt.
 
         Raises:
-            BackendError: whatever stands in the answer's place.
+            Interruption: whatever stands in the answer's place.
         """
         [answered] = self.complete_batch([prompt])
-        if isinstance(answered, BackendError):
+        if isinstance(answered, Interruption):
             raise answered
         return answered
 
@@ -168,7 +168,7 @@ def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered
             answered.append(backend.complete(prompt))
         except BackendUnavailable as outage:
             return [*answered, *[outage] * (len(prompts) - position)]
-        except BackendError as error:
+        except Interruption as error:
             answered.append(error)
     return answered
 

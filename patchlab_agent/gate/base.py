@@ -64,7 +64,7 @@ class AcceptanceCriterion(Protocol):
         """Decide.
 
         Raises:
-            BackendError: the model's side failed; nothing is decided then.
+            Interruption: the model's side or the skill failed; nothing is decided then.
         """
         ...
 
@@ -78,7 +78,7 @@ class AcceptanceCriterion(Protocol):
         """Return those of the patches that turn the request wrong, each left out by itself.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         ...
 
@@ -94,7 +94,7 @@ class AcceptanceCriterion(Protocol):
             referee: judges.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         ...
 

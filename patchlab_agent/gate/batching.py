@@ -7,21 +7,21 @@ from itertools import islice
 from typing import TypeVar
 
 from patchlab_agent.agent.agent import Question
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.models.trace import Attempt
 
 Result = TypeVar("Result")
-Answers = Sequence[Attempt | BackendError]
+Answers = Sequence[Attempt | Interruption]
 Dialogue = Generator[list[Question], Answers, Result]
 """Yields the questions of its next round, is sent their answers, and returns what it found.
 
-It may raise the `BackendError` that it was sent in an answer's place.
+It may raise the `Interruption` that it was sent in an answer's place.
 """
 
 
 def in_batches(
     ask: Callable[[list[Question]], Answers], dialogues: Iterable[Dialogue[Result]]
-) -> list[Result | BackendError]:
+) -> list[Result | Interruption]:
     """Run dialogues concurrently: what all of them ask next is asked in one batch.
 
     Args:
@@ -31,7 +31,7 @@ def in_batches(
     Returns:
         For each dialogue what it returned, or the error that ended it.
     """
-    found: dict[int, Result | BackendError] = {}
+    found: dict[int, Result | Interruption] = {}
     waiting: dict[int, tuple[Dialogue[Result], list[Question]]] = {}
 
     def go_on(number: int, dialogue: Dialogue[Result], answers: Answers | None) -> None:
@@ -40,7 +40,7 @@ def in_batches(
             waiting[number] = dialogue, dialogue.send(answers)  # type: ignore[arg-type]
         except StopIteration as end:
             found[number] = end.value
-        except BackendError as error:
+        except Interruption as error:
             found[number] = error
 
     for number, dialogue in enumerate(dialogues):

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import EvidenceSource
-from patchlab_agent.models.patch import agrees
+from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.skill.guard import Member, Promise, Promises, package_of, shown
 
 
 class Referee(Protocol):
@@ -40,6 +41,10 @@ class Referee(Protocol):
             OK or a complaint; None where the referee cannot judge this request.
         """
         ...
+
+
+REFEREE: Promises = {"judge": Promise(gives=(Feedback, type(None)))}
+"""What a referee's contract says."""
 
 
 class AcceptedAnswers(Protocol):
@@ -80,6 +85,18 @@ class Probe:
     request: str
     judge: Callable[[Quote | None], Feedback]
     answer: Quote | None = None
+
+
+def says(patch: Patch, request: str, quote: Quote) -> bool | None:
+    """Whether an answer to a request agrees with the patch; None where it is silent on its subject.
+
+    Raises:
+        SkillError: the patch's fix cannot tell, for a mistake of its own.
+    """
+    kind = type(patch.fix)
+    member = Member(f"{kind.__name__}.holds_in", patch.skill, package_of(kind))
+    with member.running(shown(request)):
+        return patch.fix.holds_in(quote)
 
 
 DIFFERENT = Feedback(label="changed")

@@ -42,7 +42,7 @@ def harmful(
         varies: whether draws differ.
 
     Raises:
-        BackendError: the model's side failed.
+        Interruption: the model's side or the skill failed.
     """
     lost: Counter[str] = Counter()
     found: list[Example] = []

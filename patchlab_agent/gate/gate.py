@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from patchlab_agent.agent.agent import Agent
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.gate.base import Candidate, Examination
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import (
@@ -35,6 +35,7 @@ from patchlab_agent.gate.evidence import (
     accepted_probe,
     labeled_probe,
     refereed_probe,
+    says,
 )
 from patchlab_agent.gate.examples import harmful
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
@@ -160,10 +161,10 @@ class Gate:
         needs.
 
         Raises:
-            BackendError: the model's side failed; nothing is decided then.
+            Interruption: the model's side or the skill failed; nothing is decided then.
         """
         [found] = in_batches(self._agent.attempts, [self._examination(candidate)])
-        if isinstance(found, BackendError):
+        if isinstance(found, Interruption):
             raise found
         examination, trials = found
         self._learn_noise(trials)
@@ -184,7 +185,7 @@ class Gate:
         """Return those of the patches that turn the request wrong, each left out by itself.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         trials = [self._trial(Candidate(patch, referee)) for patch in patches]
         probe = refereed_probe(request, referee)
@@ -199,7 +200,7 @@ class Gate:
 
         found = in_batches(self._agent.attempts, map(broken, trials))
         for each in found:
-            if isinstance(each, BackendError):
+            if isinstance(each, Interruption):
                 raise each
         return [patch for patch, is_broken in zip(patches, found, strict=True) if is_broken]
 
@@ -212,7 +213,7 @@ class Gate:
         cannot be made again, for instance because the templates have changed.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         again = self._agent.render(trace.request, context, trace.draw)
         if again.changing != trace.attempt.user_prompt:
@@ -229,7 +230,7 @@ class Gate:
             varies=self._agent.backend.varies,
         )
         [found] = in_batches(self._agent.attempts, [dialogue])
-        if isinstance(found, BackendError):
+        if isinstance(found, Interruption):
             raise found
         return found
 
@@ -506,7 +507,7 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
 
 def _agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
     """For each right answer that speaks of the patch's subject, whether it says the same."""
-    said = (patch.fix.holds_in(probe.answer) for probe in known if probe.answer is not None)
+    said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
     return [each for each in said if each is not None]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from patchlab_agent.agent.agent import Agent, Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
-from patchlab_agent.gate.evidence import Probe
+from patchlab_agent.gate.evidence import Probe, says
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.evidence import Claim, Outcome, Tested
 from patchlab_agent.models.patch import Patch, agrees
@@ -166,7 +166,7 @@ class PatchTrial:
 
         Raises:
             OutOfCalls: the cap is reached.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         waiting = list(trials)
         while waiting:
@@ -186,7 +186,7 @@ class PatchTrial:
 
         Raises:
             OutOfCalls: the cap is reached before anything was asked.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         waiting = list(trials)
         while waiting and self.calls + 2 * len(waiting) <= self._max_calls - self._kept_back:
@@ -235,14 +235,14 @@ class PatchTrial:
         A refusal may be right for its own reason, whatever the patch says of the rest.
         """
         right = (attempt.quote for attempt, said in trial.given if said.ok)
-        return any(quote and self._patch.fix.holds_in(judged(quote)) for quote in right)
+        return any(quote and self._says(trial.probe.request, judged(quote)) for quote in right)
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Whether the model does what the patch says on most requests that were made for it.
 
         Raises:
             OutOfCalls: the cap is reached.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         most = len(requests) // 2 + 1
         draws = dict.fromkeys(requests, 0)
@@ -256,7 +256,7 @@ class PatchTrial:
                 for request in asked:
                     draws[request] += 1
                     quote = self._answers[request, draw, True].quote
-                    if quote is not None and self._patch.fix.holds_in(quote):
+                    if quote is not None and self._says(request, quote):
                         done.add(request)
         self.claims += [
             _claim(Claim.OBEDIENCE, request, draws[request], int(request in done))
@@ -270,7 +270,7 @@ class PatchTrial:
 
         Raises:
             OutOfCalls: the cap is reached.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         changing = [request for request in requests if self.changes(request)]
         yield from self._ask([(r, 0, shown) for r in changing for shown in (False, True)])
@@ -292,7 +292,7 @@ class PatchTrial:
 
         Raises:
             OutOfCalls: the cap is reached.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         found: list[str] = []
         for draw in range(self._patience):
@@ -302,9 +302,12 @@ class PatchTrial:
             yield from self._ask([(request, draw, True) for request in waiting])
             for request in waiting:
                 quote = self._answers[request, draw, True].quote
-                if quote is not None and judged(quote) and self._patch.fix.holds_in(quote):
+                if quote is not None and judged(quote) and self._says(request, quote):
                     found.append(request)
         return found
+
+    def _says(self, request: str, quote: Quote) -> bool | None:
+        return says(self._patch, request, quote)
 
     def _draw(self, trials: Sequence[RequestTrial]) -> Dialogue[None]:
         draws = {id(trial): len(trial.given) for trial in trials}

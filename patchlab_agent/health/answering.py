@@ -1,4 +1,4 @@
-"""Whether what is to answer does answer."""
+"""Checks that the configured backend and recording answer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from patchlab_agent.lab.models import backend_of, cassette_path
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.skill.seam import Skill, load_skill
 
 PATIENCE = 30.0
-"""Seconds that a model gets at most to answer one small call."""
+"""Upper limit in seconds for a model to answer one small call."""
 
 _PING = Prompt(
     messages=(Message(role="user", content='Answer with {"ok": true} and nothing else.'),),
@@ -32,7 +32,7 @@ _PING = Prompt(
 
 
 def cassette(settings: AgentSettings) -> Iterator[Check]:
-    """The recording that a replay would play can be read."""
+    """Check that the recording to be replayed can be read."""
     skill = load_skill(settings.skill)
     if settings.replay is None and skill.cassette is None and settings.backend != REPLAY:
         return
@@ -44,7 +44,7 @@ def cassette(settings: AgentSettings) -> Iterator[Check]:
 
 
 def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
-    """What answers does answer."""
+    """Check that the configured backend answers."""
     skill = load_skill(settings.skill)
     if settings.backend in skill.backends:
         yield _simulated(skill, settings)
@@ -60,7 +60,7 @@ def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
 
 def _simulated(skill: Skill, settings: AgentSettings) -> Check:
     request = skill.world.golden()[0].request
-    # A store of its own: to ask must not leave a trace.
+    # A temporary store: the question must not leave a trace in the real one.
     with tempfile.TemporaryDirectory() as folder:
         asked = settings.model_copy(update={"store": Path(folder) / "store"})
         with lab_of(asked) as lab:

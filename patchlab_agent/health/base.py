@@ -1,4 +1,4 @@
-"""How a check is made: whatever breaks it becomes what it found."""
+"""The frame of every check: whatever crashes it becomes its finding."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from patchlab_agent.models.health import Check, Verdict
 
 
 def looked(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """What a check found; one that breaks has failed, whatever it was that broke it."""
+    """Run a check and yield its findings; a check that crashes, for any reason, has failed."""
     try:
         yield from look()
     except PatchLabError as error:
         yield failed(name, error)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # Chroma's panics are no Exception
+    except BaseException as error:  # Chroma's panics are not of type Exception
         yield Check(
             name=name,
             status=Verdict.FAILED,
-            found=f"The check broke: {type(error).__name__}: {error}",
-            remedy="Take what it names for damaged: restore it, or use another.",
+            found=f"The check crashed: {type(error).__name__}: {error}",
+            remedy="Treat what it names as damaged: restore it, or use another.",
         )
 
 
 def failed(name: str, error: PatchLabError) -> Check:
-    """A check that ended in an error, whose message says what is the matter; and what to do."""
+    """Make a failed check of an error whose message names the problem and the remedy."""
     found, semicolon, remedy = str(error).rpartition("; ")
     if not semicolon:
-        found, remedy = str(error), "See what it says."
+        found, remedy = str(error), "See the message."
     return Check(
         name=name,
         status=Verdict.FAILED,

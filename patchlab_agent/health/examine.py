@@ -1,4 +1,4 @@
-"""All checks, one after the other."""
+"""All checks, one after another."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def examine(
     folder: Path | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Health:
-    """Look at everything that a run with these settings rests on.
+    """Check everything that a run with these settings depends on.
 
     Args:
-        settings: as the run would have them.
-        offline: leave a real model alone.
-        folder: where the search for a table begins; None is the working directory.
-        environment: variables by name.
+        settings: those of the run.
+        offline: do not call a real model.
+        folder: where the search for a `[tool.patchlab]` table starts; None: the working directory.
+        environment: environment variables by name.
     """
     checks: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("settings", partial(surroundings, folder or Path.cwd(), environment)),

@@ -1,4 +1,4 @@
-"""What is installed, and what surrounds the command line."""
+"""Checks of the installation and of the environment of the command line."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from patchlab_agent.health.base import looked
 from patchlab_agent.models.health import Check, Verdict
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill import load_skill, skill_names
+from patchlab_agent.skill.seam import load_skill, skill_names
 
 PACKAGES = ("patchlab-agent", "chromadb", "litellm", "pydantic", "tenacity", "typer", "rich")
 COMPROMISED = ("1.82.7", "1.82.8", "1.107.")
-"""Releases of litellm, and beginnings of some, that were tampered with."""
+"""Releases of litellm, or prefixes of releases, that were tampered with."""
 
 
 def surroundings(folder: Path, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Which file and variables are in effect, and what in them is not understood."""
+    """Report the settings file and variables in effect, and what in them is invalid."""
     broken = broken_variables(environment)
     for problem in broken.values():
         yield Check(
@@ -49,7 +49,7 @@ def surroundings(folder: Path, environment: Mapping[str, str]) -> Iterator[Check
 
 
 def versions() -> Iterator[Check]:
-    """The releases of Python and of what matters most, without importing any of it."""
+    """Report the versions of Python and the main packages, without importing any of them."""
     yield Check(name="python", found=platform.python_version())
     for package in PACKAGES:
         try:
@@ -64,7 +64,7 @@ def versions() -> Iterator[Check]:
 
 
 def package_check(package: str, release: str) -> Check:
-    """One installed release, and whether it may stay."""
+    """Report an installed release; a compromised one fails."""
     if package == "litellm" and release.startswith(COMPROMISED):
         return Check(
             name=package,
@@ -77,7 +77,7 @@ def package_check(package: str, release: str) -> Check:
 
 
 def skills() -> Iterator[Check]:
-    """Every installed skill, loaded."""
+    """Load every installed skill."""
     names = skill_names()
     for name in names:
         yield from looked(f"skill {name}", partial(_skill, name))
@@ -97,7 +97,7 @@ def _skill(name: str) -> Iterator[Check]:
 
 
 def prompts(settings: AgentSettings) -> Iterator[Check]:
-    """The skill's templates load, and render its known rules and demonstrations."""
+    """Check that the skill's templates load and render its known rules and few-shot examples."""
     task = load_skill(settings.skill).task
     templates = Prompts(task.prompts)
     length = len(templates.system(task.known_rules, task.answer_schema))

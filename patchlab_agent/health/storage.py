@@ -1,4 +1,4 @@
-"""The store, its embedder, and the disk that it lies on."""
+"""Checks of the store, its embedder, and the disk that holds it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.models.health import Check, Verdict
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill import load_skill
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.check import contents, is_locked
 from patchlab_agent.store.layout import StoreInfo, read_info
 
 LOW_DISK = 200 * 1024**2
-"""Bytes; a run of a thousand requests writes about a tenth of it."""
+"""In bytes; a run of a thousand requests writes about a tenth of this."""
 SHOWN = 3
-"""Problems of a store that are spelled out; the rest are counted."""
+"""Problems of a store that are listed; the rest are only counted."""
 
 
 def embedding(settings: AgentSettings) -> Iterator[Check]:
-    """The embedder can be built, and gives unit vectors."""
+    """Check that the embedder can be built and returns unit vectors."""
     name = settings.embedder or _embedder_of(settings.store) or "hashing"
     vector = embedder(name)(["battery"])[0]
     length = math.sqrt(sum(float(part) ** 2 for part in vector))
@@ -33,7 +33,7 @@ def embedding(settings: AgentSettings) -> Iterator[Check]:
         yield Check(
             name="embedder",
             status=Verdict.FAILED,
-            found=f"{name} gives vectors of length {length:.3g} in place of 1.",
+            found=f"{name} returns vectors of length {length:.3g} instead of 1.",
             remedy="Reinstall it, or use --embedder hashing with another store.",
         )
 
@@ -42,16 +42,16 @@ def _embedder_of(path: Path) -> str | None:
     try:
         info = read_info(path)
     except StoreError:
-        return None  # which the store's own check tells
+        return None  # the store's own check reports it
     return info.embedder if info else None
 
 
 def store(settings: AgentSettings) -> Iterator[Check]:
-    """The store can be opened, and all that it holds is whole."""
+    """Check that the store can be opened and that its contents are intact."""
     path = settings.store
     info = read_info(path)
     if info is None:
-        yield Check(name="store", found=f"none at {path} yet; the first run makes it")
+        yield Check(name="store", found=f"none at {path} yet; the first run creates it")
         return
     yield from _lock(path)
     if settings.embedder is not None and settings.embedder != info.embedder:
@@ -67,15 +67,15 @@ def _lock(path: Path) -> Iterator[Check]:
         yield Check(
             name="store lock",
             status=Verdict.WARNING,
-            found=f"Another patchlab-agent writes to {path} just now.",
-            remedy="Wait for it; reading goes on meanwhile.",
+            found=f"Another patchlab-agent is writing to {path}.",
+            remedy="Wait for it; reading works meanwhile.",
         )
     elif not os.access(path, os.W_OK):
         yield Check(
             name="store lock",
             status=Verdict.WARNING,
             found=f"{path} cannot be written.",
-            remedy="Change its rights, or look into it only.",
+            remedy="Change its permissions, or only read it.",
         )
 
 
@@ -84,7 +84,7 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
     about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
     if not found.problems:
-        yield Check(name="store", found=f"{about}; {counts}, all whole")
+        yield Check(name="store", found=f"{about}; {counts}, all intact")
         return
     shown = "; ".join(found.problems[:SHOWN])
     more = len(found.problems) - SHOWN
@@ -98,13 +98,13 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
 
 
 def disk(path: Path) -> Iterator[Check]:
-    """There is room for what the store will hold."""
+    """Check that there is room for what the store will hold."""
     folder = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     yield room(shutil.disk_usage(folder).free, folder)
 
 
 def room(free: int, folder: Path) -> Check:
-    """What so many free bytes are good for."""
+    """Judge whether so many free bytes are enough."""
     found = f"{free / 1024**3:,.1f} GiB free at {folder}"
     if free >= LOW_DISK:
         return Check(name="disk", found=found)
@@ -112,5 +112,5 @@ def room(free: int, folder: Path) -> Check:
         name="disk",
         status=Verdict.WARNING if free else Verdict.FAILED,
         found=found,
-        remedy="Make room, or use a --store elsewhere.",
+        remedy="Free some space, or use a --store elsewhere.",
     )

@@ -12,7 +12,7 @@ from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import named_run
-from patchlab_agent.skill import load_skill
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs

@@ -14,8 +14,8 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.conversation import MAX_REPAIRS
-from patchlab_agent.errors import BackendError, InputError, UsageError
-from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.errors import InputError, Interruption, UsageError
+from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled import AssembledLab
 from patchlab_agent.lab.naming import (
@@ -45,7 +45,8 @@ from patchlab_agent.settings import (
     RunSettings,
     checked,
 )
-from patchlab_agent.skill import load_skill
+from patchlab_agent.skill.guard import guarded
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.transfer.importer import Importer
@@ -74,7 +75,7 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: the request is empty, too long or holds control characters.
-            BackendError: the model failed; nothing is stored.
+            Interruption: the model or the skill failed; nothing is stored.
 
         Example:
             >>> trace = lab.answer("Ship 2 kg books box to US")
@@ -145,7 +146,8 @@ class Lab(AssembledLab):
                 else at hand can tell is taken on trial on the word of whoever brings it.
 
         Raises:
-            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+            Interruption: the model or the skill failed during the gate; the feedback is stored, no
+                patch is.
 
         Example:
             >>> trace = lab.answer("Ship 2 kg sealant box to EU")
@@ -155,8 +157,9 @@ class Lab(AssembledLab):
         """
         self.store.require_writable()
         learned = Learned()
+        asked = None if referee is None else guarded(referee, "Referee", REFEREE)
         try:
-            learned = self.learner.learn(trace, feedback, referee, origin=Origin.PERSON)
+            learned = self.learner.learn(trace, feedback, asked, origin=Origin.PERSON)
         finally:
             judged = {
                 "feedback": feedback,
@@ -191,7 +194,8 @@ class Lab(AssembledLab):
         Raises:
             InputError: there is no such trace, label or field, or the detail is no plain text.
             UsageError: the arguments contradict each other.
-            BackendError: the model failed during the gate; the feedback is stored, no patch is.
+            Interruption: the model or the skill failed during the gate; the feedback is stored, no
+                patch is.
 
         Example:
             >>> trace = lab.answer("Ship 1 kg kite box to Norway")
@@ -223,7 +227,7 @@ class Lab(AssembledLab):
 
         Raises:
             UsageError, InputError: the settings do not fit the skill, or the lab.
-            BackendError: the model's side failed before anything was answered.
+            Interruption: the model's side or the skill failed before anything was answered.
 
         Example:
             >>> report = lab.run(RunSettings(runs=20, golden=4))
@@ -260,7 +264,7 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: a patch is not there, not unique, or not active.
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
 
         Example:
             >>> report = lab.effects("3696", golden=240, traces=0)
@@ -287,7 +291,7 @@ class Lab(AssembledLab):
         Raises:
             InputError: a patch is not there, or not unique.
             UsageError: neither ids nor a status are given, or both; or one was disabled by hand.
-            BackendError: the model failed before anything was decided.
+            Interruption: the model or the skill failed before anything was decided.
 
         Example:
             >>> [str(event.kind) for event in lab.regate("3696").events]
@@ -304,7 +308,7 @@ class Lab(AssembledLab):
             if present is not None and present.status is patch.status:
                 try:
                     events += self.lifecycle.regate(present)
-                except BackendError as error:
+                except Interruption as error:
                     if not events:
                         raise
                     return GateRound(events=tuple(events), stopped=stop_of(error))
@@ -326,7 +330,7 @@ class Lab(AssembledLab):
 
         Raises:
             InputError: a line cannot be used, or the patches are of another skill.
-            BackendError: the model failed before anything was taken in.
+            Interruption: the model or the skill failed before anything was taken in.
 
         Example:
             >>> with open_lab(noise=0, store="elsewhere") as other:
@@ -339,7 +343,7 @@ class Lab(AssembledLab):
         done = count(1)
         try:
             importer.run(patches, lambda: on_patch(next(done), len(patches)))
-        except BackendError as error:
+        except Interruption as error:
             if not importer.report.patches:
                 raise
             return importer.report.model_copy(update={"stopped": stop_of(error)})

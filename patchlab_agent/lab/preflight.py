@@ -21,7 +21,7 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
-from patchlab_agent.skill import DriftingWorld, Skill, load_skill
+from patchlab_agent.skill.seam import DriftingWorld, Skill, load_skill
 from patchlab_agent.store.layout import read_info
 
 

@@ -18,7 +18,7 @@ from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.html.page import MAX_TRACES, page
-from patchlab_agent.skill import Skill, load_skill
+from patchlab_agent.skill.seam import Skill, load_skill
 from patchlab_agent.store.store import Store
 
 

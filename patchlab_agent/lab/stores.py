@@ -11,7 +11,7 @@ from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill import load_skill
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store import layout
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.store import Store

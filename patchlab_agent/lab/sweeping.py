@@ -34,7 +34,7 @@ def compare_settings(
 
     Raises:
         UsageError, InputError, StoreError, MissingExtra: a setting cannot be run.
-        BackendError: no run has come to golden answers.
+        Interruption: no run has come to golden answers.
 
     Example:
         >>> base = RunSettings(noise=0, runs=10, golden=4)

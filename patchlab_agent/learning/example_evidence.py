@@ -48,7 +48,7 @@ class ExampleEvidence:
             An event for each example that is withdrawn.
 
         Raises:
-            BackendError: the model failed.
+            Interruption: the model or the skill failed.
         """
         if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
             return ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.learning.example_evidence import ExampleEvidence
@@ -17,7 +17,7 @@ from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.skill import AskingProposer, Proposer, Thesaurus
+from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3
@@ -93,8 +93,8 @@ class Learner:
             origin: who brings the lesson.
 
         Raises:
-            BackendError: the model failed during the gate; a patch that it had not decided on is
-                not stored.
+            Interruption: the model or the skill failed; a patch that the gate had not decided on
+                by then is not stored.
         """
         events = self._weigh(trace, feedback, referee)
         if self._examples is not None:
@@ -329,7 +329,7 @@ class Learner:
             return
         for trace, feedback in failures:
             # A failure of the model's side is met again, and told, when the trace is learned from.
-            with suppress(BackendError):
+            with suppress(Interruption):
                 patch = self._proposer.propose(trace, feedback).patch
                 if patch is not None and self._known(patch, trace) is None:
                     patches[patch.id] = patch

@@ -69,7 +69,7 @@ class Lifecycle:
             trace_id: the trace whose feedback did; empty where a person did.
 
         Raises:
-            BackendError: the model failed; nothing was stored then.
+            Interruption: the model or the skill failed; nothing was stored then.
         """
         patch = candidate.patch
         created = not patch.history
@@ -194,7 +194,7 @@ class Lifecycle:
 
         Raises:
             UsageError: a person has disabled it.
-            BackendError: the model failed; nothing was changed then.
+            Interruption: the model or the skill failed; nothing was changed then.
         """
         if patch.status is Status.DISABLED:
             raise UsageError(
@@ -208,7 +208,7 @@ class Lifecycle:
         """Let the gate decide again on the patches whose place a convicted one had taken.
 
         Raises:
-            BackendError: the model failed.
+            Interruption: the model or the skill failed.
         """
         events: list[PatchEvent] = []
         for loser in self._store.superseded_by(convicted):

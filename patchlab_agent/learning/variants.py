@@ -12,7 +12,7 @@ from itertools import islice
 
 from patchlab_agent.gate.base import AcceptanceCriterion
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.skill import Thesaurus
+from patchlab_agent.skill.seam import Thesaurus
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.text import phrases
 

@@ -12,7 +12,7 @@ from patchlab_agent.models.report import (
 
 
 def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:
-    """Failures by label, the most frequent with patches first; labels that never came left out."""
+    """Group failures by label, most frequent with patches first; omit labels that never occur."""
     failures = sum(outcome.patched is not None for outcome in outcomes)
     found = []
     for label in labels:

@@ -1,4 +1,4 @@
-"""The golden set: accuracy in all and by what was taught, and each label's scores."""
+"""Golden-set accuracy, overall and by what was taught, and the scores of each label."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from patchlab_agent.models.report import (
     LabelScore,
     Score,
 )
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 
 
 def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> GoldenReport:
-    """Accuracy in all, by what was taught, and each label's scores."""
+    """Report accuracy overall and by what was taught, and the scores of each label."""
     covered = [g.outcome for g in outcomes if g.outcome.applied]
     rest = [g for g in outcomes if not g.outcome.applied]
     return GoldenReport(
@@ -52,7 +52,7 @@ def _label_score(label: str, outcomes: Sequence[GoldenOutcome]) -> LabelScore:
 
 
 def score(counts: Sequence[Confusion]) -> Score:
-    """Precision, recall and F1 of summed counts; None where the denominator is 0."""
+    """Return precision, recall and F1 of the summed counts; None where the denominator is 0."""
     true = sum(c.true_positive for c in counts)
     claimed = true + sum(c.false_positive for c in counts)
     there = true + sum(c.false_negative for c in counts)

@@ -1,4 +1,4 @@
-"""What the figures need of traces."""
+"""The parts of traces that the metrics are computed from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Trace
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the figures need of one trace."""
+    """The parts of one trace that the metrics are computed from."""
 
     number: int
     request: str
@@ -23,16 +23,16 @@ class Outcome:
     triggers: tuple[str, ...]
     events: tuple[PatchEvent, ...]
     examples: tuple[str, ...] = ()
-    """Ids of those that the prompt showed."""
+    """Ids of the examples that the prompt showed."""
     prompt_tokens: tuple[int, int] | None = None
-    """Of the baseline's prompt and of the patched one, where the backend counts them."""
+    """Tokens of the baseline prompt and of the patched one; None if the backend does not count."""
 
     @classmethod
     def of(cls, trace: Trace, number: int) -> Outcome:
-        """Boil a judged trace down; labels are None where the carrier said OK.
+        """Reduce a judged trace to its outcome; labels are None where the carrier said OK.
 
         Raises:
-            ValueError: nobody judged the trace, or it lacks its baseline or ceiling.
+            ValueError: the trace was never judged, or has no baseline or no ceiling.
         """
         if trace.feedback is None or trace.baseline is None or trace.ceiling is None:
             raise ValueError(f"trace {trace.id} was not compared")
@@ -52,18 +52,18 @@ class Outcome:
 
     @property
     def saved(self) -> bool:
-        """Wrong without patches and right with them."""
+        """True if the answer was wrong without patches and right with them."""
         return self.baseline is not None and self.patched is None
 
     @property
     def harmed(self) -> bool:
-        """Right without patches and wrong with them."""
+        """True if the answer was right without patches and wrong with them."""
         return self.baseline is None and self.patched is not None
 
 
 def _prompt_tokens(baseline: Attempt, patched: Attempt) -> tuple[int, int] | None:
     counts = (baseline.usage.prompt_tokens, patched.usage.prompt_tokens)
-    # A repair shows the prompt again, which says nothing about what was learned.
+    # A repair turn sends the prompt again, so its tokens say nothing about what was learned.
     if None in counts or baseline.repairs or patched.repairs:
         return None
     return counts  # type: ignore[return-value]
@@ -71,7 +71,7 @@ def _prompt_tokens(baseline: Attempt, patched: Attempt) -> tuple[int, int] | Non
 
 @dataclass(frozen=True, slots=True)
 class GoldenOutcome:
-    """One golden case's outcome, and what the scores per label need."""
+    """The outcome of one golden case, with the counts that the per-label scores need."""
 
     outcome: Outcome
     needs_lesson: bool

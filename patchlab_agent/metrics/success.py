@@ -1,4 +1,4 @@
-"""Success of baseline, patched and ceiling: in all, over time, and around a change of the rules."""
+"""Success of baseline, patched and ceiling: overall, over time, and around a rule change."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from patchlab_agent.models.report import (
 from patchlab_agent.statistics import paired_difference, proportion
 
 RECENT = 200
-"""The last requests of a run, which show what it has come to."""
+"""Requests at the end of a run, which show how far it has come."""
 CURVE_POINTS = 10
 
 
 def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
-    """Success of baseline, patched and ceiling with the paired difference."""
+    """Return the success of baseline, patched and ceiling, with the paired difference."""
     baseline = [outcome.baseline is None for outcome in outcomes]
     patched = [outcome.patched is None for outcome in outcomes]
     ceiling = [outcome.ceiling is None for outcome in outcomes]
@@ -42,14 +42,14 @@ def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
 
 
 def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
-    """Rates over up to `CURVE_POINTS` stretches of equal length, the last maybe shorter.
+    """Return rates over up to `CURVE_POINTS` equal stretches; the last may be shorter.
 
     Args:
-        outcomes: of the run, in its order.
-        at_start: the status of each patch that was in the store before, by id.
+        outcomes: of the run, in order.
+        at_start: the status of each patch already in the store, by id.
     """
     size = max(1, -(-len(outcomes) // CURVE_POINTS))
-    # An event says what a patch became; only the patch itself tells what it was before.
+    # An event gives a patch's new status; only the patch itself holds the earlier one.
     status, points = dict(at_start), []
     for start in range(0, len(outcomes), size):
         part = outcomes[start : start + size]
@@ -72,12 +72,12 @@ def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[
 def drift_report(
     outcomes: Sequence[Outcome], at: int, changes: Sequence[str], teaches: Mapping[str, str]
 ) -> DriftReport:
-    """Success before and after a change of the rules.
+    """Compare success before and after a rule change.
 
     Args:
-        outcomes: of the run, in its order.
+        outcomes: of the run, in order.
         at: the first run under the new rules, from 1.
-        changes: what changed, a sentence each.
+        changes: what changed, one sentence each.
         teaches: what each patch teaches, in words, by id.
     """
     right = [outcome.patched is None for outcome in outcomes]
@@ -106,7 +106,7 @@ def drift_report(
 
 
 def highlights(outcomes: Iterable[Outcome], n: int) -> tuple[Highlight, ...]:
-    """The last `n` requests to which patches made a difference, the latest last."""
+    """Return the last `n` requests to which patches made a difference, the latest last."""
     turned = [outcome for outcome in outcomes if outcome.saved or outcome.harmed]
     return tuple(
         Highlight(
@@ -121,7 +121,7 @@ def highlights(outcomes: Iterable[Outcome], n: int) -> tuple[Highlight, ...]:
 
 
 def prompt_tokens(outcomes: Iterable[Outcome]) -> PromptTokens | None:
-    """Median prompt without and with what was learned; None where nobody counted."""
+    """Return median prompt tokens without and with lessons; None if nothing was counted."""
     counts = [outcome.prompt_tokens for outcome in outcomes if outcome.prompt_tokens]
     if not counts:
         return None

@@ -1,4 +1,4 @@
-"""What became of the answers that patches and examples were shown to."""
+"""Effects of patches and examples on the answers whose prompts showed them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from patchlab_agent.models.report import (
 from patchlab_agent.statistics import e_value
 
 TELLING_EXAMPLES = 5
-"""Examples that a report names for either reason: they help, or they were withdrawn."""
+"""Examples that a report lists for either reason: they help, or they were withdrawn."""
 
 
 def patch_uses(outcomes: Iterable[Outcome], teaches: Mapping[str, str]) -> tuple[PatchUse, ...]:
-    """Uses, saves and harms of each applied patch, the most saving first.
+    """Count uses, saves and harms of each applied patch, those with most saves first.
 
-    A save or harm counts for every patch that was applied; which of several did it, only leaving
-    one out at a time could tell.
+    A save or harm counts for every patch that was applied; only leaving out one at a time could
+    show which of several was responsible.
 
     Args:
         outcomes: of the run.
@@ -53,11 +53,11 @@ def patch_uses(outcomes: Iterable[Outcome], teaches: Mapping[str, str]) -> tuple
 
 
 def example_summary(outcomes: Sequence[Outcome], stored: Sequence[StoredExample]) -> ExampleSummary:
-    """How many examples were shown and withdrawn, and what is known of those that tell most.
+    """Count the examples shown and withdrawn, and list the most useful and the harmful ones.
 
     Args:
         outcomes: of the run.
-        stored: all examples after it, those that are withdrawn included.
+        stored: all examples after it, withdrawn ones included.
     """
     uses = Counter(name for outcome in outcomes for name in outcome.examples)
     kinds = Counter(event.kind for outcome in outcomes for event in outcome.events)

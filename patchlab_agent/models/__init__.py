@@ -1,1 +1,1 @@
-"""Frozen values that every room shares."""
+"""Immutable values that all packages share."""

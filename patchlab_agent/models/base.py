@@ -1,4 +1,4 @@
-"""What every shared value has in common: frozen, closed, and JSON all the way down."""
+"""The base of all shared values: immutable, closed to unknown fields, and JSON throughout."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 Quote: TypeAlias = JsonObject
-"""A skill's structured answer as JSON; which fields it has is the skill's business."""
+"""A skill's structured answer as JSON; the skill decides which fields it has."""
 
 
 class Frozen(BaseModel):
-    """An immutable value that refuses unknown fields, so that a misspelt one is never lost."""
+    """An immutable value that rejects unknown fields, so that a misspelt one is never lost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """Hex digest of a JSON-able value: equal content, equal digest, on every machine."""
+    """Return the hex digest of a JSON value: equal content, equal digest, on every machine."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

@@ -1,4 +1,4 @@
-"""A labeled request; the truth in it is for the oracle's eyes only."""
+"""A labeled request, whose truth only the oracle may see."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from patchlab_agent.models.base import Frozen, JsonObject
 
 
 class Case(Frozen):
-    """A request together with its truth.
+    """A request with its truth.
 
     Example:
         >>> case = Case(request="Ship 2 kg books box to US", truth={"item": "books"})
     """
 
     request: str = Field(min_length=1)
-    truth: JsonObject = Field(description="the shipment as the sender means it; the skill's form")
-    stratum: str = Field(default="", description="what the case is there to test")
+    truth: JsonObject = Field(description="what the sender means, in the skill's own form")
+    stratum: str = Field(default="", description="what the case is meant to test")
 
 
 def case_key(request: str) -> str:
-    """What makes two requests the same case: their words, whatever case or spacing."""
+    """Return a request's words, case and spacing aside; equal keys mean the same case."""
     return " ".join(request.casefold().split())

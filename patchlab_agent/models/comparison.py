@@ -11,44 +11,44 @@ COMPARISON_VERSION = 1
 
 
 class Lessons(Frozen):
-    """Patches held against what golden cases need; for all but `shown`, fewer are better.
+    """Patches compared with what golden cases need; for all but `shown`, fewer is better.
 
-    A case needs what its ceiling is shown: the carrier's rules that concern it and that the
-    starting prompt lacks.
+    A case needs what its ceiling is shown: the carrier's rules that concern it and are missing
+    from the starting prompt.
     """
 
-    shown: int = Field(description="patches that stand in some golden prompt")
-    never_needed: int = Field(description="of those, needed by no case in whose prompt they stand")
+    shown: int = Field(description="patches that appear in some golden prompt")
+    never_needed: int = Field(description="of those, needed by no case whose prompt they appear in")
     false: int = Field(
-        description="of the never needed, what the starting prompt does not say either: no rule "
-        "of the carrier's, as far as the golden cases tell"
+        description="of those never needed, the ones missing from the starting prompt as well: not "
+        "rules of the carrier, as far as the golden cases show"
     )
-    needless_prompts: int = Field(description="golden prompts with a patch that the case needs not")
+    needless_prompts: int = Field(description="golden prompts with a needless patch")
     false_prompts: int = Field(description="golden prompts with a false patch")
     refused_needed: int | None = Field(
-        description="patches in quarantine that a golden case needs; None where the store has "
-        "other numbers of patches by status than after the run"
+        description="patches in quarantine that a golden case needs; None if the store's numbers "
+        "of patches by status have changed since the run"
     )
 
 
 class Harms(Frozen):
     """Answers that were right without patches and wrong with them; fewer is better."""
 
-    golden: int = Field(description="of the golden cases compared on")
-    stream: int = Field(description="of the run's own requests")
+    golden: int = Field(description="among the golden cases compared on")
+    stream: int = Field(description="among the run's own requests")
 
 
 class ComparedRun(Frozen):
-    """One run, or one setting's run, on the golden cases that all sides have."""
+    """One run, or the run of one setting, on the golden cases that all sides share."""
 
     label: str
     run: str
     backend: str
-    settings: JsonObject = Field(description="those that are not the same on all sides")
+    settings: JsonObject = Field(description="those that differ between sides")
     varied: dict[str, str] = Field(
-        default={}, description="the value of each of the report's axes, as given"
+        default={}, description="this side's value on each of the report's axes, as given"
     )
-    runs: int = Field(description="requests it learned from")
+    runs: int = Field(description="requests that it learned from")
     baseline: Proportion
     patched: Proportion
     ceiling: Proportion
@@ -58,25 +58,25 @@ class ComparedRun(Frozen):
     )
     stream: Proportion = Field(description="the run's own success with patches")
     harms: Harms
-    lessons: Lessons | None = Field(description="None where the patches are not at hand")
+    lessons: Lessons | None = Field(description="None if the patches are not available")
     active: int = Field(description="active patches in the store after the run")
     quarantined: int = Field(description="patches in the store's quarantine after the run")
     prompt_tokens: float | None = Field(
-        description="median prompt with patches; None where the backend counts none"
+        description="tokens of the median prompt with patches; None if the backend does not count"
     )
-    calls: int = Field(description="model calls, whatever for")
+    calls: int = Field(description="model calls, for any purpose")
 
 
 class Failure(Frozen):
-    """A setting whose run the model's side ended, so that it has no golden answers."""
+    """A setting whose run was ended by the model's side and so has no golden answers."""
 
     label: str
-    varied: dict[str, str] = Field(default={}, description="as a side's")
+    varied: dict[str, str] = Field(default={}, description="as for a side")
     stop: Stop
 
 
 class ComparisonReport(Frozen):
-    """Runs or settings side by side; the others are held against the first.
+    """A comparison of sides in the order requested; the first is the reference for the others.
 
     Example:
         first, *others = lab.compare(1, 2).sides
@@ -85,7 +85,7 @@ class ComparisonReport(Frozen):
     """
 
     schema_version: int = COMPARISON_VERSION
-    cases: int = Field(description="golden cases that all sides have")
+    cases: int = Field(description="golden cases that all sides share")
     axes: dict[str, tuple[str, ...]] = Field(
         default={},
         description="what was varied: each name with its values, in the order given; sides and "

@@ -1,4 +1,4 @@
-"""What leaving one patch, or one example, out at a time shows."""
+"""The results of leaving out one patch, or one example, at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EFFECT_VERSION = 1
 
 
 class Effect(Frozen):
-    """What leaving a patch or an example out did to cases whose prompts it stands in."""
+    """The effect of leaving out a patch or an example on the cases whose prompts contain it."""
 
     cases: int = Field(description="cases in which it is applied, or shown")
     saves: int = Field(description="of those, right with it and wrong without it")
@@ -18,7 +18,7 @@ class Effect(Frozen):
 
 
 class PatchEffect(Frozen):
-    """One patch's worth, all other patches staying as they are."""
+    """The worth of one patch while all other patches stay as they are."""
 
     id: str
     trigger: str
@@ -27,8 +27,8 @@ class PatchEffect(Frozen):
     traces: Effect
     net: int = Field(description="saves - spoils over golden cases and traces; higher is better")
     p_value: float | None = Field(
-        description="exact McNemar test over golden cases, two-sided, adjusted by Benjamini and "
-        "Hochberg's method for all patches that apply to some; None where no golden answer "
+        description="exact McNemar test over golden cases, two-sided, adjusted by the Benjamini-"
+        "Hochberg method for all patches that apply to some; None if no golden answer "
         "changed between right and wrong"
     )
 
@@ -49,9 +49,9 @@ class PatchEffect(Frozen):
 
 
 class ExampleEffect(Frozen):
-    """One example's worth, all lessons and the other examples staying as they are."""
+    """The worth of one example while all lessons and other examples stay as they are."""
 
-    id: str = Field(description="the trace that it is of")
+    id: str = Field(description="id of the trace that it comes from")
     request: str
     golden: Effect
     traces: Effect
@@ -74,7 +74,7 @@ class ExampleEffect(Frozen):
 
 
 class EffectReport(Frozen):
-    """The effect of patches and examples, and the calls that it took to find out.
+    """The effects of patches and examples, and the calls needed to measure them.
 
     Example:
         >>> (effect,) = lab.effects(golden=240, traces=0).patches
@@ -84,15 +84,15 @@ class EffectReport(Frozen):
 
     schema_version: int = EFFECT_VERSION
     backend: str
-    patches: tuple[PatchEffect, ...] = Field(description="in the order asked for")
+    patches: tuple[PatchEffect, ...] = Field(description="in the order requested")
     examples: tuple[ExampleEffect, ...] = Field(
-        default=(), description="those that some case shows, in the order asked for"
+        default=(), description="those shown in some case, in the order requested"
     )
-    golden_cases: int = Field(description="golden cases looked at")
-    traces: int = Field(description="traces looked at whose right answer is known")
+    golden_cases: int = Field(description="golden cases examined")
+    traces: int = Field(description="traces examined, all with a known right answer")
     traces_unknown: int = Field(description="traces left out: no answer to them was right")
-    calls: int = Field(description="model calls made; answers known from before cost none")
+    calls: int = Field(description="model calls made; answers already known cost none")
     full_calls: int = Field(
-        description="calls that asking every case again without each patch, and without each of "
-        "the examples, would take"
+        description="calls that it would take to ask every case again without each patch and "
+        "without each example"
     )

@@ -1,4 +1,4 @@
-"""What happens to patches and examples, one table for all rooms that tell of it."""
+"""The events of patches and examples, in one table for all code that reports them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from patchlab_agent.models.patch import Status
 
 
 class EventKind(StrEnum):
-    """What happened, with what it means.
+    """A kind of event, with its meaning.
 
     Attributes:
-        becomes: the status that it leaves the patch in; None where that stays as it was.
-        is_decision: it tells what became of a proposal.
-        words: what people read.
+        becomes: the status that it leaves the patch in; None if that does not change.
+        is_decision: True if it says what became of a proposal.
+        words: the name that people read.
 
     Example:
         >>> EventKind("regated").becomes, EventKind("regated").words
@@ -46,7 +46,7 @@ class EventKind(StrEnum):
     QUARANTINED = "quarantined", Status.QUARANTINED, True
     REGATED = "regated", Status.QUARANTINED, True, "quarantined again"
     KNOWN = "known", None, True
-    ACTIVE_ALREADY = "active_already", None, True, "active already"
+    ACTIVE_ALREADY = "active_already", None, True, "already active"
     SUPERSEDED = "superseded", Status.RETIRED
     PROVEN = "proven"
     CONVICTED = "convicted", Status.QUARANTINED
@@ -57,7 +57,7 @@ class EventKind(StrEnum):
 
 
 class PatchEvent(Frozen):
-    """The effect of a failure, or of a person, on a patch; or on an example, which is withdrawn.
+    """A change that a failure or a person made to a patch, or the withdrawal of an example.
 
     Example:
         >>> [str(event.kind) for event in lab.traces.get(0).events]
@@ -68,8 +68,8 @@ class PatchEvent(Frozen):
     patch_id: str | None = None
     trigger: str | None = None
     fix: JsonObject | None = None
-    created: bool = Field(default=False, description="the patch was not known before")
+    created: bool = Field(default=False, description="the patch was new")
     example_id: str | None = Field(
-        default=None, description="of an example that is withdrawn, the trace that it is of"
+        default=None, description="id of the trace that a withdrawn example comes from"
     )
     text: str = ""

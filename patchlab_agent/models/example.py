@@ -1,4 +1,4 @@
-"""An example as a store keeps it: with what its uses say of it."""
+"""An example as a store keeps it: with the evidence from its uses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from patchlab_agent.models.trace import Example
 class StoredExample(Example):
     """An example with its evidence.
 
-    Its record has no other standing than on trial: a gain is shared by all examples that were
-    shown, so no number of gains proves one of them.
+    Its record is always on trial: a gain is shared by all examples that were shown, so no number
+    of gains proves any one of them.
     """
 
     record: Record = Field(default=Record(), description="its uses, as far as they are evidence")
     withdrawn: str = Field(
-        default="", description="why no prompt shows it any more; empty while prompts may"
+        default="", description="why prompts no longer show it; empty while they may"
     )
 
     @property

@@ -1,4 +1,4 @@
-"""What `doctor` finds."""
+"""The findings of `doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from patchlab_agent.models.base import Frozen
 
 
 class Verdict(StrEnum):
-    """How one check came out."""
+    """The result of one check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -18,21 +18,21 @@ class Verdict(StrEnum):
 
 
 class Check(Frozen):
-    """One thing that was looked at."""
+    """One check and its finding."""
 
     name: str
     status: Verdict = Verdict.OK
     found: str
-    remedy: str = Field(default="", description="what to do about it; empty where nothing is wrong")
+    remedy: str = Field(default="", description="what to do about it; empty if nothing is wrong")
 
 
 class Health(Frozen):
-    """All that was looked at."""
+    """All checks."""
 
     checks: tuple[Check, ...]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
-        """Whether nothing failed; warnings are no failures."""
+        """True if nothing failed; warnings do not count as failures."""
         return all(check.status is not Verdict.FAILED for check in self.checks)

@@ -12,7 +12,7 @@ from patchlab_agent.models.patch import Patch, Status
 
 
 class Change(Frozen):
-    """One event in a patch's life, with whose it is.
+    """One event in a patch's life, with the patch that it belongs to.
 
     Example:
         >>> [(change.trigger, str(change.status)) for change in lab.patches.history()]
@@ -28,10 +28,10 @@ class Change(Frozen):
 
 
 def changes_of(patches: Iterable[Patch]) -> list[Change]:
-    """Return every change of these patches in order of time.
+    """Return every change of these patches in time order.
 
-    Times are to the second, so changes of one second stand in the order of their traces; those of
-    one patch keep the order of its own history in any case.
+    Times have a resolution of one second; changes within a second are ordered by their traces.
+    Those of one patch always keep the order of its own history.
     """
     histories = [
         [

@@ -1,4 +1,4 @@
-"""Stored values with what is known about them, as lists, searches and details show them."""
+"""Stored values with what is known about them, for lists, searches and detail views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from patchlab_agent.models.trace import Context, Example, Feedback, Message, Tra
 class ListedPatch(Frozen):
     """A patch with the outcomes of the answers that it was applied to.
 
-    Its JSON is flat: the patch's own fields between its id and its standing and tally.
+    Its JSON is flat: id, the patch's own fields, standing, tally.
 
     Example:
         >>> (listed,) = lab.patches.select()
@@ -52,14 +52,14 @@ class FoundPatch(ListedPatch):
     """
 
     distance: float = Field(description="cosine distance of text and trigger, 0 is nearest")
-    occurs: bool = Field(description="its trigger stands in the text")
+    occurs: bool = Field(description="its trigger occurs in the text")
 
     def _told(self) -> dict[str, Any]:
         return {**super()._told(), "distance": self.distance, "occurs": self.occurs}
 
 
 class PatchDetails(ListedPatch):
-    """A patch with its rivals and its birth.
+    """A patch with its rivals and the failure that it came from.
 
     Example:
         >>> lab.patches.show("3696").birth.request
@@ -67,10 +67,10 @@ class PatchDetails(ListedPatch):
     """
 
     rivals: tuple[Patch, ...] = Field(
-        default=(), description="other patches about the same subject, of which one may be active"
+        default=(), description="other patches about the same subject; only one may be active"
     )
     birth: Trace | None = Field(
-        default=None, description="the failure that it was born of, if it happened in this store"
+        default=None, description="the failure that it came from, if that happened in this store"
     )
 
     def _told(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class FoundTrace(Frozen):
 
 
 class FeedbackReport(Frozen):
-    """The outcome of feedback on an answer.
+    """The result of feedback on an answer.
 
     Example:
         >>> report = lab.feedback(0, "OK")
@@ -117,7 +117,7 @@ class FeedbackReport(Frozen):
 
 
 class RequestContext(Frozen):
-    """The lessons about a request, ready for a model call of your own.
+    """The context learned for a request, ready for the caller's own model call.
 
     Example:
         >>> context = lab.context("Ship 1 kg bleach box to Japan")
@@ -128,12 +128,12 @@ class RequestContext(Frozen):
 
     request: str
     context: Context
-    messages: tuple[Message, ...] = Field(description="the whole prompt, in the order of its turns")
-    answer_schema: JsonObject = Field(description="JSON schema of the wanted answer")
+    messages: tuple[Message, ...] = Field(description="the whole prompt, turn by turn")
+    answer_schema: JsonObject = Field(description="JSON schema of the expected answer")
 
     @property
     def rules(self) -> tuple[SerializeAsAny[Fix], ...]:
-        """The rules and worked examples that active patches bring into the prompt."""
+        """The rules and worked examples that active patches add to the prompt."""
         return self.context.fixes
 
     @property
@@ -143,7 +143,7 @@ class RequestContext(Frozen):
 
 
 class GateRound(Frozen):
-    """The outcome of putting patches before the gate again.
+    """The result of putting patches through the gate again.
 
     Example:
         >>> gated = lab.regate(status=Status.ACTIVE)
@@ -153,12 +153,12 @@ class GateRound(Frozen):
 
     events: tuple[PatchEvent, ...]
     stopped: Stop | None = Field(
-        default=None, description="what ended it early; what was decided before is kept"
+        default=None, description="why it ended early; earlier decisions are kept"
     )
 
 
 class StoreContents(Frozen):
-    """The numbers of what a store holds.
+    """The contents of a store, in numbers.
 
     Example:
         >>> lab.contents

@@ -1,4 +1,4 @@
-"""A patch and what decides about it: fix, tests, gate report, history."""
+"""A patch and what determines its status: fix, tests, gate report, history."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from patchlab_agent.models.evidence import GateReport, Record, Standing
 class Fix(Frozen):
     """Base of a skill's closed union of typed context changes.
 
-    A subclass narrows `kind` to a literal and says in `subject_fields` which of its fields name
-    what it speaks about; the other fields are what it says.
+    A subclass narrows `kind` to a literal and lists in `subject_fields` the fields that name its
+    subject; the other fields are what it says about the subject.
 
     Example:
         class Colour(Fix):
@@ -32,7 +32,7 @@ class Fix(Frozen):
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
     is_rule: ClassVar[bool] = True
-    """Whether the fix is said as a rule beside the request; one that is not is only shown."""
+    """True if the fix is stated as a rule next to the request; otherwise it is only shown."""
 
     kind: str
 
@@ -43,20 +43,20 @@ class Fix(Frozen):
 
     @property
     def conflict_key(self) -> tuple[str, ...]:
-        """Two fixes with the same key contradict or repeat each other, so one may be active."""
+        """Key of the subject: fixes that share it conflict or repeat, so only one may be active."""
         return self.slot
 
     def repeats(self, other: Fix) -> bool:
-        """Return whether two fixes speak of the same subject and say the same, numbers to 1 %."""
+        """Return whether two fixes say the same about the same subject, numbers to within 1 %."""
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         return self.conflict_key == other.conflict_key and (
             mine.keys() == theirs.keys() and all(agrees(mine[name], theirs[name]) for name in mine)
         )
 
     def holds_in(self, quote: Quote) -> bool | None:
-        """Say whether a quote agrees with the fix; None where it does not speak of its subject.
+        """Return whether a quote agrees with the fix; None if it does not concern its subject.
 
-        The quote may be an answer, or the labeled fields of the right one.
+        The quote may be an answer or the labeled fields of the right one.
         """
         raise NotImplementedError
 
@@ -72,9 +72,9 @@ class Status(StrEnum):
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
-    """Superseded, or taken out by hand or rollback; a failure may bring it back by the gate."""
+    """Superseded, or removed by hand or rollback; a failure may bring it back through the gate."""
     DISABLED = "disabled"
-    """Switched off by a person; only a person switches it on again."""
+    """Switched off by a person; only a person can switch it on again."""
 
 
 class Role(StrEnum):
@@ -86,11 +86,11 @@ class Role(StrEnum):
     """
 
     FAILING = "failing"
-    """A request that failed: whoever complained judges the answer with the patch."""
+    """A request that failed: the author of the complaint judges the answer with the patch."""
     OBEDIENCE = "obedience"
     """A request made for the patch: does the model do what the patch says? No evidence of truth."""
     UNCONCERNED = "unconcerned"
-    """A request made for the patch, which it does not concern: its answer must not change."""
+    """A request made for the patch that the patch does not concern: its answer must not change."""
     SPOILED = "spoiled"
     """A request that convicted the patch: right without it, wrong with it."""
 
@@ -105,18 +105,18 @@ class PatchTest(Frozen):
     role: Role
     request: str
     taken: Quote | None = Field(
-        default=None, description="of a spoiled request, the answer without the patch"
+        default=None, description="for a spoiled request, the answer without the patch"
     )
 
 
 RELATIVE_TOLERANCE = 0.01
-"""How far a number may be off: carriers weigh to about 1 %."""
+"""Accepted relative error of a number: carriers weigh to about 1 %."""
 
 
 def agrees(expected: JsonValue, actual: JsonValue) -> bool:
-    """Whether a field has an expected value.
+    """Return whether a field has the expected value.
 
-    Numbers agree to 1 %, texts whatever their case, lists when they hold the same entries.
+    Numbers agree to within 1 %, texts regardless of case, lists if they hold the same entries.
     """
     if isinstance(expected, bool) or isinstance(actual, bool):
         return expected is actual
@@ -134,12 +134,12 @@ def _is_number(value: JsonValue) -> bool:
 
 
 def close(expected: float, actual: float) -> bool:
-    """Whether two numbers agree to `RELATIVE_TOLERANCE` of the expected one."""
+    """Return whether two numbers agree to within `RELATIVE_TOLERANCE` of the expected one."""
     return abs(expected - actual) <= RELATIVE_TOLERANCE * abs(expected)
 
 
 class Origin(StrEnum):
-    """The source of a lesson.
+    """The origin of a lesson.
 
     Example:
         >>> lab.patches.get("3696").provenance.origin
@@ -149,7 +149,7 @@ class Origin(StrEnum):
     STREAM = "stream"
     """A failure in a run, proposed by the skill's own rules."""
     PERSON = "person"
-    """Feedback that somebody gave on a single answer."""
+    """A person's feedback on a single answer."""
     MODEL = "model"
     """A failure for which a model proposed the fix."""
     IMPORT = "import"
@@ -157,7 +157,7 @@ class Origin(StrEnum):
 
 
 class Provenance(Frozen):
-    """The failure that a patch was born from.
+    """The failure that a patch came from.
 
     Example:
         >>> born = lab.patches.get("3696").provenance
@@ -175,11 +175,11 @@ class Provenance(Frozen):
 
 
 MAX_FAILING = 4
-"""Failing requests that a patch is tested on, at most."""
+"""Maximum number of failing requests that a patch is tested on."""
 SUPERSEDED_BY = "superseded by "
-"""How the cause begins where another patch of the same slot became active."""
+"""Prefix of the cause when another patch with the same conflict key became active."""
 ROLLED_BACK = "rolled back to "
-"""How the cause begins where the store was put back to the end of a run."""
+"""Prefix of the cause when the store was rolled back to the end of a run."""
 _SUPERSEDED = re.compile(rf"(?:{ROLLED_BACK}run-\d+: )?{SUPERSEDED_BY}(\S+)")
 
 
@@ -193,14 +193,14 @@ class StatusChange(Frozen):
 
 
 class Form(StrEnum):
-    """How a lesson is put to the model."""
+    """The form in which a lesson is presented to the model."""
 
     SHARED = "shared"
-    """Its rule, and one worked example with the other lessons of the request."""
+    """Its rule, and one worked example shared with the other lessons of the request."""
     APART = "apart"
-    """Its rule, and a worked example of its own, next to the request."""
+    """Its rule, and a separate worked example of its own, next to the request."""
     REPEATED = "repeated"
-    """As shared, and the rule once more at the end."""
+    """As shared, with the rule repeated at the end."""
 
 
 class Patch(Frozen):
@@ -213,7 +213,7 @@ class Patch(Frozen):
     """
 
     skill: str
-    trigger: str = Field(description="word or phrase, normalised, at most four words")
+    trigger: str = Field(description="normalised word or phrase of at most four words")
     fix: SerializeAsAny[Fix]
     form: Form = Form.SHARED
     tests: tuple[PatchTest, ...] = ()
@@ -222,13 +222,13 @@ class Patch(Frozen):
     gate: GateReport | None = None
     record: Record = Field(default=Record(), description="its uses, as far as they are evidence")
     recurrences: int = Field(
-        default=0, description="failures of the same cause since the gate kept the patch out"
+        default=0, description="failures with the same cause since the gate kept the patch out"
     )
     history: tuple[StatusChange, ...] = ()
 
     @property
     def standing(self) -> Standing | None:
-        """How well an active patch is proven; None for one that is not active."""
+        """The degree to which an active patch is proven; None if it is not active."""
         return self.record.standing if self.status is Status.ACTIVE else None
 
     @property
@@ -238,15 +238,15 @@ class Patch(Frozen):
 
     @property
     def since(self) -> tuple[list[tuple[str, str]], str]:
-        """Sorts patches by when they became what they are.
+        """Sort key by the time of the last change of status.
 
-        That is the last event, and among those that share one, as an import's do, the one before.
+        Patches whose last events coincide, as in an import, are ordered by the events before.
         """
         return [(change.at, change.trace_id) for change in reversed(self.history)], self.id
 
     @property
     def superseded_by(self) -> str | None:
-        """Id of the patch that took its place; None where that is not what retired it."""
+        """Id of the patch that replaced it; None if it was not superseded."""
         found = _SUPERSEDED.fullmatch(self.history[-1].cause) if self.history else None
         return found[1] if found else None
 
@@ -257,18 +257,18 @@ class Patch(Frozen):
         return digest([self.skill, self.trigger, self.fix.model_dump(mode="json"), *form])
 
     def brought_by(self, origin: Origin) -> Patch:
-        """Return a copy that names who brought it, unless its proposer has said so."""
+        """Return a copy with the origin set, unless a model proposed the patch."""
         if self.provenance.origin is Origin.MODEL:
             return self
         provenance = self.provenance.model_copy(update={"origin": origin})
         return self.model_copy(update={"provenance": provenance})
 
     def in_form(self, form: Form, failing: str) -> Patch:
-        """Return the lesson in another form, as a patch of its own without a history.
+        """Return the lesson in another form, as a separate patch without a history.
 
         Args:
-            form: how it is put.
-            failing: a request that failed with the lesson in its present form.
+            form: the new form.
+            failing: a request that failed with the lesson in its current form.
         """
         made = (test for test in self.tests if test.role in (Role.OBEDIENCE, Role.UNCONCERNED))
         tests = (PatchTest(role=Role.FAILING, request=failing), *made)
@@ -282,14 +282,14 @@ class Patch(Frozen):
         )
 
     def with_failing(self, request: str) -> Patch:
-        """Return a copy that is tested on one more failing request, of `MAX_FAILING` the latest."""
+        """Return a copy tested on one more failing request; the latest `MAX_FAILING` are kept."""
         failing = [*(each for each in self.failing if each != request), request][-MAX_FAILING:]
         others = (test for test in self.tests if test.role is not Role.FAILING)
         tests = (*(PatchTest(role=Role.FAILING, request=each) for each in failing), *others)
         return self.model_copy(update={"tests": tests})
 
     def differences(self, other: Patch) -> tuple[str, ...]:
-        """Name the parts in which another state of the same patch differs, histories aside."""
+        """Return the names of the parts that differ in another state, the history aside."""
         names = [name for name in type(self).model_fields if name != "history"]
         return tuple(
             name
@@ -298,13 +298,13 @@ class Patch(Frozen):
         )
 
     def moved(self, status: Status, cause: str, trace_id: str, at: str) -> Patch:
-        """A copy in another status, with the event added to its history."""
+        """Return a copy with another status and the event added to its history."""
         change = StatusChange(status=status, cause=cause, trace_id=trace_id, at=at)
         return self.model_copy(update={"status": status, "history": (*self.history, change)})
 
 
 class Proposal(Frozen):
-    """The answer of a proposer to a failure: a patch, or the reason why there is none.
+    """A proposer's result for a failure: a patch, or the reason why there is none.
 
     Example:
         >>> Proposal(reason="the feedback names no item").patch is None

@@ -1,4 +1,4 @@
-"""What a run shows: every figure with what it rests on. Rates are shares from 0 to 1."""
+"""A run's results, each figure with the counts behind it. Rates are shares from 0 to 1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Proportion(Frozen):
 
     successes: int
     total: int
-    rate: float | None = Field(description="None of nothing")
+    rate: float | None = Field(description="None if the total is 0")
     low: float | None
     high: float | None
 
@@ -41,7 +41,7 @@ class ArmRates(Frozen):
     ceiling: Proportion
     difference: PairedDifference
     gap_closed: float | None = Field(
-        description="(patched - baseline) / (ceiling - baseline); None where there is no gap"
+        description="(patched - baseline) / (ceiling - baseline); None if there is no gap"
     )
 
 
@@ -62,7 +62,7 @@ class CurvePoint(Frozen):
     baseline: Proportion
     patched: Proportion
     ceiling: Proportion
-    patches: PatchCounts = Field(description="in the store at its end")
+    patches: PatchCounts = Field(description="in the store at the end of the stretch")
 
 
 class FailureCluster(Frozen):
@@ -82,12 +82,12 @@ class FailureCluster(Frozen):
 
 
 class PatchUse(Frozen):
-    """What one patch did in a run."""
+    """The effect of one patch in a run."""
 
     id: str
     trigger: str
     teaches: str
-    uses: int = Field(description="requests it was applied to")
+    uses: int = Field(description="requests that it was applied to")
     saves: int = Field(description="of those, wrong without patches and right with them")
     harms: int = Field(description="of those, right without patches and wrong with them")
 
@@ -95,16 +95,16 @@ class PatchUse(Frozen):
 class PatchSummary(Frozen):
     """Patches of a run, and of the store after it."""
 
-    proposed: int = Field(description="patches that failures gave to decide on, again or anew")
+    proposed: int = Field(description="patches that failures proposed, for the first time or again")
     created: int = Field(description="patches that were new")
     activated: int
     quarantined: int
     retired: int
     without_lesson: int = Field(description="failures that taught nothing")
-    known: int = Field(description="proposals spared the gate: known, and nothing has changed")
-    active_already: int = Field(description="proposals that an active patch says already")
-    proven: int = Field(description="patches that their uses in the run proved")
-    convicted: int = Field(description="patches that their uses in the run convicted")
+    known: int = Field(description="proposals that skipped the gate: known and unchanged")
+    active_already: int = Field(description="proposals that an active patch already covers")
+    proven: int = Field(description="patches proven by their uses in the run")
+    convicted: int = Field(description="patches convicted by their uses in the run")
     quarantine_reasons: dict[str, int] = Field(description="by the gate's reason code")
     active_in_store: int
     proven_in_store: int = Field(description="active patches that are proven")
@@ -115,17 +115,17 @@ class PatchSummary(Frozen):
 
 
 class ExampleUse(Frozen):
-    """What one example did in a run, and what is known of it since it is stored."""
+    """The effect of one example in a run, and its evidence since it was stored."""
 
-    id: str = Field(description="the trace that it is of")
+    id: str = Field(description="id of the trace that it comes from")
     request: str
-    uses: int = Field(description="requests of the run that it was shown to")
+    uses: int = Field(description="requests of the run whose prompts showed it")
     gains: int = Field(
-        description="requests that came out right only with examples and without lessons, each "
-        "counted for all examples that were shown"
+        description="requests without lessons that were right only with examples, each counted for "
+        "all examples shown"
     )
-    harms: int = Field(description="requests that came out right without this example alone")
-    withdrawn: str = Field(description="why no prompt shows it any more; empty while prompts may")
+    harms: int = Field(description="requests that were right when only this example was left out")
+    withdrawn: str = Field(description="why prompts no longer show it; empty while they may")
 
 
 class ExampleSummary(Frozen):
@@ -135,14 +135,14 @@ class ExampleSummary(Frozen):
     shown: float = Field(description="examples per request of the run, on average")
     withdrawn: int = Field(description="examples that the run withdrew")
     withdrawn_in_store: int
-    most_useful: tuple[ExampleUse, ...] = Field(description="of those that prompts may show")
+    most_useful: tuple[ExampleUse, ...] = Field(description="among those that prompts may show")
     harmful: tuple[ExampleUse, ...] = Field(
-        description="of those that are withdrawn, the last by trace"
+        description="among those withdrawn, the latest by trace"
     )
 
 
 class Score(Frozen):
-    """A detector's figures; higher is better, None of nothing."""
+    """A detector's scores; higher is better; None where the denominator is 0."""
 
     precision: float | None
     recall: float | None
@@ -153,13 +153,13 @@ class LabelScore(Frozen):
     """One label on the golden set."""
 
     label: str
-    support: int = Field(description="cases in which there was something to do for the label")
+    support: int = Field(description="cases in which the label had something to detect")
     baseline: Score
     patched: Score
 
 
 class CaseOutcome(Frozen):
-    """One case answered three ways; a label says what was wrong, None that it was right."""
+    """One case answered three ways: a label names the error, None means right."""
 
     request: str
     baseline: str | None
@@ -174,9 +174,9 @@ class GoldenReport(Frozen):
     all: ArmRates
     covered: ArmRates = Field(description="cases to which some active patch applies")
     known: ArmRates = Field(description="no patch applies, and the starting rules suffice")
-    untaught: ArmRates = Field(description="no patch applies, though a rule is wanting")
+    untaught: ArmRates = Field(description="no patch applies, although a rule is missing")
     labels: tuple[LabelScore, ...]
-    cases: tuple[CaseOutcome, ...] = Field(description="each one, in the set's order")
+    cases: tuple[CaseOutcome, ...] = Field(description="all of them, in the order of the set")
 
 
 class Cost(Frozen):
@@ -188,69 +188,69 @@ class Cost(Frozen):
     prompt_tokens: int
     prefix_hits: float | None = Field(
         default=None,
-        description="share of the prompt tokens that the server had in its prefix cache, 0 to 1, "
-        "over the calls for which it said so; None where it never did",
+        description="share of the prompt tokens served from the server's prefix cache, 0 to 1, "
+        "over the calls that report it; None if none does",
     )
     completion_tokens: int
-    cost_usd: float | None = Field(description="None where the backend names no price")
+    cost_usd: float | None = Field(description="None if the backend reports no price")
 
 
 class PromptTokens(Frozen):
     """Median prompt tokens per request, over the run and the golden set."""
 
-    baseline: float = Field(description="of the prompt with nothing learned in it")
+    baseline: float = Field(description="of the prompt without anything learned")
     patched: float
     growth: float = Field(description="(patched - baseline) / baseline")
 
 
 class GateCalls(Frozen):
-    """What the gate asked the model, and what it did not need to ask."""
+    """The gate's model calls, and those that a full test would have made."""
 
     asked: int = Field(description="calls made")
     full: int = Field(
-        description="calls of a gate that asks every test and every case of the suite, without "
-        "and with the patch, for every draw"
+        description="calls of a gate that asks every test and every suite case, without and with "
+        "the patch, for every draw"
     )
 
 
 DRIFT_WINDOW = 50
-"""Runs over which success is taken to say whether it is back."""
+"""Number of consecutive runs over which success counts as recovered."""
 
 
 class DriftReport(Frozen):
-    """How a run met a change of the rules."""
+    """The effect of a rule change on a run."""
 
     at: int = Field(description="the first run under the new rules, from 1")
-    changes: tuple[str, ...] = Field(description="what changed, a sentence each")
-    before: Proportion = Field(description="success with patches in the runs before, 200 at most")
-    lowest: float | None = Field(description="lowest success over 50 runs in a row since then")
+    changes: tuple[str, ...] = Field(description="what changed, one sentence each")
+    before: Proportion = Field(description="success with patches in up to 200 runs before")
+    lowest: float | None = Field(description="lowest success over 50 consecutive runs since then")
     recovered: int | None = Field(
         description="runs until the latest 50 were as successful as those before; None: not yet"
     )
     gone: tuple[str, ...] = Field(
-        description="what the patches said that were superseded or convicted since then"
+        description="what the patches taught that were superseded or convicted since then"
     )
 
 
 class Stop(Frozen):
-    """Why a run ended before its time."""
+    """The reason why a run ended early."""
 
-    kind: Literal["outage", "budget", "refused"]
+    kind: Literal["outage", "budget", "refused", "skill"]
     reason: str
 
 
 class Highlight(Frozen):
-    """A request that patches turned from wrong to right, or the other way."""
+    """A request that patches turned from wrong to right, or from right to wrong."""
 
     run: int
     request: str
     baseline: str
     patched: str
-    applied: tuple[str, ...] = Field(description="what was applied, by trigger")
+    applied: tuple[str, ...] = Field(description="triggers of the applied patches")
 
 
 class Timing(Frozen):
-    """The only part of a report, paths aside, that two equal runs do not share."""
+    """The only part of a report, apart from paths, that differs between two equal runs."""
 
     started_at: str
     seconds: float
@@ -270,8 +270,8 @@ class RunReport(Frozen):
     backend: str
     settings: JsonObject
     continued_from: int = Field(description="active patches at the start")
-    runs: int = Field(description="runs done")
-    stopped: Stop | None = Field(description="why the run ended before its time, or None")
+    runs: int = Field(description="completed runs")
+    stopped: Stop | None = Field(description="why the run ended early, or None")
     structure: str | None = Field(description="how a real model was held to the answer's form")
     overall: ArmRates
     recent: ArmRates = Field(description="the last runs")
@@ -279,13 +279,13 @@ class RunReport(Frozen):
     clusters: tuple[FailureCluster, ...]
     patches: PatchSummary
     examples: ExampleSummary | None = Field(
-        default=None, description="None where prompts show no examples: --examples 0"
+        default=None, description="None if prompts show no examples: --examples 0"
     )
     highlights: tuple[Highlight, ...]
-    drift: DriftReport | None = Field(description="None where the rules stayed as they were")
+    drift: DriftReport | None = Field(description="None if the rules did not change")
     golden: GoldenReport | None
     cost: tuple[Cost, ...]
-    prompt_tokens: PromptTokens | None = Field(description="None where the backend counts none")
+    prompt_tokens: PromptTokens | None = Field(description="None if the backend counts none")
     gate_calls: GateCalls
     store: str
     timing: Timing

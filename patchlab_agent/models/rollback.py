@@ -1,4 +1,4 @@
-"""What a rollback changed in a store."""
+"""The changes that a rollback made to a store."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class PutBack(Frozen):
         description="its status before the rollback; None: it had been deleted from outside"
     )
     after: Status = Field(description="its status since")
-    is_later: bool = Field(description="the run's store did not have it, so it was retired")
+    is_later: bool = Field(description="that run's store did not contain it, so it was retired")
     changed: tuple[str, ...] = Field(
-        description="parts of the patch that were put back: status, gate, record, tests, …"
+        description="parts of the patch that were restored: status, gate, record, tests, …"
     )
 
 
 class RollbackReport(Frozen):
-    """The changes of a rollback; whatever was as it should be already is only counted.
+    """The changes of a rollback; whatever was already as it should be is only counted.
 
     Example:
         report = lab.patches.rollback(1)
@@ -33,16 +33,16 @@ class RollbackReport(Frozen):
             print(put_back.trigger, put_back.before, put_back.after)
     """
 
-    run: str = Field(description="the run at whose end the store was so")
+    run: str = Field(description="the run whose final state was restored")
     patches: tuple[PutBack, ...] = Field(description="in the order in which they were changed")
-    unchanged: int = Field(description="patches that stood as they should already")
-    examples_removed: int = Field(description="examples that prompts do not show any more")
+    unchanged: int = Field(description="patches that were already as they should be")
+    examples_removed: int = Field(description="examples that prompts no longer show")
     examples_restored: int = Field(description="examples that prompts show again")
-    examples_reset: int = Field(description="examples of which the evidence alone was put back")
+    examples_reset: int = Field(description="examples of which only the evidence was restored")
     examples: int = Field(description="examples that prompts may show now")
 
     @property
     def is_empty(self) -> bool:
-        """Whether there was nothing to do."""
+        """True if there was nothing to do."""
         changed = (self.examples_removed, self.examples_restored, self.examples_reset)
         return not self.patches and not any(changed)

@@ -1,4 +1,4 @@
-"""Which traces are asked for."""
+"""A selection of traces."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from patchlab_agent.models.base import Frozen
 
 
 class Selection(Frozen):
-    """Traces of which all that is given here is true."""
+    """A filter for traces; a trace must match every condition given."""
 
     label: str | None = Field(default=None, description="an error label, or OK")
-    failed: bool = Field(default=False, description="somebody judged it, and found it wrong")
-    better: bool = Field(default=False, description="right, where the baseline was wrong")
+    failed: bool = Field(default=False, description="it was judged and found wrong")
+    better: bool = Field(default=False, description="it was right and the baseline wrong")
     applied: str | None = Field(default=None, description="id of a patch in its prompt")
     run: str | None = Field(default=None, description="run-0001, or quote")
 

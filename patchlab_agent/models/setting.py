@@ -1,4 +1,4 @@
-"""Where a setting's value comes from."""
+"""Settings and the sources of their values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from patchlab_agent.models.base import Frozen
 
 
 class SettingSource(StrEnum):
-    """Who may say what a setting is, the strongest first."""
+    """A source of a setting's value, highest precedence first."""
 
     COMMAND_LINE = "command line"
     RECORDING = "recording"
@@ -20,9 +20,9 @@ class SettingSource(StrEnum):
 
 
 class Setting(Frozen):
-    """One setting as it is in effect."""
+    """One setting with its effective value."""
 
     name: str
     value: JsonValue
     source: SettingSource
-    where: str = Field(default="", description="the option, variable, or file and key")
+    where: str = Field(default="", description="the option, the variable, or the file and key")

@@ -1,4 +1,4 @@
-"""What became of the answers that a patch was applied to."""
+"""The outcomes of the answers that a patch was applied to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from patchlab_agent.models.base import Frozen
 class Tally(Frozen):
     """Counts over a store's traces.
 
-    A save or harm counts for every patch that was applied; which of several did it, only leaving
-    one out at a time could tell.
+    A save or harm counts for every patch that was applied; only leaving out one at a time could
+    show which of several was responsible.
     """
 
-    uses: int = Field(default=0, description="requests it was applied to")
+    uses: int = Field(default=0, description="requests that it was applied to")
     saves: int = Field(default=0, description="of those, wrong without patches and right with them")
     harms: int = Field(default=0, description="of those, right without patches and wrong with them")
 

@@ -1,4 +1,4 @@
-"""What passes between agent, backend and carrier, and the record of it."""
+"""The values that pass between agent, backend and carrier, and the record of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Message(Frozen):
 
 
 class Prompt(Frozen):
-    """The input of a backend: messages, the answer's JSON schema, and which draw this is.
+    """The input of a backend: messages, the answer's JSON schema, and the draw.
 
     Example:
         >>> asked = Message(role="user", content="Ship 2 kg books box to US")
@@ -40,43 +40,41 @@ class Prompt(Frozen):
 
     messages: tuple[Message, ...]
     answer_schema: SkipValidation[JsonObject] = Field(
-        description="JSON schema of the wanted answer; the same for every prompt, so unchecked"
+        description="JSON schema of the expected answer; the same for every prompt, so not checked"
     )
     draw: str = Field(
-        description="names the sample: a backend that varies answers alike for the same draw"
+        description="names the sample: the same prompt and draw always give the same answer"
     )
     request: str = Field(
-        default="", description="what the prompt is about, to name it to people; no model sees it"
+        default="", description="what the prompt is about, for people; no model sees it"
     )
     purpose: str = Field(
-        default="answer", description="what the call is booked under; no model sees it"
+        default="answer", description="what the call's usage is counted under; no model sees it"
     )
-    stable: int = Field(
-        default=1, description="how many of the messages, from the first, all requests share"
-    )
+    stable: int = Field(default=1, description="number of leading messages that all requests share")
 
     repairs: int = Field(
-        default=0, description="turns in it that show the model what is wrong with its answer"
+        default=0, description="number of turns that show the model what is wrong with its answer"
     )
 
     @property
     def system(self) -> str:
-        """The stable part."""
+        """The stable part of the prompt."""
         return self.messages[0].content
 
     @property
     def user(self) -> str:
-        """The last turn, which asks."""
+        """The last turn, which contains the request."""
         return self.messages[-1].content
 
     @property
     def changing(self) -> str:
-        """All that is of this request alone, as it reads from top to bottom."""
+        """The part specific to this request, from top to bottom."""
         return "\n".join(message.content for message in self.messages[self.stable :])
 
 
 class Usage(Frozen):
-    """The cost of a completion; None where the backend does not know.
+    """The usage of a completion; None where the backend does not know it.
 
     Example:
         >>> (Usage(prompt_tokens=40, cost_usd=0.01) + Usage(prompt_tokens=2)).prompt_tokens
@@ -85,15 +83,15 @@ class Usage(Frozen):
 
     prompt_tokens: int | None = None
     cached_prompt_tokens: int | None = Field(
-        default=None, description="of the prompt tokens, those that the server had in its cache"
+        default=None, description="prompt tokens that were served from the server's cache"
     )
     completion_tokens: int | None = None
     cost_usd: float | None = None
-    seconds: float | None = Field(default=None, description="how long the call took")
-    cached: bool = Field(default=False, description="known from before: it cost nothing")
+    seconds: float | None = Field(default=None, description="duration of the call")
+    cached: bool = Field(default=False, description="already known, so it cost nothing")
 
     def __add__(self, other: Usage) -> Usage:
-        """What two calls for one answer came to."""
+        """Add up the usage of two calls for one answer."""
         return Usage(
             prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
             cached_prompt_tokens=_sum(self.cached_prompt_tokens, other.cached_prompt_tokens),
@@ -118,12 +116,12 @@ class Completion(Frozen):
 
     text: str
     usage: Usage = Usage()
-    cut_off: bool = Field(default=False, description="the token limit ended it")
-    filtered: bool = Field(default=False, description="the provider's filter took it away")
+    cut_off: bool = Field(default=False, description="the token limit cut it off")
+    filtered: bool = Field(default=False, description="the provider's filter removed it")
 
 
 class Feedback(Frozen):
-    """A carrier's answer to a quote: OK, or one error label with what a real API tells.
+    """A carrier's answer to a quote: OK, or one error label with what a real API returns.
 
     Example:
         >>> str(Feedback(label="item_unknown", field="item", value="kite", detail="toys"))
@@ -132,12 +130,12 @@ class Feedback(Frozen):
 
     label: str | None = Field(default=None, description="None means OK")
     field: str | None = Field(default=None, description="the quote's field that is wrong")
-    value: JsonValue = Field(default=None, description="the offending value, as the quote has it")
-    detail: str = Field(default="", description="what the carrier knows of the matter, in short")
+    value: JsonValue = Field(default=None, description="the offending value, as given in the quote")
+    detail: str = Field(default="", description="what the carrier knows about it, in short")
 
     @property
     def ok(self) -> bool:
-        """Whether the carrier took the answer."""
+        """True if the carrier accepted the answer."""
         return self.label is None
 
     def __str__(self) -> str:
@@ -151,7 +149,7 @@ OK = Feedback()
 
 
 class Example(Frozen):
-    """A request with the right answer, to be shown in a prompt as an earlier turn.
+    """A request with its right answer, to be shown in a prompt as an earlier turn.
 
     Example:
         >>> shown = Example(request="Ship 2 kg books box to US", answer={"item": "books"})
@@ -161,30 +159,30 @@ class Example(Frozen):
     request: str
     answer: JsonObject
     rules: tuple[SerializeAsAny[Fix], ...] = Field(
-        default=(), description="rules shown beside its request"
+        default=(), description="rules shown next to its request"
     )
 
 
 class Retrieved(Frozen):
-    """A patch that retrieval brought up for a request."""
+    """A patch retrieved for a request."""
 
     patch: Patch
     distance: float = Field(description="cosine distance of request and trigger, 0 is nearest")
-    occurs: bool = Field(description="the trigger stands in the request, so the patch is applied")
-    misspelt: bool = Field(default=False, description="it stands there with a typing error")
+    occurs: bool = Field(description="the trigger occurs in the request, so the patch is applied")
+    misspelt: bool = Field(default=False, description="the trigger occurs with a typing error")
     held_out: bool = Field(
-        default=False, description="a draw leaves it out, as if it were not active"
+        default=False, description="a random draw leaves it out, as if it were not active"
     )
     over_budget: bool = Field(default=False, description="the prompt has no room for it")
 
     @property
     def applied(self) -> bool:
-        """Whether it goes into the prompt."""
+        """True if it goes into the prompt."""
         return self.occurs and not self.held_out and not self.over_budget
 
 
 class Context(Frozen):
-    """The lessons and examples that concern a request; empty for the baseline.
+    """The lessons and examples for a request; empty for the baseline.
 
     Example:
         >>> context = lab.context("Ship 1 kg bleach box to Japan").context
@@ -202,20 +200,20 @@ class Context(Frozen):
     )
     holdout: float = Field(
         default=0.0,
-        description="the chance with which a draw left out each patch whose trigger occurs",
+        description="the probability with which a draw left out each patch whose trigger occurs",
     )
 
     @property
     def applied(self) -> tuple[Patch, ...]:
-        """The retrieved patches whose trigger occurs, the nearest first."""
+        """The retrieved patches that go into the prompt, the nearest first."""
         return tuple(hit.patch for hit in self.retrieved if hit.applied)
 
     @property
     def lessons(self) -> tuple[tuple[Fix, Form], ...]:
-        """What goes into the prompt, and how it is put: in one order, wherever it comes from.
+        """The fixes in the prompt and their forms, in one order wherever they come from.
 
-        So what was learned makes the same prompt as the same rules given, and an answer to one
-        is an answer to the other.
+        So learned rules make the same prompt as the same rules given, and an answer to one is an
+        answer to the other.
         """
         learned = ((patch.fix, patch.form) for patch in self.applied)
         given = ((fix, Form.SHARED) for fix in self.given)
@@ -223,17 +221,17 @@ class Context(Frozen):
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
-        """What goes into the prompt, however it is put."""
+        """The fixes in the prompt, whatever their form."""
         return tuple(fix for fix, _ in self.lessons)
 
     def without_example(self, example_id: str) -> Context:
-        """The context less one example; no other moves up into its place."""
+        """Return the context without one example; no other takes its place."""
         others = tuple(example for example in self.examples if example.id != example_id)
         return self.model_copy(update={"examples": others})
 
 
 class Attempt(Frozen):
-    """One prompt, its raw answer, and what the skill made of it.
+    """One prompt, its raw answer, and the skill's reading of it.
 
     Example:
         >>> attempt = lab.traces.get(0).attempt
@@ -242,9 +240,9 @@ class Attempt(Frozen):
     """
 
     user_prompt: str = Field(description="the changing part of the prompt")
-    system_digest: str = Field(description="names the stable part of the prompt")
+    system_digest: str = Field(description="identifies the stable part of the prompt")
     raw: str
-    answer: JsonObject | None = Field(default=None, description="the answer as the model gave it")
+    answer: JsonObject | None = Field(default=None, description="the answer as given by the model")
     quote: Quote | None = Field(default=None, description="the answer, computed and validated")
     problem: str = Field(default="", description="why there is no quote")
     repairs: int = Field(default=0, description="further turns that asked for a usable answer")
@@ -252,14 +250,14 @@ class Attempt(Frozen):
 
 
 class Judged(Frozen):
-    """An attempt and what the carrier said to it."""
+    """An attempt and the carrier's feedback on it."""
 
     attempt: Attempt
     feedback: Feedback
 
 
 class RetrievedRef(Frozen):
-    """A retrieved patch as a trace remembers it."""
+    """A retrieved patch as recorded in a trace."""
 
     patch_id: str
     trigger: str
@@ -272,7 +270,7 @@ class RetrievedRef(Frozen):
 
 
 class Trace(Frozen):
-    """The record of one run.
+    """The record of one request and its answers.
 
     Example:
         >>> trace = lab.answer("Ship 1 kg bleach box to Japan")
@@ -281,28 +279,28 @@ class Trace(Frozen):
     """
 
     id: str
-    run: str = Field(description="which run of the program: run-0001, or 'quote'")
+    run: str = Field(description="the run of the program: run-0001, or 'quote'")
     index: int = Field(description="position in the store's stream of requests, from 0")
     request: str
     draw: str = Field(default="0", description="the sample that all of its answers come from")
     retrieved: tuple[RetrievedRef, ...] = ()
     holdout: float = Field(
         default=0.0,
-        description="the chance with which a draw left out each patch whose trigger occurs; "
+        description="the probability with which a draw left out each patch whose trigger occurs; "
         "0: no draw was made",
     )
-    examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown")
+    examples: tuple[str, ...] = Field(default=(), description="ids of the traces shown as examples")
     examples_over_budget: tuple[str, ...] = Field(
         default=(), description="ids of the traces for which the token budget had no room"
     )
     attempt: Attempt
-    feedback: Feedback | None = Field(default=None, description="None until somebody judged it")
+    feedback: Feedback | None = Field(default=None, description="None until it is judged")
     events: tuple[PatchEvent, ...] = ()
     baseline: Judged | None = None
     ceiling: Judged | None = None
     corrected: JsonObject | None = Field(
         default=None,
-        description="an answer that the carrier took after the lessons of this failure",
+        description="an answer that the carrier accepted after the lessons of this failure",
     )
     at: str = Field(description="ISO 8601 time")
 
@@ -313,7 +311,7 @@ class Trace(Frozen):
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """Ids of the patches that would have gone into the prompt, had a draw not left them out."""
+        """Ids of the patches that only a random draw kept out of the prompt."""
         return tuple(ref.patch_id for ref in self.retrieved if ref.held_out)
 
     @property
@@ -323,38 +321,38 @@ class Trace(Frozen):
 
     @property
     def quote(self) -> Quote | None:
-        """The patched answer's quote."""
+        """The quote of the patched answer."""
         return self.attempt.quote
 
     @property
     def right_answer(self) -> JsonObject | None:
-        """An answer that the carrier takes, as the model gives it; None where none is known."""
+        """An answer that the carrier accepts, as given by the model; None if none is known."""
         return self.attempt.answer if self.ok else self.corrected
 
     @property
     def ok(self) -> bool:
-        """Whether the carrier took the patched answer; False while nobody judged it."""
+        """True if the carrier accepted the patched answer; False until it is judged."""
         return self.feedback is not None and self.feedback.ok
 
 
 def trace_name(index: int) -> str:
-    """The id of the trace at a position in a store; ids sort as positions do."""
+    """Return the id of the trace at a position in a store; ids sort as positions do."""
     return f"t-{index:07d}"
 
 
 def trace_index(name: str) -> int:
-    """The position that `trace_name` gave an id to; -1 for an id that it did not make."""
+    """Return the position of a `trace_name` id; -1 for any other id."""
     found = re.fullmatch(r"t-([0-9]{7,18})", name)
     return int(found[1]) if found else -1
 
 
 def run_name(number: int) -> str:
-    """The name of a store's run, from 1."""
+    """Return the name of a store's run, counted from 1."""
     return f"run-{number:04d}"
 
 
 def named_run(wanted: str) -> str:
-    """The run that a person means: `3` → `run-0003`; a name stays as it is."""
+    """Return the run that a person means: `3` → `run-0003`; a name is unchanged."""
     is_number = wanted.isascii() and wanted.isdecimal()
-    # No int: a text of thousands of digits would not become one.
+    # Not via int, which refuses a text of thousands of digits.
     return f"run-{wanted.lstrip('0'):0>4}" if is_number else wanted

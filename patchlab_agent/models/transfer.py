@@ -1,4 +1,4 @@
-"""Patches on their way between stores, and what two collections of them differ in."""
+"""Patches in transit between stores, and the differences between two collections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EXPORT_FORMAT = 1
 
 
 class ExportHeader(Frozen):
-    """The first line of an export; each further one is a patch."""
+    """The first line of an export; each further line is a patch."""
 
     format: int = EXPORT_FORMAT
     skill: str
 
 
 class Imported(Frozen):
-    """What became of one patch of an export."""
+    """The result of importing one patch."""
 
     patch_id: str
     trigger: str
@@ -29,16 +29,16 @@ class Imported(Frozen):
     was: Status = Field(description="its status in the export")
     outcome: Literal["activated", "quarantined", "as_it_was", "known"] = Field(
         description="activated, quarantined: by the gate here; as_it_was: not active there, so "
-        "not gated; known: here already, and left alone as it is"
+        "not gated; known: already here, and left unchanged"
     )
     text: str = Field(default="", description="why, in words")
     superseded: tuple[str, ...] = Field(
-        default=(), description="ids of patches here that it took the place of"
+        default=(), description="ids of patches here that it replaced"
     )
 
 
 class ImportReport(Frozen):
-    """The outcome of an import, patch by patch in the export's order.
+    """The results of importing an export's patches, in its order.
 
     Example:
         >>> report = lab.import_patches("lessons", lab.patches.export())
@@ -49,11 +49,11 @@ class ImportReport(Frozen):
     source: str
     patches: tuple[Imported, ...]
     stopped: Stop | None = Field(
-        default=None, description="what ended the import early; what was taken in before is kept"
+        default=None, description="why the import ended early; patches imported before are kept"
     )
 
     def count(self, outcome: str) -> int:
-        """How many patches came out so."""
+        """Return the number of patches with this outcome."""
         return sum(patch.outcome == outcome for patch in self.patches)
 
 
@@ -67,17 +67,18 @@ class DiffSide(Frozen):
 
 
 class Difference(Frozen):
-    """What one patch, or one subject, is in two collections."""
+    """A difference between two collections in one patch or one subject."""
 
     kind: Literal["only_in_a", "only_in_b", "status", "fix"] = Field(
-        description="status: the same patch stands otherwise; fix: another one of the same slot"
+        description="status: the same patch has another status; fix: another patch with the same "
+        "conflict key"
     )
     a: DiffSide | None = None
     b: DiffSide | None = None
 
 
 class PatchDiff(Frozen):
-    """All differences, sorted by trigger and id; patches of which all is equal are counted.
+    """All differences, sorted by trigger and id; identical patches are only counted.
 
     Example:
         >>> found = diff_patches(".patchlab", ".patchlab")

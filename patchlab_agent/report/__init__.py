@@ -1,1 +1,1 @@
-"""Figures made visible: pure functions from reports and traces to what a terminal shows."""
+"""Presentation of results: pure functions from reports and traces to terminal output."""

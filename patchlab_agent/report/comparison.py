@@ -17,17 +17,17 @@ from patchlab_agent.report.grid import Grid, grid_of
 from patchlab_agent.report.tables import line, noted, table_of
 
 WIDTH = 20
-"""Columns of the drawn intervals."""
+"""Width of the drawn intervals, in columns."""
 STEP = 0.05
-"""Their scale begins and ends at multiples of this."""
+"""The scale of the intervals starts and ends at multiples of this."""
 ABREAST = 4
-"""Columns of a grid in one table: more would not fit the width of a pipe."""
+"""Grid columns in one table: more would not fit the width used for a pipe."""
 CELL_WIDTH = 20
-"""Characters of the longest figures in a cell: `-31.7 [-37.4, -25.6]`."""
+"""In characters, for the longest figures in a cell: `-31.7 [-37.4, -25.6]`."""
 
 
 def render(report: ComparisonReport, *, unicode: bool = True) -> RenderableType:
-    """What the sides come to, how they differ, and at what price."""
+    """Render the results of all sides, their differences, and their cost."""
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in _parts(report, unicode)))
 
 
@@ -59,13 +59,13 @@ def _grid(grid: Grid, report: ComparisonReport) -> Iterator[RenderableType]:
 
 def _grid_note(report: ComparisonReport) -> str:
     note = (
-        "Each cell: patched answers that are right, in percent with the 95 % interval (Wilson); "
+        "Each cell: right answers with patches, in percent with the 95 % interval (Wilson); "
         f"the difference from {fmt.visible(report.sides[0].label)} in points with its paired 95 % "
         "interval (Newcombe); golden cases gained and lost against it."
     )
     if shared := _shared(report):
         baseline, ceiling = map(_rate, shared)
-        note += f" In all of them, baseline {baseline} and ceiling {ceiling}."
+        note += f" In all cells, baseline {baseline} and ceiling {ceiling}."
     return note
 
 
@@ -124,11 +124,11 @@ def _scale(report: ComparisonReport) -> tuple[float, float]:
 def interval(
     share: Proportion, scale: tuple[float, float], width: int = WIDTH, *, unicode: bool = True
 ) -> str:
-    """A share as a dot between the ends of its interval, on a line of `width` columns.
+    """Draw a share as a dot between the ends of its interval, on a line of `width` columns.
 
     Args:
-        share: what is drawn; nothing for a share of nothing.
-        scale: the shares at the line's ends.
+        share: the share to draw; one of 0 cases is left blank.
+        scale: the shares at the ends of the line.
         width: columns.
         unicode: False draws in ASCII.
     """
@@ -154,7 +154,7 @@ def _rate(share: Proportion) -> str:
 
 def _differences(report: ComparisonReport) -> RenderableType:
     table = table_of(
-        "With patches, against the first line case by case",
+        "With patches, compared with the first line case by case",
         *("", "difference", "gained", "lost", "p", "own requests", "n"),
     )
     for side in report.sides:
@@ -163,7 +163,7 @@ def _differences(report: ComparisonReport) -> RenderableType:
     return noted(
         table,
         "difference: in points with its paired 95 % interval (Newcombe); gained, lost: golden "
-        "cases right here and wrong there, or the other way; p: exact McNemar test; "
+        "cases right here and wrong there, or the reverse; p: exact McNemar test; "
         "own requests: success with patches on the n requests that it learned from.",
     )
 
@@ -178,7 +178,7 @@ def _difference(side: ComparedRun) -> tuple[str, ...]:
 
 def _lessons(report: ComparisonReport) -> RenderableType:
     table = table_of(
-        "What was learned, and at what price",
+        "What was learned, and at what cost",
         *("", "active", "kept out", "wrongly", "false", "prompts", "harms", "own"),
         *("tokens", "calls"),
     )
@@ -195,11 +195,11 @@ def _lessons(report: ComparisonReport) -> RenderableType:
         )
     return noted(
         table,
-        "active, kept out: patches in use, and in quarantine, after the run; wrongly: of the "
-        "latter, what a golden case needs; false: of the patches in golden prompts, what no case "
-        "needs and the model was not told; prompts: golden ones with such a patch; harms, own: "
-        "golden cases, and its own requests, right without patches and wrong with them; tokens: "
-        f"of the median prompt; {fmt.NOTHING}: not known any more, or not at hand.",
+        "active, kept out: patches active, and in quarantine, after the run; wrongly: of the "
+        "latter, those that a golden case needs; false: of the patches in golden prompts, those "
+        "that no case needs and the starting prompt lacks; prompts: share of golden prompts with "
+        "a false patch; harms, own: golden cases, and its own requests, right without patches and "
+        f"wrong with them; tokens: of the median prompt; {fmt.NOTHING}: unknown or unavailable.",
     )
 
 
@@ -213,7 +213,7 @@ def _lessons_shown(lessons: Lessons | None, cases: int) -> tuple[str, str, str]:
 
 
 def _settings(report: ComparisonReport) -> Iterator[str]:
-    """Where labels do not say what was varied: in what the sides' settings differ."""
+    """Yield the settings in which sides differ, for labels that do not state them."""
     for side in report.sides:
         told = ", ".join(f"{name}={fmt.value(value)}" for name, value in side.settings.items())
         if told and "=" not in side.label:

@@ -1,4 +1,4 @@
-"""A comparison as a picture: dots with the whiskers of their intervals, or lines of a grid."""
+"""A comparison as a plot: dots with interval whiskers, or the lines of a grid."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from patchlab_agent.report import grid_plot
 from patchlab_agent.report.grid import grid_of
 
 SERIES = (("baseline", "#888888", -0.22), ("patched", "#1f6fb4", 0.0), ("ceiling", "#2e8b57", 0.22))
-"""Name, colour, and place beside the setting's line, in lines."""
+"""Name, colour, and offset from the setting's row, in rows."""
 LINE_INCHES = 0.55
 FRAME_INCHES = 1.4
 
 
 def draw(report: ComparisonReport, path: Path) -> None:
-    """Write the picture; the same comparison gives the same SVG, byte for byte.
+    """Write the plot; the same comparison gives the same SVG, byte for byte.
 
-    Two varied names give lines, one for each value of the second; anything else gives dots.
+    Two varied settings give lines, one per value of the second; anything else gives dots.
 
     Args:
         report: with at least one side.
-        path: `.svg` or `.png`; what is there is replaced.
+        path: `.svg` or `.png`; an existing file is replaced.
 
     Raises:
         OSError: it cannot be written.
     """
-    # Texts stay texts, and ids in the file come from no clock.
+    # Text stays text, and ids in the file do not depend on a clock.
     with mpl.rc_context({"svg.hashsalt": "patchlab", "svg.fonttype": "none"}):
         figure = Figure(dpi=150, layout="constrained")
         if grid := grid_of(report):
@@ -73,7 +73,7 @@ def _series(axes: Axes, shares: Sequence[Proportion], name: str, colour: str, pl
 
 
 def _frame(axes: Axes, report: ComparisonReport) -> None:
-    # A dollar sign in a label would begin a formula.
+    # A dollar sign in a label would start a formula.
     labels = [side.label.replace("$", r"\$") for side in report.sides]
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()

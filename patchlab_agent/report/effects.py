@@ -1,4 +1,4 @@
-"""The effect of each patch and example as tables for a terminal."""
+"""The effects of patches and examples as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _FIGURES = ("golden", "traces", "saves", "spoils", "net")
 
 
 def render(report: EffectReport) -> RenderableType:
-    """A line for each patch and example that changes something, and what it took to find out.
+    """Render one line per patch and example that changes an answer, and the calls it took.
 
-    Patches that are applied to some case have a line even if they change no answer.
+    A patch that is applied to some case has a line even if it changes no answer.
     """
     applied = [effect for effect in report.patches if effect.cases]
     telling = [effect for effect in report.examples if effect.saves or effect.spoils]
@@ -33,7 +33,7 @@ def render(report: EffectReport) -> RenderableType:
 
 def _rows(effects: list[PatchEffect]) -> RenderableType:
     table = table_of(
-        "What each patch is worth, left out alone",
+        "The worth of each patch, measured by leaving it out",
         *("patch", "teaches", *_FIGURES, "p"),
         texts=2,
     )
@@ -48,13 +48,13 @@ def _rows(effects: list[PatchEffect]) -> RenderableType:
         table,
         "golden, traces: cases that it is applied to; saves, spoils: answers right, or wrong, only "
         "with it, golden + traces; net: saves - spoils; p: exact McNemar test on golden cases, "
-        "adjusted for the number of patches (Benjamini and Hochberg).",
+        "adjusted for the number of patches (Benjamini-Hochberg).",
     )
 
 
 def _examples(effects: list[ExampleEffect]) -> RenderableType:
     table = table_of(
-        "Examples, each left out alone",
+        "The worth of each example, measured by leaving it out",
         *("example", "request", *_FIGURES),
         texts=2,
     )
@@ -64,11 +64,11 @@ def _examples(effects: list[ExampleEffect]) -> RenderableType:
             line(effect.request),
             *_figures(effect),
         )
-    return noted(table, "golden, traces: cases that show it; the other columns are as for patches.")
+    return noted(table, "golden, traces: cases that show it; other columns as for patches.")
 
 
 def _figures(effect: PatchEffect | ExampleEffect) -> tuple[str, ...]:
-    """The cells under `_FIGURES`."""
+    """Return the cells under `_FIGURES`."""
     golden, traces = effect.golden, effect.traces
     return (
         fmt.count(golden.cases),
@@ -82,29 +82,29 @@ def _figures(effect: PatchEffect | ExampleEffect) -> tuple[str, ...]:
 def _notes(report: EffectReport, unused: int, telling: int) -> Iterator[str]:
     cases = f"{fmt.count(report.golden_cases)} golden cases and {fmt.count(report.traces)} traces"
     if not report.patches:
-        yield "No patch is active, so there is none to leave out."
+        yield "No patch is active, so there is nothing to leave out."
         if not report.examples:
             return
     if unused:
-        yield f"{unused} of {len(report.patches)} patches apply to none of {cases}."
+        yield f"{unused} of {len(report.patches)} patches apply to none of the {cases}."
     if report.examples:
         yield (
             f"Of {fmt.several(len(report.examples), 'example', 'examples')} shown in {cases}, "
-            f"{fmt.count(telling)} made a difference alone."
+            f"{fmt.count(telling)} made a difference by themselves."
         )
     if report.traces_unknown:
-        yield f"{report.traces_unknown} traces are left out: no answer to them was right."
+        yield f"{report.traces_unknown} traces are excluded: no answer to them was right."
     if report.traces and report.patches:
-        yield "Traces are of the requests that taught the patches, so p leaves them out."
+        yield "Traces include the requests that taught the patches, so p excludes them."
     yield _calls(report)
     if report.patches:
         yield (
-            "Two patches that do the same job each look useless here: the other one still does it."
+            "Two patches that do the same job both look useless here: the other one still does it."
         )
 
 
 def _calls(report: EffectReport) -> str:
     each = "patch and example" if report.examples else "patch"
-    full = f"{fmt.count(report.full_calls)} that a full re-run for each {each} would take"
+    full = f"{fmt.count(report.full_calls)} that a full rerun for each {each} would take"
     share = f" ({report.calls / report.full_calls:.1%})" if report.full_calls else ""
-    return f"{fmt.count(report.calls)} calls in place of {full}{share}."
+    return f"{fmt.count(report.calls)} calls instead of {full}{share}."

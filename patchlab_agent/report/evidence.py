@@ -1,4 +1,4 @@
-"""What speaks for or against a patch, as a person reads it."""
+"""The evidence for or against a patch, for people to read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from patchlab_agent.report import format as fmt
 
 
 def status_of(patch: Patch) -> str:
-    """Say where a patch stands and, if it is active, how well it is proven."""
+    """Return the status of a patch and, if it is active, how well it is proven."""
     return f"{patch.status}, {patch.standing}" if patch.standing else str(patch.status)
 
 
 def evidence(record: Record) -> str:
-    """Sum up a record: `5 requests turned right, 0 wrong (+++++)`; nothing for an empty one."""
+    """Sum up a record: `5 requests turned right, 0 wrong (+++++)`; a dash for an empty one."""
     if not record.outcomes:
         return fmt.NOTHING
     mended = fmt.several(record.mended, "request", "requests")
@@ -26,21 +26,21 @@ def evidence(record: Record) -> str:
 def pairs(pairs: Pairs) -> str:
     """Sum up pairs of uses: `4 right only with it, 1 only without it (++-++)`."""
     if not pairs.signs:
-        return "no pair of uses tells yet"
+        return "no decisive pair of uses yet"
     gained, lost = fmt.count(pairs.gained), fmt.count(pairs.lost)
     return f"pairs of uses: {gained} right only with it, {lost} only without it ({pairs.signs})"
 
 
 def gate_tables(gate: GateReport) -> RenderableType:
-    """Show a gate's decision: what each source said of the patch, and request by request."""
+    """Render a gate's decision, request by request and in total for each source."""
     if not gate.results:
         return _requests(gate)
     return Group(_requests(gate), _sources(gate))
 
 
 def _sources(gate: GateReport) -> Table:
-    table = Table(title="In all", title_justify="left")
-    table.add_column("who tells", overflow="fold")
+    table = Table(title="Totals", title_justify="left")
+    table.add_column("source", overflow="fold")
     for column in ("requests", "mended", "broken", "failed", "answers"):
         table.add_column(column, justify="right", no_wrap=True)
     for count in gate.counts():
@@ -56,13 +56,13 @@ def _requests(gate: GateReport) -> Table:
         ),
         title_justify="left",
         caption=(
-            f"{gate.suite_touched} of {gate.suite_size} labeled cases hold the trigger; "
+            f"{gate.suite_touched} of {gate.suite_size} labeled cases contain the trigger; "
             f"{gate.calls} answers. Obedience and unconcerned are claims of the patch, "
-            "no evidence that it is true."
+            "not evidence that it is true."
         ),
         caption_justify="left",
     )
-    for column in ("who tells", "request", "outcome", "right with", "pairs", "gained", "lost"):
+    for column in ("source", "request", "outcome", "right with", "pairs", "gained", "lost"):
         table.add_column(column, overflow="fold")
     for result in gate.results:
         table.add_row(
@@ -76,5 +76,5 @@ def _requests(gate: GateReport) -> Table:
 
 
 def share(right: int, draws: int) -> str:
-    """Right answers of all: `4/5`; nothing of nothing."""
+    """Format right answers out of all: `4/5`; a dash if there are none."""
     return f"{right}/{draws}" if draws else fmt.NOTHING

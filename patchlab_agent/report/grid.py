@@ -1,4 +1,4 @@
-"""A comparison of two varied names as rows and columns."""
+"""A comparison over two varied settings as rows and columns."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from patchlab_agent.models.comparison import ComparedRun, ComparisonReport
 
 @dataclass(frozen=True)
 class Axis:
-    """A varied name and its values, as given and in that order."""
+    """A varied setting and its values, in the order given."""
 
     name: str
     values: tuple[str, ...]
 
     def titled(self, value: str) -> str:
-        """One of the values with the name: `gate=on`."""
+        """Return a value with the name: `gate=on`."""
         return f"{self.name}={value}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The sides of a comparison by what was varied.
+    """The sides of a comparison by two varied settings.
 
     Attributes:
-        rows: what was varied first.
-        columns: what was varied second.
-        sides: by the values of row and column; a setting that failed has none.
+        rows: the first varied setting.
+        columns: the second varied setting.
+        sides: by the values of row and column; a combination that failed has none.
     """
 
     rows: Axis
@@ -36,7 +36,7 @@ class Grid:
     sides: Mapping[tuple[str, str], ComparedRun]
 
     def column(self, value: str) -> list[tuple[str, ComparedRun]]:
-        """Return the sides of a column from above, each with the value of its row."""
+        """Return the sides of a column from the top, each with the value of its row."""
         return [
             (row, side)
             for row in self.rows.values
@@ -45,7 +45,7 @@ class Grid:
 
 
 def grid_of(report: ComparisonReport) -> Grid | None:
-    """Lay out a comparison in which exactly two names were varied; None for any other."""
+    """Lay out a comparison in which exactly two settings were varied; None for any other."""
     if len(report.axes) != 2:
         return None
     rows, columns = (Axis(name, values) for name, values in report.axes.items())
@@ -54,7 +54,7 @@ def grid_of(report: ComparisonReport) -> Grid | None:
 
 
 def numbers(values: Sequence[str]) -> list[float] | None:
-    """Read values as numbers; None unless each of them is a finite one."""
+    """Read values as numbers; None unless all are finite numbers."""
     try:
         read = [float(value) for value in values]
     except ValueError:

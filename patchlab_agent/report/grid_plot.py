@@ -1,4 +1,4 @@
-"""A comparison of two varied names as a line plot: one line for each value of the second."""
+"""A comparison over two varied settings as a line plot: one line per value of the second."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from patchlab_agent.models.report import Proportion
 from patchlab_agent.report.grid import Grid, numbers
 
 COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#aa4499", "#8a6d00", "#3d3d3d", "#882255")
-"""Dark tones that people with any colour vision can tell apart, after Okabe and Ito."""
+"""Dark colours that people with any colour vision can distinguish, after Okabe and Ito."""
 MARKERS = "os^DvPX*"
-"""One more than there are colours, so that no two lines share both."""
+"""One more marker than there are colours, so that no two lines share both."""
 REFERENCES = {"ceiling": ":", "baseline": "--"}
 GREY = "#555555"
 DODGE = 0.012
-"""Space between lines, as a share of the axis, so that intervals do not hide one another."""
+"""Offset between lines, as a share of the axis, so that intervals do not overlap."""
 STEP = 10
-"""The scale begins and ends at multiples of this, in percent."""
+"""The scale starts and ends at multiples of this, in percent."""
 CROWDED = 0.04
-"""Values nearer than this share of the axis would have their names upon one another."""
+"""Labels of values closer than this share of the axis would overlap."""
 INCHES = (8.0, 4.6)
 
 Places: TypeAlias = Mapping[str, float]
-"""Where each value of the first name stands, from left to right."""
+"""The position of each value of the first setting, from left to right."""
 Limits: TypeAlias = tuple[float, float, float]
 """A rate in percent between the ends of its interval."""
 UNKNOWN: Limits = (math.nan, math.nan, math.nan)
-"""Nothing is drawn there, and no line leads across it."""
+"""Nothing is drawn there, and no line crosses the gap."""
 
 
 def plot(figure: Figure, grid: Grid, report: ComparisonReport) -> None:
-    """Draw success with patches against the first name, between baseline and ceiling.
+    """Plot success with patches over the first setting, between baseline and ceiling.
 
     Args:
-        figure: gets its size, the axes, and a legend above them.
+        figure: receives its size, the axes, and a legend above them.
         grid: of the report.
         report: with at least one side.
     """
@@ -64,7 +64,7 @@ def plot(figure: Figure, grid: Grid, report: ComparisonReport) -> None:
 
 
 def _places(grid: Grid) -> Places:
-    """Numbers stand to scale, other values side by side in the order given."""
+    """Place numbers to scale, and other values evenly in the order given."""
     values = grid.rows.values
     read = numbers(values) or [float(number) for number in range(len(values))]
     return dict(sorted(zip(values, read, strict=True), key=lambda pair: pair[1]))
@@ -101,7 +101,7 @@ def _limits(share: Proportion) -> Limits:
 def _reference(
     axes: Axes, grid: Grid, name: str, places: Places, colours: Mapping[str, str]
 ) -> Line2D:
-    """Draw what no patch changes: one line where all columns agree, else one for each."""
+    """Draw a rate that patches do not change: one line if all columns agree, else one each."""
     dashes = REFERENCES[name]
     rates = {column: [r for _, r, _ in _shares(grid, column, places, name)] for column in colours}
     by_row = [
@@ -123,7 +123,7 @@ def _reference(
 def _frame(axes: Axes, grid: Grid, places: Places, report: ComparisonReport) -> None:
     ticks = list(places.values())
     gaps = [right - left for left, right in pairwise(ticks)]
-    # Then the scale's own ticks tell where the values are.
+    # If values are crowded, the scale's own ticks are used instead.
     if min(gaps, default=1.0) >= CROWDED * (ticks[-1] - ticks[0]):
         axes.set_xticks(ticks, [_plain(row) for row in places])
     axes.set_xlabel(_plain(grid.rows.name))
@@ -138,5 +138,5 @@ def _frame(axes: Axes, grid: Grid, places: Places, report: ComparisonReport) -> 
 
 
 def _plain(text: str) -> str:
-    # A dollar sign would begin a formula.
+    # A dollar sign would start a formula.
     return text.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""What `doctor` found and which settings are in effect, as tables for a terminal."""
+"""The findings of `doctor` and the settings in effect, as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold
 
 
 def health_table(health: Health) -> RenderableType:
-    """One line per check, a second one for the remedy, and the sum of it."""
+    """Render one line per check, a second one for its remedy, and a summary."""
     table = table_of("", "check", "", "found", texts=3)
     table.title = None
     for check in health.checks:
@@ -47,7 +47,7 @@ def _sum(health: Health) -> str:
 
 
 def settings_table(settings: Iterable[Setting]) -> RenderableType:
-    """One line per setting, those that somebody chose in bold."""
+    """Render one line per setting, with explicitly chosen values in bold."""
     table = table_of("", "setting", "value", "from", texts=3)
     table.title = None
     for setting in settings:

@@ -1,4 +1,4 @@
-"""Patches and traces as a person looks into the store."""
+"""Patches and traces of a store, for people to read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORT_ID = 8
 
 
 def patch_table(patches: Iterable[ListedPatch]) -> Table:
-    """One line per patch, with what became of the answers that it was applied to."""
+    """Render one line per patch, with the outcomes of the answers that it was applied to."""
     table = _dense("id", "status", "trigger", "kind", "teaches", "label", "why")
     _numbers(table, "uses", "saves", "harms")
     for listed in patches:
@@ -41,7 +41,7 @@ def patch_table(patches: Iterable[ListedPatch]) -> Table:
 
 
 def hit_table(hits: Iterable[FoundPatch]) -> Table:
-    """One line per patch that a search found, with its distance."""
+    """Render one line per patch that a search found, with its distance."""
     table = _dense("id", "status", "trigger", "teaches", "in text")
     _numbers(table, "distance", "uses", "saves", "harms")
     for hit in hits:
@@ -58,7 +58,7 @@ def hit_table(hits: Iterable[FoundPatch]) -> Table:
 
 
 def event_table(events: Iterable[PatchEvent]) -> Table:
-    """One line for each thing that happened to a patch."""
+    """Render one line per event."""
     table = _texts("id", "what", "trigger", "teaches", "why")
     for event in events:
         facts = {name: value for name, value in (event.fix or {}).items() if name != "kind"}
@@ -73,7 +73,7 @@ def event_table(events: Iterable[PatchEvent]) -> Table:
 
 
 def _dense(*columns: str) -> Table:
-    """For so many columns that none can spare room at its sides."""
+    """Make a table without padding, for many columns."""
     table = _texts(*columns)
     table.padding = (0, 0)
     return table
@@ -96,7 +96,7 @@ def _tally(tally: Tally) -> tuple[str, ...]:
 
 
 def _distance(distance: float) -> str:
-    # Of equal texts it may be a hair below 0.
+    # For equal texts it may be slightly below 0.
     return f"{max(0.0, distance):.3f}"
 
 
@@ -110,7 +110,7 @@ def _told(facts: JsonObject) -> str:
 
 
 def patch_details(details: PatchDetails) -> RenderableType:
-    """All that is known of one patch."""
+    """Render all that is known about one patch."""
     patch, tally = details.patch, details.tally
     born = patch.provenance
     others = (f"{each.id[:SHORT_ID]} {each.status}: {_facts(each)}" for each in details.rivals)
@@ -123,7 +123,7 @@ def patch_details(details: PatchDetails) -> RenderableType:
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
             "form": str(patch.form),
-            "born of": f"{born.trace_id}: {born.request}",
+            "learned from": f"{born.trace_id}: {born.request}",
             "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
             "answers": ", ".join(
                 (
@@ -147,12 +147,12 @@ def patch_details(details: PatchDetails) -> RenderableType:
         parts.append(gate_tables(patch.gate))
     parts.append(fmt.literal("\n".join(["History", *history])))
     if details.birth is not None:
-        parts.append(steps(details.birth, title=f"Born of trace {details.birth.id}"))
+        parts.append(steps(details.birth, title=f"Learned from trace {details.birth.id}"))
     return Group(*parts)
 
 
 def history_table(changes: Iterable[Change]) -> Table:
-    """One line per change of a patch, in the order given."""
+    """Render one line per change of a patch, in the order given."""
     table = Table()
     table.add_column("time", no_wrap=True)
     for column in ("patch", "trigger", "became", "cause", "trace"):
@@ -170,7 +170,7 @@ def history_table(changes: Iterable[Change]) -> Table:
 
 
 def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None = None) -> Table:
-    """One line per trace; with its distance from what was searched for, if it was."""
+    """Render one line per trace, with its distance from the search text if there is one."""
     table = _texts("id", "run", "request", "baseline", "patched", "applied", "patch events")
     if distances is not None:
         _numbers(table, "distance")
@@ -190,7 +190,7 @@ def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None =
 
 
 def _used(trace: Trace) -> Iterator[str]:
-    """The triggers of the patches that were applied, or left out though they occur."""
+    """Yield the triggers of patches that were applied, or left out although they occur."""
     for ref in trace.retrieved:
         if ref.applied:
             yield ref.trigger
@@ -199,7 +199,7 @@ def _used(trace: Trace) -> Iterator[str]:
 
 
 def quote_table(quote: Quote) -> Table:
-    """A quote's fields and values."""
+    """Render a quote's fields and values."""
     table = Table(show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")

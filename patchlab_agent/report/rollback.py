@@ -1,4 +1,4 @@
-"""What a rollback changed, as a person reads it."""
+"""The changes of a rollback, for people to read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from patchlab_agent.report.inspect import SHORT_ID
 
 
 def render(report: RollbackReport) -> RenderableType:
-    """Return a table of the patches that changed, and one sentence on all of it."""
+    """Render a table of the patches that changed, and one sentence that sums it up."""
     if report.is_empty:
         return fmt.literal(f"The store is as it was at the end of {report.run}: nothing to do.")
     reset = f", {fmt.count(report.examples_reset)} reset" if report.examples_reset else ""
@@ -42,7 +42,7 @@ def _table(report: RollbackReport) -> Table:
 
 def _why(patch: PutBack) -> str:
     if patch.is_later:
-        return "came later"
+        return "created later"
     if patch.before is None:
-        return "was deleted"
+        return "had been deleted"
     return f"differed in {', '.join(name.replace('_', ' ') for name in patch.changed)}"

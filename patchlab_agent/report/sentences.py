@@ -1,4 +1,4 @@
-"""What a report says in sentences, wherever it is shown."""
+"""The sentences of a report, wherever it is shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from patchlab_agent.report import format as fmt
 
 
 def headline(report: RunReport) -> Iterator[str]:
-    """Where the run began, how it ended, and what it came to."""
+    """Yield sentences on the start of the run, its end, and its result."""
     if report.continued_from:
         known = fmt.several(report.continued_from, "active patch", "active patches")
         was = "was" if report.continued_from == 1 else "were"
@@ -23,7 +23,7 @@ def headline(report: RunReport) -> Iterator[str]:
     if share := report.settings.get("holdout"):
         yield (
             f"Each lesson was held out of {fmt.percent(float(str(share)))} of its uses, which "
-            "decide about its standing; that costs some of the success with patches."
+            "decide on its standing; that costs some of the success with patches."
         )
     yield _verdict(report)
     if report.drift is not None:
@@ -32,15 +32,15 @@ def headline(report: RunReport) -> Iterator[str]:
 
 def _on_drift(drift: DriftReport) -> Iterator[str]:
     yield f"At run {drift.at:,} the rules changed: {'; '.join(drift.changes)}."
-    back = "and has not been back since"
+    back = "and has not recovered since"
     if drift.recovered is not None:
-        back = f"and was back after {fmt.several(drift.recovered, 'run', 'runs')}"
+        back = f"and recovered after {fmt.several(drift.recovered, 'run', 'runs')}"
     yield (
         f"Success with patches was {fmt.percent(drift.before.rate)} before, "
         f"{fmt.percent(drift.lowest)} at its lowest over {DRIFT_WINDOW} runs, {back}."
     )
     if drift.gone:
-        yield f"Since then these went: {'; '.join(drift.gone)}."
+        yield f"Superseded or convicted since then: {'; '.join(drift.gone)}."
 
 
 def _verdict(report: RunReport) -> str:
@@ -57,8 +57,8 @@ def _verdict(report: RunReport) -> str:
 
 
 def notes(report: RunReport) -> Iterator[str]:
-    """What the table of costs leaves to say."""
-    yield f"{report.timing.seconds:.1f} s in all."
+    """Yield the notes below the cost table."""
+    yield f"{report.timing.seconds:.1f} s in total."
     if tokens := report.prompt_tokens:
         yield (
             f"Median prompt: {tokens.baseline:,.0f} tokens with nothing learned, "

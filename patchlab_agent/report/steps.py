@@ -13,11 +13,11 @@ from patchlab_agent.report import format as fmt
 
 
 def steps(trace: Trace, *, title: str, prompt: bool = False) -> Text:
-    """What happened in one run: retrieved, applied, parsed both ways, judged, learned.
+    """Render one trace: retrieved, applied, parsed both ways, judged, learned.
 
     Args:
-        trace: judged or not, compared or not; what it lacks is left out.
-        title: the first line's beginning.
+        trace: judged or not, compared or not; missing parts are left out.
+        title: the start of the first line.
         prompt: also show the changing part of the prompt and the raw answer.
     """
     shown = fmt.literal("\n".join(_lines(trace, title, prompt)))
@@ -81,7 +81,7 @@ def _block(name: str, text: str) -> Iterator[str]:
 
 
 def event_line(event: PatchEvent) -> str:
-    """What happened to a patch, or to an example, on one line."""
+    """Describe an event of a patch, or of an example, on one line."""
     what = f" {event.example_id}" if event.example_id else ""
     if event.fix is not None:
         facts = {name: value for name, value in event.fix.items() if name != "kind"}

@@ -1,4 +1,4 @@
-"""How the terminal's tables look."""
+"""The layout of the terminal's tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text, TextType
 from patchlab_agent.report import format as fmt
 
 LONG_WORD = 24
-"""Columns; a longer word is folded on any terminal."""
+"""In columns; a longer word is folded on any terminal."""
 _ANY_WIDTH = 10_000
 
 
 def table_of(title: str, *columns: str, texts: int = 1, caption: str | None = None) -> Table:
-    """A table whose first `texts` columns hold text, and give way before any figure does."""
+    """Make a table whose first `texts` columns hold text and shrink before any figures do."""
     table = Table(
         title=title,
         caption=caption,
@@ -40,26 +40,26 @@ def table_of(title: str, *columns: str, texts: int = 1, caption: str | None = No
 
 
 def noted(table: Table, note: str) -> RenderableType:
-    """A table with a note below that is as wide as the terminal; a caption ends with its table."""
+    """Add a note as wide as the terminal below a table; a caption is only as wide as its table."""
     return Group(table, Text(note, style="dim italic"))
 
 
 def line(text: str, style: str = "") -> Text:
-    """A text on one line, cut off where its column ends; never read as markup."""
+    """Put a text on one line, cut off at the end of its column and never read as markup."""
     shown = fmt.literal(" ".join(text.split("\n")))
     shown.style, shown.no_wrap, shown.overflow = style, True, "ellipsis"
     return shown
 
 
 def on_its_side(table: Table) -> RenderableType:
-    """A table for a terminal that is too narrow: row by row, each cell on a line of its own."""
+    """Lay out a table for a narrow terminal: row by row, each cell on a line of its own."""
     return Group(*_records(table))
 
 
 def width_of(table: Table, console: Console) -> int:
-    """Columns that a table needs to be readable: figures whole, and no word broken but long ones.
+    """Return the columns that a readable table needs: whole figures, only long words broken.
 
-    What is cut off at the end of its column needs no more than its longest word.
+    Text that is cut off at the end of its column needs no more than its longest word.
     """
     options = console.options.update(width=_ANY_WIDTH)
     needed = 0
@@ -89,6 +89,6 @@ def _records(table: Table) -> Iterator[RenderableType]:
 
 
 def _annotation(text: TextType, style: str) -> Text:
-    """A title or caption, whose line breaks were made for the table's width."""
+    """Make a title or caption without the line breaks that were made for the table's width."""
     plain = text.plain if isinstance(text, Text) else text
     return Text(" ".join(plain.split()), style)

@@ -27,7 +27,7 @@ BAR_WIDTH = 24
 
 
 def render(report: RunReport, *, unicode: bool = True) -> RenderableType:
-    """Everything that a run shows, from the answer down to its cost."""
+    """Render everything that a report shows, from the headline to the cost."""
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in _parts(report, unicode)))
 
 
@@ -66,7 +66,7 @@ def _comparisons(report: RunReport) -> Table:
             "difference: patched - baseline in points, 95 % interval (Newcombe);\n"
             "of gap: its share of ceiling - baseline. Golden cases are held out;\n"
             "covered: a patch applies; known: the starting rules suffice;\n"
-            "untaught: a rule is wanting."
+            "uncovered: a rule is missing."
         ),
     )
     rows = [("all runs", report.overall), (f"last {report.recent.cases}", report.recent)]
@@ -75,7 +75,7 @@ def _comparisons(report: RunReport) -> Table:
             ("golden set", golden.all),
             ("- covered", golden.covered),
             ("- known", golden.known),
-            ("- untaught", golden.untaught),
+            ("- uncovered", golden.untaught),
         ]
     for name, comparison in rows:
         table.add_row(line(name), *_compared(comparison))
@@ -143,8 +143,8 @@ def _patches(patches: PatchSummary) -> Table:
     table.add_row("activated", f"{patches.activated}  {_listed(patches.kinds)}")
     table.add_row("quarantined", f"{patches.quarantined}")
     table.add_row("retired", f"{patches.retired}")
-    table.add_row("known, spared the gate", f"{patches.known}")
-    table.add_row("active already", f"{patches.active_already}")
+    table.add_row("known, gate skipped", f"{patches.known}")
+    table.add_row("already active", f"{patches.active_already}")
     table.add_row("failures without a lesson", f"{patches.without_lesson}")
     table.add_row("by their uses", f"{patches.proven} proven, {patches.convicted} convicted")
     table.add_row("store", f"{patches.active_in_store} active of {patches.total_in_store}")
@@ -164,7 +164,7 @@ def _most_useful(patches: PatchSummary) -> Table:
         "Most useful patches",
         *("patch", "teaches", "uses", "saves", "harms"),
         texts=2,
-        caption="saves, harms: requests that came out right, or wrong, only with patches.",
+        caption="saves, harms: requests that were right, or wrong, only with patches.",
     )
     for use in patches.most_useful:
         figures = map(fmt.count, (use.uses, use.saves, use.harms))
@@ -179,7 +179,7 @@ def _examples(examples: ExampleSummary) -> Table:
         texts=2,
         caption=(
             "gains: requests right only with examples, counted for all that were shown;\n"
-            "harms: requests that are right without this one alone."
+            "harms: requests right when only this example is left out."
         ),
     )
     for use in (*examples.most_useful, *examples.harmful):
@@ -193,7 +193,7 @@ def _labels(golden: GoldenReport) -> Table:
     table = table_of(
         "Golden set by label: baseline → patched",
         *("label", "support", "precision", "recall", "F1"),
-        caption="support: cases in which there was something to do for the label.",
+        caption="support: cases in which the label had something to detect.",
     )
     for label in golden.labels:
         table.add_row(
@@ -231,7 +231,7 @@ def _highlights(report: RunReport) -> Table:
 def _cost(report: RunReport) -> Table:
     table = table_of(
         "Cost",
-        *("for", "calls", "cache hits", "tokens in", "tokens out", "money", "per call"),
+        *("purpose", "calls", "cache hits", "tokens in", "tokens out", "cost", "per call"),
     )
     for cost in report.cost:
         table.add_row(

@@ -1,4 +1,4 @@
-"""What an import did, and what two collections of patches differ in, for a terminal."""
+"""Imports, and the differences between two collections of patches, for a terminal."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from patchlab_agent.report.inspect import SHORT_ID
 _OUTCOMES = {
     "activated": "active here: the gate let them in",
     "quarantined": "quarantined here: the gate kept them out",
-    "as_it_was": "taken over as they were, ungated",
-    "known": "known here already, and left alone",
+    "as_it_was": "imported as they were, without the gate",
+    "known": "already known here, and left unchanged",
 }
 _KINDS = {
     "only_in_a": "only in A",
     "only_in_b": "only in B",
-    "status": "other status",
-    "fix": "other fix",
+    "status": "different status",
+    "fix": "different fix",
 }
 
 
 def render_import(report: ImportReport) -> RenderableType:
-    """A line for each patch that is new here, and how many came out how."""
+    """Render one line per patch that is new here, and the count of each outcome."""
     table = _table("id", "was", "outcome", "teaches", "why")
     for patch in report.patches:
         if patch.outcome != "known":
-            taken = "".join(f"; in place of {old[:SHORT_ID]}" for old in patch.superseded)
+            taken = "".join(f"; replaces {old[:SHORT_ID]}" for old in patch.superseded)
             table.add_row(
                 patch.patch_id[:SHORT_ID],
                 str(patch.was),
@@ -42,16 +42,16 @@ def render_import(report: ImportReport) -> RenderableType:
         for outcome, text in _OUTCOMES.items()
         if report.count(outcome)
     ]
-    counts = fmt.literal("\n".join(told) or f"{report.source} holds no patch.")
+    counts = fmt.literal("\n".join(told) or f"{report.source} contains no patch.")
     return Group(table, counts) if table.row_count else counts
 
 
 def render_diff(diff: PatchDiff) -> RenderableType:
-    """A line for each difference."""
+    """Render one line per difference."""
     counts = fmt.literal(
         f"A is {diff.a}, B is {diff.b}: "
         f"{fmt.several(len(diff.differences), 'difference', 'differences')}, "
-        f"{fmt.several(diff.equal, 'patch', 'patches')} alike in both."
+        f"{fmt.several(diff.equal, 'patch', 'patches')} identical in both."
     )
     if not diff.differences:
         return counts

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from patchlab_agent.agent.agent import EMPTY, Agent, Ask, Question, or_raise
 from patchlab_agent.backends.base import BatchBackend
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Attempt, Context, Judged, Trace
-from patchlab_agent.skill import World
+from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
+from patchlab_agent.skill.seam import World
 from patchlab_agent.text import check_request
 
 
@@ -32,15 +33,18 @@ class Evaluator:
         """
         backend = self._agent.backend
         if isinstance(backend, BatchBackend):
-            backend.expect(
-                self._agent.render(ask.request, context, ask.draw)
-                for case, ask in zip(cases, asks, strict=True)
-                for context in (EMPTY, self._perfect(case))
-            )
+            backend.expect(self._sure(cases, asks))
+
+    def _sure(self, cases: Sequence[Case], asks: Sequence[Ask]) -> Iterator[Prompt]:
+        # A failure of the skill is met again, and told, when the case's turn comes.
+        with suppress(Interruption):
+            for case, ask in zip(cases, asks, strict=True):
+                for context in (EMPTY, self._perfect(case)):
+                    yield self._agent.render(ask.request, context, ask.draw)
 
     def compare(
         self, cases: Sequence[Case], asks: Sequence[Ask], *, run: str
-    ) -> list[Trace | BackendError]:
+    ) -> list[Trace | Interruption]:
         """Answer cases three ways beside each other, from one state of what was learned.
 
         Returns:
@@ -74,20 +78,23 @@ class Evaluator:
         ask: Ask,
         run: str,
         context: Context,
-        ways: Sequence[Attempt | BackendError],
-    ) -> Trace | BackendError:
+        ways: Sequence[Attempt | Interruption],
+    ) -> Trace | Interruption:
         for way in ways:
-            if isinstance(way, BackendError):
+            if isinstance(way, Interruption):
                 return way
         patched, baseline, ceiling = map(or_raise, ways)
         trace = self._agent.trace(ask, run, context, patched)
-        return trace.model_copy(
-            update={
+        try:
+            judged = {
                 "feedback": self._world.judge(case, trace.quote),
                 "baseline": self._judged(case, baseline),
                 "ceiling": self._judged(case, ceiling),
             }
-        )
+        except Interruption as error:
+            # One case that cannot be judged must not lose the answers to the others.
+            return error
+        return trace.model_copy(update=judged)
 
     def _judged(self, case: Case, attempt: Attempt) -> Judged:
         return Judged(attempt=attempt, feedback=self._world.judge(case, attempt.quote))

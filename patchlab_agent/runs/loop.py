@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
 from patchlab_agent.agent.agent import Ask
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import Interruption
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.skill import Falsify, World
+from patchlab_agent.skill.seam import Falsify, World
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")
@@ -143,26 +143,33 @@ class Loop:
         self._referee = referee
         self._window = window
         self._before = before or {}
-        self.stopped: BackendError | None = None
+        self.stopped: Interruption | None = None
 
     def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
         """Run each case and yield its trace.
 
         Traces are on disk once the iterator is exhausted or closed. A failure of the model's side
-        ends the loop, not the program: what was learned before it is kept, and `stopped` says why.
-        Requests that were answered and judged by then have their traces, too; nothing more is
-        learned from them.
+        or of the skill ends the loop, not the program: what was learned before it is kept, and
+        `stopped` says why. Requests that were answered and judged by then have their traces, too;
+        nothing more is learned from them. Where it is the stream itself that fails, every request
+        that came before is run.
         """
         start = self._traces.next_index()
         try:
-            for window, following in self._windows(cases):
+            for window, following in self._windows(self._until_failure(cases)):
                 later = [case for _, case in following]
                 self._evaluator.expect(later, self._asks(following, name, start))
                 yield from self._run_window(window, name, start)
-        except BackendError as error:
+        except Interruption as error:
             self.stopped = error
         finally:
             self._traces.flush()
+
+    def _until_failure(self, cases: Iterable[Case]) -> Iterator[Case]:
+        try:
+            yield from cases
+        except Interruption as error:
+            self.stopped = error
 
     def _windows(self, cases: Iterable[Case]) -> Iterator[tuple[_Window, _Window]]:
         parts = windows(enumerate(cases), self._window)
@@ -176,27 +183,39 @@ class Loop:
         for _, case in window:
             self._referee.remember(case)
         compared = self._evaluator.compare([case for _, case in window], asks, run=name)
-        compared = [
-            self._referee.heard(found) if isinstance(found, Trace) else found for found in compared
-        ]
-        traces = [found for found in compared if isinstance(found, Trace)]
-        if len(window) > 1 and len(traces) == len(window):
-            self._learner.prepare(traces, self._referee)
-        failure: BackendError | None = None
+        compared = [self._heard(found) for found in compared]
+        failure = self._prepare(compared)
         for found in compared:
-            if isinstance(found, BackendError):
+            if isinstance(found, Interruption):
                 failure = failure or found
                 continue
             trace = found
             if failure is None:
                 try:
                     trace = self._learned(found)
-                except BackendError as error:
+                except Interruption as error:
                     failure = error
             self._traces.add(trace)
             yield trace
         if failure is not None:
             raise failure
+
+    def _prepare(self, compared: Sequence[Trace | Interruption]) -> Interruption | None:
+        """Ask ahead what learning from a whole window will need; return what fails at that."""
+        traces = [found for found in compared if isinstance(found, Trace)]
+        if len(compared) == 1 or len(traces) < len(compared):
+            return None
+        try:
+            self._learner.prepare(traces, self._referee)
+        except Interruption as error:
+            return error
+        return None
+
+    def _heard(self, found: Trace | Interruption) -> Trace | Interruption:
+        try:
+            return self._referee.heard(found) if isinstance(found, Trace) else found
+        except Interruption as error:
+            return error
 
     @staticmethod
     def _asks(window: _Window, name: str, start: int) -> list[Ask]:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import REQUESTS
-from patchlab_agent.errors import BackendError, BudgetReached
+from patchlab_agent.errors import BudgetReached, Interruption
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
@@ -31,7 +31,7 @@ from patchlab_agent.settings import (
     RECORDED,
     RunSettings,
 )
-from patchlab_agent.skill import DriftingWorld
+from patchlab_agent.skill.seam import DriftingWorld
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -80,7 +80,7 @@ class Runner:
             show: how many requests to name to which patches made a difference.
 
         Raises:
-            BackendError: the model's side failed before anything was answered.
+            Interruption: the model's side or the skill failed before anything was answered.
             InputError: the cassette to record into is of another kind of run.
         """
         if self.lab.recording is not None:
@@ -114,7 +114,7 @@ class Runner:
         if error is None:
             try:
                 golden += self._golden(name)
-            except BackendError as failure:
+            except Interruption as failure:
                 golden, error = [], failure
         if error is not None and not outcomes and not isinstance(error, BudgetReached):
             raise error
@@ -145,7 +145,7 @@ class Runner:
         return islice(self.lab.skill.world.requests(rng), self.total)
 
     def _golden(self, name: str) -> Iterator[GoldenOutcome]:
-        """Compare on held-out cases; a failure of the model's side leaves none of them."""
+        """Compare on held-out cases; an interruption leaves none of them."""
         world = self.lab.skill.world
         evaluator = self.lab.evaluator
         numbered = enumerate(stratified(world.golden(), self.settings.golden), start=1)

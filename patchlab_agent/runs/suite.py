@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.models.case import Case
-from patchlab_agent.skill import World
+from patchlab_agent.skill.seam import World
 
 
 def labeled_cases(world: World) -> list[Labeled]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, Interruption
 from patchlab_agent.metrics.failures import clusters
 from patchlab_agent.metrics.golden import golden_report
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
@@ -68,7 +68,7 @@ class FinishedRun:
     golden: Sequence[GoldenOutcome]
     at_start: Mapping[str, Status]
     continued_from: int
-    error: BackendError | None
+    error: Interruption | None
     changes: tuple[str, ...]
     full_calls: int
     started_at: str
@@ -191,8 +191,10 @@ def _latency(meter: MeteredBackend) -> dict[str, float]:
     }
 
 
-def stop_of(error: BackendError) -> Stop:
+def stop_of(error: Interruption) -> Stop:
     """Why a run ended, as a report says it."""
+    if not isinstance(error, BackendError):
+        return Stop(kind="skill", reason=str(error))
     if isinstance(error, BudgetReached):
         return Stop(kind="budget", reason=str(error))
     is_outage = isinstance(error, BackendUnavailable)

@@ -1,1 +1,1 @@
-"""The first skill: quotes for shipping requests."""
+"""The shipping skill: quotes for shipping requests."""

@@ -1,23 +1,23 @@
-"""The simulated carrier: judges a quote against the truth and its whole rule book.
+"""The simulated carrier, which judges a quote against the truth and its whole rule book.
 
-Labels in the order in which they are looked for; a quote gets the first that applies:
+Labels in the order in which they are checked; a quote gets the first that applies:
 
-* the answer could not be used: `invalid_response`
-* a rightful refusal, by any rule that forbids the shipment, is OK; one of a shipment that the
-  carrier would take is `wrong_refusal`
-* misread or not known: `weight_missing`, `unit_unknown`, `item_unknown`, `parcel_unknown`,
+* an unusable answer: `invalid_response`
+* a justified refusal, by any rule that forbids the shipment, is OK; a refusal of a shipment that
+  the carrier would accept is `wrong_refusal`
+* misread or unknown: `weight_missing`, `unit_unknown`, `item_unknown`, `parcel_unknown`,
   `destination_unknown`, `weight_mismatch`
 * a rule was broken: `prohibited_item`, `embargo_destination`, `liquid_restricted`,
   `overweight_parcel`, `hazmat_undeclared`, `fragile_undeclared`, `temperature_uncontrolled`,
   `insurance_required`
-* something was declared that neither the item demands nor the sender asked for: `overdeclared`
-* known, but wrongly: the item's category (`item_unknown`); what the parcel holds, or whether it
+* a declaration that neither the item requires nor the sender asked for: `overdeclared`
+* known incorrectly: the item's category (`item_unknown`); what the parcel holds, or whether it
   takes liquids (`parcel_unknown`); the unit's factor (`unit_unknown`); a prohibition
   (`item_unknown`) or an embargo (`destination_unknown`) that does not exist, on something that the
   request only mentions
 
-All that a quote claims is judged, wherever the carrier knows it: what did no harm to this shipment
-would do harm to the next one. A refusal is taken for its reason alone.
+Every claim of a quote that the carrier can check is judged: an error that did no harm to this
+shipment would harm the next one. A refusal is judged by its reason alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Carrier:
     """A carrier with its rule book.
 
     Args:
-        rules: the whole of it.
+        rules: all rules of the book.
     """
 
     def __init__(self, rules: Iterable[Fix]) -> None:
@@ -67,7 +67,7 @@ class Carrier:
         self._embargoed = {self.book.destinations[name] for name in self.book.embargoes}
 
     def knows(self, truth: Shipment) -> str | None:
-        """What the rule book does not know of a shipment, or None if it knows all of it."""
+        """Return the part of a shipment that the rule book does not know; None if it knows all."""
         if truth.item not in self.book.items:
             return f"item {truth.item!r}"
         if truth.parcel not in self.book.parcels:
@@ -77,7 +77,7 @@ class Carrier:
         return None
 
     def refusals(self, truth: Shipment) -> tuple[Refusal, ...]:
-        """Every reason to refuse a shipment; empty when the carrier takes it."""
+        """Return every reason to refuse a shipment; empty if the carrier accepts it."""
         category = self.book.items[truth.item]
         holds = {
             Refusal.PROHIBITED: self.book.prohibits(truth.item),
@@ -88,12 +88,12 @@ class Carrier:
         return tuple(refusal for refusal, applies in holds.items() if applies)
 
     def declarations(self, truth: Shipment) -> tuple[Declaration, ...]:
-        """What must be declared: what the item demands and what the sender asked for."""
+        """Return the declarations that the item requires or the sender asked for."""
         demanded = (*self.book.declarations(truth.item), *truth.services)
         return tuple(d for d in Declaration if d in demanded)
 
     def judge(self, truth: Shipment, quote: ShippingQuote | None) -> Feedback:
-        """OK, or the first label that applies, with field, offending value and detail."""
+        """Return OK, or the first label that applies, with field, offending value and detail."""
         if quote is None:
             return Feedback(label=INVALID_RESPONSE)
         forbidden = self.refusals(truth)
@@ -162,7 +162,7 @@ class Carrier:
         return Feedback(label=str(refusal), field=field, value=value, detail=detail)
 
     def _misdeclared(self, truth: Shipment, quote: ShippingQuote) -> Iterator[Feedback]:
-        """What is missing from the declarations, then what is needless in them."""
+        """Yield complaints about missing declarations, then about needless ones."""
         due = self.declarations(truth)
         value: JsonValue = [str(d) for d in quote.declarations]
         for declaration in due:
@@ -209,7 +209,7 @@ class Carrier:
             )
 
     def _wrong_factor(self, quote: ShippingQuote) -> Iterator[Feedback]:
-        """A factor that is wrong although the weight is right: two errors cancelled."""
+        """Yield a wrong factor although the weight is right, since two errors cancelled out."""
         factor = self.book.units.get(normalise(quote.unit or ""))
         if factor is not None and not _agrees(factor, quote.kg_per_unit):
             yield Feedback(
@@ -220,7 +220,7 @@ class Carrier:
             )
 
     def _needless_bans(self, quote: ShippingQuote) -> Iterator[Feedback]:
-        """Bans that do not exist; one on the shipment itself would have been a wrong refusal."""
+        """Yield bans that do not exist; one on the shipment itself would be a wrong refusal."""
         item, place = normalise(quote.prohibited or ""), normalise(quote.embargo or "")
         if item in self.book.items and not self.book.prohibits(item):
             yield Feedback(
@@ -252,7 +252,7 @@ class Carrier:
         return Feedback(label="wrong_refusal", field="refusal", value=str(refusal), detail=detail)
 
     def _factor(self, unit: str | None) -> str:
-        """What a unit is in kg; empty where the carrier does not know it."""
+        """Describe a unit in kg; empty if the carrier does not know it."""
         factor = self.book.units.get(normalise(unit or ""))
         return "" if factor is None else f"1 {unit} is {factor:.12g} kg"
 

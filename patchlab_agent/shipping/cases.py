@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from patchlab_agent.errors import InputError
-from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.case import Case
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.shipment import Shipment
-from patchlab_agent.text import check_request
+from patchlab_agent.skill.authoring import LabeledRow, checked_row, is_csv, labeled_rows
 
 
 class LabeledRequest(Shipment):
-    """One line of a cases file: a request and, beside it, the shipment that it means."""
+    """One line of a cases file: a request, and the shipment that it means."""
 
     model_config = ConfigDict(title="labeled request")
 
@@ -30,23 +23,18 @@ class LabeledRequest(Shipment):
 
     @property
     def shipment(self) -> Shipment:
-        """The truth alone."""
+        """The truth without the request."""
         return Shipment.model_validate(self.model_dump(exclude={"request", "stratum"}))
 
     def case(self) -> Case:
-        """The line as a case."""
+        """Return the line as a case."""
         truth = self.shipment.model_dump(mode="json")
         return Case(request=self.request, truth=truth, stratum=self.stratum)
 
 
-class _Line(Frozen):
-    number: int
-    data: dict[str, Any]
-
-
 @cache
 def shipped_cases(name: str) -> tuple[Case, ...]:
-    """The cases of `fixtures/shipping/<name>.jsonl`, in the file's order."""
+    """Return the cases of `fixtures/shipping/<name>.jsonl`, in file order."""
     return tuple(
         labeled.case()
         for _, labeled in read_labeled(resource("fixtures", "shipping", f"{name}.jsonl"))
@@ -54,69 +42,18 @@ def shipped_cases(name: str) -> tuple[Case, ...]:
 
 
 def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
-    """Labeled requests of a JSONL or CSV file, each with its line number.
+    """Read the labeled requests of a JSONL or CSV file, each with its line number.
 
-    CSV needs a header; `services` holds declarations separated by semicolons.
+    CSV needs a header; `services` contains declarations separated by semicolons.
 
     Raises:
         InputError: the file cannot be read or a line cannot be used; the message names both.
     """
-    if path.suffix.lower() not in (".jsonl", ".csv"):
-        raise InputError(f"{path} must end in .jsonl or .csv; convert it.")
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text; save it as UTF-8.") from error
-    lines = _csv_lines(path, text) if path.suffix.lower() == ".csv" else _json_lines(path, text)
-    found = [(line.number, _labeled(path, line)) for line in lines]
-    if not found:
-        raise InputError(f"{path} holds no request; give one labeled request per line.")
-    return found
+    return [(row.number, _labeled(path, row)) for row in labeled_rows(path)]
 
 
-def _json_lines(path: Path, text: str) -> Iterator[_Line]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: no valid JSON ({error}); mend it.") from error
-        if not isinstance(data, dict):
-            raise InputError(f"{path}, line {number}: no JSON object; write one per line.")
-        yield _Line(number=number, data=data)
-
-
-def _csv_lines(path: Path, text: str) -> Iterator[_Line]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise InputError(
-                    f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} cells are "
-                    "wanted, as in the header; mend it."
-                )
-            data: dict[str, Any] = dict(row)
-            if "services" in data:
-                data["services"] = [name for name in data["services"].split(";") if name]
-            yield _Line(number=reader.line_num, data=data)
-    except csv.Error as error:
-        number = reader.reader.line_num
-        raise InputError(f"{path}, line {number}: no valid CSV ({error}).") from error
-
-
-def _labeled(path: Path, line: _Line) -> LabeledRequest:
-    try:
-        labeled = LabeledRequest.model_validate(line.data)
-        check_request(labeled.request)
-    except InputError as error:
-        raise InputError(f"{path}, line {line.number}: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{path}, line {line.number}: {where}: {first['msg']}; mend it."
-        ) from error
-    return labeled
+def _labeled(path: Path, row: LabeledRow) -> LabeledRequest:
+    data = dict(row.data)
+    if is_csv(path) and "services" in data:
+        data["services"] = [name for name in data["services"].split(";") if name]
+    return checked_row(path, row, LabeledRequest, data)

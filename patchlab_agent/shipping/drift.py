@@ -1,4 +1,4 @@
-"""Rules that change under a running product: one of each kind, chosen by a generator."""
+"""Drift: rules that change while a product runs, one of each kind, chosen at random."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from patchlab_agent.shipping.schema import LIQUID
 from patchlab_agent.shipping.tables import rows
 
 FREQUENT = 3.0
-"""Rows of the tables at least so frequent are met soon enough for a change to show."""
+"""Minimum frequency of a row to change, so that the change shows soon enough."""
 NEW_FACTOR = 1.25
 NEW_LIMIT = 0.5
 PLAIN_UNITS = ("kg", "g", "kilo", "kgs")
-"""Units that nobody would redefine."""
+"""Units that are never redefined."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What has changed.
+    """A change of the carrier's rules.
 
     Attributes:
         rules: the carrier's whole rule book from now on.
-        changes: what is new in it, a sentence each.
-        unit: the redefined one.
-        ratio: its new factor over its old one.
+        changes: what is new in it, one sentence each.
+        unit: the redefined unit.
+        ratio: its new factor divided by its old one.
     """
 
     rules: tuple[Fix, ...]
@@ -46,7 +46,7 @@ def drift(rules: Sequence[Fix], rng: random.Random) -> Drift:
     """Lift an embargo, impose one, change a limit, redefine a unit, and move an item's category.
 
     Args:
-        rules: the carrier's, up to now.
+        rules: the carrier's current rules.
         rng: chooses what changes.
     """
     countries = {rule.alias: rule.country for rule in rules if isinstance(rule, DestinationFix)}

@@ -1,4 +1,4 @@
-"""The English around a shipping request: what everybody who reads one knows from the start."""
+"""The English of shipping requests: words that every reader knows from the start."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SERVICES = {
     "refrigerated": Declaration.TEMPERATURE,
     "hazmat": Declaration.HAZMAT,
 }
-"""Words by which a sender asks for a declaration."""
+"""Words with which a sender asks for a declaration."""
 
 DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
-"""Words and signs that a destination follows, the surest first."""
+"""Words and signs that a destination follows, the most reliable first."""
 
 FILLERS = frozenset(
     [

@@ -1,4 +1,4 @@
-"""Worked examples: made by the skill, never copied from what a person typed."""
+"""Worked examples, made by the skill and never copied from what a person typed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from patchlab_agent.text import normalise, phrases, same_word
 
 MAX_WORDS = 18
 MAX_NUMBERS = 3
-"""A plain request has no need of more; beyond that, harmless words could tell something."""
+"""A plain request needs no more; beyond that, harmless words could carry instructions."""
 _COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True)
 class Named:
-    """What a plain request names, as it is written."""
+    """The things that a plain request names, as written."""
 
     weight: float = 3.0
     unit: str = "kg"
@@ -38,7 +38,7 @@ class Named:
 
 
 def looked_up(named: Named, book: RuleBook, asked: Iterable[Declaration] = ()) -> Answer:
-    """The right answer to a request, by a rule book and what the sender asks for."""
+    """Return the right answer to a request, by a rule book and what the sender asks for."""
     return Answer(
         weight=named.weight,
         unit=named.unit,
@@ -57,7 +57,7 @@ def looked_up(named: Named, book: RuleBook, asked: Iterable[Declaration] = ()) -
 
 
 def demonstrations(known: RuleBook) -> tuple[Example, ...]:
-    """What every prompt shows: plain, with declarations, with unknown things, and refusals."""
+    """Return the few-shot examples of every prompt: plain, declared, unknown, refused."""
     shown: tuple[tuple[str, Named, tuple[Declaration, ...]], ...] = (
         ("Ship 2.5 kg books box to Germany", Named(2.5, destination="germany"), ()),
         (
@@ -78,22 +78,22 @@ def demonstrations(known: RuleBook) -> tuple[Example, ...]:
 def worked_examples(
     fixes: Sequence[Fix], known: RuleBook, request: str = "", apart: Sequence[Fix] = ()
 ) -> Iterator[Example]:
-    """As few examples as show all things that fixes speak of, answered as all their rules say.
+    """Yield as few examples as show the subjects of all fixes, answered by all their rules.
 
-    A request names one unit, item, parcel and destination, so what is said of different parts goes
-    into one example; what is to stand apart takes one of its own. Of what no fix speaks of, an
-    example names what the request names, where a known rule says what that is: a small model that
-    has one thing to heed more easily forgets the others. An `ExampleFix` brings its own words, so
-    it is shown only if they are plain.
+    A request names one unit, item, parcel and destination, so rules about different parts share an
+    example; those in `apart` take one of their own. For parts that no fix is about, an example
+    names what the request names if a known rule covers it: a small model with one thing to heed
+    forgets the others more easily. An `ExampleFix` brings its own words, so it is shown only if
+    they are plain.
 
-    The rules stand beside the example's request as they will stand beside the real one: that is
-    how a small model is brought to follow them.
+    The rules accompany the example's request as they will accompany the real one, which makes a
+    small model follow them.
     """
     subjects: dict[Slot, dict[str, list[SubjectFix]]] = {}
     for fix in fixes:
         if isinstance(fix, ExampleFix):
             answer = fix.answer.model_dump(mode="json")
-            # Wherever the fix comes from, this is where it would get into a prompt.
+            # Wherever the fix comes from, this is where it would enter a prompt.
             if is_plain(fix.request, answer, known):
                 yield Example(request=fix.request, answer=answer)
         elif isinstance(fix, SubjectFix):
@@ -113,7 +113,7 @@ def worked_examples(
 
 
 def _worked(taught: Mapping[Slot, Sequence[SubjectFix]], usual: Named, known: RuleBook) -> Example:
-    """One example of what is taught about one subject of each part."""
+    """Make one example of what is taught about one subject of each part."""
     rules = sorted(chain.from_iterable(taught.values()), key=lambda rule: rule.slot)
     book = known.copy()
     for rule in rules:
@@ -125,9 +125,9 @@ def _worked(taught: Mapping[Slot, Sequence[SubjectFix]], usual: Named, known: Ru
 
 
 def _named_in(request: str, known: RuleBook) -> dict[Slot, str]:
-    """The unit, item, parcel and destination that a request names in words of known rules.
+    """Find the unit, item, parcel and destination that a request names in words of known rules.
 
-    A part for which it holds several such names is left out: code cannot tell which one is meant.
+    A part with several such names is left out: code cannot tell which one is meant.
     """
     names: dict[Slot, Collection[str]] = {
         "unit": known.units,
@@ -141,7 +141,7 @@ def _named_in(request: str, known: RuleBook) -> dict[Slot, str]:
 
 
 def number_example(word: str, value: float) -> ExampleFix:
-    """What shows that a word stands for a number, in a request that is plain otherwise."""
+    """Make an example that shows a word for a number in an otherwise plain request."""
     answer = Answer(
         weight=value,
         unit="kg",
@@ -161,17 +161,17 @@ def number_example(word: str, value: float) -> ExampleFix:
 
 
 def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
-    """Whether a request with its answer may stand in the prompts of other requests.
+    """Return whether a request with its answer may appear in the prompts of other requests.
 
-    Nearly all that both say must be accounted for: by names that the answer gives and known rules
-    confirm, and by words that everybody uses. One short word may be left over: that of a number,
-    or of a thing that a patch taught. More could be an instruction to a model; such a request is
-    answered like any other, but never shown.
+    Nearly all words of both must be accounted for: by names that the answer gives and known rules
+    confirm, and by common words. One short word may be left over: for a number, or for a thing
+    that a patch taught. More could be an instruction to a model; such a request is answered like
+    any other, but never shown.
 
     Args:
-        request: as it was typed.
-        answer: the model's, whose texts would be shown as well.
-        known: rules that no stranger had a hand in.
+        request: as typed.
+        answer: the model's answer, whose texts would be shown as well.
+        known: rules from trusted sources.
     """
     texts = {name: text for name, text in answer.items() if isinstance(text, str)}
     if any(map(oddity, (request, *texts.values()))):
@@ -189,7 +189,7 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
         and len(left) <= 1
         and len(unconfirmed) <= 1
         and all(map(is_word, left | unconfirmed))
-        # Either the answer names what is left over, or it stands for the number.
+        # The answer names what is left over, unless that stands for the number.
         and (not numbers or all(_among(named, word) for word in left))
         # The answer adds nothing to what the request says.
         and all(_among(said, word) for word in named)
@@ -197,7 +197,7 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
 
 
 def _split(texts: Mapping[str, str], known: RuleBook) -> tuple[set[str], set[str]]:
-    """Words that a request may hold whoever wrote it, and names that no known rule confirms."""
+    """Return the words allowed in any request, and the names that no known rule confirms."""
     items, places = {*known.items, *known.demands}, {*known.destinations, *known.embargoes}
     books = {
         "unit": known.units,

@@ -1,4 +1,4 @@
-"""What a carrier says when it errs: any label, about any part of an answer, with a detail."""
+"""False feedback of a carrier: any label, about any part of an answer, with a detail."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from patchlab_agent.shipping.tables import rows
 
 
 def falsified(case: Case, quote: Quote | None, true: Feedback, rng: random.Random) -> Feedback:
-    """Return feedback on an answer that is not the true one; of a wrong answer it may be OK.
+    """Return false feedback on an answer; for a wrong answer it may be OK.
 
     Args:
-        case: with its truth, from which false facts are told apart.
-        quote: the answer; None is one that could not be used.
-        true: what the carrier should have said.
-        rng: chooses what it says instead.
+        case: with its truth, which false facts must differ from.
+        quote: the answer; None if it was unusable.
+        true: the feedback that the carrier should have given.
+        rng: chooses the feedback that it gives instead.
     """
     if quote is None:
         return OK
@@ -35,7 +35,7 @@ def falsified(case: Case, quote: Quote | None, true: Feedback, rng: random.Rando
 
 
 def _sayings(truth: Shipment, quote: ShippingQuote, rng: random.Random) -> Iterator[Feedback]:
-    """One false complaint for each label; the details are other rows' facts."""
+    """Yield one false complaint per label; the details are facts of other rows."""
     kg = truth.weight_kg * rng.choice([0.1, 0.45359237, 2.2, 10])
     scale = f"{kg:.6g} kg on the scale"
     yield Feedback(label="weight_missing", field="weight", value=quote.weight, detail=scale)

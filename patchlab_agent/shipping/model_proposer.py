@@ -1,4 +1,4 @@
-"""A model that proposes patches: typed fixes of the same closed union, for the same gate."""
+"""A model as proposer: typed fixes of the same closed union, for the same gate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.conversation import MAX_REPAIRS, Conversation
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendUnavailable, Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
@@ -37,14 +37,14 @@ class Proposed(Frozen):
 
 
 class ModelProposer:
-    """Asks a model what would have prevented a failure.
+    """A proposer that asks a model what would have prevented a failure.
 
     Args:
         backend: the model.
-        known: rules that no stranger had a hand in; what examples may speak of.
+        known: rules from trusted sources; examples may only speak of these.
 
     Raises:
-        PromptError: a template is missing or broken.
+        PromptError: a template is missing or invalid.
     """
 
     def __init__(self, backend: Backend, known: RuleBook) -> None:
@@ -58,21 +58,21 @@ class ModelProposer:
         self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
-        """Ask ahead what proposing for these failures will ask; False after an outage."""
+        """Ask in one batch what proposing for these failures will need; False after an outage."""
         asked = [self._prompt(*failure) for failure in failures if failure[0].quote is not None]
         replies = self._conversation.ask(asked)
         return not any(isinstance(reply, BackendUnavailable) for reply in replies)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
-        """Ask for a fix, and make a patch of it with the tests that every patch gets.
+        """Ask for a fix and turn it into a patch with the usual tests.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         if trace.quote is None:
             return Proposal(reason="the answer held no quote to compare with")
         [reply] = self._conversation.ask([self._prompt(trace, feedback)])
-        if isinstance(reply, BackendError):
+        if isinstance(reply, Interruption):
             raise reply
         if reply.value is None:
             return Proposal(reason=f"the model proposes no usable fix: {reply.problem}")
@@ -83,12 +83,12 @@ class ModelProposer:
         if trigger is None or not occurs(trigger, trace.request):
             return Proposal(reason="the model's fix is about no phrase of the request")
         if isinstance(fix, ExampleFix) and not self._may_show(fix, trigger):
-            return Proposal(reason="the model's example is no plain request with the trigger")
+            return Proposal(reason="the model's example is not a plain request with the trigger")
         patch = patch_of(fix, trigger, trace, feedback)
         return Proposal(patch=patch.brought_by(Origin.MODEL))
 
     def _may_show(self, fix: ExampleFix, trigger: str) -> bool:
-        """An example is the only fix with words of its own: none but plain ones may be shown."""
+        """Return whether an example, the only fix with its own words, is plain enough to show."""
         answer = fix.answer.model_dump(mode="json")
         return occurs(trigger, fix.request) and is_plain(fix.request, answer, self._known)
 

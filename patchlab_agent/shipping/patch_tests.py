@@ -1,7 +1,7 @@
 """The tests that a patch is proposed with: its failing request, and requests made for it.
 
-The made ones are frames with one slot filled by what the fix speaks of and the others by words
-that every carrier knows. Their weights are odd on purpose, so that no held-out case says the same.
+The latter are templates with one slot filled by the subject of the fix and the others by words
+that every carrier knows. Their weights are deliberately odd, so that no held-out case is equal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COMMON = (
 
 
 def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -> Patch:
-    """The patch that a failure teaches, with its tests."""
+    """Make the patch that a failure teaches, with its tests."""
     return Patch(
         skill="shipping",
         trigger=trigger,
@@ -37,12 +37,12 @@ def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -
 
 
 def patch_tests(fix: ShippingFix, trigger: str, failing: str | None = None) -> Iterator[PatchTest]:
-    """The failing request, three requests to obey the patch on, and some that it leaves alone.
+    """Yield the failing request, three that must obey the patch, and some that it must not affect.
 
     Args:
-        fix: what the patch says.
+        fix: the fix of the patch.
         trigger: the word or phrase that fills its slot.
-        failing: the request that taught it; None where no request with the trigger has failed.
+        failing: the request that taught it; None if no request with the trigger has failed.
     """
     if failing is not None:
         yield PatchTest(role=Role.FAILING, request=failing)
@@ -53,7 +53,7 @@ def patch_tests(fix: ShippingFix, trigger: str, failing: str | None = None) -> I
 
 
 def _unconcerned(trigger: str) -> Iterator[PatchTest]:
-    """Requests without the trigger, and with it inside a word."""
+    """Yield requests without the trigger, and with it inside a word."""
     for (frame, weight), common in zip(_FRAMES[:2], _COMMON[:2], strict=True):
         plain = frame.format(**common, weight=f"{weight + 3:g}")
         if occurs(trigger, plain):

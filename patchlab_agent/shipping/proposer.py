@@ -1,8 +1,8 @@
-"""From a carrier's feedback to a patch.
+"""The rule-based proposer: from a carrier's feedback to a patch.
 
-The proposer sees what production would see: the request, the quote and the feedback. The
-feedback's detail is read leniently: the carrier's own sentences (`tube: up to 5 kg`) serve as
-well as the bare fact that a person would type (`5 kg`).
+The proposer sees what it would see in production: the request, the quote and the feedback. The
+feedback's detail is read leniently: the carrier's own sentences (`tube: up to 5 kg`) work as well
+as the bare fact that a person would type (`5 kg`).
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
 
 class NoLesson(Exception):
-    """Nothing can be learned from this failure; says why."""
+    """Nothing can be learned from this failure; the message says why."""
 
 
 class ShippingProposer:
-    """Turns each label into the fix kind that mends it."""
+    """A proposer that turns each label into the kind of fix that corrects it."""
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Make a patch with its tests, or say why there is nothing to learn.
 
-        Raises nothing for odd feedback: what it cannot use becomes the proposal's reason.
+        Unusable feedback raises nothing: the problem becomes the proposal's reason.
         """
         if trace.quote is None:
             return Proposal(reason="the answer held no quote to compare with")
@@ -79,7 +79,7 @@ class _Failure:
         self.feedback = feedback
 
     def trigger(self, *candidates: str | None) -> str:
-        """The first candidate that stands in the request.
+        """Return the first candidate that occurs in the request.
 
         Raises:
             NoLesson: none does, so no later request could be recognised by it.
@@ -93,48 +93,48 @@ class _Failure:
         raise NoLesson("no word of the request names what went wrong")
 
     def number(self, pattern: re.Pattern[str]) -> float | None:
-        """The number that a pattern finds in the detail, or the bare number that it is."""
+        """Return the number that a pattern finds in the detail, or that the detail consists of."""
         detail = self.feedback.detail
         found = pattern.search(detail) or _BARE.fullmatch(detail.strip())
         value = float(found.group(1)) if found else math.inf
         return value if math.isfinite(value) else None
 
     def weight(self) -> float:
-        """The weight as the request writes it, to reckon its unit from.
+        """Return the weight as the request writes it, to infer its unit from.
 
         Raises:
-            NoLesson: the answer names none, or one that the request does not: then the number was
-                misread, and says nothing about the unit.
+            NoLesson: the answer names no weight, or one that the request does not: then the number
+                was misread, and says nothing about the unit.
         """
         weight = self.quote.weight
         if not weight:
-            raise NoLesson("the answer names no weight to reckon the unit from")
+            raise NoLesson("the answer names no weight to infer the unit from")
         written = [reading for word in words(self.request) for reading in _readings(word)]
         if written and not any(close(number, weight) for number in written):
             raise NoLesson("the answer's number is not the request's, so it was misread")
         return weight
 
     def confirm(self, ours: str | None) -> None:
-        """Make sure that the carrier speaks of what the quote names.
+        """Check that the carrier refers to what the quote names.
 
         Raises:
             NoLesson: it names something else, so the request was misread and no rule is at fault.
         """
         named = self.named()
         if named is not None and not occurs(named, ours or ""):
-            raise NoLesson("the carrier speaks of something else than the quote")
+            raise NoLesson("the carrier refers to something other than the quote")
 
     def named(self) -> str | None:
-        """What the carrier calls the thing: the detail's part before its colon."""
+        """Return the carrier's name for the thing: the part of the detail before its colon."""
         name, colon, _ = self.feedback.detail.partition(":")
         return name.strip() if colon else None
 
     def asks(self, declaration: str) -> bool:
-        """Whether the sender's own words ask for a declaration."""
+        """Return whether the sender's own words ask for a declaration."""
         return any(SERVICES.get(word) == declaration for word in words(self.request))
 
     def told(self) -> str:
-        """What the carrier says of the thing: the detail's part after its colon, or all of it.
+        """Return what the carrier says of the thing: the detail after its colon, or all of it.
 
         Raises:
             NoLesson: the detail is empty.
@@ -147,7 +147,7 @@ class _Failure:
 
 
 def _readings(word: str) -> list[float]:
-    """What a word in digits may mean: a comma stands before decimals, or between thousands."""
+    """Return the values of a word in digits, its comma read as decimal or thousands mark."""
     if not word[0].isdigit():
         return []
     found = []
@@ -186,30 +186,30 @@ def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
 def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
     kg, quote = _required(failure.number(_SCALE)), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
-        raise NoLesson("the answer names no unit to reckon the weight in")
+        raise NoLesson("the answer names no unit to infer the weight from")
     if not occurs(quote.unit, failure.request):
-        raise NoLesson("the answer's unit is not the request's, so the number cannot be told")
+        raise NoLesson("the answer's unit is not the request's, so the number cannot be inferred")
     value = _spoken(kg / quote.kg_per_unit)
     word = failure.trigger(*_unexplained(failure))
     return number_example(word, value), word
 
 
 def _spoken(value: float) -> float:
-    """The number that a word may stand for: a whole one or so many halves or quarters.
+    """Return the number that a word may stand for: a multiple of a quarter.
 
     Raises:
-        NoLesson: it is none, so the unit's factor must be wrong, not only the number missing.
+        NoLesson: it is no such number, so the unit's factor must be wrong as well.
     """
     quarters = round(4 * value) if math.isfinite(value) else 0
     if quarters == 0 or not close(quarters / 4, value):
-        raise NoLesson(f"{value:.6g} is no number that people write as a word")
+        raise NoLesson(f"{value:.6g} is not a number that people write as a word")
     return quarters / 4
 
 
 def _unexplained(failure: _Failure) -> list[str]:
-    """Words of the request that the quote does not account for, those before the unit first."""
+    """Return the request's words that the quote does not explain, those before the unit first."""
     quote, tokens = failure.quote, words(failure.request)
-    # What no rule confirms may be the number word itself, taken for a thing.
+    # A name that no rule confirms may be the number word itself, mistaken for a thing.
     named = (
         quote.unit,
         quote.item if quote.category else None,
@@ -343,4 +343,4 @@ _LESSONS: dict[str, Lesson] = {
     "overdeclared": _overdeclared,
     "wrong_refusal": _wrong_refusal,
 }
-"""What mends each label; of an unusable answer (`invalid_response`) nothing can be learned."""
+"""The lesson for each label; an unusable answer (`invalid_response`) teaches nothing."""

@@ -16,25 +16,25 @@ TYPO_SHARE = 0.04
 CASE_SHARE = 0.15
 GLUED_SHARE = 0.3
 OVERWEIGHT_SHARE = 0.08
-"""Shares of the requests, each drawn on its own."""
+"""Shares of the requests, each drawn independently."""
 
 _TYPO_MIN_LETTERS = 7
 
 
 class RequestGenerator:
-    """Draws requests with their truth from the frequency tables of `fixtures/shipping/`."""
+    """A generator of requests with their truth, by the frequency tables of `fixtures/shipping/`."""
 
     def __init__(self) -> None:
         tables = ("units", "parcels", "destinations", "items", "phrasings", "numbers", "services")
         self._tables = {name: Choices.of(name) for name in tables}
 
     def cases(self, rng: random.Random) -> Iterator[Case]:
-        """An endless stream; all randomness comes from `rng`."""
+        """Yield an endless stream of cases; all randomness comes from `rng`."""
         while True:
             yield self.case(rng)
 
     def case(self, rng: random.Random) -> Case:
-        """One request and its truth."""
+        """Draw one request and its truth."""
         item, place, parcel = (self._draw(t, rng) for t in ("items", "destinations", "parcels"))
         unit = self._draw("units", rng)
         written, value = self._amount(unit, float(parcel["limit_kg"]), rng)
@@ -63,7 +63,7 @@ class RequestGenerator:
         return rng.choices(choices.values, choices.weights)[0]
 
     def _amount(self, unit: Row, limit_kg: float, rng: random.Random) -> tuple[str, float]:
-        """The weight as written, unit included, and its number."""
+        """Draw a weight; return it as written, unit included, and as a number."""
         factor = float(unit["kg_per_unit"])
         if rng.random() < NUMBER_WORD_SHARE:
             number = self._draw("numbers", rng)
@@ -82,7 +82,7 @@ def _two_digits(value: float) -> float:
 
 
 def _with_typo(name: str, rng: random.Random) -> str:
-    """Sometimes a long word with one letter missing, doubled or swapped; never the first."""
+    """Sometimes drop, double or swap a letter of a long word, but never the first."""
     if rng.random() >= TYPO_SHARE or len(name) < _TYPO_MIN_LETTERS or not name.isalpha():
         return name
     at = rng.randrange(1, len(name) - 1)

@@ -1,4 +1,4 @@
-"""Rules made ready to look up."""
+"""Rules indexed for lookup."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from patchlab_agent.shipping.schema import Declaration
 
 @runtime_checkable
 class Rule(Protocol):
-    """A fix that knows its place in a book."""
+    """A fix that knows its place in a rule book."""
 
     def enter(self, book: RuleBook) -> None:
-        """Put the rule into a book."""
+        """Add the rule to a book."""
         ...
 
 
 @dataclass
 class RuleBook:
-    """Rules made ready to look up; keys are normalised, later rules override earlier ones."""
+    """Rules indexed for lookup; keys are normalised, later rules override earlier ones."""
 
     units: dict[str, float] = field(default_factory=dict)
     parcels: dict[str, float] = field(default_factory=dict)
@@ -33,14 +33,14 @@ class RuleBook:
 
     @classmethod
     def of(cls, fixes: Iterable[Fix]) -> RuleBook:
-        """A book of these rules; examples are no rules and are passed over."""
+        """Make a book of these rules; examples are not rules and are skipped."""
         book = cls()
         for fix in fixes:
             book.add(fix)
         return book
 
     def copy(self) -> RuleBook:
-        """A book of the same rules that can be added to on its own."""
+        """Return an independent copy of the book."""
         demands = {item: set(found) for item, found in self.demands.items()}
         return RuleBook(
             dict(self.units),
@@ -53,14 +53,14 @@ class RuleBook:
         )
 
     def add(self, fix: Fix) -> None:
-        """Put a rule in."""
+        """Add a rule."""
         if isinstance(fix, Rule):
             fix.enter(self)
 
     def declarations(self, item: str) -> tuple[Declaration, ...]:
-        """What an item must be declared as, in the order of `Declaration`."""
+        """Return the declarations that an item requires, in the order of `Declaration`."""
         return tuple(d for d in Declaration if d.value in self.demands.get(item, ()))
 
     def prohibits(self, item: str) -> bool:
-        """Whether an item may not be shipped at all."""
+        """Return whether an item may not be shipped at all."""
         return "prohibited" in self.demands.get(item, ())

@@ -1,7 +1,7 @@
 """The closed union of fixes.
 
 The carrier's whole rule book, the part of it that a model knows from the start, and every lesson
-are written in these same kinds, so one template renders them all.
+use these same kinds, so one template renders them all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _phrase(text: str) -> str:
 
 
 def _category(text: str) -> str:
-    # The only free text of a rule that need not stand in the request beside it.
+    # The only free text of a rule that does not have to occur in the request.
     if not is_word(text):
         raise ValueError("must be one plain word of at most 16 letters")
     return normalise(text)
@@ -48,13 +48,13 @@ Slot = Literal["unit", "parcel", "destination", "item", "weight"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a sender means, as far as rules speak of it, and how they put it.
+    """A shipment as the sender means it, as far as rules concern it, and as worded.
 
     Attributes:
-        item: what is asked.
-        parcel: in which type of parcel.
-        country: where to.
-        request: the words.
+        item: the item.
+        parcel: the parcel type.
+        country: the country of destination.
+        request: the sender's words.
     """
 
     item: str
@@ -64,37 +64,37 @@ class Asked:
 
 
 class SubjectFix(Fix):
-    """A fix of this skill, which says for itself all that other modules need to know of its kind.
+    """A fix of this skill, which defines all that other modules need to know about its kind.
 
-    A new kind is a class here and in `ShippingFix`, a line of `rule.j2`, its columns in a table,
-    and the sentence that the toy reads (`toy.prompt`).
+    A new kind needs a class here and in `ShippingFix`, a line in `rule.j2`, its columns in a
+    table, and the sentence that the toy reads (`toy.prompt`).
     """
 
     def enter(self, book: RuleBook) -> None:
-        """Put the rule into a book; an example is no rule."""
+        """Add the rule to a book; an example adds nothing."""
 
     def concerns(self, asked: Asked) -> bool:  # noqa: ARG002 - an example concerns nothing
-        """Say whether a right answer needs the rule."""
+        """Return whether a right answer needs the rule."""
         return False
 
     @property
     def withdrawal(self) -> RevokedFix | None:
-        """The fix that says that the rule no longer holds; None where another one overrides it."""
+        """The fix that withdraws the rule; None if another rule overrides it instead."""
         return None
 
     @property
     def about_field(self) -> str:
-        """The field with the word or phrase that the fix speaks of."""
+        """Name of the field with the word or phrase that the fix is about."""
         return next(name for name in self.subject_fields if name not in {"rule", "demand"})
 
     @property
     def about(self) -> str:
-        """The word or phrase that the fix speaks of."""
+        """The word or phrase that the fix is about."""
         return str(getattr(self, self.about_field))
 
     @property
     def request_slot(self) -> Slot:
-        """The part of a request that the fix speaks of."""
+        """The part of a request that the fix is about."""
         raise NotImplementedError
 
 
@@ -102,7 +102,7 @@ class TableFix(SubjectFix):
     """A rule that the carrier may have from the start."""
 
     table: ClassVar[str]
-    """Of `fixtures/shipping/`, the one that holds such rules."""
+    """The table in `fixtures/shipping/` that holds such rules."""
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -110,37 +110,37 @@ class TableFix(SubjectFix):
 
         Args:
             row: cells by column.
-            prefix: of the columns: empty for the carrier's, `known_` for what prompts start with.
+            prefix: of the columns: empty for the carrier's rules, `known_` for the starting ones.
         """
         raise NotImplementedError
 
 
 def _same(name: str, given: JsonValue) -> bool:
-    """Whether a quote's field names the thing that a fix speaks of."""
+    """Return whether a quote's field names the thing that a fix is about."""
     return isinstance(given, str) and normalise(given) == name
 
 
 def _speaks(quote: Quote, field: str, name: str, told: str) -> bool:
-    """Whether a quote names a thing, and has a field for what is told of it, be it empty.
+    """Return whether a quote names a thing and has a field, even if empty, for what is said of it.
 
-    The claims of a refusal have no field for what it does not rest on.
+    The claims of a refusal have no fields for what it does not rest on.
     """
     return told in quote and _same(name, quote.get(field))
 
 
 def _ships(quote: Quote, item: str, demand: str) -> bool:
-    """Whether a quote is of an item, or refused because of it."""
+    """Return whether a quote is for an item, or is refused because of it."""
     names = ("item", "prohibited") if demand == "prohibited" else ("item",)
     return any(_same(item, quote.get(name)) for name in names)
 
 
 def _place(quote: Quote, otherwise: str) -> JsonValue:
-    """What a quote calls its destination; labels do not name it."""
+    """Return a quote's name for its destination, which labels do not contain."""
     return quote.get("destination", quote.get("embargo", otherwise))
 
 
 def _refused(quote: Quote, reason: Refusal) -> bool | None:
-    """Whether a quote refuses for a reason; None where it refuses for another, which hides it."""
+    """Return whether a quote refuses for a reason; None if another reason hides it."""
     given = quote.get("refusal")
     return given == reason if given in (None, reason) else None
 
@@ -150,13 +150,13 @@ def _denied(said: bool | None) -> bool | None:
 
 
 def _declares(quote: Quote, demand: str) -> bool | None:
-    """Whether a quote declares something; None where it names no declarations at all."""
+    """Return whether a quote makes a declaration; None if it has no declarations field."""
     given = quote.get("declarations")
     return demand in given if isinstance(given, list) else None
 
 
 def _number(given: JsonValue) -> float:
-    """A quote's number; one that is not there is close to none."""
+    """Return a quote's number; NaN, which is close to no number, if it is missing."""
     return given if isinstance(given, int | float) else math.nan
 
 
@@ -260,7 +260,7 @@ class DestinationFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        # Labels name the country alone, and not what the request calls it.
+        # Labels contain only the country, not the request's name for it.
         if not _same(self.alias, quote.get("destination", self.alias)):
             return None
         return None if "country" not in quote else quote["country"] == self.country
@@ -457,7 +457,7 @@ class RevokedFix(SubjectFix):
 
     @property
     def conflict_key(self) -> tuple[str, ...]:
-        """The key of the rule that it withdraws."""
+        """The conflict key of the rule that it withdraws."""
         if self.rule in ("embargo", "liquids"):
             return (self.rule, self.subject)
         return ("restriction", self.subject, self.rule)
@@ -501,7 +501,7 @@ class ExampleFix(SubjectFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        # Labels do not name the number as it is written.
+        # Labels do not contain the number as written.
         return (
             close(self.answer.weight or math.nan, _number(quote["weight"]))
             if "weight" in quote
@@ -525,7 +525,7 @@ FIX: TypeAdapter[ShippingFix] = TypeAdapter(ShippingFix)
 
 
 def kinds_of(table: str) -> tuple[type[TableFix], ...]:
-    """Return the kinds of rules that a table holds, in the order in which its rows state them."""
+    """Return the kinds of rules in a table, in the order in which its rows state them."""
     return tuple(kind for kind in TableFix.__subclasses__() if kind.table == table)
 
 
@@ -533,6 +533,6 @@ def parse_fix(data: JsonObject) -> ShippingFix:
     """Build a fix from its JSON.
 
     Raises:
-        ValueError: the data is no fix of the union.
+        ValueError: the data is not a fix of the union.
     """
     return FIX.validate_python(data)

@@ -1,8 +1,8 @@
-"""What a model answers, and the quote that code computes from it.
+"""The form of a model's answer, and the quote that code computes from it.
 
-The model extracts and looks up; it never calculates. It names each thing as the request writes it
-and beside it what the rules it was shown say of that thing, or null where they say nothing. What
-a rule forbids it names, too, so that code can tell whether that is what the request is about.
+The model extracts and looks up; it never calculates. It names each thing as the request writes it,
+and next to it what the rules in its prompt say of that thing, or null if they say nothing. It also
+names what a rule forbids, so that code can check whether the request is about that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Declaration(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a shipment is not quoted."""
+    """A reason not to quote a shipment."""
 
     PROHIBITED = "prohibited_item"
     EMBARGO = "embargo_destination"
@@ -37,7 +37,7 @@ class Refusal(StrEnum):
 
 
 LIQUID = "liquid"
-"""The category that only certain parcels take."""
+"""The category that only certain parcels accept."""
 
 Form = TypeVar("Form", bound=Frozen)
 
@@ -77,7 +77,7 @@ class Answer(Frozen):
 
 
 class ShippingQuote(Frozen):
-    """The structured answer: the model's reading, computed and decided by code."""
+    """The structured answer: the model's reading, with what code computed and decided."""
 
     weight: float | None
     unit: str | None
@@ -92,7 +92,7 @@ class ShippingQuote(Frozen):
     destination: str | None
     country: str | None
     embargo: str | None = Field(
-        description="the place under embargo, be it where to or only mentioned"
+        description="the place under embargo, whether the destination or only mentioned"
     )
     declarations: tuple[Declaration, ...]
     refusal: Refusal | None = Field(description="why there is no quote, or null")
@@ -103,32 +103,32 @@ CLAIMS = (
     *("weight", "unit", "kg_per_unit", "weight_kg", "item", "category", "parcel"),
     *("parcel_limit_kg", "parcel_takes_liquids", "country", "declarations", "refusal"),
 )
-"""What a quote with a price claims."""
+"""The claims of a quote with a price."""
 GROUNDS: dict[Refusal, tuple[str, ...]] = {
     Refusal.PROHIBITED: ("item", "prohibited"),
     Refusal.EMBARGO: ("embargo",),
     Refusal.LIQUID: ("item", "category", "parcel", "parcel_takes_liquids"),
     Refusal.OVERWEIGHT: (),
 }
-"""What a refusal claims beside its reason: a weight above the limit tells neither of the two."""
+"""The claims of a refusal besides its reason; overweight states neither weight nor limit."""
 
 
 def parse_answer(text: str) -> Answer:
     """Read a model's answer.
 
     Raises:
-        InvalidAnswer: the text holds none of the right form.
+        InvalidAnswer: the text contains no answer of the right form.
     """
     return parse_object(text, Answer)
 
 
 def parse_object(text: str, kind: type[Form]) -> Form:
-    """Read the JSON object in a completion, which may stand in a fenced block or amid prose.
+    """Read the JSON object in a completion, which may be in a fenced block or amid prose.
 
-    Of several that have the form asked for, the last one counts: a model may think first.
+    If several have the requested form, the last one counts: a model may think first.
 
     Raises:
-        InvalidAnswer: there is none, or it has not the form asked for.
+        InvalidAnswer: there is no such object, or it does not have the requested form.
     """
     objects, broken = _objects(text)
     refused: ValidationError | None = None
@@ -147,7 +147,7 @@ def parse_object(text: str, kind: type[Form]) -> Form:
 
 
 def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
-    """The outermost JSON objects in a text, and what was wrong with the first that is none."""
+    """Return the outermost JSON objects in a text, and the error in the first invalid one."""
     decoder = json.JSONDecoder()
     objects: list[JsonValue] = []
     broken: Exception | None = None
@@ -157,7 +157,7 @@ def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             broken = broken or error
-            # What was read of a broken object stands in it.
+            # Skip what was already read of a broken object.
             position = max(position + 1, error.pos)
         except (ValueError, RecursionError) as error:
             return objects, error
@@ -168,17 +168,17 @@ def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
 
 
 def weight_kg(answer: Answer) -> float | None:
-    """Weight in kg, or None when the model left out a factor."""
+    """Return the weight in kg; None if the model left out a factor."""
     if answer.weight is None or answer.kg_per_unit is None:
         return None
     return answer.weight * answer.kg_per_unit
 
 
 def refusal(answer: Answer, kg: float | None) -> Refusal | None:
-    """The refusal that the answer's own facts call for.
+    """Return the refusal that the answer's own facts require, or None.
 
-    A rule about something that the request only mentions (`no lighter inside`, `from Syria`) is no
-    reason: what is prohibited must be what is shipped, and the embargo must be on where it goes.
+    A rule about something that the request only mentions (`no lighter inside`, `from Syria`) is not
+    a reason: the prohibited item must be the one shipped, the embargo on the destination.
     """
     if _names(answer.prohibited, answer.item):
         return Refusal.PROHIBITED

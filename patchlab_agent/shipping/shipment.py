@@ -13,9 +13,9 @@ class Shipment(Frozen):
     """A shipment as the sender means it."""
 
     weight_kg: float = Field(gt=0, le=1e6, allow_inf_nan=False, description="kilograms")
-    item: Phrase = Field(description="the carrier's name of the item")
-    parcel: Phrase = Field(description="the carrier's name of the parcel type")
+    item: Phrase = Field(description="the carrier's name for the item")
+    parcel: Phrase = Field(description="the carrier's name for the parcel type")
     country: CountryCode
     services: tuple[Declaration, ...] = Field(
-        default=(), description="what the sender asks for, whatever the item needs"
+        default=(), description="what the sender asks for, regardless of the item"
     )

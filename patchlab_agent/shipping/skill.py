@@ -1,4 +1,4 @@
-"""The shipping skill, put together."""
+"""The shipping skill, assembled."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
 from patchlab_agent.shipping.world import ShippingWorld
-from patchlab_agent.skill import Skill
+from patchlab_agent.skill.seam import Skill
 
 
 def shipping() -> Skill:
-    """What the entry point `shipping` gives."""
+    """Build the skill for the entry point `shipping`."""
     known = known_rules()
     return Skill(
         name="shipping",

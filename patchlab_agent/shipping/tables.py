@@ -1,7 +1,7 @@
-"""The tables of `fixtures/shipping/`: what the carrier holds true, and what a model knows of it.
+"""The tables of `fixtures/shipping/`: the carrier's rules, and what a model knows of them.
 
-Each table's plain columns are the carrier's; its `known_` columns are what stands in the prompt
-from the start. An empty `known_` cell is unknown; one that differs is knowledge out of date.
+The plain columns of a table are the carrier's; its `known_` columns are in the prompt from the
+start. An empty `known_` cell is unknown; one that differs is outdated knowledge.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from patchlab_agent.shipping.rules import kinds_of
 
 Row = dict[str, str]
 TABLES = ("units", "parcels", "destinations", "items")
-"""Those that hold rules, in the order in which prompts tell them."""
+"""The tables that hold rules, in the order in which prompts state them."""
 
 
 @cache
 def rows(table: str) -> tuple[Row, ...]:
-    """The rows of `fixtures/shipping/<table>.csv`, all cells as text."""
+    """Return the rows of `fixtures/shipping/<table>.csv`, all cells as text."""
     path = resource("fixtures", "shipping", f"{table}.csv")
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
@@ -30,25 +30,25 @@ def rows(table: str) -> tuple[Row, ...]:
 
 @dataclass(frozen=True)
 class Choices:
-    """Values with their relative frequencies, for drawing."""
+    """Values with their relative frequencies, for sampling."""
 
     values: tuple[Row, ...]
     weights: tuple[float, ...]
 
     @classmethod
     def of(cls, table: str) -> Choices:
-        """All rows of a table, weighted by its `frequency` column."""
+        """Return all rows of a table, weighted by its `frequency` column."""
         found = rows(table)
         return cls(found, tuple(float(row["frequency"]) for row in found))
 
 
 def carrier_rules() -> list[Fix]:
-    """The carrier's whole rule book."""
+    """Return the carrier's whole rule book."""
     return list(_rules(""))
 
 
 def known_rules() -> list[Fix]:
-    """The part of it that every prompt holds from the start, errors included."""
+    """Return the part of the rule book in every prompt from the start, errors included."""
     return list(_rules("known_"))
 
 

@@ -1,4 +1,4 @@
-"""What a shipment costs: a made-up tariff of three zones, in `fixtures/shipping/tariff.csv`."""
+"""The price of a shipment: a fictitious tariff of three zones, `fixtures/shipping/tariff.csv`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ELSEWHERE = "*"
 
 
 def price_eur(kg: float | None, country: str | None) -> float | None:
-    """Price in euros, to the cent: a base fee and a rate per kg; None if a fact is missing."""
+    """Return the price in euros, to the cent: base fee plus rate per kg; None without a fact."""
     if kg is None or country is None:
         return None
     zones = {code: row for row in rows("tariff") for code in row["countries"].split()}

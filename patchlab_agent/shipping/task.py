@@ -1,4 +1,4 @@
-"""What an agent knows of shipping: the rules it starts with, the answer's form, the arithmetic."""
+"""The agent's knowledge of shipping: starting rules, the form of answers, the arithmetic."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from patchlab_agent.shipping.schema import (
     weight_kg,
 )
 from patchlab_agent.shipping.tariff import price_eur
-from patchlab_agent.skill import Reading
+from patchlab_agent.skill.seam import Reading
 
 
 class ShippingTask:
     """The agent's side of the skill.
 
     Args:
-        known_rules: what stands in every prompt from the start.
+        known_rules: the rules in every prompt from the start.
     """
 
     def __init__(self, known_rules: Sequence[Fix]) -> None:
@@ -43,10 +43,10 @@ class ShippingTask:
         self.answer_schema: JsonObject = Answer.model_json_schema()
 
     def read(self, text: str) -> Reading:
-        """Validate an answer, multiply, compare, decide and price.
+        """Validate an answer, convert its weight, decide on a refusal, and price it.
 
         Raises:
-            InvalidAnswer: the text holds no answer of the right form.
+            InvalidAnswer: the text contains no answer of the right form.
         """
         answer = parse_answer(text)
         quote = settle(answer)
@@ -56,18 +56,18 @@ class ShippingTask:
         """Build a fix from its JSON.
 
         Raises:
-            ValueError: the data is no fix of the union.
+            ValueError: the data is not a fix of the union.
         """
         return parse_fix(data)
 
     def examples_of(
         self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
     ) -> tuple[Example, ...]:
-        """Worked examples of the things that the fixes speak of, by them and the known rules."""
+        """Return worked examples of the fixes' subjects, answered by the fixes and known rules."""
         return tuple(worked_examples(fixes, self._known, request, apart))
 
     def judged(self, quote: Quote) -> Quote:
-        """Return what a quote claims: a refusal its grounds, a price all that it rests on."""
+        """Return the claims of a quote: a refusal's grounds, or all that a price rests on."""
         if quote.get("refusal") is not None:
             grounds = GROUNDS[Refusal(str(quote["refusal"]))]
             return {name: quote.get(name) for name in ("refusal", *grounds)}
@@ -76,12 +76,12 @@ class ShippingTask:
         return {name: quote.get(name) for name in CLAIMS}
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Only requests whose words answer and known rules account for, but for one."""
+        """Return whether the answer and known rules account for all words but one of a request."""
         return is_plain(request, answer, self._known)
 
 
 def settle(answer: Answer) -> ShippingQuote:
-    """The quote that an answer's facts amount to."""
+    """Compute the quote that follows from an answer's facts."""
     kg = weight_kg(answer)
     refused: Refusal | None = refusal(answer, kg)
     facts = answer.model_dump()

@@ -1,7 +1,7 @@
-"""Other names of what a lesson is about: units by Pint, countries by ISO 3166, things by English.
+"""Other names for a lesson's subject: units by Pint, countries by ISO 3166, things by English.
 
-The names come from outside the simulation, as they would in production: no table of the carrier's
-is read. A name is only offered; whether the lesson holds under it is for the gate to find out.
+The names come from outside the simulator, as they would in production: no table of the carrier is
+read. A name is only a suggestion; the gate finds out whether the lesson holds under it.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     import pint
 
 MAX_VARIANTS = 6
-"""Other names of one lesson, at most."""
+"""Maximum number of other names for one lesson."""
 MIN_LETTERS = 2
-"""Of a name: a single letter, such as the tonne's `t`, stands for too much."""
+"""Minimum length of a name: a single letter, such as the tonne's `t`, is too ambiguous."""
 
 
 class ShippingThesaurus:
-    """Names units, countries and things otherwise.
+    """A thesaurus of units, countries and things.
 
     Args:
-        known: the rules of every prompt; a name of theirs is never offered for anything else.
+        known: the rules of every prompt; their names are never offered for anything else.
     """
 
     def __init__(self, known: Iterable[Fix]) -> None:
@@ -49,11 +49,11 @@ class ShippingThesaurus:
     def variants(self, patch: Patch) -> tuple[Patch, ...]:
         """Return the lesson under up to `MAX_VARIANTS` other names, always in the same order.
 
-        Left out are names that the trigger matches anyway, names of a known rule, and words that
-        name nothing. The variants have no failing test, since no request with their name failed.
+        Names that the trigger matches anyway, names of known rules, and words that name nothing
+        are left out. Variants have no failing test, since no request with their name failed.
         """
         fix = patch.fix
-        # The number words of an example have no other name, and its request holds the old one.
+        # The number word of an example has no other name, and its request contains the old one.
         if not isinstance(fix, SubjectFix) or isinstance(fix, ExampleFix):
             return ()
         if as_trigger(fix.about) != patch.trigger:
@@ -68,7 +68,7 @@ class ShippingThesaurus:
         return tuple(islice(filter(None, renamed), MAX_VARIANTS))
 
     def relatives(self, phrase: str) -> tuple[str, ...]:
-        """Return the other names of whatever a phrase may name: unit, country or thing."""
+        """Return the other names of the unit, country or thing that a phrase may name."""
         if not self._is_free(phrase):
             return ()
         names = (*_units(phrase), *_country_names(_countries().get(phrase)), *_inflected(phrase))
@@ -93,7 +93,7 @@ def _names(fix: SubjectFix, name: str) -> Iterable[str]:
             return _units(name) if agrees else _inflected(name)
         case "destination":
             country = _countries().get(name)
-            # A city lies in a country without being another name of it.
+            # A city is in a country but is not another name for it.
             if isinstance(fix, DestinationFix) and fix.country != country:
                 return ()
             return _country_names(country)
@@ -127,7 +127,7 @@ def _registry() -> pint.UnitRegistry[float]:
 
 @cache
 def _mass_units() -> dict[str, list[str]]:
-    """All ways to write each unit of mass that has no prefix, by its canonical name."""
+    """Return all spellings of each unit of mass without a prefix, by canonical name."""
     registry = _registry()
     found: dict[str, list[str]] = {}
     for name in dir(registry):
@@ -137,9 +137,9 @@ def _mass_units() -> dict[str, list[str]]:
 
 
 def _canonical(name: str) -> str | None:
-    """What Pint calls a unit of mass; None for whatever is no such unit."""
+    """Return Pint's name for a unit of mass; None for anything else."""
     registry = _registry()
-    # Pint would take an expression such as `5 lb` or `a*b` apart.
+    # Pint would parse an expression such as `5 lb` or `a*b`.
     if not name.replace("_", "").isalpha():
         return None
     try:
@@ -150,7 +150,7 @@ def _canonical(name: str) -> str | None:
 
 
 def _is_defined_so(name: str, kg_per_unit: float) -> bool:
-    """Whether a unit is, by its common definition, what a lesson says it is."""
+    """Return whether a lesson agrees with the common definition of a unit."""
     canonical = _canonical(name)
     if canonical is None:
         return False
@@ -160,7 +160,7 @@ def _is_defined_so(name: str, kg_per_unit: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _units(name: str) -> tuple[str, ...]:
-    """The symbol, aliases and plurals of a unit of mass, the shorter names first."""
+    """Return the symbol, aliases and plurals of a unit of mass, single words first."""
     canonical = _canonical(name)
     if canonical is None:
         return ()
@@ -177,7 +177,7 @@ def _spoken(name: str) -> str:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Alpha-2 codes by the names of ISO 3166-1."""
+    """Return alpha-2 codes by the names of ISO 3166-1."""
     import pycountry  # noqa: PLC0415 - only learning needs it
 
     codes = [country.alpha_2 for country in pycountry.countries]
@@ -186,9 +186,9 @@ def _countries() -> dict[str, str]:
 
 @lru_cache(maxsize=512)
 def _country_names(code: str | None) -> tuple[str, ...]:
-    """Names of a country of at most four words, its codes left out: `in`, `us` and `it` are words.
+    """Return a country's names of at most four words; codes such as `in` or `us` are words.
 
-    ISO's `Korea, Republic of` is said the other way round.
+    ISO's `Korea, Republic of` is put in spoken order.
     """
     import pycountry  # noqa: PLC0415 - only learning needs it
 
@@ -209,19 +209,19 @@ def _engine() -> inflect.engine:
 
 @lru_cache(maxsize=4096)
 def _inflected(phrase: str) -> tuple[str, ...]:
-    """The singular of a plural and the plural of a singular; both where a word may be either."""
+    """Return the plural of a singular and vice versa; both if a word may be either."""
     return tuple(dict.fromkeys(_inflections(phrase)))
 
 
 def _inflections(phrase: str) -> Iterator[str]:
     letters = phrase.replace(" ", "")
-    # The rules are those of English; of anything else they would make nonsense.
+    # The rules are those of English; for anything else they would produce nonsense.
     if not letters.isascii() or not letters.isalpha():
         return
     singular = _engine().singular_noun(phrase)
     if singular and singular != phrase and _plural(singular) == phrase:
         yield singular
-    # `lens` passes for a plural as `vases` does, but only of that one inflect makes `vasess`.
+    # `lens` looks like a plural, as `vases` is; only for the latter inflect makes `vasess`.
     plural = _plural(phrase)
     if plural != phrase and not plural.endswith("ss"):
         yield plural

@@ -1,4 +1,4 @@
-"""The simulation around the skill: requests, carrier, held-out cases, and how to score them."""
+"""The simulator of the skill: requests, carrier, held-out cases, and their scoring."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, Subject
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.text import normalise, words
 
 
 class ShippingWorld:
-    """A carrier, and the people who ask it for quotes."""
+    """A simulator of a carrier and of the people who ask it for quotes."""
 
     labels = LABELS
 
@@ -41,10 +41,10 @@ class ShippingWorld:
         self._carrier = Carrier(self._rules)
 
     def drift(self, rng: random.Random) -> tuple[str, ...]:
-        """Change the carrier's rules from now on, and say what has changed.
+        """Change the carrier's rules from now on, and return what has changed.
 
-        Labels of all cases are those of the rules that hold; a shipment whose weight is given in
-        the redefined unit weighs what the unit is now.
+        All cases are labeled by the rules now in force; a shipment whose weight is given in the
+        redefined unit weighs what the unit now means.
         """
         changed = drift(self._rules, rng)
         self._redefined[changed.unit] = self._redefined.get(changed.unit, 1.0) * changed.ratio
@@ -59,45 +59,45 @@ class ShippingWorld:
         return truth
 
     def requests(self, rng: random.Random) -> Iterator[Case]:
-        """Generated cases; none asks for a shipment that a held-out case asks for."""
+        """Generate cases, none of which asks for the same shipment as a held-out case."""
         held_out = {_shipment_key(case) for case in (*self.golden(), *self.regression())}
         for case in RequestGenerator().cases(rng):
             if _shipment_key(case) not in held_out:
                 yield case
 
     def read_cases(self, path: Path) -> list[Case]:
-        """A user's own labeled requests.
+        """Read a user's own labeled requests.
 
         Raises:
-            InputError: a line cannot be read, names what the carrier does not know, or repeats
-                a case that is held out for the golden set or the gate.
+            InputError: a line cannot be read, names something that the carrier does not know, or
+                repeats a case that is held out for the golden set or the gate.
         """
         held_out = {case_key(case.request) for case in (*self.golden(), *self.regression())}
         cases = []
         for number, labeled in read_labeled(path):
             if unknown := self._carrier.knows(labeled.shipment):
                 raise InputError(
-                    f"{path}, line {number}: the carrier knows no {unknown}; "
+                    f"{path}, line {number}: the carrier does not know the {unknown}; "
                     "see fixtures/shipping for what it knows."
                 )
             if case_key(labeled.request) in held_out:
                 raise InputError(
                     f"{path}, line {number}: this request is held out for the golden set or the "
-                    "gate; take it out, or the measurement would be of memory."
+                    "gate; remove it, or the run would measure memory."
                 )
             cases.append(labeled.case())
         return cases
 
     def golden(self) -> Sequence[Case]:
-        """The cases of `fixtures/shipping/golden.jsonl`."""
+        """Return the cases of `fixtures/shipping/golden.jsonl`."""
         return shipped_cases("golden")
 
     def regression(self) -> Sequence[Case]:
-        """The cases of `fixtures/shipping/regression.jsonl`."""
+        """Return the cases of `fixtures/shipping/regression.jsonl`."""
         return shipped_cases("regression")
 
     def expected(self, case: Case) -> Quote:
-        """Every field of the right quote that the carrier judges, and the refusal or None."""
+        """Return all judged fields of the right quote, and the refusal or None."""
         truth, book = self._truth(case), self._carrier.book
         refusals = self._carrier.refusals(truth)
         return {
@@ -113,12 +113,12 @@ class ShippingWorld:
         }
 
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
-        """The carrier's word on a quote."""
+        """Return the carrier's feedback on a quote."""
         truth = self._truth(case)
         return self._carrier.judge(truth, _typed(quote))
 
     def concerning(self, case: Case) -> Sequence[Fix]:
-        """The carrier's rules that the case needs, its withdrawal of outdated ones included."""
+        """Return the carrier's rules that the case needs, withdrawals of outdated ones included."""
         truth = self._truth(case)
         asked = Asked(truth.item, truth.parcel, truth.country, case.request)
         rules = [
@@ -129,15 +129,15 @@ class ShippingWorld:
         return [*rules, *_number_examples(case.request)]
 
     def untaught(self, case: Case) -> Sequence[Fix]:
-        """What the case needs beyond the rules that stand in every prompt."""
+        """Return the rules that the case needs beyond those in every prompt."""
         return [rule for rule in self.concerning(case) if rule not in self._known]
 
     def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
-        """Per label, whether what it stands for was there to do and was done.
+        """Count per label whether the task that it stands for was present and was done.
 
-        Of a shipment to be quoted, the labels of misreading count the fields: given (positive)
-        and right (true). Declarations and refusals count as a detector does. `wrong_refusal`
-        counts quoting what is to be quoted, `overdeclared` answers to it that declare nothing
+        For a shipment to be quoted, the labels of misreading count fields: given (positive) and
+        right (true). Declarations and refusals are counted as by a detector. `wrong_refusal`
+        counts quotes of shipments to be quoted, `overdeclared` those that declare nothing
         needless; `invalid_response` counts usable answers.
         """
         truth = self._truth(case)
@@ -146,7 +146,7 @@ class ShippingWorld:
         found = {INVALID_RESPONSE: _detected(True, given is not None)}
         for refusal in Refusal:
             claimed = given is not None and given.refusal is refusal
-            # Any reason that holds is a right one; the others were then not asked for.
+            # Any valid reason is a right one; the others were then not needed.
             other = given is not None and given.refusal in refusals and not claimed
             found[str(refusal)] = _detected(refusal in refusals and not other, claimed)
         quoted = given is not None and given.refusal is None
@@ -163,7 +163,7 @@ class ShippingWorld:
 
 
 def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[RevokedFix]:
-    """What withdraws those known rules that the carrier does not have."""
+    """Yield the fixes that withdraw known rules that the carrier does not have."""
     for rule in known:
         if rule not in rules and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
             yield rule.withdrawal
@@ -188,7 +188,7 @@ def _detected(there: bool, claimed: bool) -> Confusion:
 def _fields(
     truth: Shipment, book: RuleBook, given: ShippingQuote | None
 ) -> Iterator[tuple[str, Confusion]]:
-    """Slot filling: a field given wrong is both a false positive and a false negative."""
+    """Count slot filling: a wrong field is both a false positive and a false negative."""
     kg = given.weight_kg if given else None
     category = given is not None and given.category == book.items[truth.item]
     parcel = given is not None and _knows_parcel(truth.parcel, book, given)
@@ -226,7 +226,7 @@ def _slot(
 
 
 def _number_examples(request: str) -> Iterator[ExampleFix]:
-    """What explains a number that is written as a word."""
+    """Yield examples that explain numbers written as words."""
     for row in rows("numbers"):
         if row["word"] in words(request):
             yield number_example(row["word"], float(row["value"]))

@@ -18,7 +18,7 @@ from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.skill import World
+from patchlab_agent.skill.seam import World
 from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
@@ -95,7 +95,7 @@ class LeaveOneOut:
             order: the figure that sorts patches and examples, the highest first.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         latest = list(self.lab.store.traces.newest(traces)) if traces else []
         known = trace_probes(latest)
@@ -117,7 +117,7 @@ class LeaveOneOut:
         """Each patch's effect on probes, in the order of the patches, and each shown example's.
 
         Raises:
-            BackendError: the model's side failed.
+            Interruption: the model's side or the skill failed.
         """
         whole = list(self._touched(probes))
         left_out = [one for arm in whole for one in self._left_out(arm)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from patchlab_agent.errors import BackendError
+from patchlab_agent.errors import BackendError, Interruption, SkillError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.comparison import Failure
 from patchlab_agent.models.report import Stop
@@ -92,11 +92,11 @@ def run_all(
         watch: is called before each run, to listen to it.
 
     Raises:
-        BackendError: the first failure, where no run has come to golden answers.
+        Interruption: the first failure, where no run has come to golden answers.
     """
     entrants: list[Entrant] = []
     failures: list[Failure] = []
-    first: BackendError | None = None
+    first: Interruption | None = None
     for planned in runs:
         if failures and failures[-1].stop.kind == "outage":
             stop = Stop(kind="outage", reason=NOT_TRIED)
@@ -104,7 +104,7 @@ def run_all(
             continue
         try:
             entrant = _run(planned, open_parts, watch)
-        except BackendError as error:
+        except Interruption as error:
             first = first or error
             failures.append(_failure(planned, stop_of(error)))
             continue
@@ -113,12 +113,17 @@ def run_all(
         else:
             failures.append(_failure(planned, entrant.report.stopped))
     if not entrants:
-        raise first or BackendError(failures[0].stop.reason)
+        raise first or _raised(failures[0].stop)
     return entrants, failures
 
 
 def _failure(planned: PlannedRun, stop: Stop) -> Failure:
     return Failure(label=planned.label, varied=dict(planned.varied), stop=stop)
+
+
+def _raised(stop: Stop) -> Interruption:
+    """Return the error that a report tells of."""
+    return SkillError(stop.reason) if stop.kind == "skill" else BackendError(stop.reason)
 
 
 def _run(

@@ -49,8 +49,8 @@ class Importer:
             on_patch: is called after each.
 
         Raises:
-            BackendError: the model failed; what was taken in before stays, so that the same
-                import goes on from there.
+            Interruption: the model or the skill failed; what was taken in before stays, so that
+                the same import goes on from there.
         """
         for patch in patches:
             self._done[patch.id] = self._take(patch)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
-from patchlab_agent.skill import Task, load_skill
+from patchlab_agent.skill.seam import Task, load_skill
 from patchlab_agent.text import as_trigger, occurs, strict_json
 
 

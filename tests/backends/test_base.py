@@ -16,7 +16,7 @@ from patchlab_agent.backends.base import (
 )
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
+from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, Interruption
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.support.words_skill import Reader
@@ -88,9 +88,9 @@ class Plain(WrappedBackend):
         return complete_batch(self.inner, prompts)
 
 
-def said(answers: Sequence[Answered]) -> list[str | BackendError]:
+def said(answers: Sequence[Answered]) -> list[str | Interruption]:
     """Texts, and errors as they are."""
-    return [each if isinstance(each, BackendError) else each.text for each in answers]
+    return [each if isinstance(each, Interruption) else each.text for each in answers]
 
 
 def test_a_batch_goes_to_a_backend_for_batches_as_a_whole() -> None:

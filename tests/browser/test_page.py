@@ -140,7 +140,7 @@ def test_traces_are_searched_filtered_and_paged(open_page: Open) -> None:
     assert found
     assert all(wanted in each.split() for each in found)
     page.get_by_label("Search traces").fill("no such words anywhere")
-    expect(count(page, "traces")).to_have_text("Nothing is like that; search for less.")
+    expect(count(page, "traces")).to_have_text("No matches; use fewer words or filters.")
     expect(shown(page, "traces")).to_have_count(0)
 
 

@@ -70,8 +70,8 @@ def test_runs_of_a_store_are_compared_as_they_are(cli: Cli, two_runs: Path) -> N
     result = cli("compare", "run-0001", "run-0002", "--store", two_runs)
     assert (result.code, result.err) == (0, "")
     assert "Accuracy on the same 8 golden cases" in result.text
-    assert "With patches, against the first line case by case" in result.text
-    assert "What was learned, and at what price" in result.text
+    assert "With patches, compared with the first line case by case" in result.text
+    assert "What was learned, and at what cost" in result.text
     assert contents(two_runs) == before
 
 

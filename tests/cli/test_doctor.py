@@ -68,7 +68,7 @@ def test_nothing_is_wrong_where_nothing_is_yet(cli: Cli, own_folder: Path) -> No
 def test_a_learned_store_is_whole(cli: Cli, store: Path) -> None:
     result = cli("doctor", "--store", store, "--json")
     assert result.code == 0
-    assert "all whole" in checks(result)["store"]["found"]
+    assert "all intact" in checks(result)["store"]["found"]
     assert "60 traces" in checks(result)["store"]["found"]
 
 
@@ -157,7 +157,7 @@ def test_a_record_from_before_there_were_some_of_its_fields_is_whole(cli: Cli, s
             older = [{whole: json.dumps(text)} for text in texts]
             records.update(ids=found["ids"], metadatas=list(older))
     result = cli("doctor", "--store", store)
-    assert (result.code, "all whole" in result.text) == (0, True)
+    assert (result.code, "all intact" in result.text) == (0, True)
 
 
 def test_a_record_under_a_strange_id(cli: Cli, store: Path) -> None:

@@ -50,10 +50,10 @@ def ids(store: Path, status: Status) -> list[str]:
 def test_the_table_says_what_each_patch_is_worth(effect: Callable[..., Result]) -> None:
     result = effect()
     assert (result.code, result.err) == (0, "")
-    assert "What each patch is worth" in result.text
+    assert "The worth of each patch" in result.text
     assert "patch teaches golden traces saves spoils net p" in result.text
-    assert "that a full re-run for each patch and example would take" in result.text
-    assert "Two patches that do the same job each look useless here" in result.text
+    assert "that a full rerun for each patch and example would take" in result.text
+    assert "Two patches that do the same job both look useless here" in result.text
 
 
 def test_json_has_every_active_patch(effect: Callable[..., Result], kept: Path) -> None:
@@ -168,7 +168,7 @@ def test_where_nothing_is_active_there_is_nothing_to_leave_out(cli: Cli, own_fol
     result = cli("patches", "effect", "--golden", 4)
     assert (result.code, result.text) == (
         0,
-        "No patch is active, so there is none to leave out.",
+        "No patch is active, so there is nothing to leave out.",
     )
 
 

@@ -119,7 +119,7 @@ def test_what_is_known_is_left_alone_and_counted(store: Path, cli: Cli, exported
     result = cli("patches", "import", exported, "--store", store)
     assert (result.code, result.err) == (0, "")
     known = len(patches(cli, store))
-    assert result.out == f"{known} known here already, and left alone\n"
+    assert result.out == f"{known} already known here, and left unchanged\n"
     assert contents(store) == before
 
 
@@ -136,7 +136,7 @@ def test_the_table_says_what_became_of_each(store: Path, cli: Cli, exported: Pat
     assert (result.code, result.err) == (0, "")
     assert len(rows(result.out)) == len(patches(cli, store))
     assert "active here: the gate let them in" in result.text
-    assert "taken over as they were, ungated" in result.text
+    assert "imported as they were, without the gate" in result.text
 
 
 def test_an_import_reads_standard_input(
@@ -220,7 +220,7 @@ def test_a_diff_tells_what_differs_and_exits_with_1(
     } == {("status", first, "active"), ("only_in_a", second, None)}
     table = cli("patches", "diff", fewer, store)
     assert table.code == 1
-    assert {row[0] for row in rows(table.out)} == {"other status", "only in B"}
+    assert {row[0] for row in rows(table.out)} == {"different status", "only in B"}
     assert "2 differences" in table.text
 
 

@@ -74,7 +74,7 @@ def test_a_quote_tells_what_was_held_out_of_it_and_feedback_counts_it(
     told = cli("feedback", trace["id"], "--label", "OK", "--store", store)
     assert told.out.endswith("it may count for the lessons used or held out.\n")
     shown = cli("patches", "show", taught["id"], "--store", store).text
-    assert "held out no pair of uses tells yet" in shown
+    assert "held out no decisive pair of uses yet" in shown
 
 
 @pytest.mark.parametrize("command", [("quote", "Ship 2 kg tea box to US"), ("run",)])

@@ -92,17 +92,17 @@ def test_show_tells_all_of_one_patch(store: Path, cli: Cli, patches: list[dict[s
             "origin stream ",
             f"trigger {patch['trigger']} ",
             f"kind {patch['fix']['kind']} ",
-            f"born of {born['trace_id']}: ",
+            f"learned from {born['trace_id']}: ",
             f"feedback {born['label']} ",
             f"Gate: {status}: ",
-            "who tells request outcome right with pairs gained lost",
-            "claims of the patch, no evidence that it is true",
+            "source request outcome right with pairs gained lost",
+            "claims of the patch, not evidence that it is true",
             "History",
             f"{patch['history'][0]['at']} {status} new: ",
         ):
             assert word in result.text
         if patch["gate"]["results"]:
-            assert "who tells requests mended broken failed answers" in result.text
+            assert "source requests mended broken failed answers" in result.text
 
 
 def test_as_much_of_an_id_as_is_unique_is_enough(
@@ -288,7 +288,7 @@ def test_show_brings_the_trace_that_a_patch_was_born_of(
     assert shown["birth"] == trace
     assert shown["superseded_by"] is None
     text = cli("patches", "show", patches[0]["id"], "--store", store).text
-    assert f"Born of trace {born} " in text
+    assert f"Learned from trace {born} " in text
     assert f" answers {patches[0]['uses']} use" in text
 
 

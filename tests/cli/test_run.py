@@ -34,7 +34,7 @@ def test_a_run_ends_well_and_says_nothing_on_stderr(learned: Learned) -> None:
         "golden set 12",
         "- covered ",
         "- known ",
-        "- untaught ",
+        "- uncovered ",
         "95 % interval (Newcombe)",
         "Learning curve",
         "Failures by label",
@@ -49,8 +49,8 @@ def test_a_run_ends_well_and_says_nothing_on_stderr(learned: Learned) -> None:
         "label support precision recall F1",
         "The latest requests to which patches made a difference",
         "Cost",
-        "for calls cache hits tokens in tokens out money per call",
-        "s in all.",
+        "purpose calls cache hits tokens in tokens out cost per call",
+        "s in total.",
     ],
 )
 def test_the_report_shows_all_that_a_run_shows(learned: Learned, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchlab_agent.agent.agent import EMPTY, Question
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendUnavailable, Interruption
 from patchlab_agent.gate.batching import Answers, Dialogue, in_batches
 from patchlab_agent.models.trace import Attempt
 from tests.support.make import make_attempt
@@ -31,7 +31,7 @@ def asks(*rounds: str) -> Dialogue[str]:
     for requests in rounds:
         answers = yield [Question(each, EMPTY, "0") for each in requests.split()]
         for answer in answers:
-            if isinstance(answer, BackendError):
+            if isinstance(answer, Interruption):
                 raise answer
             assert answer.answer is not None
             heard += str(answer.answer["asked"])

@@ -50,7 +50,7 @@ def test_a_person_may_still_interrupt() -> None:
     [
         ("It is damaged; restore it.", "It is damaged.", "Restore it."),
         ("One; two; do three.", "One; two.", "Do three."),
-        ("It is so.", "It is so.", "See what it says."),
+        ("It is so.", "It is so.", "See the message."),
     ],
 )
 def test_an_errors_message_is_finding_and_remedy(message: str, found: str, remedy: str) -> None:
@@ -78,7 +78,7 @@ def test_room_is_judged_by_what_a_run_writes() -> None:
     assert room(LOW_DISK, here).status is Verdict.OK
     assert room(LOW_DISK - 1, here).status is Verdict.WARNING
     assert room(0, here).status is Verdict.FAILED
-    assert "Make room" in room(0, here).remedy
+    assert "Free some space" in room(0, here).remedy
 
 
 def test_the_disk_of_a_folder_to_come_is_that_of_its_parent(own_folder: Path) -> None:

@@ -30,12 +30,13 @@ from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings, RunSettings
-from patchlab_agent.skill import Proposer
+from patchlab_agent.skill.seam import Proposer
 from tests.backends.test_base import Echo, prompt
 from tests.support.make import listing, make_patch
 from tests.support.words_skill import (
     CLOCK,
     Reader,
+    WordsProposer,
     WordsReferee,
     WordsWorld,
     install,
@@ -180,7 +181,7 @@ def test_a_model_that_proposes_is_asked_behind_cache_and_books(tmp_path: Path) -
         install(patched, skill)
         settings = AgentSettings(backend="reader", store=tmp_path / "s", patcher="llm")
         with lab_of(settings) as lab:
-            assert lab.proposer is skill.proposer
+            assert isinstance(lab.proposer, WordsProposer)
             assert asked == [lab.meter]
 
 

@@ -17,7 +17,7 @@ from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import PatchCounts, PromptTokens
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
 from tests.support.make import WRONG, make_attempt, make_trace
 

@@ -107,7 +107,7 @@ def test_each_cell_has_its_rate_its_difference_and_what_it_lost() -> None:
     assert "0 50.0 [35.2, 64.8] 52.5 [37.5, 67.1] reference -22.5 [" in text
     assert "3 gained, 12 lost" in text
     assert "difference from false-feedback=0, gate=on in points" in text
-    assert "In all of them, baseline 25.0 [14.2, 40.2] and ceiling 90.0 [76.9, 96.0]." in text
+    assert "In all cells, baseline 25.0 [14.2, 40.2] and ceiling 90.0 [76.9, 96.0]." in text
 
 
 def test_it_takes_the_place_of_the_first_table_where_nothing_is_lost_by_that() -> None:
@@ -117,7 +117,7 @@ def test_it_takes_the_place_of_the_first_table_where_nothing_is_lost_by_that() -
     differing = report().model_copy(update={"sides": (better, *others)})
     text = shown(render(differing))
     assert "drawn from" in text
-    assert "In all of them" not in text
+    assert "In all cells" not in text
 
 
 def test_a_setting_that_failed_leaves_its_cell_and_the_next_is_the_reference() -> None:

@@ -54,17 +54,15 @@ def test_the_table_shows_every_figure() -> None:
     text = flat(shown(render(report(SAVING, SPOILING)), 100))
     assert "12 9 3 + 5 1 + 2 +5 0.125" in text
     assert "2 0 0 + 0 2 + 0 -2 0.125" in text
-    assert (
-        "185 calls in place of 9,450 that a full re-run for each patch would take (2.0%)." in text
-    )
-    assert "14 traces are left out: no answer to them was right." in text
+    assert "185 calls instead of 9,450 that a full rerun for each patch would take (2.0%)." in text
+    assert "14 traces are excluded: no answer to them was right." in text
 
 
 def test_a_patch_that_applies_nowhere_is_counted_and_not_shown() -> None:
     text = flat(shown(render(report(SAVING, IDLE))))
-    assert "1 of 2 patches apply to none of 40 golden cases and 86 traces." in text
+    assert "1 of 2 patches apply to none of the 40 golden cases and 86 traces." in text
     assert IDLE.id[:8] not in text
-    assert "What each patch is worth" not in flat(shown(render(report(IDLE))))
+    assert "The worth of each patch" not in flat(shown(render(report(IDLE))))
 
 
 def test_a_net_of_nothing_has_no_p_value() -> None:
@@ -96,26 +94,27 @@ def example(number: int, saves: int, spoils: int, **changes: Any) -> ExampleEffe
 def test_examples_that_make_a_difference_have_a_table_of_their_own() -> None:
     examples = (example(1, 2, 1), example(2, 0, 0), example(3, 0, 3))
     text = flat(shown(render(report(SAVING, examples=examples)), 100))
-    assert "Examples, each left out alone" in text
+    assert "The worth of each example" in text
     assert "t-0000001 Ship 2 kg books box to US 5 7 2 + 0 0 + 1 +1" in text
     assert "t-0000003 Ship 2 kg books box to US 5 7 0 + 0 0 + 3 -3" in text
     assert "t-0000002" not in text
     assert (
-        "Of 3 examples shown in 40 golden cases and 86 traces, 2 made a difference alone." in text
+        "Of 3 examples shown in 40 golden cases and 86 traces, 2 made a difference by themselves."
+        in text
     )
-    assert "a full re-run for each patch and example would take" in text
+    assert "a full rerun for each patch and example would take" in text
 
 
 def test_examples_are_told_of_where_no_patch_is_active() -> None:
     text = flat(shown(render(report(examples=(example(1, 2, 1),))), 100))
-    assert "No patch is active, so there is none to leave out." in text
+    assert "No patch is active, so there is nothing to leave out." in text
     assert "t-0000001" in text
     assert "Two patches" not in text
 
 
 def test_nothing_to_leave_out_is_said() -> None:
     text = flat(shown(render(report(calls=0, full_calls=0))))
-    assert text == "No patch is active, so there is none to leave out."
+    assert text == "No patch is active, so there is nothing to leave out."
 
 
 @pytest.mark.parametrize("width", [100, 160])

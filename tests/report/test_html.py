@@ -80,12 +80,12 @@ def full() -> str:
         "ceiling 90.0 %",
         "+27.5 points +26.4 to +28.7",
         "all requests the whole run 1,234 40.5 % 64.8 % 89.1 % +24.3 [+23.2, +25.5] 50.0 %",
-        "untaught golden, and a rule is wanting 0 – – – – –",
+        "uncovered golden, and a rule is missing 0 – – – – –",
         "1–617 25.0 % 21.0 % to 29.0 % 50.0 % 46.0 % to 54.0 % 75.0 %",
         "unit_unknown 321 123 45.6 % 5 999 7 994 Ship 2 lb tea box to Portugal",
         "618–1,234 21 0 2 0",
         "1,201 Send 3 lb tea box to Spain weight_mismatch OK lb, tea",
-        "known, spared the gate 13 active already 12",
+        "known, gate skipped 13 already active 12",
         "proven by their uses 8 convicted by their uses 1",
         "Of 21 active patches 16 are proven and 5 on trial.",
         "In quarantine because: outweighed 4, not_reproduced 3.",
@@ -104,12 +104,13 @@ def test_every_figure_of_the_report_is_on_the_page(told: str) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        "battery restriction item=battery, demand=hazmat active, proven born of hazmat_undeclared",
+        "battery restriction item=battery, demand=hazmat active, proven",
+        "active, proven learned from hazmat_undeclared",
         "uses 1 saves 1 harms 0",
         f"When battery occurs in a request: restriction item=battery, demand=hazmat. {PATCH.id}",
         (
-            "Born of t-0000007, Ship 2 kg battery box to US : hazmat_undeclared, "
-            "declarations = fragile, insurance (battery: hazmat). Brought by: stream."
+            "Learned from t-0000007, Ship 2 kg battery box to US : hazmat_undeclared, "
+            "declarations = fragile, insurance (battery: hazmat). Origin: stream."
         ),
         "In the prompt of 1 of the requests below: t-0000041 .",
         "Evidence: 5 requests turned right, 1 wrong (++-+++).",
@@ -118,13 +119,13 @@ def test_every_figure_of_the_report_is_on_the_page(told: str) -> None:
             "right (dot) or wrong (cross); dashed: the gate's bound, 20 to 1."
         ),
         "outweighed 2 requests turn wrong for 1 that turns right",
-        "who tells request outcome right with pairs gained lost",
+        "source request outcome right with pairs gained lost",
         "referee Ship 2 kg battery box to US mended 4/5 3 2 1",
         "labels Ship 3 kg paint broken hazmat_undeclared 0/7 6 0 6",
-        "who tells requests mended broken failed answers",
+        "source requests mended broken failed answers",
         "labels 2 0 2 0 30",
         "obedience 1 0 0 1 10",
-        "9 of 160 labeled cases hold the trigger; 77 answers were needed. Obedience and",
+        "9 of 160 labeled cases contain the trigger; 77 answers were needed. Obedience and",
         "failing Ship 2 kg battery –",
         "spoiled Ship 9 kg paint weight_kg=9.5",
         "2026-01-02 03:04 quarantined new: not yet (t-0000007)",
@@ -225,15 +226,15 @@ def test_what_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "t-0000007",
     ]
     text = parsed(html).text
-    assert "Of the run's 1,234 requests the latest 3 are here" in text
-    assert "Of 2 patches the 1 most used are listed." in text
+    assert "The latest 3 of the run's 1,234 requests are here" in text
+    assert "The 1 most used of 2 patches are listed." in text
 
 
 def test_long_prompts_leave_room_for_fewer_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PROMPTS", 250)
     traces = [saved(n, attempt=attempt(user_prompt="x" * 100)) for n in (3, 2, 1)]
     text = parsed(page(full_report(), [PATCH], traces)).text
-    assert "the latest 2 are here" in text
+    assert "The latest 2 of the run's" in text
 
 
 def test_a_whole_run_is_not_said_to_be_a_part() -> None:
@@ -263,8 +264,8 @@ def test_a_report_with_parts_missing_is_a_page_without_them(
 
 def test_a_store_without_patches_and_traces_says_so() -> None:
     text = parsed(page(empty_report(), [], [])).text
-    assert "The store has no patch." in text
-    assert "The store has no trace of this run." in text
+    assert "The store contains no patch." in text
+    assert "The store contains no trace of this run." in text
 
 
 def test_a_patch_without_gate_and_a_trace_without_judge_are_shown() -> None:

@@ -91,7 +91,7 @@ def test_a_patch_shows_what_uses_without_it_came_to_once_there_are_any() -> None
     told = Pairs(signs="++-", gained=70, lost=1, seen=("x",))
     for pairs, words in (
         (told, "held out pairs of uses: 70 right only with it, 1 only without it (++-)"),
-        (Pairs(seen=("x",)), "held out no pair of uses tells yet"),
+        (Pairs(seen=("x",)), "held out no decisive pair of uses yet"),
     ):
         given = patch(record=PROVEN.model_copy(update={"pairs": pairs}))
         assert words in flat(shown(details(given)))
@@ -101,7 +101,7 @@ def test_a_patch_shows_what_uses_without_it_came_to_once_there_are_any() -> None
 def test_a_gate_that_tested_nothing_has_no_counts() -> None:
     text = shown(details(patch(gate=GATE.model_copy(update={"results": ()}))))
     assert "Gate: quarantined" in text
-    assert "In all" not in text
+    assert "Totals" not in text
 
 
 def test_a_history_has_a_line_for_each_change_in_order_of_time() -> None:
@@ -147,14 +147,14 @@ def test_patches_stand_in_the_order_given() -> None:
         "trigger battery ",
         "kind restriction ",
         "teaches item=battery, demand=hazmat ",
-        "born of t-0000007: Ship 2 kg battery box to US ",
+        "learned from t-0000007: Ship 2 kg battery box to US ",
         "feedback hazmat_undeclared declarations=fragile, insurance (battery: hazmat) ",
         "Gate: quarantined: 2 requests turn wrong for 1 that turns right; the model does not do",
-        "who tells request outcome right with pairs gained lost",
+        "source request outcome right with pairs gained lost",
         "referee Ship 2 kg battery box to US mended 4/5 3 2 1 ",
         "labels Ship 3 kg paint broken hazmat_undeclared 0/7 6 0 6 ",
-        "9 of 160 labeled cases hold the trigger; 77 answers.",
-        "In all who tells requests mended broken failed answers",
+        "9 of 160 labeled cases contain the trigger; 77 answers.",
+        "Totals source requests mended broken failed answers",
         "referee 1 1 0 0 8 labels 2 0 2 0 30 obedience 1 0 0 1 10 ",
         f"History {AT} quarantined new: not yet (trace t-0000007)",
     ],
@@ -281,7 +281,7 @@ def test_details_tell_what_became_of_answers_who_took_its_place_and_how_it_was_b
         "answers 7 uses, 3 saves, 1 harm",
         "superseded by ab",
         f"same subject {rival.id[:SHORT_ID]} active: item=battery, demand=hazmat",
-        "Born of trace t-0000041 Ship 2 kg battery box to US",
+        "Learned from trace t-0000041 Ship 2 kg battery box to US",
     ):
         assert part in text
 
@@ -307,7 +307,7 @@ def test_an_event_has_one_line_and_one_without_a_patch_has_gaps() -> None:
     event = PatchEvent(kind="active_already", patch_id="ab" * 8, trigger="lb", fix=fix, text="so")
     text = flat(shown(event_table([event, PatchEvent(kind="none", text="why not")])))
     assert text == (
-        f"id what trigger teaches why abababab active already lb unit={MARKUP} so "
+        f"id what trigger teaches why abababab already active lb unit={MARKUP} so "
         "– no lesson – – why not"
     )
 

@@ -68,8 +68,8 @@ def test_evidence_that_alone_was_put_back_is_counted() -> None:
     ("changes", "cells"),
     [
         ({}, ("disabled", "active", "differed in status, record, superseded by")),
-        ({"after": "retired", "is_later": True}, ("disabled", "retired", "came later")),
-        ({"before": None, "changed": ("deleted",)}, ("–", "active", "was deleted")),
+        ({"after": "retired", "is_later": True}, ("disabled", "retired", "created later")),
+        ({"before": None, "changed": ("deleted",)}, ("–", "active", "had been deleted")),
     ],
 )
 def test_a_patch_has_a_line_that_says_why(changes: dict[str, Any], cells: tuple[str, ...]) -> None:

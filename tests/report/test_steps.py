@@ -88,7 +88,7 @@ def test_an_answer_of_no_use_is_shown_with_its_problem() -> None:
         (PatchEvent(kind="none", text="no fix is known"), "no lesson: no fix is known"),
         (
             PatchEvent(kind="active_already", patch_id="ab", fix={"kind": "unit"}, text="t"),
-            "active already ab unit (): t",
+            "already active ab unit (): t",
         ),
         (
             PatchEvent(

@@ -32,7 +32,7 @@ FIGURES = [
     "golden set 40 50.0 % 77.5 % 90.0 % +27.5 [+26.4, +28.7] 68.8 %",
     "- covered 16 18.8 % 87.5 % 93.8 % +68.8 [+67.7, +70.0] 91.7 %",
     "- known 18 94.4 % 94.4 % 94.4 % +0.0 [-1.1, +1.2] –",
-    "- untaught 0 – – – – –",
+    "- uncovered 0 – – – – –",
     "runs baseline patched ceiling active",
     "1–617 ██████▒▒▒▒▒▒······ 25.0 % 50.0 % 75.0 % 11",
     "618–1234 ███████▒▒▒▒▒▒▒▒▒······· 30.0 % 65.0 % 95.0 % 21",
@@ -42,8 +42,8 @@ FIGURES = [
     "activated 23 unit 14, restriction 9",
     "quarantined 6",
     "retired 2",
-    "known, spared the gate 13",
-    "active already 12",
+    "known, gate skipped 13",
+    "already active 12",
     "by their uses 8 proven, 1 convicted",
     "failures without a lesson 11",
     "store 21 active of 37",
@@ -60,10 +60,10 @@ FIGURES = [
     "liquid_restricted 0 – → – – → – – → –",
     "run request baseline patched applied",
     "1201 Send 3 lb tea box to Spain weight_mismatch OK lb, tea",
-    "for calls cache hits tokens in tokens out money per call",
+    "purpose calls cache hits tokens in tokens out cost per call",
     "patched 4,321 876 7,654,321 54,321 $1.2500 12.3 ms",
     "gate 11 12 13 14 – –",
-    "98.8 s in all.",
+    "98.8 s in total.",
     "Median prompt: 1,204 tokens with nothing learned, 1,504 with patches (+25%).",
     "Prompt tokens from the server's prefix cache: 80.0 % (patched).",
     "Gate: 1,122 calls of 9,911 that a test of fixed size with the same error rates",
@@ -246,7 +246,7 @@ def test_any_report_fits_any_terminal(report: RunReport, unicode: bool, width: i
         assert "abcdef01" in text
     else:
         assert "No request was run." in text
-    assert "98.8 s in all." in text
+    assert "98.8 s in total." in text
 
 
 def test_the_bar_is_as_wide_as_it_says() -> None:
@@ -264,5 +264,5 @@ def test_what_nobody_counted_is_not_told() -> None:
             cost=(),
         )
     )
-    assert text.endswith("98.8 s in all.")
+    assert text.endswith("98.8 s in total.")
     assert "held to the answer" not in text

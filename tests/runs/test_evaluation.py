@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.agent.agent import Ask, or_raise
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
@@ -107,7 +107,7 @@ def test_cases_beside_each_other_are_compared_as_one_after_the_other(tmp_path: P
     assert [without_usage(trace) for trace in together] == list(map(without_usage, alone))
 
 
-def without_usage(trace: Trace | BackendError) -> dict[str, Any]:
+def without_usage(trace: Trace | Interruption) -> dict[str, Any]:
     assert isinstance(trace, Trace)
     data = trace.model_dump(mode="json", exclude={"attempt": {"usage"}})
     for name in ("baseline", "ceiling"):

@@ -8,7 +8,7 @@ import pytest
 
 from patchlab_agent.models.case import Case
 from patchlab_agent.shipping.carrier import LABELS
-from patchlab_agent.skill import Confusion
+from patchlab_agent.skill.seam import Confusion
 from tests.shipping.helpers import REQUEST, WORLD, as_json, asked, quote, shipment
 
 Changes = dict[str, Any]

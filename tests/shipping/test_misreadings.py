@@ -170,7 +170,7 @@ def test_a_broken_line_of_csv_is_named_by_its_own_number(tmp_path: Path) -> None
     path = tmp_path / "mine.csv"
     row = "Ship 2 kg books box to US,2,books,box,US\n"
     path.write_text(f'{HEADER}{row}"Ship"x,2,books,box,US\n{row}', "utf-8")
-    with pytest.raises(InputError, match="line 3: no valid CSV"):
+    with pytest.raises(InputError, match="line 3: not valid CSV"):
         read_labeled(path)
 
 

@@ -114,7 +114,7 @@ def test_a_plain_example_may_be_shown() -> None:
 )
 def test_an_example_with_words_of_its_own_is_not(request_shown: str) -> None:
     proposal, _ = propose(said("books", example(request_shown)))
-    assert "no plain request with the trigger" in proposal.reason
+    assert "not a plain request with the trigger" in proposal.reason
 
 
 def test_an_answer_without_a_quote_is_not_asked_about() -> None:

@@ -22,8 +22,8 @@ def reason(request: str, changes: Changes, label: str, detail: str) -> str:
 
 NO_WORD = "no word of the request names what went wrong"
 NO_NUMBER = "the feedback's detail gives no number to learn"
-NO_WEIGHT_NAMED = "the answer names no weight to reckon the unit from"
-NO_UNIT_NAMED = "the answer names no unit to reckon the weight in"
+NO_WEIGHT_NAMED = "the answer names no weight to infer the unit from"
+NO_UNIT_NAMED = "the answer names no unit to infer the weight from"
 MISREAD = "the answer's number is not the request's, so it was misread"
 NOTHING_DECLARED = "the feedback's detail names nothing that the quote declares"
 ASKED = "the sender asked for it: no rule is at fault"
@@ -46,8 +46,8 @@ NO_CODE = "the feedback's detail gives no country code to learn"
         ("weight_missing", REQUEST, NO_WEIGHT, "heavy", NO_NUMBER),
         ("weight_missing", REQUEST, {**NO_WEIGHT, "unit": None}, "2 kg", NO_UNIT_NAMED),
         ("weight_missing", REQUEST, {**NO_WEIGHT, "kg_per_unit": None}, "2 kg", NO_UNIT_NAMED),
-        ("weight_missing", REQUEST, NO_WEIGHT, "1.7 kg", "1.7 is no number that people write"),
-        ("weight_missing", REQUEST, NO_WEIGHT, "0.01 kg", "0.01 is no number that people write"),
+        ("weight_missing", REQUEST, NO_WEIGHT, "1.7 kg", "1.7 is not a number that people write"),
+        ("weight_missing", REQUEST, NO_WEIGHT, "0.01 kg", "0.01 is not a number that people write"),
         (
             "unit_unknown",
             "Ship 2 lb",

@@ -9,7 +9,7 @@ from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.world import ShippingWorld
-from patchlab_agent.skill import Skill, load_skill, skill_names
+from patchlab_agent.skill.seam import Skill, load_skill, skill_names
 
 
 def test_the_skill_is_found_by_name() -> None:

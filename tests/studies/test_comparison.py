@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,6 +14,8 @@ from patchlab_agent.errors import (
     BudgetReached,
     CassetteMiss,
     InputError,
+    Interruption,
+    SkillError,
     UsageError,
 )
 from patchlab_agent.lab.comparing import compare_stored
@@ -20,7 +23,7 @@ from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.models.comparison import Harms, Lessons
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.report import CaseOutcome, PatchCounts, RunReport
+from patchlab_agent.models.report import CaseOutcome, PatchCounts, RunReport, Stop
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.statistics import paired_difference, proportion
@@ -261,14 +264,14 @@ def runs(tmp_path: Path) -> list[PlannedRun]:
     return plan(base, ["top-k=1,5,9"], tmp_path / "stores", check_settings)
 
 
-Failing = Callable[[dict[str, BackendError]], Callable[[PlannedRun, Runner], None]]
+Failing = Callable[[dict[str, Interruption]], Callable[[PlannedRun, Runner], None]]
 
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Makes the runs of some labels fail."""
 
-    def set_up(errors: dict[str, BackendError]) -> Callable[[PlannedRun, Runner], None]:
+    def set_up(errors: dict[str, Interruption]) -> Callable[[PlannedRun, Runner], None]:
         def watch(planned: PlannedRun, runner: Runner) -> None:
             if planned.label in errors:
 
@@ -330,11 +333,36 @@ def test_after_an_outage_the_others_are_not_tried(runs: list[PlannedRun], failin
 def test_where_every_setting_fails_the_first_failure_comes_through(
     runs: list[PlannedRun], failing: Failing
 ) -> None:
-    misses: dict[str, BackendError] = {
+    misses: dict[str, Interruption] = {
         planned.label: CassetteMiss(f"No answer for {planned.label}.") for planned in runs
     }
     with pytest.raises(CassetteMiss, match="No answer for top-k=1"):
         run_all(runs, lab_of, failing(misses))
+
+
+def test_a_mistake_of_the_skill_loses_no_other_setting(
+    runs: list[PlannedRun], failing: Failing
+) -> None:
+    mistake = SkillError("World.judge of skill 'shipping' failed; correct it.")
+    entrants, failures = run_all(runs, lab_of, failing({"top-k=1": mistake}))
+    assert len(entrants) == 2
+    assert [(f.stop.kind, f.stop.reason) for f in failures] == [("skill", str(mistake))]
+
+
+@pytest.mark.parametrize(("kind", "raised"), [("skill", SkillError), ("refused", BackendError)])
+def test_where_every_run_ends_early_the_first_reason_comes_through(
+    runs: list[PlannedRun],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Literal["skill", "refused"],
+    raised: type[Interruption],
+) -> None:
+    def watch(planned: PlannedRun, runner: Runner) -> None:
+        stop = Stop(kind=kind, reason=f"It ended at {planned.label}.")
+        report = runner.run().model_copy(update={"stopped": stop})
+        monkeypatch.setattr(runner, "run", lambda: report)
+
+    with pytest.raises(raised, match=r"ended at top-k=1\."):
+        run_all(runs[:2], lab_of, watch)
 
 
 def test_a_budget_that_ends_a_run_leaves_its_setting_out(

@@ -30,7 +30,7 @@ from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
-from patchlab_agent.skill import Confusion, Reading, Skill
+from patchlab_agent.skill.seam import Confusion, Reading, Skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import words
 from patchlab_agent.transfer import lines
@@ -280,7 +280,7 @@ def words_skill(prompts: Path) -> Skill:
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
     for module in (lab_module, models_module, preflight, stored, stores, comparing, lines):
-        monkeypatch.setattr(module, "load_skill", lambda _name: skill)
+        monkeypatch.setattr(module, "load_skill", lambda _name: skill.guarded())
 
 
 def words_lab(

@@ -1,4 +1,4 @@
-"""What the page's figures have in common: margins in pixels, rows with names, marks."""
+"""Shared parts of the page's figures: margins in pixels, named rows, marks."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from patchlab_agent.report import format as fmt
 from patchlab_agent.report.html.svg import COLOURS, UNITS_PER_INCH
 
 WIDE, NARROW = 1040.0, 340.0
-"""Pixels that a figure is drawn for: on a screen, and on a phone."""
+"""Width in pixels that a figure is drawn for: on a screen, and on a phone."""
 ROW = 34.0
 """Pixels from one row to the next."""
 MARKS = {"baseline": "s", "patched": "o", "ceiling": "^"}
-"""Told apart without colours, too."""
+"""Distinguishable without colours."""
 EDGE = {"markeredgecolor": COLOURS["page"], "markeredgewidth": 1.0}
-"""Keeps marks apart that lie on one another."""
+"""Separates overlapping marks."""
 
 
 def size_of(figure: Figure) -> tuple[float, float]:
-    """Width and height in pixels."""
+    """Return width and height in pixels."""
     width, height = figure.get_size_inches() * UNITS_PER_INCH
     return float(width), float(height)
 
 
 def is_narrow(figure: Figure) -> bool:
-    """Whether it is the phone's."""
+    """Return whether the figure is the phone version."""
     return size_of(figure)[0] < (WIDE + NARROW) / 2
 
 
 def within(figure: Figure, *, left: float, right: float, top: float, bottom: float) -> Axes:
-    """Axes with margins in pixels."""
+    """Add axes with margins in pixels."""
     width, height = size_of(figure)
     across, upright = width - left - right, height - top - bottom
     return figure.add_axes((left / width, bottom / height, across / width, upright / height))
 
 
 def over_requests(axes: Axes, last: int) -> None:
-    """Count the run's requests along the foot, and draw lines across."""
+    """Count the run's requests along the x axis, and draw horizontal grid lines."""
     axes.grid(axis="y")
     axes.set_xlim(0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, prune="lower"))
@@ -52,13 +52,13 @@ def over_requests(axes: Axes, last: int) -> None:
 def row_by_row(
     figure: Figure, names: Sequence[str], column: int = 0, columns: int = 1, top: float = 4
 ) -> Axes:
-    """Axes with a line for each name: the name beside it, or above it on a phone.
+    """Add axes with one row per name: the name to its left, or above it on a phone.
 
     Args:
-        figure: to put them on.
-        names: of the rows, from above.
-        column: which of several axes beside each other, from 0; the first one has the names.
-        columns: how many.
+        figure: receives the axes.
+        names: of the rows, from the top.
+        column: position among axes side by side, from 0; the first one has the names.
+        columns: number of axes side by side.
         top: margin in pixels.
     """
     width, _ = size_of(figure)
@@ -88,8 +88,8 @@ def row_by_row(
 
 
 def dumbbells(axes: Axes, pairs: Iterable[tuple[float | None, float | None]]) -> None:
-    """Row by row a square for before, a dot for after, and a line from one to the other."""
-    # Nowhere, which is never drawn, stands for nothing.
+    """Draw per row a square for before, a dot for after, and a line between them."""
+    # NaN, which is never drawn, stands for a missing value.
     before, after = (
         [math.nan if x is None else x for x in side] for side in zip(*pairs, strict=True)
     )

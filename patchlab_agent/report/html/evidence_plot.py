@@ -1,4 +1,4 @@
-"""How the evidence for one patch grew and shrank, as a small figure.
+"""The course of the evidence for one patch, as a small figure.
 
 A page may hold hundreds of these, for which matplotlib would be too slow and its files too large.
 """
@@ -17,13 +17,13 @@ from patchlab_agent.report import format as fmt
 
 WIDTH, HEIGHT = 340.0, 120.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 116.0, 12.0, 28.0
-"""Margins, of which the right one holds the latest value in words."""
+"""Margins; the right one holds the latest value in words."""
 TEXT = 14.0
 """Height of a line of text."""
 LARGEST_MARK, SMALLEST_MARK = 3.0, 1.5
-"""Half the width of a mark, from few outcomes to as many as a record keeps."""
+"""Half the width of a mark, from few outcomes to the most that a record keeps."""
 MOST = 1_000_000
-"""Larger odds are told as larger than this: nobody weighs a trillion against a billion."""
+"""Odds above this are only given as more than this: further precision means nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class EvidencePlot:
 
     Attributes:
         caption: how to read it.
-        says: the same for a person who cannot see it.
+        says: the text alternative for people who cannot see it.
         svg: the picture.
     """
 
@@ -42,7 +42,7 @@ class EvidencePlot:
 
 
 def evidence_plot(record: Record, alpha: float | None) -> EvidencePlot | None:
-    """Draw the e-value after each outcome on a scale of powers; None where there is no outcome.
+    """Plot the e-value after each outcome on a log scale; None if there is no outcome.
 
     Args:
         record: of the patch.
@@ -100,7 +100,7 @@ def odds(value: float) -> str:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Places in the picture: outcomes from left to right, powers of ten from below.
+    """Positions in the figure: outcomes from left to right, powers of ten from the bottom.
 
     Attributes:
         across: from one outcome to the next.
@@ -114,7 +114,7 @@ class _Scale:
 
     @classmethod
     def of(cls, values: Sequence[float], bound: float | None) -> _Scale:
-        """Fit a scale to the values; the start and the bound are always on it."""
+        """Fit a scale to the values; it always includes the start and the bound."""
         powers = [math.log10(value) for value in (1.0, bound or 1.0, *values)]
         return cls(
             across=(WIDTH - LEFT - RIGHT) / len(values),
@@ -123,11 +123,11 @@ class _Scale:
         )
 
     def x(self, number: int) -> float:
-        """Place of an outcome, of which 0 is the start."""
+        """Return the position of an outcome; 0 is the start."""
         return LEFT + self.across * number
 
     def y(self, value: float) -> float:
-        """Place of an e-value."""
+        """Return the position of an e-value."""
         return TOP + self.upright * (self.top - math.log10(value))
 
 
@@ -146,7 +146,7 @@ def _drawn(outcomes: str, values: Sequence[float], bound: float | None) -> Marku
     )
     end, last = scale.x(len(values)), scale.y(values[-1])
     number = fmt.several(len(values), "request", "requests")
-    # Where the two levels lie close together, their numbers would lie on one another.
+    # If the two levels are close together, their numbers would overlap.
     aside = 8 if bound is not None and abs(scale.y(bound) - scale.y(1.0)) < TEXT else 0
     parts = [
         _level(scale, 1.0, "start", 4 + aside),
@@ -157,14 +157,14 @@ def _drawn(outcomes: str, values: Sequence[float], bound: float | None) -> Marku
         f'<text x="{end + 8:.1f}" y="{last + 4:.1f}">{odds(values[-1])}</text>',
         f'<text class="end" x="{end:.1f}" y="{HEIGHT - 6:.1f}">{number}</text>',
     ]
-    # There are numbers in it, and words of this module, but no text of anybody else.
+    # It contains numbers and this module's own words, but no foreign text.
     return Markup(  # noqa: S704
         f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true">{"".join(parts)}</svg>'
     )
 
 
 def _level(scale: _Scale, value: float, name: str, below: float) -> str:
-    """Draw an e-value from edge to edge, with its number at the left, so much below the line."""
+    """Draw an e-value from edge to edge, with its number on the left, `below` the line."""
     y = scale.y(value)
     return (
         f'<path class="{name}" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'
@@ -173,7 +173,7 @@ def _level(scale: _Scale, value: float, name: str, below: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Return three digits, and no exponent."""
+    """Format a number with three digits and no exponent."""
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if rounded >= 1000 else f"{rounded:g}"
 

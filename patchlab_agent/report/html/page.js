@@ -43,7 +43,7 @@
       const total = this.found.length;
       this.output.textContent = total
         ? `${first + 1} to ${first + shown.size} of ${total.toLocaleString("en")}`
-        : "Nothing is like that; search for less.";
+        : "No matches; use fewer words or filters.";
       this.pager.hidden = total <= SIZE;
       const [back, on] = this.pager.children;
       back.disabled = first === 0;
@@ -95,6 +95,6 @@
       if (list) list.choose(link.dataset.filter.slice(0, at), link.dataset.filter.slice(at + 1));
     } else if (link.hash === location.hash) follow();
   });
-  // Before that, the browser takes the focus away again.
+  // Any earlier, and the browser would take the focus away again.
   addEventListener("load", follow);
 })();

@@ -1,4 +1,4 @@
-"""The page: what its template shows, and the template rendered."""
+"""The page: its template, rendered with the data that it shows."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from patchlab_agent.report.html.rows import (
 from patchlab_agent.report.sentences import headline, notes
 
 MAX_TRACES = 1000
-"""Traces on a page, the latest: more would make it too large."""
+"""Number of latest traces on a page: more would make it too large."""
 MAX_PROMPTS = 1_800_000
-"""Characters that the prompts of these may have together."""
+"""Characters that the prompts of these traces may have in total."""
 _HERE = Path(__file__).parent
 
 
 def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -> str:
-    """One HTML document that needs nothing beside itself; equal arguments give equal text.
+    """Render one self-contained HTML document; equal arguments give equal text.
 
     Args:
         report: of the run.
-        patches: all that the store has; the `MAX_PATCHES` most used are shown.
+        patches: all patches of the store; the `MAX_PATCHES` most used are shown.
         traces: of the run, the newest first; the first `MAX_TRACES` are shown, or fewer if their
             prompts are long.
     """
@@ -67,13 +67,13 @@ def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -
 
 
 def _latest(traces: Sequence[Trace]) -> Sequence[Trace]:
-    """As many as a page has room for."""
+    """Return as many traces as a page has room for."""
     lengths = accumulate(len(trace.attempt.user_prompt) for trace in traces[:MAX_TRACES])
     return traces[: sum(length <= MAX_PROMPTS for length in lengths)]
 
 
 def _main(report: RunReport) -> tuple[str, ArmRates]:
-    """What stands at the top: held-out cases where there are any."""
+    """Return the figures for the top of the page: held-out cases if there are any."""
     if report.golden is not None:
         cases = report.golden.all
         return f"{fmt.count(cases.cases)} held-out golden cases", cases
@@ -81,7 +81,7 @@ def _main(report: RunReport) -> tuple[str, ArmRates]:
 
 
 def _comparisons(report: RunReport) -> list[tuple[str, str, ArmRates]]:
-    """Name, meaning and figures of each group of cases."""
+    """Return name, meaning and figures of each group of cases."""
     found = [
         ("all requests", "the whole run", report.overall),
         (f"last {fmt.count(report.recent.cases)}", "the end of the run", report.recent),
@@ -91,13 +91,13 @@ def _comparisons(report: RunReport) -> list[tuple[str, str, ArmRates]]:
             ("golden set", "held out from the run and the gate", golden.all),
             ("covered", "golden, and a patch applies", golden.covered),
             ("known", "golden, and the starting rules suffice", golden.known),
-            ("untaught", "golden, and a rule is wanting", golden.untaught),
+            ("uncovered", "golden, and a rule is missing", golden.untaught),
         ]
     return found
 
 
 def _plots(report: RunReport) -> dict[str, plots.Plot]:
-    """The figures that there is something for."""
+    """Return the figures that there is data for."""
     found = {}
     if report.curve:
         found["curve"] = plots.learning_curve(report.curve)
@@ -110,7 +110,7 @@ def _plots(report: RunReport) -> dict[str, plots.Plot]:
 
 
 def _evidence_plots(rows: Sequence[PatchRow], report: RunReport) -> dict[str, EvidencePlot]:
-    """Figures by patch, of those patches that some request speaks for or against."""
+    """Return figures by patch id, for patches with evidence for or against them."""
     alpha = report.settings.get("gate_alpha")
     found = {}
     for patch in (row.patch for row in rows):
@@ -122,7 +122,7 @@ def _evidence_plots(rows: Sequence[PatchRow], report: RunReport) -> dict[str, Ev
 
 
 def _applied_options(rows: Sequence[PatchRow]) -> list[tuple[str, str]]:
-    """Applied patches by id, each with its name in a list of choices."""
+    """Return the ids of applied patches, each with its name in the filter's list."""
     applied = sorted((row for row in rows if row.traces), key=lambda row: row.patch.trigger)
     return [
         (row.patch.id, f"{row.patch.trigger} ({row.patch.fix.kind}, {len(row.traces):,})")
@@ -162,12 +162,12 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """What is inserted: whoever wrote it, no control character gets into the page."""
+    """Make inserted text safe: whoever wrote it, no control character reaches the page."""
     return fmt.visible(value) if isinstance(value, str) and not _is_ours(value) else value
 
 
 def _prose(text: str) -> Markup:
-    """A text between tags, where quotation marks may stay as they are."""
+    """Escape text between tags, where quotation marks may stay as they are."""
     kept = str(escape(fmt.visible(text))).replace("&#34;", '"').replace("&#39;", "'")
     return Markup(kept)  # noqa: S704 - escaped
 

@@ -1,4 +1,4 @@
-"""The page's figures, each for a wide page and for a phone."""
+"""The page's figures, each in a version for wide screens and one for phones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Plot:
 
     Attributes:
         caption: what is drawn.
-        says: what a person hears who cannot see it.
+        says: the text alternative for people who cannot see it.
         wide: the picture for a screen.
         narrow: the picture for a phone.
     """
@@ -67,7 +67,7 @@ def _plot(
 
 
 def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
-    """Success over the run, with bands.
+    """Plot success over the run, with interval bands.
 
     Args:
         curve: at least one stretch.
@@ -107,7 +107,7 @@ def _line(axes: Axes, places: Sequence[float], shares: Sequence[Proportion], nam
     lows = [share.low or 0.0 for share in shares]
     highs = [share.high or 0.0 for share in shares]
     axes.fill_between(places, lows, highs, color=colour, alpha=0.14, linewidth=0)
-    # A single stretch has a band without any width.
+    # The band of a single stretch has no width.
     axes.vlines(places, lows, highs, color=colour, alpha=0.35, linewidth=1)
     width = 3 if name == "patched" else 2
     axes.plot(places, rates, _LINES[name], color=colour, linewidth=width)
@@ -115,7 +115,7 @@ def _line(axes: Axes, places: Sequence[float], shares: Sequence[Proportion], nam
 
 
 def _names_at_ends(axes: Axes, last: CurvePoint) -> None:
-    """Each line's name and rate beside its end, none upon another."""
+    """Put each line's name and rate next to its end, without overlaps."""
     ends = sorted((_rate(last, name), -place, name) for place, name in enumerate(SERIES))
     _, height = size_of(axes.get_figure(root=True))  # type: ignore[arg-type]
     apart = (TEXT_SIZE + 5) / (axes.get_position().height * height)
@@ -144,7 +144,7 @@ def _rate(point: CurvePoint, name: str) -> float:
 
 
 def spread(values: Sequence[float], apart: float) -> list[float]:
-    """Places up to 1 near to ascending values, in their order, none nearer than `apart`."""
+    """Return places up to 1 near ascending values, in order and at least `apart` apart."""
     places: list[float] = []
     for value in values:
         places.append(max(value, places[-1] + apart) if places else value)
@@ -156,7 +156,7 @@ def spread(values: Sequence[float], apart: float) -> list[float]:
 
 
 def patches_over_time(curve: Sequence[CurvePoint]) -> Plot:
-    """Patches in the store at the end of each stretch, by status.
+    """Plot the patches in the store at the end of each stretch, by status.
 
     Args:
         curve: at least one stretch.
@@ -195,7 +195,7 @@ def _stacks(figure: Figure, curve: Sequence[CurvePoint], statuses: Sequence[str]
 
 
 def failures(clusters: Sequence[FailureCluster]) -> Plot:
-    """Failures by label, without patches and with them.
+    """Plot failures by label, without patches and with them.
 
     Args:
         clusters: at least one.
@@ -205,7 +205,7 @@ def failures(clusters: Sequence[FailureCluster]) -> Plot:
     return _plot(
         "failures",
         "Failures by label: those of the baseline (square) and those with patches (dot).",
-        f"Dot plot of {len(clusters)} labels: {before:,} failures of the baseline in all, "
+        f"Dot plot of {len(clusters)} labels: {before:,} failures of the baseline in total, "
         f"{after:,} with patches.",
         (height, height + 24),
         lambda figure: _failures(figure, clusters),
@@ -223,7 +223,7 @@ def _failures(figure: Figure, clusters: Sequence[FailureCluster]) -> None:
 
 
 def label_scores(labels: Sequence[LabelScore]) -> Plot:
-    """Precision and recall of each label, without patches and with them.
+    """Plot precision and recall of each label, without patches and with them.
 
     Args:
         labels: at least one.

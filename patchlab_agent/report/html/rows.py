@@ -1,4 +1,4 @@
-"""Patches and traces as the page's lists show them."""
+"""Patches and traces as rows of the page's lists."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from patchlab_agent.models.trace import Judged, Trace
 from patchlab_agent.report import format as fmt
 
 MAX_PATCHES = 500
-"""Patches on a page, those of most use in the run first: more would make it too large."""
+"""Number of most used patches on a page: more would make it too large."""
 
 
 @dataclass(frozen=True)
 class PatchRow:
-    """A patch and what became of it in the requests on the page.
+    """A patch and its uses in the requests on the page.
 
     Attributes:
         patch: as it is in the store now.
         facts: what its fix says, field by field.
-        use: uses, saves and harms; None where it was never applied.
+        use: uses, saves and harms; None if it was never applied.
         traces: ids of the traces on the page whose prompt it was in.
     """
 
@@ -35,7 +35,7 @@ class PatchRow:
 
 
 def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[PatchRow, ...]:
-    """All patches, the most used first."""
+    """Return all patches as rows, the most used first."""
     compared = [trace for trace in traces if trace.feedback and trace.baseline and trace.ceiling]
     uses = {use.id: use for use in patch_uses([Outcome.of(t, t.index) for t in compared], {})}
     applied: dict[str, list[str]] = {}
@@ -56,7 +56,7 @@ def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[Patch
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a quote, as the baseline gave it and with patches."""
+    """One field of a quote, from the baseline and with patches."""
 
     name: str
     baseline: str
@@ -64,7 +64,7 @@ class Field:
 
     @property
     def differs(self) -> bool:
-        """Whether patches changed it."""
+        """True if patches changed it."""
         return self.baseline != self.patched
 
 
@@ -73,10 +73,10 @@ class TraceRow:
     """A trace.
 
     Attributes:
-        trace: as it is stored.
+        trace: as stored.
         number: of the request in its run, from 1.
-        outcome: what it can be filtered by: `right` or `failed`, and `saved` or `harmed` where
-            patches made the difference.
+        outcome: words to filter by: `right` or `failed`, and `saved` or `harmed` if patches made
+            the difference.
         fields: of both quotes.
     """
 
@@ -87,7 +87,7 @@ class TraceRow:
 
 
 def trace_rows(traces: Sequence[Trace], last: int) -> tuple[TraceRow, ...]:
-    """Traces with both quotes side by side.
+    """Return traces as rows, with both quotes side by side.
 
     Args:
         traces: of one run, the newest first.
@@ -112,7 +112,7 @@ def _outcome(trace: Trace) -> str:
 
 
 def case_outcome(case: CaseOutcome) -> str:
-    """What a golden case can be filtered by, in the words of `TraceRow`."""
+    """Return the words to filter a golden case by, as in `TraceRow`."""
     return _outcomes(True, case.baseline, case.patched)
 
 
@@ -142,7 +142,7 @@ def _quote(judged: Judged | None) -> JsonObject:
 
 
 def facts(fix: Mapping[str, object]) -> str:
-    """What a fix says beside its kind: `unit=lb, kg_per_unit=0.45359237`."""
+    """Format what a fix says besides its kind: `unit=lb, kg_per_unit=0.45359237`."""
     return ", ".join(
         f"{name}={fmt.value(value)}"  # type: ignore[arg-type]
         for name, value in fix.items()

@@ -1,4 +1,4 @@
-"""Matplotlib figures as SVG that stands in a page, and takes its colours from it."""
+"""Matplotlib figures as inline SVG that takes its colours from the page."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ COLOURS = {
         start=1,
     )
 }
-"""The page's custom properties, each with a colour that stands for it while matplotlib draws."""
+"""The page's custom properties, each with a placeholder colour for matplotlib to draw with."""
 
 TEXT_SIZE = 13.0
-"""In the figure's units, which are the page's pixels where it is shown at its full width."""
+"""In figure units, which are page pixels when the figure is shown at full width."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -70,35 +70,35 @@ _USELESS = [
     for pattern in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r"<!--.*?-->")
 ]
 _FONT = re.compile(r"font-size: ([\d.]+)px; font-family: [^;\"]*")
-"""The size stays with the text; which font it is of, the page says."""
+"""The size stays with the text; the page sets the font."""
 _SPACE = re.compile(r"\s+")
 _ID = re.compile(r' id="([^"]*)"')
 _USED_ID = re.compile(r"(?:url\(#|href=\"#)([^)\"]*)")
 
 
 def drawn(name: str, width: float, height: float, draw: Callable[[Figure], object]) -> Markup:
-    """An `<svg>` element; the same drawing gives the same text.
+    """Return an `<svg>` element; the same drawing gives the same text.
 
     Args:
-        name: is in front of the ids, so that no two figures of a page share any.
+        name: prefix of the ids, so that no two figures of a page share any.
         width: in pixels.
         height: in pixels.
-        draw: puts something on the figure.
+        draw: draws on the figure.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # The page's own fonts draw the letters; matplotlib's need not have them.
+        # The page's own fonts draw the letters, so matplotlib's may lack them.
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=(width / UNITS_PER_INCH, height / UNITS_PER_INCH))
         draw(figure)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=_NO_METADATA)
     body = _inlined(file.getvalue(), name)
-    # Matplotlib has escaped the texts in it.
+    # Matplotlib has escaped the text in it.
     return Markup(f'<svg viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{body}')  # noqa: S704
 
 
 def _inlined(text: str, name: str) -> str:
-    """What a page needs of an SVG file's inside."""
+    """Return the part of an SVG file that a page needs."""
     body = text[text.index(">", text.index("<svg")) + 1 :]
     for useless in _USELESS:
         body = useless.sub("", body)

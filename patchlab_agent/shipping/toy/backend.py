@@ -1,4 +1,4 @@
-"""The toy as a backend: reads the prompt, understands the request, makes its mistakes."""
+"""The toy as a backend, which reads the prompt, parses the request, and makes mistakes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from patchlab_agent.shipping.toy.reader import Understood, understand
 from patchlab_agent.text import words
 
 BROKEN_ANSWER_SHARE = 0.2
-"""How often an answer breaks off, as a share of the noise per field."""
+"""Rate of truncated answers, as a share of the noise per field."""
 
 _MARK = re.compile(r"\w+|[^\w\s]")
 
 
 class ToyBackend:
-    """A deterministic noisy parser with the ways of a small model.
+    """A deterministic noisy parser with the habits of a small model.
 
-    It drops a field, takes a wrong word, misreads a unit, forgets all declarations or makes one up,
-    or breaks off in mid-answer. Its `Usage` counts words and punctuation marks in place of tokens.
+    It drops a field, picks a wrong word, misreads a unit, forgets all declarations or invents one,
+    or stops in mid-answer. Its `Usage` counts words and punctuation marks instead of tokens.
 
     Args:
         seed: of its mistakes.
-        noise: chance of a mistake per field, 0 to 1.
+        noise: probability of a mistake per field, 0 to 1.
     """
 
     def __init__(self, seed: int = 7, noise: float = 0.03) -> None:
@@ -42,7 +42,7 @@ class ToyBackend:
 
     @property
     def varies(self) -> bool:
-        """Without noise every draw is the same."""
+        """True with noise; without it every draw is the same."""
         return self.noise > 0
 
     def complete(self, prompt: Prompt) -> Completion:
@@ -67,12 +67,12 @@ class ToyBackend:
         return Completion(text=text, usage=usage)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing; there is nothing to release."""
 
 
 @lru_cache(maxsize=16)
 def _stable(system: str) -> Lexicon:
-    """What the stable part teaches; shared, so it is extended and never changed."""
+    """Read what the stable part teaches; shared, so callers extend it and never change it."""
     return lexicon(read_rules(system))
 
 
@@ -82,7 +82,7 @@ def _count(text: str) -> int:
 
 
 def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:
-    """Number words, induced from examples: the unexplained word in front of the unit."""
+    """Infer number words from examples: the unexplained word in front of the unit."""
     found = {}
     for example in examples:
         answer, tokens = example.answer, words(example.request)
@@ -108,7 +108,7 @@ def _disturb(understood: Understood, noise: Noise, known: Lexicon) -> None:
 
 
 def _misdeclared(declared: tuple[Declaration, ...], slip: Slip) -> tuple[Declaration, ...]:
-    """None of the declarations, or one more than there should be."""
+    """Return no declarations, or one too many."""
     others = [declaration for declaration in Declaration if declaration not in declared]
     return () if slip.drops or not others else (*declared, slip.pick(others))
 

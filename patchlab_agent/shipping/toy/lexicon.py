@@ -1,4 +1,4 @@
-"""Which words mean what, as far as the rules in a prompt say."""
+"""The meanings of words, as far as the rules in a prompt define them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Lexicon:
     spellings: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def extended(self, rules: tuple[Fix, ...]) -> Lexicon:
-        """A lexicon that also has these rules; the receiver stays as it is."""
+        """Return a lexicon extended by these rules; this one does not change."""
         if not rules:
             return self
         more = Lexicon(
@@ -46,7 +46,7 @@ class Lexicon:
             self.vocabulary.update(name)
 
     def corrected(self, word: str) -> str:
-        """The word, or the one word of the vocabulary that it misspells."""
+        """Return the word, or the one word of the vocabulary that it misspells."""
         if len(word) < FUZZY_MIN_LETTERS - 1 or word in self.vocabulary:
             return word
         if word in FILLERS or word in SERVICES or not word.isalpha():
@@ -66,5 +66,5 @@ _NAMED: dict[str, tuple[tuple[Kind, str], ...]] = {
 
 
 def lexicon(rules: tuple[Fix, ...]) -> Lexicon:
-    """A lexicon of these rules alone."""
+    """Make a lexicon of these rules alone."""
     return Lexicon(RuleBook()).extended(rules)

@@ -1,4 +1,4 @@
-"""Seeded mistakes: each depends on seed, request, field and draw, and on nothing else."""
+"""Seeded mistakes, each of which depends only on seed, request, field and draw."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _SCALE = 2**32
 
 @dataclass(frozen=True)
 class Slip:
-    """A mistake in one field, with what it needs to choose how."""
+    """A mistake in one field, with the random numbers that decide its form."""
 
     _choices: tuple[int, ...]
 
     def pick(self, options: Sequence[T]) -> T:
-        """The same one of equally many options each time."""
+        """Pick an option; the same number of options always gives the same position."""
         return options[self._choices[0] % len(options)]
 
     @property
     def drops(self) -> bool:
-        """Whether the field is left out (one half) or misread (the other)."""
+        """True if the field is left out, False if it is misread; each in half of the cases."""
         return self._choices[1] % 2 == 0
 
 
@@ -34,9 +34,9 @@ class Noise:
 
     Args:
         seed: of the model.
-        rate: chance of a mistake per field, 0 to 1.
-        request: as the prompt has it.
-        draw: which sample of the answer this is.
+        rate: probability of a mistake per field, 0 to 1.
+        request: as in the prompt.
+        draw: name of this sample of the answer.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Noise:
     draw: str
 
     def slip(self, field: str, share: float = 1.0) -> Slip | None:
-        """The mistake in a field, or None; `share` scales the rate down for rarer mistakes."""
+        """Return the mistake in a field, or None; `share` scales the rate of rarer mistakes."""
         key = "\0".join((str(self.seed), self.request, field, self.draw))
         found = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=12).digest()
         first, *rest = (int.from_bytes(found[i : i + 4], "big") for i in (0, 4, 8))

@@ -1,7 +1,7 @@
-"""How the toy reads a prompt: rules, examples and the request, each from lines of its own.
+"""The toy's reading of a prompt: rules, examples and the request, each from its own lines.
 
-The toy has no other source of knowledge. It understands the sentences of `rule.j2`; a line that it
-does not understand tells it nothing, as with any model.
+The toy has no other source of knowledge. It understands the sentences of `rule.j2` and ignores
+lines that it does not understand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NUMBER = r"([0-9.e+-]+)"
 
 @dataclass(frozen=True)
 class Shown:
-    """An example as the prompt shows it."""
+    """An example as shown in the prompt."""
 
     request: str
     answer: Answer
@@ -42,7 +42,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class PromptReading:
-    """What the changing part of a prompt says."""
+    """The content of the changing part of a prompt."""
 
     request: str
     rules: tuple[Fix, ...]
@@ -85,7 +85,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
 
 @lru_cache(maxsize=4096)
 def read_rule(line: str) -> Fix | None:
-    """The rule that a line states, or None if it states none that the toy understands."""
+    """Return the rule that a line states; None if the toy does not understand it."""
     for pattern, build in _SENTENCES:
         if found := pattern.fullmatch(line):
             try:
@@ -100,16 +100,16 @@ def _unquote(group: str) -> str:
 
 
 def read_rules(text: str) -> tuple[Fix, ...]:
-    """All rules that a text states, in order."""
+    """Return all rules that a text states, in order."""
     lines = (line for line in text.split("\n") if line.startswith("- "))
     return tuple(rule for line in lines if (rule := read_rule(line)) is not None)
 
 
 def read_turns(turns: Sequence[Message]) -> PromptReading:
-    """What all turns after the system message say; a missing request reads as the empty one.
+    """Read all turns after the system message; a missing request reads as an empty one.
 
-    Each user turn with the answer that follows it is an example. Only the last one with a request
-    asks, and only the rules that stand in it are about what it asks.
+    Each user turn with the answer that follows it is an example. The last user turn with a request
+    is the question, and only the rules in that turn apply to it.
     """
     requests = {n: _request(turn.content) for n, turn in enumerate(turns) if turn.role == "user"}
     asked = [n for n, request in requests.items() if request is not None]

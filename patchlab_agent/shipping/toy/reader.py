@@ -1,7 +1,7 @@
-"""From a request to an answer: how the toy understands English, without any noise.
+"""The toy's understanding of English, without noise: from a request to an answer.
 
-It looks for names that its prompt gave a meaning to, then guesses by position what the words are
-that are left over: what follows `to` is a destination, what follows a number is a unit.
+It looks for names that its prompt defines, then guesses the remaining words by position: what
+follows `to` is a destination, what follows a number is a unit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 @dataclass
 class Understood:
-    """What the toy takes the request to say; None where it finds nothing."""
+    """The toy's reading of a request; None where it finds nothing."""
 
     weight: float | None = None
     unit: str | None = None
@@ -38,7 +38,7 @@ class _Tokens:
     claimed: set[int] = field(default_factory=set)
 
     def free(self, index: int) -> bool:
-        """Whether a token is a word that nothing has explained yet."""
+        """Return whether a token is a word that nothing has explained yet."""
         if not 0 <= index < len(self.words) or index in self.claimed:
             return False
         word = self.words[index]
@@ -49,7 +49,7 @@ class _Tokens:
         return " ".join(self.words[start : start + size])
 
     def run_from(self, start: int, longest: int) -> int:
-        """How many free words stand in a row from here on, up to `longest`."""
+        """Return the number of consecutive free words from here on, up to `longest`."""
         size = 0
         while size < longest and self.free(start + size):
             size += 1
@@ -60,8 +60,8 @@ def understand(request: str, lexicon: Lexicon, numbers: Mapping[str, float]) -> 
     """Read a request.
 
     Args:
-        request: any text at all.
-        lexicon: the names that have a meaning.
+        request: any text.
+        lexicon: the names with a known meaning.
         numbers: words that stand for a number, learned from examples.
     """
     found = _TOKEN.findall(normalise(request))[:_MAX_TOKENS]
@@ -140,7 +140,7 @@ def _matches(tokens: _Tokens, lexicon: Lexicon) -> Iterator[tuple[int, int, set[
                 destinations.append((start, size, kinds))
             else:
                 yield start, size, kinds
-    # Of several places, `to` tells the one that is meant; the others are no destinations.
+    # Of several places, `to` marks the one that is meant; the others are not destinations.
     marked = [place for place in destinations if _is_marked(tokens, place[0], place[1])]
     yield from marked or destinations
 

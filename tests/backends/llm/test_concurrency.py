@@ -11,7 +11,7 @@ import httpx
 import pytest
 import respx
 
-from patchlab_agent.errors import BackendError, BackendUnavailable
+from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion
 from tests.backends.llm.conftest import MakeBackend
@@ -52,7 +52,7 @@ def crowd(provider: Provider, router: respx.MockRouter) -> Crowd:
     return Crowd(provider, router)
 
 
-def fates(backend: MakeBackend, concurrency: int) -> list[str | type[BackendError]]:
+def fates(backend: MakeBackend, concurrency: int) -> list[str | type[Interruption]]:
     """What became of a batch: texts and kinds of errors."""
     model = backend(concurrency=concurrency, structure=Structure.SCHEMA, retries=0)
     answers = model.complete_batch([prompt(text) for text in TEXTS])

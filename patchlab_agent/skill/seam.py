@@ -7,6 +7,9 @@ A skill comes in three parts, so that each room gets only what it may see:
 * the `Proposer` turns a failure into a patch, from what production would know as well;
 * the `World` is the simulation: requests with their truth, the carrier, the held-out cases.
 
+A part may be any object with the right members. One that subclasses `Task` or `World` has to write
+only what is abstract there, and takes the rest as it is.
+
 A package offers a skill through the entry-point group `patchlab_agent.skills`; the entry point
 names a callable without arguments that returns a `Skill`.
 """
@@ -14,20 +17,25 @@ names a callable without arguments that returns a `Skill`.
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from patchlab_agent.errors import SkillError
+from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
-from patchlab_agent.models.trace import Example, Feedback, Trace
+from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
+from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
+
+Value = TypeVar("Value")
 
 ENTRY_POINT_GROUP = "patchlab_agent.skills"
 
@@ -56,30 +64,33 @@ class Task(Protocol):
     """
 
     @property
+    @abstractmethod
     def prompts(self) -> Path:
         """The folder with the skill's prompt templates."""
         ...
 
     @property
-    def known_rules(self) -> Sequence[Fix]:
-        """The rules that every prompt holds from the start, the baseline's too."""
-        ...
-
-    @property
-    def filler_words(self) -> Collection[str]:
-        """Words that say nothing of a request's answer, so that none needs an example."""
-        ...
-
-    @property
-    def demonstrations(self) -> Sequence[Example]:
-        """Examples that every prompt shows, the baseline's too; they teach the answer's form."""
-        ...
-
-    @property
+    @abstractmethod
     def answer_schema(self) -> JsonObject:
         """JSON schema of the answer that a model is asked for."""
         ...
 
+    @property
+    def known_rules(self) -> Sequence[Fix]:
+        """The rules that every prompt holds from the start, the baseline's too."""
+        return ()
+
+    @property
+    def filler_words(self) -> Collection[str]:
+        """Words that say nothing of a request's answer, so that none needs an example."""
+        return ()
+
+    @property
+    def demonstrations(self) -> Sequence[Example]:
+        """Examples that every prompt shows, the baseline's too; they teach the answer's form."""
+        return ()
+
+    @abstractmethod
     def read(self, text: str) -> Reading:
         """Turn a completion into a quote.
 
@@ -88,6 +99,7 @@ class Task(Protocol):
         """
         ...
 
+    @abstractmethod
     def parse_fix(self, data: JsonObject) -> Fix:
         """Build a fix of the skill's closed union from its JSON.
 
@@ -107,18 +119,22 @@ class Task(Protocol):
                 model follows.
             apart: those of the fixes whose subjects take an example of their own, which comes last.
         """
-        ...
+        return ()
 
     def judged(self, quote: Quote) -> Quote:
         """Return the fields of a quote that whoever accepts it has judged.
 
-        Empty where the quote does not answer the whole request, so that nobody could.
+        Empty where the quote does not answer the whole request, so that nobody could. Unless it is
+        overridden, that is where any field is null; otherwise all fields are judged.
         """
-        ...
+        return {} if None in quote.values() else quote
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Whether a successful request is plain enough to stand in another one's prompt."""
-        ...
+        """Whether a successful request is plain enough to stand in another one's prompt.
+
+        Unless it is overridden, no request is, so that no stranger's words are.
+        """
+        return False
 
 
 class Proposer(Protocol):
@@ -217,10 +233,12 @@ class World(Protocol):
     """
 
     @property
+    @abstractmethod
     def labels(self) -> tuple[str, ...]:
         """Every error label, in the order in which reports show them."""
         ...
 
+    @abstractmethod
     def requests(self, rng: random.Random) -> Iterator[Case]:
         """An endless stream of cases, which shares none with the held-out ones."""
         ...
@@ -229,26 +247,31 @@ class World(Protocol):
         """Read a user's own labeled requests, JSONL or CSV.
 
         Raises:
-            InputError: the file cannot be read, or a line cannot be used; names the line.
+            InputError: the file cannot be read, or a line cannot be used; names the line. Unless it
+                is overridden, none can be.
         """
-        ...
+        raise InputError("This skill reads no labeled requests; leave --requests out.")
 
+    @abstractmethod
     def golden(self) -> Sequence[Case]:
         """The labeled cases held out from stream and gate."""
         ...
 
+    @abstractmethod
     def regression(self) -> Sequence[Case]:
         """The labeled cases that the gate replays."""
         ...
 
     def expected(self, case: Case) -> Quote:
-        """Return every field of the right quote."""
-        ...
+        """Return every field of the right quote; unless it is overridden, the case's truth."""
+        return case.truth
 
+    @abstractmethod
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
         """The carrier's answer to a quote; None is an answer that could not be used."""
         ...
 
+    @abstractmethod
     def untaught(self, case: Case) -> Sequence[Fix]:
         """The carrier's rules that the case needs and every prompt lacks: the ceiling's context.
 
@@ -257,8 +280,16 @@ class World(Protocol):
         ...
 
     def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
-        """Per label, what the case asked for under it and what the quote did."""
-        ...
+        """Per label, what the case asked for under it and what the quote did.
+
+        Unless it is overridden, each label is something to get right, and all are right but the one
+        that the judge complains of.
+        """
+        told, given = self.judge(case, quote).label, quote is not None
+        return {
+            label: Confusion(label != told, label == told and given, label == told)
+            for label in self.labels
+        }
 
 
 Falsify: TypeAlias = Callable[[Case, Quote | None, Feedback, random.Random], Feedback]
@@ -290,6 +321,39 @@ class Skill:
     thesaurus: Thesaurus | None = None
     """Names the subject of a lesson otherwise, so that what was learned of `lb` serves `lbs`."""
 
+    def guarded(self) -> Skill:
+        """Return the same skill with its parts guarded: their mistakes end a run as outages do."""
+        part = partial(guarded, skill=self.name)
+        call = partial(guarded_call, skill=self.name)
+
+        def made(of: Callable[..., Value], name: str, promises: Promises) -> Callable[..., Value]:
+            make = call(of, name)
+            return lambda *args: part(make(*args), name, promises)
+
+        return replace(
+            self,
+            task=part(self.task, "Task", _TASK),
+            proposer=part(self.proposer, "Proposer", _PROPOSER),
+            world=part(self.world, "World", _WORLD),
+            backends={
+                name: made(backend, f"Backend {name!r}", _BACKEND)
+                for name, backend in self.backends.items()
+            },
+            model_proposer=self.model_proposer
+            and made(self.model_proposer, "model_proposer", _PROPOSER),
+            falsify=self.falsify and call(self.falsify, "falsify", _WORLD["judge"]),
+            thesaurus=self.thesaurus and part(self.thesaurus, "Thesaurus"),
+        )
+
+
+_TASK: Promises = {
+    "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
+    "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
+}
+_PROPOSER: Promises = {"propose": Promise(gives=(Proposal,))}
+_WORLD: Promises = {"judge": Promise(gives=(Feedback,)), "requests": Promise(gives=(Case,))}
+_BACKEND: Promises = {"complete": Promise(gives=(Completion,))}
+
 
 def skill_names() -> list[str]:
     """Names of all installed skills, sorted."""
@@ -297,19 +361,22 @@ def skill_names() -> list[str]:
 
 
 def load_skill(name: str) -> Skill:
-    """Find an installed skill by name.
+    """Find an installed skill by name; its parts are guarded.
 
     Raises:
-        SkillError: no skill has that name, or its entry point does not give a `Skill`.
+        SkillError: no skill has that name, it cannot be loaded, or its entry point does not give a
+            `Skill`.
 
     Example:
         >>> load_skill("shipping").name
         'shipping'
     """
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        skill = point.load()()
+        package = point.value.partition(":")[0].partition(".")[0]
+        with Member(f"The entry point of skill {name!r}", package=package).running():
+            skill = point.load()()
         if not isinstance(skill, Skill):
             raise SkillError(f"The entry point of skill {name!r} gives no Skill; reinstall it.")
-        return skill
+        return skill.guarded()
     found = ", ".join(skill_names()) or "none"
     raise SkillError(f"There is no skill {name!r}; installed are: {found}.")

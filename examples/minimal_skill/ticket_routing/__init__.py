@@ -1,0 +1,1 @@
+"""A skill that routes support tickets."""

@@ -1,0 +1,203 @@
+"""Finding a skill by its entry point."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from patchlab_agent.errors import InputError, SkillError
+from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import Feedback
+from patchlab_agent.skill import seam as skill_module
+from patchlab_agent.skill.seam import (
+    ENTRY_POINT_GROUP,
+    Confusion,
+    Reading,
+    Skill,
+    Task,
+    World,
+    load_skill,
+    skill_names,
+)
+from tests.support.words_skill import Reader, WordsWorld, words_skill
+
+
+@dataclass(frozen=True)
+class Point:
+    """As much of an entry point as matters."""
+
+    name: str
+    loaded: Callable[[], object]
+    value: str = "tests.test_skill:skill"
+
+    def load(self) -> Callable[[], object]:
+        return self.loaded
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *points: Point) -> None:
+    """Let these be the installed entry points."""
+
+    def entry_points(*, group: str, name: str | None = None) -> list[Point]:
+        assert group == ENTRY_POINT_GROUP
+        return [point for point in points if name in (None, point.name)]
+
+    monkeypatch.setattr(skill_module, "entry_points", entry_points)
+
+
+def test_the_first_skill_is_installed() -> None:
+    assert "shipping" in skill_names()
+    found = load_skill("shipping")
+    assert found.name == "shipping"
+    assert "toy" in found.backends
+
+
+def test_another_packages_skill_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = words_skill(tmp_path)
+    install(monkeypatch, Point("other", dict), Point("words", lambda: mine))
+    found = load_skill("words")
+    assert (found.name, found.task.prompts) == ("words", mine.task.prompts)
+    assert isinstance(found.world, WordsWorld)
+
+
+def test_an_unknown_skill_lists_the_installed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, Point("beta", dict), Point("alpha", dict), Point("beta", dict))
+    assert skill_names() == ["alpha", "beta"]
+    with pytest.raises(SkillError, match=r"no skill 'gamma'; installed are: alpha, beta\.$"):
+        load_skill("gamma")
+
+
+def test_without_any_skill_the_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    with pytest.raises(SkillError, match=r"installed are: none\.$"):
+        load_skill("shipping")
+
+
+@pytest.mark.parametrize("given", [dict, lambda: None, lambda: "shipping", lambda: Skill])
+def test_an_entry_point_that_gives_no_skill_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, given: Callable[[], object]
+) -> None:
+    install(monkeypatch, Point("odd", given))
+    with pytest.raises(SkillError, match="'odd' gives no Skill"):
+        load_skill("odd")
+
+
+def test_an_entry_point_that_fails_is_an_error_that_says_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> object:
+        raise ImportError("No module named 'mailer'")
+
+    install(monkeypatch, Point("odd", broken))
+    with pytest.raises(SkillError) as caught:
+        load_skill("odd")
+    assert re.fullmatch(
+        r"The entry point of skill 'odd' failed with ImportError: No module named 'mailer'; "
+        r"correct test_seam\.py, line \d+\.",
+        str(caught.value),
+    )
+
+
+def test_the_parts_of_a_loaded_skill_are_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = words_skill(tmp_path)
+    install(monkeypatch, Point("words", lambda: mine))
+    found = load_skill("words")
+    assert isinstance(found.world, WordsWorld)
+    assert isinstance(found.backends["reader"](7, 0.0), Reader)
+    with pytest.raises(SkillError, match=r"^World\.judge of skill 'words' failed with "):
+        found.world.judge(None, {})  # type: ignore[arg-type]
+
+
+def test_a_confusion_of_nothing_counts_nothing() -> None:
+    assert [getattr(Confusion(), field.name) for field in fields(Confusion)] == [0, 0, 0]
+
+
+class PlainTask(Task):
+    """Writes what is abstract, and nothing else."""
+
+    prompts = Path("prompts")
+    answer_schema: ClassVar[JsonObject] = {"type": "object"}
+
+    def read(self, text: str) -> Reading:
+        return Reading({}, {})
+
+    def parse_fix(self, data: JsonObject) -> Fix:
+        raise ValueError(data)
+
+
+class PlainWorld(World):
+    """Writes what is abstract, and nothing else."""
+
+    labels = ("one", "two")
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        return iter(())
+
+    def golden(self) -> Sequence[Case]:
+        return ()
+
+    def regression(self) -> Sequence[Case]:
+        return ()
+
+    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+        return Feedback(label=None if quote == case.truth else "two")
+
+    def untaught(self, case: Case) -> Sequence[Fix]:
+        return ()
+
+
+def test_a_task_that_leaves_the_rest_as_it_is_starts_with_nothing_and_shows_nobodys_words() -> None:
+    task = PlainTask()
+    assert (*task.known_rules, *task.demonstrations, *task.filler_words) == ()
+    assert task.examples_of([]) == ()
+    assert not task.may_show("a zok", {})
+    assert task.judged({"a": 1, "b": "x"}) == {"a": 1, "b": "x"}
+    assert task.judged({"a": 1, "b": None}) == {}
+
+
+def test_a_world_that_leaves_the_rest_as_it_is_goes_by_truth_and_judge(tmp_path: Path) -> None:
+    simulated, case = PlainWorld(), Case(request="a zok", truth={"zok": "red"})
+    assert simulated.expected(case) == {"zok": "red"}
+    right, wrong = Confusion(true_positive=1), Confusion(false_positive=1, false_negative=1)
+    assert simulated.confusion(case, {"zok": "red"}) == {"one": right, "two": right}
+    assert simulated.confusion(case, {}) == {"one": right, "two": wrong}
+    assert simulated.confusion(case, None)["two"] == Confusion(false_negative=1)
+    with pytest.raises(InputError, match=r"leave --requests out\.$"):
+        simulated.read_cases(tmp_path / "mine.csv")
+
+
+@pytest.mark.parametrize("part", [Task, World])
+def test_what_is_abstract_must_be_written(part: type) -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        type("Unfinished", (part,), {})()
+
+
+def test_only_the_world_of_a_skill_holds_a_truth() -> None:
+    assert [field.name for field in fields(Skill)] == [
+        "name",
+        "task",
+        "proposer",
+        "world",
+        "backends",
+        "model_proposer",
+        "falsify",
+        "cassette",
+        "thesaurus",
+    ]
+    for part in (skill_module.Task, skill_module.Proposer):
+        assert not {"judge", "expected", "golden", "concerning", "untaught"} & set(dir(part))
+
+
+def test_what_was_accepted_is_judged_whole_or_not_at_all(tmp_path: Path) -> None:
+    task = words_skill(tmp_path).task
+    assert task.judged({"a": None, "zok": "red", "length": 2}) == {"zok": "red"}
+    assert task.judged({"zok": "red", "blim": None, "length": 2}) == {}

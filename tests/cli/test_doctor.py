@@ -276,7 +276,7 @@ def test_a_skill_that_is_not_installed(cli: Cli) -> None:
 def test_a_cassette_that_is_damaged(cli: Cli, own_folder: Path) -> None:
     (own_folder / "mine.jsonl").write_text("{", "utf-8")
     result = cli("doctor", "--replay", "mine.jsonl", "--json")
-    assert_failed(result, "options", "Line 1 of mine.jsonl", "Record it anew")
+    assert_failed(result, "options", "Line 1 of mine.jsonl", "Record it again")
 
 
 def test_a_backend_that_does_not_exist(cli: Cli) -> None:

@@ -93,24 +93,24 @@ def _outage(error: Exception, status: int, tries: int) -> str:
     said = _said(error)
     answered = _was_answered(error)
     if (wanted := retry_after(error)) is not None and wanted > LONGEST_WAIT:
-        return f"wants to be left alone for {wanted:,.0f} seconds ({said}); go on after that"
+        return f"asks for a pause of {wanted:,.0f} seconds ({said}); continue after that"
     if answered is False or _kind(error) == "Timeout" or status == 408:
         return (
-            f"did not answer in {tries} tries ({said}); see that it runs and can be reached, or "
+            f"did not answer in {tries} tries ({said}); check that it is running and reachable, or "
             f"raise --timeout"
         )
     if status == 429:
         return (
-            f"still takes no more calls after {tries} tries ({said}); wait, lower --concurrency, "
+            f"still accepts no more calls after {tries} tries ({said}); wait, lower --concurrency, "
             f"or raise the provider's limit"
         )
     if answered is None:
         return (
-            f"answered in {tries} tries with what is no completion ({said}); see that --api-base "
-            f"is a server's address of --model's kind, or look into its log"
+            f"returned something other than a completion in {tries} tries ({said}); check that "
+            f"--api-base is the address of a server of --model's kind, or look at its log"
         )
     return (
-        f"failed {tries} times with status {status} ({said}); try again later, or look into the "
+        f"failed {tries} times with status {status} ({said}); try again later, or look at the "
         f"server's log"
     )
 
@@ -123,15 +123,15 @@ def _unsendable(error: BaseException) -> str | None:
     for cause in _causes(error):
         names = {kind.__name__ for kind in type(cause).__mro__}
         if names & {"UnsupportedProtocol", "InvalidURL"}:
-            return "that is no address; write it as in http://127.0.0.1:8080/v1"
+            return "the address is not valid; write it as in http://127.0.0.1:8080/v1"
         if "LocalProtocolError" in names and "header" in str(cause):
-            return "its key is none that can be sent; set it anew, without spaces or line ends"
+            return "its key cannot be sent; set it again, without spaces or line ends"
     return None
 
 
 _REFUSALS = {
     401: "does not know the key; set the provider's key in the environment, as OPENAI_API_KEY",
-    402: "wants to be paid first; look into the provider's billing",
+    402: "requires payment first; check the provider's billing",
     403: "may not be used with this key; use another key or model",
     404: "does not exist; correct --model or --api-base",
 }
@@ -139,7 +139,7 @@ _REFUSALS = {
 
 def _refused(error: Exception) -> str:
     if _kind(error) == "UnsupportedParamsError":
-        return "does not take a parameter; leave --seed-model out or set another --temperature"
+        return "does not accept a parameter; omit --seed-model or set another --temperature"
     return "refuses the call; correct the options that the message names"
 
 

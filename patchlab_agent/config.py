@@ -1,12 +1,11 @@
-"""Settings from around the command line: `PATCHLAB_*` variables and a `[tool.patchlab]` table.
+"""Settings besides the command line: `PATCHLAB_*` variables and a `[tool.patchlab]` table.
 
-What is said on the command line counts first, then a variable, then the table, then the default.
-A replay takes the settings of the run that was recorded; of variables and table it heeds only
-which cassette to play.
+The command line takes precedence, then a variable, then the table, then the default. A replay uses
+the settings of the recorded run; from variables and table it takes only the cassette to replay.
 
-The table is that of the nearest `pyproject.toml`, from the working directory upwards to the root
-of the repository. Its keys are the options without their dashes (`top-k = 3`), its paths are
-relative to its file. Keys of hosted models belong into the environment, never into a file.
+The table is that of the nearest `pyproject.toml`, from the working directory up to the root of the
+repository. Its keys are the options without their dashes (`top-k = 3`); its paths are relative to
+its file. API keys of hosted models belong in the environment, never in a file.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ NAMES = frozenset(RunSettings.model_fields)
 """The settings that a variable or the table may give."""
 
 _FOR_TESTS = f"{PREFIX}LIVE_"
-"""Variables that tell the test suite where a real model is."""
+"""Prefix of variables that tell the test suite where to find a real model."""
 _KEY = re.compile(r"(?i)(^|[_-])(api[_-]?key|key|token|secret|password)s?$")
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a `[tool.patchlab]` table says.
+    """The content of a `[tool.patchlab]` table.
 
     Attributes:
-        path: the file; None where there is no table.
-        values: by the settings' names, checked; paths are absolute.
+        path: the file; None if there is no table.
+        values: checked values by the names of the settings; paths are absolute.
     """
 
     path: Path | None = None
@@ -49,21 +48,21 @@ class Table:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting: `top_k` → `PATCHLAB_TOP_K`."""
+    """Return the environment variable of a setting: `top_k` → `PATCHLAB_TOP_K`."""
     return PREFIX + name.upper()
 
 
 def key(name: str) -> str:
-    """A setting's key in the table, and its option without the dashes: `top_k` → `top-k`."""
+    """Return a setting's key in the table, its option without the dashes: `top_k` → `top-k`."""
     return name.replace("_", "-")
 
 
 def find_table(start: Path) -> Table:
-    """The table that holds in a folder; an empty one where there is none.
+    """Return the table that applies in a folder; an empty one if there is none.
 
     Raises:
-        UsageError: a file cannot be read, or something in its table cannot be used; names file
-            and key.
+        UsageError: the file cannot be read, or a key of its table cannot be used; names file and
+            key.
     """
     path = _nearest(start)
     if path is None:
@@ -71,8 +70,10 @@ def find_table(start: Path) -> Table:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
-    # Most projects have such a file and no such table: those are not parsed.
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    # Most projects have such a file without our table; it is not parsed then.
     return _table(path, data) if TABLE.encode() in data else Table()
 
 
@@ -91,13 +92,15 @@ def _table(path: Path, data: bytes) -> Table:
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}; mend it.") from error
+        raise UsageError(f"{path} is not valid TOML: {error}; fix it.") from error
     tool = document.get("tool")
     given = tool.get(TABLE) if isinstance(tool, dict) else None
     if given is None:
         return Table()
     if not isinstance(given, dict):
-        raise UsageError(f"{path}: tool.{TABLE} is no table; write [tool.{TABLE}] above its keys.")
+        raise UsageError(
+            f"{path}: tool.{TABLE} is not a table; write [tool.{TABLE}] above its keys."
+        )
     return Table(path, dict(_checked(path, given)))
 
 
@@ -115,7 +118,7 @@ def _checked(path: Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _placed(path: Path, written: str, value: str) -> str:
-    """A path of the table as seen from its file; `~` is somebody's home folder, as in a shell."""
+    """Return a path of the table relative to its file, with `~` expanded as in a shell."""
     try:
         return str(path.parent / Path(value).expanduser())
     except RuntimeError as error:
@@ -128,8 +131,8 @@ def _placed(path: Path, written: str, value: str) -> str:
 def _unknown(path: Path, written: str) -> str:
     if _KEY.search(written):
         return (
-            f"{path}: [tool.{TABLE}] must not hold {written!r}: secrets belong into the "
-            "environment, as in OPENAI_API_KEY; take it out of the file."
+            f"{path}: [tool.{TABLE}] must not contain {written!r}: secrets belong in the "
+            "environment, as in OPENAI_API_KEY; remove it from the file."
         )
     near = _nearest_name(written)
     advice = f"did you mean {key(near)!r}?" if near else "leave it out."
@@ -142,7 +145,8 @@ def _nearest_name(written: str) -> str | None:
 
 
 def _check_value(path: Path, written: str, name: str, value: object) -> None:
-    # JSON's strict rules are TOML's: a text is no number, but may be a path. Dates have no place.
+    # JSON's strict rules suit TOML: a string is not a number, but may be a path. No setting is a
+    # date.
     try:
         RunSettings.model_validate_json(
             json.dumps({name: value}, default=lambda _: {}), strict=True
@@ -155,17 +159,17 @@ def _check_value(path: Path, written: str, name: str, value: object) -> None:
 
 
 def check_variables(environment: Mapping[str, str]) -> None:
-    """Find out whether every variable that is a setting can be one.
+    """Check the value of every variable that is a setting.
 
     Raises:
-        UsageError: one cannot be used; names it.
+        UsageError: a value cannot be used; names the variable.
     """
     for problem in broken_variables(environment).values():
         raise UsageError(problem)
 
 
 def broken_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are settings and cannot be used, by name; empty ones say nothing."""
+    """Return a message for each variable with an unusable value, by name; skip empty ones."""
     found = {}
     for name in sorted(NAMES):
         value = environment.get(variable(name))
@@ -180,10 +184,10 @@ def broken_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A sentence on each `PATCHLAB_*` variable that is no setting.
+    """Return a sentence about each `PATCHLAB_*` variable that is not a setting.
 
-    They are warned of and not refused: another version may know them, and the command line at
-    hand may not need them.
+    These are warnings and not errors: another version may know the variable, and the command at
+    hand may not need it.
     """
     known = {variable(name) for name in NAMES}
     return [
@@ -198,4 +202,4 @@ def _on_variable(name: str) -> str:
         return f"{name} is not read; a key goes into its provider's variable, as OPENAI_API_KEY."
     near = _nearest_name(name.removeprefix(PREFIX))
     advice = f"did you mean {variable(near)!r}?" if near else "it is not read."
-    return f"{name} is no setting; {advice}"
+    return f"{name} is not a setting; {advice}"

@@ -1,4 +1,4 @@
-"""Asking a model until its answer can be used, a few times at most."""
+"""A conversation with a model: a few turns at most, until its answer can be used."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from patchlab_agent.plain import disarmed
 from patchlab_agent.skill.guard import on_request
 
 MAX_REPAIRS = 2
-"""Turns that a real model gets to mend an answer that cannot be used."""
+"""Number of turns that a real model gets to fix an unusable answer."""
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Reply(Generic[Value]):
-    """What a model said in the end.
+    """The outcome of a conversation.
 
     Attributes:
-        raw: its last text.
-        value: what was read from it; None where nothing could be.
+        raw: the model's last text.
+        value: the value read from it; None if it could not be read.
         problem: why there is no value.
-        repairs: further turns that it took.
-        usage: of all turns together.
-        final: whether another turn could not mend it.
+        repairs: number of further turns that it took.
+        usage: usage of all turns together.
+        final: True if another turn could not fix it.
     """
 
     raw: str
@@ -40,13 +40,21 @@ class Reply(Generic[Value]):
 
 
 class Conversation(Generic[Value]):
-    """Asks a backend, and shows it what is wrong with an answer that cannot be used.
+    """Conversations with a backend, which is shown what is wrong with an unusable answer.
 
     Args:
         backend: the model.
-        read: makes a value of a text, or raises `InvalidAnswer`.
-        complaint: what to say to the model of a problem.
-        max_repairs: further turns.
+        read: parses a text into a value, or raises `InvalidAnswer`.
+        complaint: returns the message to the model about a problem.
+        max_repairs: maximum number of further turns.
+
+    Example:
+        >>> read = load_skill("shipping").task.read
+        >>> backend = ScriptedBackend(["no idea", "no"])
+        >>> conversation = Conversation(backend, read, complaint=str, max_repairs=1)
+        >>> (reply,) = conversation.ask([Prompt(messages=(), answer_schema={}, draw="0")])
+        >>> reply.repairs, reply.problem
+        (1, 'the answer holds no JSON object')
     """
 
     def __init__(
@@ -62,13 +70,13 @@ class Conversation(Generic[Value]):
         self._max_repairs = max_repairs
 
     def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | Interruption]:
-        """Ask prompts that do not wait for each other; their repairs, too, run beside each other.
+        """Ask independent prompts concurrently, and then their repairs.
 
-        What a provider filters out is an answer of no use, as is one for whose repair the model's
-        context has no room.
+        An answer that a provider filters out is unusable, as is one whose repair does not fit the
+        model's context.
 
         Returns:
-            For each prompt the model's reply, or the error that stands in its place.
+            For each prompt the model's reply, or the error in its place.
         """
         answers = complete_batch(self._backend, prompts)
         found = [self._reply(answered, p) for answered, p in zip(answers, prompts, strict=True)]
@@ -89,8 +97,8 @@ class Conversation(Generic[Value]):
         return found
 
     def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
-        """The prompt once more, with the unusable answer and what is wrong with it."""
-        # An answer copies what its request says, control strings among it.
+        """Return the prompt with the unusable answer and what is wrong with it appended."""
+        # An answer copies what its request says, control strings included.
         said = Message(role="assistant", content=disarmed(reply.raw) or "(no text)")
         wanted = Message(role="user", content=self._complaint(reply.problem))
         return prompt.model_copy(
@@ -119,13 +127,13 @@ def read_reply(
     request: str,
     before: Reply[Value] | None = None,
 ) -> Reply[Value]:
-    """Make a reply of a completion, whichever model it comes from.
+    """Return the reply for a completion, whichever model it comes from.
 
     Args:
-        completion: what the model said last.
-        read: makes a value of a text, or raises `InvalidAnswer`.
+        completion: the model's last completion.
+        read: parses a text into a value, or raises `InvalidAnswer`.
         request: what was asked, as an error names it.
-        before: the reply that this one is to mend.
+        before: the reply that this one is to fix.
 
     Raises:
         SkillError: `read` failed.

@@ -26,20 +26,20 @@ Vector = NDArray[np.float32]
 
 
 class _Embedder(EmbeddingFunction[Documents]):
-    """What all embedders have in common: unit vectors, compared by cosine."""
+    """The common base of embedders: unit vectors, compared by cosine."""
 
     def default_space(self) -> Space:
-        """Cosine: a long request and a one-word trigger are to be comparable."""
+        """Return cosine, under which a long request and a one-word trigger are comparable."""
         return "cosine"
 
     def supported_spaces(self) -> list[Space]:
-        """Cosine only."""
+        """Return cosine only."""
         return ["cosine"]
 
 
 @register_embedding_function
 class HashingEmbedder(_Embedder):
-    """Words and character trigrams, hashed to signed buckets; no model, no download.
+    """An embedder of words and character trigrams, hashed to signed buckets; needs no model.
 
     Trigrams make a misspelt word land near the right one, and they keep retrieval exact in
     large stores, where words alone collide.
@@ -52,7 +52,7 @@ class HashingEmbedder(_Embedder):
         self.dimensions = dimensions
 
     def __call__(self, input: Documents) -> Embeddings:  # noqa: A002 - Chroma's name
-        """Texts → unit vectors, (n, dimensions); a text without any word gets a fixed vector."""
+        """Embed texts as unit vectors, (n, dimensions); a text without words gets a fixed one."""
         return [self._vector(text) for text in input]
 
     def _vector(self, text: str) -> Vector:
@@ -68,16 +68,16 @@ class HashingEmbedder(_Embedder):
 
     @staticmethod
     def name() -> str:
-        """The name under which Chroma finds it."""
+        """Return the name under which Chroma finds the embedder."""
         return "patchlab_hashing"
 
     def get_config(self) -> dict[str, Any]:
-        """What Chroma stores to build it again."""
+        """Return the config from which Chroma rebuilds the embedder."""
         return {"dimensions": self.dimensions}
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> HashingEmbedder:
-        """The embedder that a stored config describes."""
+        """Build the embedder that a stored config describes."""
         return HashingEmbedder(**config)
 
 
@@ -95,7 +95,7 @@ def _feature_names(word: str) -> Iterator[str]:
 
 @register_embedding_function
 class WordLlamaEmbedder(_Embedder):
-    """Static token embeddings of a real model (WordLlama, 256 d), which ship in its package.
+    """An embedder with the static token embeddings of WordLlama (256 d), shipped in its package.
 
     Raises:
         MissingExtra: the package is not installed.
@@ -114,23 +114,23 @@ class WordLlamaEmbedder(_Embedder):
         self._model = WordLlama.load(cache_dir=folder, disable_download=True)
 
     def __call__(self, input: Documents) -> Embeddings:  # noqa: A002 - Chroma's name
-        """Texts → unit vectors, (n, 256)."""
-        # The model turns a text without tokens into nan; a space of its own keeps it apart.
+        """Embed texts as unit vectors, (n, 256)."""
+        # The model turns a text without tokens into nan; a placeholder gives it a valid vector.
         texts = [text if words(text) else "[empty]" for text in input]
         return list(np.asarray(self._model.embed(texts, norm=True), dtype=np.float32))
 
     @staticmethod
     def name() -> str:
-        """The name under which Chroma finds it."""
+        """Return the name under which Chroma finds the embedder."""
         return "patchlab_wordllama"
 
     def get_config(self) -> dict[str, Any]:
-        """Nothing to configure."""
+        """Return an empty config, as there is nothing to configure."""
         return {}
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> WordLlamaEmbedder:
-        """The embedder that a stored config describes."""
+        """Build the embedder that a stored config describes."""
         return WordLlamaEmbedder(**config)
 
 
@@ -139,14 +139,14 @@ EMBEDDERS: dict[str, Callable[[], EmbeddingFunction[Documents]]] = {
     "wordllama": WordLlamaEmbedder,
 }
 ENTRY_POINT_GROUP = "patchlab_agent.embedders"
-"""Group under which packages offer others: callables without arguments that build one."""
+"""Entry point group of further embedders: callables without arguments that build one."""
 
 
 def embedder(name: str) -> EmbeddingFunction[Documents]:
-    """Build an embedder by its short name: one of these, or one that a package offers.
+    """Build an embedder by its short name: a built-in one, or one that a package offers.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no embedder of that name.
         MissingExtra: its package is not installed.
     """
     if name in EMBEDDERS:
@@ -161,8 +161,8 @@ def embedder(name: str) -> EmbeddingFunction[Documents]:
 class Distances:
     """Cosine distances between texts, computed in one place so that equal texts compare equal.
 
-    Chroma's own figures may differ in the last bit between builds of its index; what is ranked
-    is ranked by these.
+    Chroma's own distances may differ in the last bit between builds of its index, so these are
+    used for all ranking.
     """
 
     def __init__(self, function: EmbeddingFunction[Documents], remember: int = 8192) -> None:
@@ -173,6 +173,6 @@ class Distances:
         return np.asarray(self._function([text])[0], dtype=np.float32)
 
     def __call__(self, one: str, other: str) -> float:
-        """1 - cosine, 0 (same direction) to 2, rounded to nine decimals."""
+        """Return 1 - cosine, from 0 (same direction) to 2, rounded to nine decimals."""
         dot = np.dot(self.vector(one).astype(np.float64), self.vector(other).astype(np.float64))
         return round(float(1 - dot), 9)

@@ -1,4 +1,4 @@
-"""Everything that PatchLab raises on purpose, and the exit code each kind ends the CLI with.
+"""The errors that PatchLab raises on purpose, with the exit code of the CLI for each.
 
     PatchLabError                  1   the base: catch this one to catch them all
     ├── UsageError                 2   an option or argument that cannot be used
@@ -8,24 +8,24 @@
     ├── Interruption               -   the base of what ends a run early: all before it is kept
     │   ├── BackendError           5   the model's side failed; never counted as a wrong answer
     │   │   ├── BackendUnavailable 5   it could not be reached: an outage
-    │   │   ├── PromptTooLong      5   a prompt goes beyond the model's context
-    │   │   ├── BudgetReached      5   the limit to what may be spent is reached (`run` ends with 0)
+    │   │   ├── PromptTooLong      5   a prompt exceeds the model's context
+    │   │   ├── BudgetReached      5   the spending limit is reached (`run` ends with 0)
     │   │   └── CassetteMiss       5   a replay has no answer to a prompt
     │   ├── PromptError            7   a prompt template that cannot be loaded or rendered
     │   └── SkillError             8   a skill that cannot be found, or one of whose parts failed
     ├── PartialRun                 9   a run that one of these ended early; its report is kept
     └── OutputError               10   standard output that cannot be written, as on a full disk
-    InvalidAnswer                  -   a completion that is no quote: scored, never fatal
+    InvalidAnswer                  -   a completion that is not a quote: scored, never fatal
 
 Any other exception is a bug: it keeps its traceback (exit code 1).
-Every message is one sentence, or two, of which the last one says what to do.
+Every message is one or two sentences, which end with what to do.
 """
 
 from typing import ClassVar
 
 
 class PatchLabError(Exception):
-    """Base of every error that is the user's or the environment's, not a bug.
+    """Base of all errors due to the user or the environment, not to a bug.
 
     Example:
         >>> try:
@@ -39,7 +39,7 @@ class PatchLabError(Exception):
 
 
 class UsageError(PatchLabError):
-    """An option or argument is unknown, out of range or contradicts another one.
+    """An option or argument is unknown, is out of range, or contradicts another one.
 
     Example:
         >>> try:
@@ -53,7 +53,7 @@ class UsageError(PatchLabError):
 
 
 class InputError(PatchLabError):
-    """The content of a request, a file or a feedback cannot be used.
+    """The content of a request, a file or feedback cannot be used.
 
     Example:
         >>> try:
@@ -67,7 +67,7 @@ class InputError(PatchLabError):
 
 
 class StoreError(PatchLabError):
-    """The store is missing, busy, foreign, of another version or not writable.
+    """The store is missing, in use, foreign, of another version, or not writable.
 
     Example:
         >>> try:
@@ -85,6 +85,15 @@ class Interruption(PatchLabError):
 
     A run that has answered something by then ends with a report and `PartialRun`; any other command
     ends with the error itself.
+
+    Example:
+        >>> outage = BackendUnavailable("The line is busy; call again later.")
+        >>> with open_lab(backend=ScriptedBackend([outage]), store="mine") as lab:
+        ...     try:
+        ...         lab.answer("Ship 2 kg books box to US")
+        ...     except Interruption as error:
+        ...         print(error)
+        The line is busy; call again later.
     """
 
 
@@ -111,7 +120,7 @@ class BackendUnavailable(BackendError):
 
 
 class PromptTooLong(BackendError):
-    """A prompt goes beyond the model's context.
+    """A prompt exceeds the model's context.
 
     Example:
         >>> backend = ScriptedBackend([PromptTooLong("The prompt has 9,000 tokens; shorten it.")])
@@ -119,7 +128,7 @@ class PromptTooLong(BackendError):
 
 
 class BudgetReached(BackendError):
-    """Another call would go beyond what may be spent.
+    """Another call would exceed the spending limit.
 
     Example:
         >>> backend = ScriptedBackend(["no answer"] * 3)
@@ -171,7 +180,7 @@ class PromptError(Interruption):
 class SkillError(Interruption):
     """A skill cannot be found or loaded, or one of its parts, or a referee, failed.
 
-    Where a part failed, the message names it, the request, the exception and the line, and
+    If a part failed, the message names it, the request, the exception and the line, and
     `__cause__` is the exception itself.
 
     Example:
@@ -186,7 +195,7 @@ class SkillError(Interruption):
 
 
 class PartialRun(PatchLabError):
-    """An `Interruption` ended a run before its time; what was learned and its report are kept.
+    """An `Interruption` ended a run early; what was learned and its report are kept.
 
     Example:
         >>> PartialRun("The model is out. The report is of what was done before.").exit_code

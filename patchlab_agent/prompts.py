@@ -1,13 +1,12 @@
-"""Load, check and render the templates of `prompts/`.
+"""Loading, checking and rendering of the templates in `prompts/`.
 
 Four templates make a prompt: `system.j2` (instructions and what is known from the start, which
 come first), `user.j2` (a request and the rules that concern it; examples are earlier turns of the
 same form), `rule.j2` (one rule, for both) and `repair.j2` (what was wrong with an answer).
 
-Rendering is one pass: inserted
-text is never looked at as a template. Text from outside goes in through the filter `literal`,
-which makes it one quoted line, so it can neither end its quotes nor start a line of its own, nor
-hold what a chat template reads as the start of another turn.
+Rendering is a single pass: inserted text is never treated as a template. Untrusted text goes
+through the filter `literal`, which makes it one quoted line, so it can neither end its quotes nor
+start a line of its own, nor contain what a chat template reads as the start of another turn.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ VARIABLES = {
     "rule.j2": {"fix"},
     "repair.j2": {"problem"},
 }
-"""What each template may use."""
+"""The variables that each template may use."""
 
 OPTIONAL: dict[str, set[str]] = {
     "proposal.j2": set(),
     "failure.j2": {"request", "quote", "feedback"},
 }
-"""Templates of a skill whose patches a model can propose: instructions, and one failure."""
+"""Templates of skills for which a model can propose patches: instructions, and one failure."""
 
 
 def literal(value: Any) -> str:
-    """A JSON value, a text above all, on one line; what is invisible or a control string, escaped.
+    """Render a JSON value on one line; invisible characters and control strings are escaped.
 
-    Compact, as every token costs: the answers that a prompt shows are the form that a model takes
-    up.
+    The JSON is compact, as every token costs and a model imitates the form of the answers that its
+    prompt shows.
     """
     if isinstance(value, Undefined):
-        str(value)  # raises what names the missing field
+        str(value)  # raises an error that names the missing field
     text = disarmed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     if text.isascii() and "\x7f" not in text:
         return text
@@ -63,14 +62,20 @@ def _visible(char: str) -> str:
 
 
 class Prompts:
-    """One skill's templates, checked at loading.
+    """One skill's templates, checked when they are loaded.
 
     Args:
-        folder: holds the templates.
+        folder: folder with the templates.
 
     Raises:
-        PromptError: a template is missing or broken, or uses names that nothing provides; all
-            such names are listed together.
+        PromptError: a template is missing or broken, or uses unknown names, which are all listed
+            together.
+
+    Example:
+        >>> prompts = Prompts(load_skill("shipping").task.prompts)
+        >>> print(prompts.user("Ship 2 kg books box to US", [], []))
+        Request: "Ship 2 kg books box to US"
+        Answer:
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,29 +96,30 @@ class Prompts:
             self._repair = environment.get_template("repair.j2")
             self._offered = {name: environment.get_template(name) for name in offered}
         except TemplateError as error:
-            raise PromptError(f"A template in {folder} is broken: {error}; mend it.") from error
-        # How patches are proposed has no say in whether they are good.
+            raise PromptError(f"A template in {folder} is broken: {error}; fix it.") from error
+        # The proposal templates are left out: the gate's decisions do not depend on how patches
+        # are proposed.
         sources = {name: (folder / name).read_text("utf-8") for name in VARIABLES}
         self.digest = digest(sources)
-        """Names this version of the templates."""
+        """The digest of this version of the templates."""
 
     def system(self, rules: Sequence[Fix], schema: JsonObject) -> str:
-        """The stable part: instructions, what is known from the start, the answer's form."""
+        """Render the stable part: instructions, what is known from the start, the answer's form."""
         return self._render(self._system, rules=[self.rule(fix) for fix in rules], schema=schema)
 
     def user(self, request: str, rules: Sequence[Fix], repeated: Sequence[Fix] = ()) -> str:
-        """A request with the rules that concern it.
+        """Render a request with the rules that concern it.
 
         Args:
             request: what a person typed.
-            rules: to be stated.
-            repeated: those of the rules that are to be stated once more.
+            rules: the rules to state.
+            repeated: those of the rules to state once more at the end.
         """
         lines = {"rules": list(map(self.rule, rules)), "repeated": list(map(self.rule, repeated))}
         return self._render(self._user, request=request, **lines)
 
     def turns(self, example: Example) -> tuple[Message, Message]:
-        """An example as a turn of its own: its request with its rules, and its answer."""
+        """Render an example as an earlier turn: its request with its rules, and its answer."""
         asked = self.user(example.request, example.rules)
         return (
             Message(role="user", content=asked),
@@ -121,11 +127,11 @@ class Prompts:
         )
 
     def repair(self, problem: str) -> str:
-        """What to say to a model whose answer could not be used."""
+        """Render the reply to a model whose answer could not be used."""
         return self._render(self._repair, problem=problem)
 
     def proposal(self) -> str:
-        """Instructions to a model that is to propose patches.
+        """Render the instructions to a model that is to propose patches.
 
         Raises:
             PromptError: the skill has no template for it.
@@ -133,7 +139,7 @@ class Prompts:
         return self._render(self._optional("proposal.j2"))
 
     def failure(self, request: str, quote: Quote, feedback: JsonObject) -> str:
-        """One failure, for a model that is to propose a patch.
+        """Render one failure, for a model that is to propose a patch.
 
         Raises:
             PromptError: the skill has no template for it.
@@ -147,14 +153,14 @@ class Prompts:
         return self._offered[name]
 
     def rule(self, fix: Fix) -> str:
-        """One rule as one line.
+        """Render one rule as one line.
 
         Raises:
             PromptError: the template has no words for this kind of fix.
         """
         line = self._render(self._rule, fix=fix).strip()
         if not line or "\n" in line:
-            raise PromptError(f"rule.j2 must give one line for kind {fix.kind!r}; mend it.")
+            raise PromptError(f"rule.j2 must give one line for kind {fix.kind!r}; fix it.")
         return line
 
     @staticmethod
@@ -162,7 +168,7 @@ class Prompts:
         try:
             return str(template.render(**variables))
         except TemplateError as error:
-            raise PromptError(f"{template.name} cannot be rendered: {error}; mend it.") from error
+            raise PromptError(f"{template.name} cannot be rendered: {error}; fix it.") from error
 
 
 def _check(environment: Environment, folder: Path, variables: Mapping[str, set[str]]) -> None:

@@ -1,4 +1,4 @@
-"""The order in which retrieved patches count, and which of them get through."""
+"""The ranking of retrieved patches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from patchlab_agent.models.trace import Retrieved
 
 
 def rank(hits: Iterable[Retrieved], k: int) -> tuple[Retrieved, ...]:
-    """The first `k`: triggers that occur, misspelt ones after the others, then the similar."""
+    """Return the first `k`: triggers that occur, misspelt ones last, then similar ones."""
     order = sorted(
         hits, key=lambda hit: rank_key(hit.occurs, hit.misspelt, hit.distance, hit.patch.id)
     )
@@ -18,8 +18,8 @@ def rank(hits: Iterable[Retrieved], k: int) -> tuple[Retrieved, ...]:
 def rank_key(
     occurs: bool, misspelt: bool, distance: float, patch_id: str
 ) -> tuple[bool, bool, float, str]:
-    """What orders retrieved patches, the smallest first.
+    """Return the sort key of a retrieved patch, the smallest first.
 
-    Equal distances are told apart by id, so the order never depends on where hits came from.
+    Ties are broken by id, so the order never depends on where hits came from.
     """
     return (not occurs, misspelt, distance, patch_id)

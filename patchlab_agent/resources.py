@@ -1,4 +1,4 @@
-"""Where `prompts/` and `fixtures/` are, in a wheel as in a checkout."""
+"""The location of `prompts/` and `fixtures/`, in a wheel or a checkout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _PACKAGE = Path(__file__).parent
 
 
 def resource(*parts: str) -> Path:
-    """Path of a file or folder that ships with the package, e.g. `resource("prompts", "x")`.
+    """Return the path of a file or folder shipped with the package: `resource("prompts", "x")`.
 
-    A wheel carries the folders inside the package, a checkout beside it.
+    A wheel has these folders inside the package, a checkout next to it.
 
     Raises:
         FileNotFoundError: the installation lacks it, which is a packaging bug.

@@ -14,14 +14,14 @@ from patchlab_agent.models.report import PairedDifference, Proportion
 _CONFIDENCE = 0.95
 
 PRIOR = (9.0, 1.0)
-"""Beta weights over the share of discordant pairs that go one way, where a patch has an effect.
+"""Beta prior on the share of discordant pairs that go one way, if a patch has an effect.
 
-Under common noise an effect hardly ever shows the other way round, so the weight lies near one.
-Five pairs to none then pass 20; with uniform weights it would take seven."""
+Under common noise an effect hardly ever goes the other way, so the weight lies near one. Five pairs
+to none then exceed 20; with a uniform prior it would take seven."""
 
 
 def proportion(outcomes: Sequence[bool]) -> Proportion:
-    """Share of successes with its Wilson interval."""
+    """Return the share of successes with its Wilson interval."""
     n, successes = len(outcomes), sum(outcomes)
     if n == 0:
         return Proportion(successes=0, total=0, rate=None, low=None, high=None)
@@ -32,14 +32,14 @@ def proportion(outcomes: Sequence[bool]) -> Proportion:
 
 
 def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDifference:
-    """Mean of after - before over pairs, with interval and exact McNemar test.
+    """Return the mean of after - before over pairs, with interval and exact McNemar test.
 
     The interval is method 10 of Newcombe, Improved confidence intervals for the difference
     between binomial proportions based on paired data, Statistics in Medicine 17 (1998): the
-    Wilson limits of both shares, put together by their correlation phi.
+    Wilson limits of both shares, combined by their correlation phi.
 
     Raises:
-        ValueError: the two have not the same length.
+        ValueError: the two differ in length.
     """
     pairs = list(zip(before, after, strict=True))
     n = len(pairs)
@@ -59,9 +59,9 @@ def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDi
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """P-values of many tests made at once, so that a share of false discoveries can be read off.
+    """Adjust the p-values of many tests made at once for their false discovery rate.
 
-    Of the tests whose adjusted value is at most 0.05, 5 % at most are expected to be chance
+    Of the tests whose adjusted value is at most 0.05, at most 5 % are expected to be chance
     (Benjamini and Hochberg, Controlling the false discovery rate, Journal of the Royal
     Statistical Society B 57, 1995).
     """
@@ -90,32 +90,32 @@ def _wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided p-value of the exact McNemar test; 1.0 where no pair changed.
+    """Return the two-sided p-value of the exact McNemar test; 1.0 if no pair changed.
 
     Args:
-        gained: pairs that were wrong before and right after.
-        lost: pairs the other way round.
+        gained: number of pairs that were wrong before and right after.
+        lost: number of pairs that were right before and wrong after.
     """
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 @cache
 def e_value(wins: int, losses: int, *, null: float = 0.5) -> float:
-    """Evidence that wins are more frequent than `null`, which may be read after every outcome.
+    """Return the evidence that wins are more frequent than `null`, valid after every outcome.
 
     The e-value is a likelihood ratio against `null`, mixed over larger shares by `PRIOR`
-    (truncated to them, so that every smaller share is tested, too). Whatever the share is, if it is
-    not larger than `null` the chance that this ever reaches 1/alpha is at most alpha, however
+    (truncated to them, so that every smaller share is tested as well). Whatever the share is, if it
+    is not larger than `null` the chance that this ever reaches 1/alpha is at most alpha, however
     often it is looked at (Ville 1939; Ramdas et al., Game-theoretic statistics and safe
     anytime-valid inference, Statistical Science 38, 2023).
 
     Args:
-        wins: outcomes that went the one way.
-        losses: outcomes that went the other way.
-        null: the largest share of wins that is no effect, between 0 and 1.
+        wins: number of outcomes one way.
+        losses: number of outcomes the other way.
+        null: the largest share of wins that counts as no effect, between 0 and 1.
 
     Returns:
-        At least 0, and 1 where nothing was observed; larger is stronger evidence.
+        At least 0, and 1 if nothing was observed; larger is stronger evidence.
     """
     a, b = PRIOR
     mixed = betaln(a + wins, b + losses) - betaln(a, b)
@@ -125,15 +125,18 @@ def e_value(wins: int, losses: int, *, null: float = 0.5) -> float:
 
 
 def e_detector(outcomes: Sequence[bool]) -> float:
-    """Evidence that wins have become the more frequent outcome at some time.
+    """Return the evidence that wins have become the more frequent outcome at some time.
 
-    The largest e-value over all suffixes of the outcomes, so that what was true for long does not
-    hide what has changed. While wins are no more frequent than losses, it takes 1/alpha discordant
-    outcomes in the mean, at least, until it reaches 1/alpha for the first time (Shin, Ramdas and
-    Rinaldo, E-detectors, New England Journal of Statistics in Data Science 2, 2024).
+    It is the largest e-value over all suffixes of the outcomes, so that a long past does not hide
+    a change. While wins are no more frequent than losses, it takes at least 1/alpha discordant
+    outcomes on average until it first reaches 1/alpha (Shin, Ramdas and Rinaldo, E-detectors, New
+    England Journal of Statistics in Data Science 2, 2024).
 
     Args:
         outcomes: True for a win, the latest last.
+
+    Returns:
+        At least 1; larger is stronger evidence.
     """
     wins = losses = 0
     largest = 1.0
@@ -145,12 +148,12 @@ def e_detector(outcomes: Sequence[bool]) -> float:
 
 @cache
 def fixed_size(gains: float, *, alpha: float, power: float) -> int:
-    """Pairs that an exact sign test of fixed size needs, where no pair is lost.
+    """Return the number of pairs that a fixed-size exact sign test needs if no pair is lost.
 
     Args:
-        gains: the share of pairs that are gained, above 0.
-        alpha: the chance that a patch without effect passes, one-sided.
-        power: the chance that one with this effect passes.
+        gains: share of pairs that are gained, above 0.
+        alpha: chance that a patch without effect passes, one-sided.
+        power: chance that a patch with this effect passes.
     """
     needed = math.ceil(math.log(1 / alpha, 2))
     pairs = needed
@@ -160,5 +163,5 @@ def fixed_size(gains: float, *, alpha: float, power: float) -> int:
 
 
 def _rounded(value: float) -> float:
-    # Beyond nine decimals the libraries' builds may differ between machines.
+    # Beyond nine decimals, results may differ between builds of the libraries.
     return round(value, 9)

@@ -1,8 +1,8 @@
-"""Words of a request, and whether a trigger stands among them.
+"""The words of a request, and the occurrence of triggers among them.
 
-A trigger occurs when its words stand next to each other in the request, as whole words: `gin`
-does not occur in `ginger`. Case and numbers glued to a unit (`0.5kg`) do not matter, and a word
-of six letters or more may hold one typing error, as long as its first letter is right.
+A trigger occurs if its words stand next to each other in the request, as whole words: `gin` does
+not occur in `ginger`. Case and numbers glued to a unit (`0.5kg`) do not matter, and a word of six
+letters or more may contain one typing error, as long as its first letter is right.
 """
 
 from __future__ import annotations
@@ -23,12 +23,17 @@ MAX_TRIGGER_CHARS = 40
 FUZZY_MIN_LETTERS = 6
 
 _JOINERS = "\u200c\u200d"
-"""Invisible, but part of how emoji and some scripts are written."""
+"""Invisible characters that are part of how emoji and some scripts are written."""
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 def normalise(text: str) -> str:
-    """Lower case, compatibility forms folded, every run of white space one space."""
+    """Fold case and compatibility forms, and reduce every run of white space to one space.
+
+    Example:
+        >>> normalise("  Große  KISTE ")
+        'grosse kiste'
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     # Folding case can leave combinations that NFKC would compose: a second pass settles them.
     return " ".join(unicodedata.normalize("NFKC", folded).split())
@@ -36,12 +41,22 @@ def normalise(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def words(text: str) -> tuple[str, ...]:
-    """Words and numbers of a text, normalised: `2 LB Box` → `("2", "lb", "box")`."""
+    """Return the words and numbers of a text, normalised: `2 LB Box` → `("2", "lb", "box")`.
+
+    Example:
+        >>> words("Ship 0.5kg to US!")
+        ('ship', '0.5', 'kg', 'to', 'us')
+    """
     return tuple(_TOKEN.findall(normalise(text)))
 
 
 def phrases(text: str, longest: int = MAX_TRIGGER_WORDS) -> tuple[str, ...]:
-    """Every run of up to `longest` neighbouring words, each once, in order of appearance."""
+    """Return every run of up to `longest` adjacent words, each once, the shortest runs first.
+
+    Example:
+        >>> phrases("two big crates", 2)
+        ('two', 'big', 'crates', 'two big', 'big crates')
+    """
     tokens = words(text)
     runs = (
         " ".join(tokens[start : start + size])
@@ -52,7 +67,12 @@ def phrases(text: str, longest: int = MAX_TRIGGER_WORDS) -> tuple[str, ...]:
 
 
 def occurs(trigger: str, text: str) -> bool:
-    """Whether the trigger stands in the text, a typing error in a long word forgiven."""
+    """Return True if the trigger occurs in the text, allowing a typing error per long word.
+
+    Example:
+        >>> occurs("lithium battery", "a lithum battery to EU")
+        True
+    """
     wanted, tokens = words(trigger), words(text)
     if not wanted:
         return False
@@ -63,7 +83,10 @@ def occurs(trigger: str, text: str) -> bool:
 
 
 def same_word(wanted: str, found: str) -> bool:
-    """Whether `found` is `wanted`, or is it with one letter missing, doubled, wrong or swapped."""
+    """Return True if `found` is `wanted`, give or take one letter missing, added, wrong or swapped.
+
+    Only long words may differ, and their first letter must be right.
+    """
     if wanted == found:
         return True
     if len(wanted) < FUZZY_MIN_LETTERS or wanted[0] != found[:1] or not wanted.isalpha():
@@ -72,7 +95,12 @@ def same_word(wanted: str, found: str) -> bool:
 
 
 def as_trigger(text: str) -> str | None:
-    """The text as a trigger, or None if it is empty, too long or has more than four words."""
+    """Return the text as a trigger; None if it is empty, too long or has more than four words.
+
+    Example:
+        >>> as_trigger("  Lithium  Battery ")
+        'lithium battery'
+    """
     trigger = " ".join(words(text))
     if not trigger or len(trigger) > MAX_TRIGGER_CHARS:
         return None
@@ -80,10 +108,13 @@ def as_trigger(text: str) -> str | None:
 
 
 def check_request(request: str) -> None:
-    """Refuse what cannot be a request.
+    """Check that a text can be a request.
 
     Raises:
-        InputError: it is empty, longer than `MAX_REQUEST_CHARS` or binary.
+        InputError: the text is empty, longer than `MAX_REQUEST_CHARS` or binary.
+
+    Example:
+        >>> check_request("Ship 2 kg books box to US")
     """
     if not request.strip():
         raise InputError("The request is empty; say in words what you want.")
@@ -93,16 +124,16 @@ def check_request(request: str) -> None:
         )
     if any(not c.isprintable() and not c.isspace() and c not in _JOINERS for c in request):
         raise InputError(
-            "The request holds control characters or invisible marks; give plain text."
+            "The request contains control characters or invisible marks; give plain text."
         )
 
 
 def strict_json(text: str) -> Any:
-    """Read JSON that can be written again as UTF-8: no NaN, no infinity, no half of a character.
+    """Parse JSON that can be written again as UTF-8: no NaN, infinity or lone surrogate.
 
     Raises:
-        ValueError: the text is no such JSON.
-        RecursionError: it is nested too deep.
+        ValueError: the text is not such JSON.
+        RecursionError: it is nested too deeply.
     """
     data = json.loads(text, parse_constant=_no_constant)
     json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
@@ -110,4 +141,4 @@ def strict_json(text: str) -> Any:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")

@@ -153,7 +153,7 @@ def test_a_file_that_is_broken_or_odd(tmp_path: Path, text: str, word: str) -> N
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.patchlab]\nmodel = '\xff\xfe'")
-    with pytest.raises(UsageError, match="no TOML"):
+    with pytest.raises(UsageError, match="not valid TOML"):
         find_table(tmp_path)
 
 
@@ -186,8 +186,8 @@ def test_only_variables_that_nobody_reads_are_warned_of() -> None:
         ["PATCHLAB_STORE", "PATCHLAB_LIVE_MODEL", "PATH", "PATCHLAB_TOPK", "PATCHLAB_QQQQ"], "1"
     )
     near, far = reversed(unknown_variables(environment))
-    assert near == "PATCHLAB_TOPK is no setting; did you mean 'PATCHLAB_TOP_K'?"
-    assert far == "PATCHLAB_QQQQ is no setting; it is not read."
+    assert near == "PATCHLAB_TOPK is not a setting; did you mean 'PATCHLAB_TOP_K'?"
+    assert far == "PATCHLAB_QQQQ is not a setting; it is not read."
 
 
 def test_a_key_in_a_variable_of_ours_is_not_repeated() -> None:

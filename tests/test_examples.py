@@ -20,7 +20,7 @@ PUBLIC = {name: getattr(patchlab_agent, name) for name in patchlab_agent.__all__
 NAMES = {
     name: value
     for name, value in PUBLIC.items()
-    if inspect.isclass(value) or inspect.isfunction(value)
+    if inspect.isclass(value) or inspect.isfunction(inspect.unwrap(value))
 }
 METHODS = {
     f"{kind.__name__}.{name}": value
@@ -76,9 +76,7 @@ def names(taught: Path, own_folder: Path) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [n for n, v in DOCUMENTED.items() if is_runnable(v)])
 def test_examples_print_what_they_say(name: str, names: dict[str, Any]) -> None:
-    test = doctest.DocTestParser().get_doctest(
-        example(DOCUMENTED[name]), names, name, inspect.getsourcefile(DOCUMENTED[name]), 0
-    )
+    test = doctest.DocTestParser().get_doctest(example(DOCUMENTED[name]), names, name, None, 0)
     told: list[str] = []
     done = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=told.append)
     assert done.attempted

@@ -1,1 +1,1 @@
-"""Answers one request: what was learned is retrieved, fitted to a budget, rendered and asked."""
+"""The agent: retrieves what was learned about a request, fits it to a budget, and asks a model."""

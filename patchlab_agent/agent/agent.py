@@ -1,7 +1,7 @@
-"""One request: retrieve → apply → render → complete → validate.
+"""The path of one request: retrieve → apply → render → complete → validate.
 
-The agent sees a task, a backend, prompts and what was learned. It never sees a truth, a carrier or
-a gate, and it keeps nothing from one request to the next.
+The agent sees a task, a backend, prompts and what was learned. It never sees the truth, a carrier
+or a gate, and it keeps nothing from one request to the next.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
 ANSWERED = "quote"
-"""The run of traces that no run asked for."""
+"""The run name of traces that belong to no run."""
 
 
 Found = TypeVar("Found", Trace, Attempt)
@@ -46,11 +46,11 @@ Found = TypeVar("Found", Trace, Attempt)
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to be answered, and what its trace is to be called.
+    """A request to be answered, and how to identify its trace.
 
     Attributes:
-        is_use: somebody wants the answer, so it may take part in the experiment on the lessons;
-            otherwise it is only there to measure them, with all of them in place.
+        is_use: True if somebody needs the answer, so that it takes part in the holdout experiment;
+            otherwise it only measures the lessons, with all of them in place.
     """
 
     request: str
@@ -71,59 +71,60 @@ class Question:
 
 
 class PatchSource(Protocol):
-    """Where an agent finds patches."""
+    """A source of patches."""
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        """The `k` active patches that concern a request most, ranked.
+        """Return the `k` active patches most relevant to a request, ranked.
 
         Those whose trigger occurs come first; without `similar` there are no others.
         """
         ...
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
-        """How a patch relates to a request, whether or not it is stored."""
+        """Return how a patch relates to a request, whether or not the patch is stored."""
         ...
 
 
 class ExampleSource(Protocol):
-    """Where an agent finds examples."""
+    """A source of few-shot examples."""
 
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
-        """The `n` right answers to requests most like this one, the nearest first."""
+        """Return the `n` right answers to requests most like this one, the nearest first."""
         ...
 
     def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
-        """The right answers, `n` at most, that together cover what is uncommon in a request.
+        """Return up to `n` right answers that together cover what is uncommon in a request.
 
         Args:
             request: what a person typed.
             covered: words that need no example.
-            n: how many at most.
+            n: maximum number of examples.
         """
         ...
 
 
 def utc_now() -> str:
-    """The time as ISO 8601, UTC, to the second."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Agent:
-    """Answers requests with what was learned so far.
+    """An agent that answers requests with what was learned so far.
 
     Args:
         task: the domain, as far as an agent may know it.
         backend: the model.
-        patches: where patches come from.
-        examples: where examples come from.
-        top_k: patches to retrieve per request.
-        n_examples: right answers to show per request, at most.
-        context_tokens: what lessons and examples may add to a prompt, estimated in tokens; None
-            sets no limit.
-        max_repairs: further turns that show the model what was wrong with an unusable answer.
+        patches: source of patches.
+        examples: source of few-shot examples.
+        top_k: number of patches to retrieve per request.
+        n_examples: maximum number of examples to show per request.
+        context_tokens: estimated tokens that lessons and examples may add to a prompt; None sets
+            no limit.
+        max_repairs: maximum number of turns that show the model what is wrong with an unusable
+            answer.
         holdout: leaves lessons out of a share of their uses.
-        clock: the time as ISO 8601.
-        new_id: a fresh trace id.
+        clock: returns the time as ISO 8601.
+        new_id: returns a fresh trace id.
 
     Example:
         >>> trace = lab.agent.answer("Ship 1 kg bleach box to Japan")  # which nobody stores
@@ -150,11 +151,11 @@ class Agent:
         self.backend = backend
         self.prompts = Prompts(task.prompts)
         self.stable = self._stable()
-        """The messages that every prompt begins with."""
+        """The messages at the start of every prompt."""
         self.system = "\n\n".join(message.content for message in self.stable)
         self.system_digest = digest(self.system)
         self.covered_words = spoken_of(task.known_rules).union(task.filler_words)
-        """Words of requests that need no example, whatever was learned."""
+        """The words of requests that need no example, whatever was learned."""
         self.clock = clock
         self._patches = patches
         self.examples = examples
@@ -174,12 +175,12 @@ class Agent:
         run: str = ANSWERED,
         index: int = 0,
     ) -> Trace:
-        """Answer one request with the present patches; nobody has judged it yet.
+        """Answer one request with the present patches; the trace is not judged yet.
 
-        A draw may leave some of them out; the trace tells which.
+        The holdout may leave some of them out; the trace names these.
 
         Raises:
-            InputError: the request is empty, too long or holds control characters.
+            InputError: the request is empty, too long or contains control characters.
             Interruption: the model's side or the skill failed.
         """
         check_request(request)
@@ -189,10 +190,10 @@ class Agent:
         return self.trace(ask, run, context, self.attempt(request, context, draw))
 
     def prepare(self, request: str) -> RequestContext:
-        """Return what was learned about a request with the prompt that shows it.
+        """Return what was learned about a request, with the prompt that shows it.
 
         Raises:
-            InputError: the request is empty, too long or holds control characters.
+            InputError: the request is empty, too long or contains control characters.
         """
         check_request(request)
         context = self.context_of(Ask(request, trace_id=self._new_id(), is_use=True))
@@ -207,10 +208,10 @@ class Agent:
     def recorded(
         self, prepared: RequestContext, completion: Completion, trace_id: str, index: int
     ) -> Trace:
-        """Return the record of an answer that a caller's own model gave; it is not judged yet.
+        """Return the unjudged trace of an answer that a caller's own model gave.
 
         Raises:
-            SkillError: the skill's task cannot read the answer, for a mistake of its own.
+            SkillError: the skill's task failed to read the answer.
         """
         prompt = self.render(prepared.request, prepared.context, "0")
         reply = read_reply(completion, self.task.read, prepared.request)
@@ -219,7 +220,7 @@ class Agent:
         return self.trace(ask, ANSWERED, prepared.context, attempt)
 
     def trace(self, ask: Ask, run: str, context: Context, attempt: Attempt) -> Trace:
-        """The record of an attempt; nobody has judged it yet."""
+        """Return the unjudged trace of an attempt."""
         refs = (
             RetrievedRef(
                 patch_id=hit.patch.id,
@@ -246,10 +247,10 @@ class Agent:
         )
 
     def context_of(self, ask: Ask) -> Context:
-        """What was learned and goes with a request: in a use, less what the draw leaves out.
+        """Return the context of a request: in a use, without what the holdout leaves out.
 
-        What is left out stays among the retrieved patches, marked as such. The next patches move
-        up into the places, as they would if it were not active.
+        Patches left out stay among the retrieved ones, marked as held out. The next patches move
+        up into their places, as they would if those were not active.
         """
         whole = self.context(ask.request)
         if not ask.is_use or ask.trace_id is None or not self._holdout.share:
@@ -267,12 +268,12 @@ class Agent:
     def context(
         self, request: str, *, applied_only: bool = False, without: str | None = None
     ) -> Context:
-        """What was learned and concerns the request.
+        """Return what was learned about a request.
 
         Args:
             request: what a person typed.
             applied_only: leave out examples, and patches that are only similar.
-            without: id of a patch that is to be left out, as if it were not active.
+            without: id of a patch to leave out, as if it were not active.
         """
         similar = not applied_only
         retrieved = self._patches.search(request, self.top_k, similar=similar)
@@ -289,7 +290,7 @@ class Agent:
         return self._fitted(request, context.model_copy(update={"examples": examples}))
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
-        """The context as it would be if the patch were active, in place of what it supersedes."""
+        """Return the context as if the patch were active, in place of those it supersedes."""
         others = (
             hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key
         )
@@ -297,7 +298,7 @@ class Agent:
         return self._fitted(request, context.model_copy(update={"retrieved": hits}))
 
     def _fitted(self, request: str, context: Context) -> Context:
-        """The context with what the budget has no room for marked as left out."""
+        """Return the context with whatever exceeds the budget marked as left out."""
         droppable = context.examples or context.over_budget
         if self.context_tokens is None or not (
             droppable or any(hit.occurs for hit in context.retrieved)
@@ -314,19 +315,20 @@ class Agent:
         """Render, complete and validate under a given context.
 
         Raises:
-            Interruption: the model's side or the skill failed; an unusable answer is no failure.
+            Interruption: the model's side or the skill failed; an unusable answer is not such a
+                failure.
         """
         [attempt] = self.attempts([Question(request, context, draw)])
         return or_raise(attempt)
 
     def attempts(self, questions: Sequence[Question]) -> list[Attempt | Interruption]:
-        """Render, complete and validate questions that do not wait for each other.
+        """Render, complete and validate independent questions.
 
-        An answer of no use is shown to the model with what is wrong with it, `max_repairs` times;
-        the questions' repairs, too, run beside each other.
+        An unusable answer is shown to the model with what is wrong with it, up to `max_repairs`
+        times; the repairs of several questions run concurrently as well.
 
         Returns:
-            For each question its attempt, or the error that stands in its place.
+            For each question its attempt, or the error in its place.
         """
         prompts = [
             self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
@@ -351,7 +353,7 @@ class Agent:
         )
 
     def render(self, request: str, context: Context, draw: str) -> Prompt:
-        """The prompt that `attempts` sends first: what never changes comes first."""
+        """Return the prompt that `attempts` sends first, with the stable messages at its start."""
         lessons = context.lessons
         apart = [fix for fix, form in lessons if form is Form.APART]
         worked = self.task.examples_of(context.fixes, request, apart)
@@ -375,12 +377,12 @@ class Agent:
 
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:
-    """Return the words that fixes speak of."""
+    """Return the words that fixes are about."""
     return frozenset(word for fix in fixes for name in fix.slot[1:] for word in words(name))
 
 
 def or_raise(found: Found | Interruption) -> Found:
-    """What was found, or the error that stands in its place, raised.
+    """Return a result, or raise the error in its place.
 
     Raises:
         Interruption: that error.

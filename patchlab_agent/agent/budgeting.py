@@ -1,4 +1,4 @@
-"""What of the learned context fits a budget of tokens: the worthiest lessons come first."""
+"""Fitting the learned context to a token budget, the most valuable lessons first."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ other models' tokenizers come to about as many on English and JSON."""
 
 
 def estimated_tokens(messages: Iterable[Message]) -> int:
-    """About how many tokens messages take, the chat template's included.
+    """Estimate the number of tokens in messages, the chat template's included.
 
-    An estimate, so that a budget chooses the same context whichever model answers, a replay among
-    them.
+    An estimate makes a budget choose the same context for every model, and for a replay.
     """
     sizes = (len(m.content) / CHARS_PER_TOKEN + TOKENS_PER_MESSAGE for m in messages)
     return math.ceil(math.fsum(sizes))
@@ -31,18 +30,18 @@ class ContextBudget:
     """A limit on what may be added to a prompt.
 
     Attributes:
-        tokens: how many a context may add to a prompt, estimated.
-        added: how many a context adds to the prompt of the request at hand.
+        tokens: estimated number of tokens that a context may add to a prompt.
+        added: returns the number of tokens that a context adds to the prompt of the request.
     """
 
     tokens: int
     added: Callable[[Context], int]
 
     def fit(self, context: Context) -> Context:
-        """Return the context with what has no room marked as left out.
+        """Return the context with whatever does not fit marked as left out.
 
         Proven lessons come first, then those on trial, each by worth per token, then examples in
-        the order given. What is too large is passed over, so that something smaller may fit.
+        the order given. What is too large is skipped, so that something smaller may fit.
         """
         context = _whole(context)
         if self.added(context) <= self.tokens:
@@ -73,7 +72,7 @@ class ContextBudget:
 
 
 def _whole(context: Context) -> Context:
-    """The context with nothing left out for want of room."""
+    """Return the context with nothing left out for lack of room."""
     hits = (
         hit.model_copy(update={"over_budget": False}) if hit.over_budget else hit
         for hit in context.retrieved
@@ -85,7 +84,7 @@ def _whole(context: Context) -> Context:
 
 
 def _only(context: Context, patches: Sequence[Patch], examples: Sequence[Example]) -> Context:
-    """The context with these of its patches and examples, the others marked as left out."""
+    """Return the context with only these patches and examples, the others marked as left out."""
     kept = {patch.id for patch in patches}
     shown = {example.id for example in examples}
     hits = (

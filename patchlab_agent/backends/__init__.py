@@ -1,1 +1,1 @@
-"""The seam to a model, and what wraps around one."""
+"""The interface to a model, and its wrappers."""

@@ -1,4 +1,4 @@
-"""The seam to a model, what wraps around one, and the fake that tests and users script it with."""
+"""The interface to a model, the base of its wrappers, and a scripted fake for tests and users."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Prompt
 
 Answered: TypeAlias = Completion | Interruption
-"""What became of one prompt of a batch."""
+"""The outcome of one prompt of a batch."""
 
 
 class Backend(Protocol):
-    """Anything that turns a prompt into a completion.
+    """A model, or anything else that turns a prompt into a completion.
 
     A backend keeps nothing of a prompt that could change a later answer: everything a model
     learns comes through its prompt.
 
-    One that can work on several prompts at a time has a method `complete_batch` besides, as
-    `BatchBackend` has it; any other gets its prompts one after the other.
+    A backend that can work on several prompts at a time also has a method `complete_batch`, as in
+    `BatchBackend`; any other gets its prompts one after another.
 
     Example:
         >>> class Echo:
@@ -40,30 +40,30 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """What reports call it, model and parameters included."""
+        """The name used in reports, model and parameters included."""
         ...
 
     @property
     def varies(self) -> bool:
-        """Whether another draw of the same prompt may give another answer."""
+        """True if another draw of the same prompt may give another answer."""
         ...
 
     def complete(self, prompt: Prompt) -> Completion:
         """Answer a prompt; the same prompt and draw get the same answer.
 
         Raises:
-            BackendUnavailable: it could not be reached.
-            BackendError: it refused the call for a reason that another call will not mend.
+            BackendUnavailable: the model could not be reached.
+            BackendError: the call was refused for a reason that a retry will not fix.
         """
         ...
 
     def close(self) -> None:
-        """Let go of connections; no call comes after."""
+        """Release connections; no call may follow."""
         ...
 
 
 class BatchBackend(ABC):
-    """A backend that is given all prompts at once that do not wait for each other's answers.
+    """A backend that receives all independent prompts at once.
 
     Example:
         >>> class Echo(BatchBackend):
@@ -82,40 +82,40 @@ class BatchBackend(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What reports call it."""
+        """The name used in reports."""
 
     @property
     @abstractmethod
     def varies(self) -> bool:
-        """Whether another draw of the same prompt may give another answer."""
+        """True if another draw of the same prompt may give another answer."""
 
     @property
     def structure(self) -> Structure | None:
-        """How the model is held to the answer's form; None where that is not known or settled."""
+        """The way the model is held to the answer's form; None if unknown or not yet settled."""
         return None
 
     @abstractmethod
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Answer prompts, in their order; an error stands in the place of an answer.
+        """Answer prompts, in their order; an error takes the place of an answer.
 
-        Raises nothing of the model's side: one failure must not lose the others' answers.
+        Does not raise when the model's side fails: one failure must not lose the other answers.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections; no call comes after."""
+        """Release connections; no call may follow."""
 
     def expect(self, prompts: Iterable[Prompt]) -> None:  # noqa: B027 - most have no use for it
-        """Hear what will be asked next, whatever comes of the batches before it.
+        """Announce what will be asked next, whatever the outcome of the batches before it.
 
-        What was expected before and not asked is expected no more.
+        Replaces the previous announcement.
         """
 
     def complete(self, prompt: Prompt) -> Completion:
         """Answer one prompt.
 
         Raises:
-            Interruption: whatever stands in the answer's place.
+            Interruption: the error in place of the answer.
         """
         [answered] = self.complete_batch([prompt])
         if isinstance(answered, Interruption):
@@ -124,10 +124,10 @@ class BatchBackend(ABC):
 
 
 class WrappedBackend(BatchBackend):
-    """What adds something to another backend, under that one's name.
+    """A backend that adds something to another one and keeps its name.
 
     Args:
-        inner: the one that answers.
+        inner: the backend that answers.
     """
 
     def __init__(self, inner: Backend) -> None:
@@ -135,17 +135,17 @@ class WrappedBackend(BatchBackend):
 
     @property
     def name(self) -> str:
-        """The inner backend's."""
+        """The inner backend's name."""
         return self.inner.name
 
     @property
     def varies(self) -> bool:
-        """The inner backend's."""
+        """True if the inner backend's answers vary."""
         return self.inner.varies
 
     @property
     def structure(self) -> Structure | None:
-        """The inner backend's."""
+        """The inner backend's structure."""
         return self.inner.structure if isinstance(self.inner, BatchBackend) else None
 
     def expect(self, prompts: Iterable[Prompt]) -> None:
@@ -159,7 +159,7 @@ class WrappedBackend(BatchBackend):
 
 
 def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered]:
-    """Answer prompts by any backend; after an outage the rest of a batch is not tried."""
+    """Answer prompts with any backend; after an outage the rest of a batch is not tried."""
     if isinstance(backend, BatchBackend):
         return backend.complete_batch(prompts)
     answered: list[Answered] = []
@@ -167,6 +167,7 @@ def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered
         try:
             answered.append(backend.complete(prompt))
         except BackendUnavailable as outage:
+            # The rest would meet the same outage, each after all of its retries.
             return [*answered, *[outage] * (len(prompts) - position)]
         except Interruption as error:
             answered.append(error)
@@ -174,7 +175,7 @@ def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered
 
 
 def outage_in(answered: Iterable[Answered]) -> BackendUnavailable | None:
-    """The first outage among answers, or None."""
+    """Return the first outage among answers, or None."""
     return next((each for each in answered if isinstance(each, BackendUnavailable)), None)
 
 
@@ -182,7 +183,7 @@ class ScriptedBackend:
     """A backend with a queue of replies and a history of prompts.
 
     Args:
-        replies: answers in order, texts for short; an exception in their place is raised.
+        replies: answers in order, or just their texts; an exception among them is raised.
 
     Example:
         >>> with open_lab(backend=ScriptedBackend(["no idea"] * 3), store="scripted") as lab:
@@ -198,7 +199,7 @@ class ScriptedBackend:
         self.history: list[Prompt] = []
 
     def complete(self, prompt: Prompt) -> Completion:
-        """Give the next reply.
+        """Return the next reply.
 
         Raises:
             BackendUnavailable: the queue is empty.
@@ -212,4 +213,4 @@ class ScriptedBackend:
         return reply if isinstance(reply, Completion) else Completion(text=reply)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is no connection to release."""

@@ -1,4 +1,4 @@
-"""A limit to what a run may spend."""
+"""Limits on what a run may spend."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from patchlab_agent.models.trace import Completion, Prompt
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits; None is none.
+    """Spending limits; None sets no limit.
 
     Args:
-        calls: answered calls.
-        cost_usd: US dollars.
-        tokens: of prompts and answers together.
+        calls: number of answered calls.
+        cost_usd: cost in US dollars.
+        tokens: tokens of prompts and answers together.
     """
 
     calls: int | None = None
@@ -32,21 +32,21 @@ class Budget:
 
     @property
     def is_limited(self) -> bool:
-        """Whether there is any limit."""
+        """True if any limit is set."""
         return (self.calls, self.cost_usd, self.tokens) != (None, None, None)
 
 
 class BudgetedBackend(WrappedBackend):
-    """A backend that is asked no more once a limit is reached.
+    """A backend that makes no more calls once a limit is reached.
 
-    Cost and tokens are known only after a call, so they are looked at before each group of calls
-    that run beside each other: the last group may go beyond the limit. What cannot be counted, as
-    the cost of a model without a known price, cannot be limited: then nothing more is asked.
+    Cost and tokens are known only after a call, so they are checked before each group of
+    concurrent calls: the last group may exceed the limit. What cannot be counted, such as the cost
+    of a model without a known price, cannot be limited: then no further calls are made.
 
     Args:
-        inner: the one that answers.
+        inner: the backend that answers.
         budget: the limits.
-        group: calls that run beside each other.
+        group: number of concurrent calls.
     """
 
     def __init__(self, inner: Backend, budget: Budget, group: int = 1) -> None:
@@ -59,11 +59,12 @@ class BudgetedBackend(WrappedBackend):
         self._uncounted = ""
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Answer as many as the budget has room for; the others get `BudgetReached`.
+        """Answer as many prompts as the budget has room for; the others get `BudgetReached`.
 
         After an outage the rest of the batch is not tried.
         """
         answers: list[Answered] = []
+        # In groups, not one by one: that would give up concurrency to keep the limit exactly.
         while (ended := self._ended()) is None and len(answers) < len(prompts):
             group = prompts[len(answers) :][: self._room()]
             answered = complete_batch(self.inner, group)
@@ -72,6 +73,7 @@ class BudgetedBackend(WrappedBackend):
                     self._book(each)
             answers += answered
             if (ended := outage_in(answered)) is not None:
+                # Or every further group would wait for its own retries.
                 break
         rest = len(prompts) - len(answers)
         return answers if ended is None else [*answers, *[ended] * rest]
@@ -88,6 +90,7 @@ class BudgetedBackend(WrappedBackend):
         self._tokens += tokens
         self._cost += usage.cost_usd or 0.0
         if completion.filtered:
+            # A filtered call may report no usage even where the model's usage is known.
             return
         if self._budget.cost_usd is not None and usage.cost_usd is None:
             self._uncounted = f"No price is known of {self.name}, so --max-cost cannot be kept"

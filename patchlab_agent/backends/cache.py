@@ -1,4 +1,4 @@
-"""Answers by the content of their prompt: the same question is asked once."""
+"""A cache of answers by the content of their prompt: the same question is asked once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Key = tuple[object, ...]
 class CachedBackend(WrappedBackend):
     """A backend that remembers its latest answers.
 
-    The key is the text of the prompt's messages, and the draw where the inner backend varies by
-    it, so an answer from the cache is the one that the inner backend would have given.
+    The key is the text of the prompt's messages, and the draw if the inner backend varies by it,
+    so an answer from the cache is the one that the inner backend would have given.
 
-    A batch whose last calls would leave places empty takes along, in these, what is expected to be
-    asked next. Such an answer waits, and counts as asked for when it is; one that nobody comes to
-    ask for, as after an outage, counts nowhere.
+    A batch that would leave some of its concurrent calls idle uses them for what is expected to be
+    asked next. Such an early answer waits, and counts as asked only when it is asked for; one that
+    is never asked for, as after an outage, is not counted at all.
 
     Args:
-        inner: the one that answers.
-        capacity: answers to remember; the least recently used goes first.
-        width: calls that the inner backend makes at a time.
+        inner: the backend that answers.
+        capacity: number of answers to remember; the least recently used is evicted first.
+        width: number of calls that the inner backend makes concurrently.
     """
 
     def __init__(self, inner: Backend, capacity: int = 4096, *, width: int = 1) -> None:
@@ -33,15 +33,18 @@ class CachedBackend(WrappedBackend):
         self._width = width
         self._answers: OrderedDict[Key, Completion] = OrderedDict()
         self._expected: Iterator[Prompt] = iter(())
+        # Apart from the remembered answers: the first to ask for an early one pays for it, so
+        # usage reads as if nothing had been asked ahead, and only a second one is a cache hit.
         self._early: dict[Key, Completion] = {}
 
     def expect(self, prompts: Iterable[Prompt]) -> None:
-        """Hear what will be asked next, to fill batches up with."""
+        """Note what will be asked next, to fill batches up with."""
         self._expected = iter(prompts)
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
         """Answer, from memory where possible; equal prompts of a batch are asked once."""
         keys = [self._key(prompt) for prompt in prompts]
+        # Recalled before anything is asked: remembering new answers may evict these.
         found = {key: self._recall(key) for key in keys if key in self._answers}
         wanted = {key: p for key, p in zip(keys, prompts, strict=True) if key not in found}
         fresh = self._ask(wanted)
@@ -54,17 +57,18 @@ class CachedBackend(WrappedBackend):
         return answers
 
     def _ask(self, wanted: Mapping[Key, Prompt]) -> dict[Key, Answered]:
-        """Answers that nobody was given yet, from the inner backend or from an earlier batch."""
+        """Return answers not handed out yet, from the inner backend or asked for early."""
         early = {key: self._early.pop(key) for key in wanted if key in self._early}
         asking = {key: prompt for key, prompt in wanted.items() if key not in early}
         if not asking:
             return {**early}
+        # Only calls that would be idle anyway: more would make this batch take longer.
         along = self._along(wanted, -len(asking) % self._width)
         answers = complete_batch(self.inner, [*asking.values(), *along.values()])
         asked = dict(zip([*asking, *along], answers, strict=True))
         for key in along:
             answered = asked.pop(key)
-            # An error is nobody's yet: whoever asks meets it again.
+            # An error is dropped: whoever asks for it later gets a fresh attempt.
             if isinstance(answered, Completion):
                 self._early[key] = answered
         return {**early, **asked}

@@ -1,9 +1,10 @@
-"""Answers in a file, and a model played back from them.
+"""Cassettes: recorded answers in a file, and a backend that replays them.
 
-A cassette is JSONL that people can read and diff. Its first line says what was asked and how, as
-may later ones, of which the last counts; a line with `stable` holds messages that many prompts
-begin with; every other line is one answer with the rest of its prompt. An answer is found by the
-content of its question: model, parameters, messages, schema, and the draw where answers vary.
+A cassette is JSONL that people can read and diff. Its first line is a header, which says what was
+asked and how; later headers may follow, and the last one counts. A line with `stable` holds
+messages that many prompts begin with; every other line is one answer with the rest of its prompt.
+An answer is found by the content of its question: model, parameters, messages, schema, and the
+draw if answers vary.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _Line = TypeVar("_Line", bound=Frozen)
 
 
 class Header(Frozen):
-    """A cassette's first line, or a later one in its place."""
+    """A cassette's header: its first line, or a later one that replaces it."""
 
     cassette: Literal[1] = VERSION
     parameters: ModelParameters
@@ -47,7 +48,7 @@ class Stable(Frozen):
 
 
 class RecordedAnswer(Frozen):
-    """A line of one answer."""
+    """A line with one answer."""
 
     key: str
     after: str = Field(description="which stable messages come first")
@@ -63,7 +64,7 @@ class RecordedAnswer(Frozen):
 
     @property
     def answered(self) -> Answered:
-        """What the model answered."""
+        """The model's answer, or the error in its place."""
         if self.too_long:
             return PromptTooLong(self.text)
         return Completion(
@@ -72,7 +73,7 @@ class RecordedAnswer(Frozen):
 
 
 def answer_key(parameters: ModelParameters, prompt: Prompt) -> str:
-    """What an answer is found by."""
+    """Return the key of a prompt's answer."""
     return digest(
         [
             parameters.model_dump(mode="json"),
@@ -85,19 +86,19 @@ def answer_key(parameters: ModelParameters, prompt: Prompt) -> str:
 
 
 class Cassette:
-    """A cassette's content.
+    """The content of a cassette.
 
-    The last line counts only if it is whole: a recording that was killed may have left half of it.
+    The last line counts only if it is complete: a killed recording may have left half of it.
 
     Args:
         path: the file.
 
     Attributes:
-        size: bytes of the lines that are whole.
-        is_ended: whether the last of these has its line end.
+        size: number of bytes in complete lines.
+        is_ended: whether the last complete line ends with a newline.
 
     Raises:
-        InputError: it cannot be read, or a line of it is no line of a cassette; names the line.
+        InputError: the file cannot be read, or a line is not valid in a cassette; names the line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,16 +135,16 @@ class Cassette:
             return kind.model_validate_json(line)
         except ValidationError as error:
             raise InputError(
-                f"Line {number} of {self.path} is no line of a version {VERSION} cassette; record "
-                f"it anew."
+                f"Line {number} of {self.path} is not valid in a version {VERSION} cassette; "
+                f"record it again."
             ) from error
 
 
 class ReplayBackend(BatchBackend):
-    """Plays a cassette; knows no model and no network.
+    """A backend that replays a cassette, without a model or a network.
 
     Args:
-        cassette: what to play.
+        cassette: the cassette to replay.
     """
 
     def __init__(self, cassette: Cassette) -> None:
@@ -151,25 +152,25 @@ class ReplayBackend(BatchBackend):
 
     @property
     def name(self) -> str:
-        """The recorded model, and that it is played back."""
+        """The recorded model's name, marked as a replay."""
         return f"replay of {self._cassette.header.parameters}"
 
     @property
     def varies(self) -> bool:
-        """As the recorded model."""
+        """True if the recorded model's answers vary."""
         return self._cassette.header.parameters.varies
 
     @property
     def structure(self) -> Structure | None:
-        """As recorded."""
+        """The structure of the recording."""
         return self._cassette.header.structure
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """Look the answers up; each costs what it cost when it was recorded."""
+        """Look up the answers; each costs what it cost when it was recorded."""
         return [self._find(prompt) for prompt in prompts]
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is no connection to release."""
 
     def _find(self, prompt: Prompt) -> Answered:
         parameters = self._cassette.header.parameters
@@ -178,6 +179,6 @@ class ReplayBackend(BatchBackend):
             return answer
         return CassetteMiss(
             f"{self._cassette.path} has no answer to the prompt about {prompt.request!r}: prompts, "
-            f"settings or cases are others than when it was recorded, or the recording was cut "
-            f"short; record it anew with --record, or go on with it."
+            f"settings or cases have changed since it was recorded, or the recording was cut "
+            f"short; record it again with --record, or continue the recording."
         )

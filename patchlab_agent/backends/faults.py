@@ -1,6 +1,6 @@
 """The one boundary at which litellm's errors become the package's, each with its remedy.
 
-Errors are told apart by name and HTTP status, so that nothing here needs litellm imported.
+Errors are recognised by name and HTTP status, so that nothing here needs to import litellm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from patchlab_agent.errors import BackendError, BackendUnavailable, PromptTooLon
 from patchlab_agent.models.model import without_login
 
 LONGEST_WAIT = 60.0
-"""Seconds that a call waits at most before it is made again."""
+"""Maximum number of seconds that a call waits before a retry."""
 _SHOWN_CHARS = 300
 _SECRET = re.compile(
     r"\b(?:(?:sk|pk|rk|gsk|xai|hf)[-_]|AIza)[-_A-Za-z0-9]{8,}|(?i:bearer\s+)[-.~+/\w]{16,}"
@@ -29,30 +29,30 @@ _NO_KEY_TEXT = re.compile(r"Missing credentials|api_key client option must be se
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same call may well succeed later."""
+    """Return True if the same call may succeed later."""
     status = _status(error)
     passing = status is not None and (status in {408, 409, 429} or status >= 500)
     return passing and _unsendable(error) is None
 
 
 def is_worth_waiting(error: BaseException) -> bool:
-    """Whether the same call may well succeed after a pause of at most `LONGEST_WAIT`."""
+    """Return True if the same call may succeed after a pause of at most `LONGEST_WAIT`."""
     return is_transient(error) and (retry_after(error) or 0) <= LONGEST_WAIT
 
 
 def is_unwanted_parameter(error: BaseException) -> bool:
-    """Whether the server took exception to how the answer's form was asked for, or may have."""
+    """Return True if the server may have rejected how the answer's form was requested."""
     return _status(error) in {400, 422} and not _is_too_long(error)
 
 
 def is_filtered(error: BaseException) -> bool:
-    """Whether the provider did not let the request pass for what it is about."""
+    """Return True if the provider's content filter rejected the request."""
     return _kind(error) == _FILTERED
 
 
 def retry_after(error: BaseException | None, now: datetime | None = None) -> float | None:
-    """Seconds that the server asks to wait, as a number or as a date; None if it does not."""
-    # The response that litellm hangs on its errors is one of its own making, without headers.
+    """Return the seconds that the server asks to wait, given as a number or date, or None."""
+    # litellm attaches a response of its own making to its errors, without the server's headers.
     headers = getattr(error, "litellm_response_headers", None) or {}
     wanted = headers.get("retry-after")
     if wanted is None:
@@ -72,7 +72,7 @@ def retry_after(error: BaseException | None, now: datetime | None = None) -> flo
 def translated(
     error: Exception, model: str, api_base: str | None, retries: int
 ) -> BackendError | None:
-    """The package's error for one of litellm's, or None for what is no failure of a call."""
+    """Return the package's error for one of litellm's; None if the error is not a failed call."""
     status = _status(error)
     if status is None:
         return None
@@ -93,45 +93,45 @@ def _outage(error: Exception, status: int, tries: int) -> str:
     said = _said(error)
     answered = _was_answered(error)
     if (wanted := retry_after(error)) is not None and wanted > LONGEST_WAIT:
-        return f"wants to be left alone for {wanted:,.0f} seconds ({said}); go on after that"
+        return f"asks for a pause of {wanted:,.0f} seconds ({said}); continue after that"
     if answered is False or _kind(error) == "Timeout" or status == 408:
         return (
-            f"did not answer in {tries} tries ({said}); see that it runs and can be reached, or "
+            f"did not answer in {tries} tries ({said}); check that it is running and reachable, or "
             f"raise --timeout"
         )
     if status == 429:
         return (
-            f"still takes no more calls after {tries} tries ({said}); wait, lower --concurrency, "
+            f"still accepts no more calls after {tries} tries ({said}); wait, lower --concurrency, "
             f"or raise the provider's limit"
         )
     if answered is None:
         return (
-            f"answered in {tries} tries with what is no completion ({said}); see that --api-base "
-            f"is a server's address of --model's kind, or look into its log"
+            f"returned something other than a completion in {tries} tries ({said}); check that "
+            f"--api-base is the address of a server of --model's kind, or look at its log"
         )
     return (
-        f"failed {tries} times with status {status} ({said}); try again later, or look into the "
+        f"failed {tries} times with status {status} ({said}); try again later, or look at the "
         f"server's log"
     )
 
 
 def _unsendable(error: BaseException) -> str | None:
-    """Why a call never left this machine, and would not the next time; None if it may have.
+    """Return why a call never left this machine, nor would a retry; None if it may have left.
 
-    The cause's own words are left out: a header's may hold the key.
+    The cause's own message is left out: one about a header may contain the key.
     """
     for cause in _causes(error):
         names = {kind.__name__ for kind in type(cause).__mro__}
         if names & {"UnsupportedProtocol", "InvalidURL"}:
-            return "that is no address; write it as in http://127.0.0.1:8080/v1"
+            return "the address is not valid; write it as in http://127.0.0.1:8080/v1"
         if "LocalProtocolError" in names and "header" in str(cause):
-            return "its key is none that can be sent; set it anew, without spaces or line ends"
+            return "its key cannot be sent; set it again, without spaces or line ends"
     return None
 
 
 _REFUSALS = {
     401: "does not know the key; set the provider's key in the environment, as OPENAI_API_KEY",
-    402: "wants to be paid first; look into the provider's billing",
+    402: "requires payment first; check the provider's billing",
     403: "may not be used with this key; use another key or model",
     404: "does not exist; correct --model or --api-base",
 }
@@ -139,12 +139,12 @@ _REFUSALS = {
 
 def _refused(error: Exception) -> str:
     if _kind(error) == "UnsupportedParamsError":
-        return "does not take a parameter; leave --seed-model out or set another --temperature"
+        return "does not accept a parameter; omit --seed-model or set another --temperature"
     return "refuses the call; correct the options that the message names"
 
 
 def scrub(text: str) -> str:
-    """A text without anything that looks like a key, or is one of the environment's."""
+    """Return a text without anything that looks like a key or is one in the environment."""
     for name, value in os.environ.items():
         if len(value) >= 8 and _KEY_VARIABLE.search(name):
             text = text.replace(value, "***")
@@ -162,9 +162,9 @@ def _is_too_long(error: BaseException) -> bool:
 
 
 def _was_answered(error: BaseException) -> bool | None:
-    """Whether there was an answer with a status; None for an answer that could not be read.
+    """Return whether there was an answer with a status; None for one that could not be read.
 
-    To litellm, which gives all three the status 500 or the name of a lost connection, it is one.
+    litellm does not distinguish the three: each gets status 500 or the name of a lost connection.
     """
     for cause in _causes(error):
         names = {kind.__name__ for kind in type(cause).__mro__}
@@ -176,7 +176,7 @@ def _was_answered(error: BaseException) -> bool | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it, the latest first."""
+    """Yield an error and its causes, the latest first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -191,6 +191,6 @@ def _kind(error: BaseException) -> str:
 def _status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None)
     if status == 500 and _NO_KEY_TEXT.search(str(error)):
-        # What OpenAI's library says before any call, litellm takes for an answer of the server.
+        # litellm passes off as a server's answer what OpenAI's library raises before any call.
         return 401
     return status if isinstance(status, int) else None

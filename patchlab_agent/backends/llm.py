@@ -1,8 +1,8 @@
 """A real model, local or hosted, through litellm.
 
-litellm is imported with the first call, never before: it takes seconds. Its price map is the one
-that came with it, and its own retries, telemetry and hints on the terminal are off. Keys come from
-the environment, where litellm looks for them; none is kept here.
+litellm is imported with the first call, never before: it takes seconds. Its bundled price map is
+used, and its own retries, telemetry and terminal hints are off. Keys come from the environment,
+where litellm looks for them; none is kept here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from patchlab_agent.models.trace import Completion, Prompt, Usage
 
 DEFAULT_RETRIES = 5
 NO_KEY = "none-needed"
-"""What a server on one's own machine gets where no key is set; litellm wants to send one."""
+"""Key sent to a local server if none is set, as litellm insists on sending one."""
 
 _KEPT_KEYWORDS = frozenset(
     {
@@ -58,22 +58,22 @@ _KEPT_KEYWORDS = frozenset(
 class LlmBackend(BatchBackend):
     """A model behind litellm.
 
-    A call that fails for a passing reason (429, 5xx, timeout, dropped connection) is made again
-    after a pause that doubles each time and is spread at random, or after the pause that the
-    server asks for; one that is too long to wait for ends it. Any other failure is final at once.
+    A call that fails for a transient reason (429, 5xx, timeout, dropped connection) is retried
+    with exponential backoff and jitter, or after the pause that the server asks for; if that is
+    too long, it is not retried. Any other failure is final at once.
 
-    The first answer in a form settles how the model is held to it: by JSON schema; where the model
+    The first answer in a form settles how the model is held to it: by JSON schema; if the model
     or its server refuses that, by JSON mode; else by the prompt alone.
 
     Args:
         parameters: model and sampling.
-        api_base: the server's address; None takes the provider's.
+        api_base: the server's address; None uses the provider's.
         timeout: seconds to wait for one answer.
-        retries: further calls after a passing failure.
-        concurrency: calls at a time.
+        retries: maximum number of retries after a transient failure.
+        concurrency: number of concurrent calls.
         structure: the strictest way to hold the model to a form; None finds out.
-        rng: spreads the pauses.
-        sleep: waits for that many seconds.
+        rng: source of the jitter.
+        sleep: waits for a number of seconds.
 
     Example:
         >>> backend = LlmBackend(ModelParameters(model="openai/mine"), api_base="http://127.0.0.1:8080/v1")
@@ -107,17 +107,17 @@ class LlmBackend(BatchBackend):
 
     @property
     def name(self) -> str:
-        """Model and parameters."""
+        """The model and its parameters."""
         return str(self.parameters)
 
     @property
     def varies(self) -> bool:
-        """At a temperature of 0 every draw is the same."""
+        """True unless the temperature is 0, at which every draw is the same."""
         return self.parameters.varies
 
     @property
     def structure(self) -> Structure | None:
-        """Settled by the first answer, if not told."""
+        """The structure, as given or as settled by the first answer."""
         return self._structure
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
@@ -126,17 +126,17 @@ class LlmBackend(BatchBackend):
         try:
             return future.result()
         except BaseException:
-            # After Ctrl-C nobody waits for the calls that are under way, and they may cost money.
+            # After Ctrl-C nobody waits for the calls in flight, and they may cost money.
             future.cancel()
             raise
 
     def settle(self, structure: Structure | None) -> None:
-        """Hold the model to a form in no stricter way than this; None finds out."""
+        """Hold the model to a form no more strictly than this; None finds out."""
         self._structure = structure
         self._settled.clear()
 
     def close(self) -> None:
-        """End the thread that the calls are made from."""
+        """Stop the thread that makes the calls."""
         if self._portal is not None:
             manager, _ = self._portal
             self._portal = None
@@ -144,7 +144,7 @@ class LlmBackend(BatchBackend):
 
     def _event_loop(self) -> BlockingPortal:
         if self._portal is None:
-            # A loop of its own, so that callers with a running one (notebooks) can call, too.
+            # A loop of its own, so that callers with a running one (notebooks) can call as well.
             manager = start_blocking_portal()
             self._portal = (manager, manager.__enter__())
         return self._portal[1]
@@ -153,7 +153,8 @@ class LlmBackend(BatchBackend):
         self._outage = None
         answers: dict[int, Answered] = {}
         for number, prompt in enumerate(prompts):
-            # The first of its form is asked alone: what settles it must not depend on timing.
+            # The first prompt of a form is asked alone: what settles the form must not depend on
+            # timing.
             if _form(prompt) not in self._settled:
                 answers[number] = await self._complete(prompt)
         rest = [number for number in range(len(prompts)) if number not in answers]
@@ -163,7 +164,7 @@ class LlmBackend(BatchBackend):
 
     async def _complete(self, prompt: Prompt) -> Answered:
         async with self._limit:
-            # What is out of reach for one prompt is so for the rest of the batch.
+            # A model that is unreachable for one prompt is so for the rest of the batch.
             if self._outage is not None:
                 return self._outage
             try:
@@ -175,7 +176,7 @@ class LlmBackend(BatchBackend):
                 return error
 
     async def _in_structure(self, prompt: Prompt) -> Completion:
-        """Answer a prompt, the first of its form in the strictest structure not refused."""
+        """Answer a prompt; the first of its form in the strictest structure not refused."""
         order, form = list(Structure), _form(prompt)
         is_settled = form in self._settled
         structure = (
@@ -191,7 +192,7 @@ class LlmBackend(BatchBackend):
                     raise refusal.translated from refusal
                 structure = order[order.index(structure) + 1]
             else:
-                # What is filtered out says nothing about the form.
+                # A filtered answer says nothing about the form.
                 if not completion.filtered:
                     self._settled[form] = structure
                     self._structure = self._structure or structure
@@ -222,7 +223,7 @@ class LlmBackend(BatchBackend):
         return _completion(litellm, response, _since(started))
 
     def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next try: what the server asks for, else a doubling spread pause."""
+        """Return the seconds until the next try: the server's wish, else backoff with jitter."""
         error = state.outcome.exception() if state.outcome else None
         wanted = retry_after(error)
         if wanted is not None:
@@ -245,7 +246,7 @@ class LlmBackend(BatchBackend):
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
             if self.parameters.model.startswith("ollama"):
-                # litellm asks there what a model can do, whatever the call itself says.
+                # litellm looks up a model's abilities there, whatever address the call gives.
                 os.environ.setdefault("OLLAMA_API_BASE", self._api_base)
             if self.parameters.model.startswith("openai/") and not os.environ.get("OPENAI_API_KEY"):
                 arguments["api_key"] = NO_KEY
@@ -266,7 +267,7 @@ def _form(prompt: Prompt) -> str:
 
 
 class _Refused(Exception):
-    """The server did not take a call as it was made; another structure may do."""
+    """A call that the server rejected as made; another structure may work."""
 
     def __init__(self, translated: BackendError) -> None:
         super().__init__(str(translated))
@@ -274,11 +275,11 @@ class _Refused(Exception):
 
 
 def wire_schema(schema: JsonObject) -> JsonObject:
-    """A schema without the limits that servers refuse or are slow at; the skill checks those."""
+    """Return a schema without limits that servers refuse or slow down on; the skill checks them."""
     kept: JsonObject = {}
     for keyword, value in schema.items():
         if keyword in {"anyOf", "oneOf"} and isinstance(value, list):
-            # Told apart by their `kind`, the alternatives of a union never hold at once.
+            # As their `kind` differs, the alternatives of a union never hold at once.
             kept["anyOf"] = [wire_schema(part) for part in value if isinstance(part, dict)]
         elif keyword in {"properties", "$defs"} and isinstance(value, dict):
             kept[keyword] = {
@@ -288,7 +289,7 @@ def wire_schema(schema: JsonObject) -> JsonObject:
         elif keyword in _KEPT_KEYWORDS:
             kept[keyword] = wire_schema(value) if isinstance(value, dict) else value
     if isinstance(properties := kept.get("properties"), dict):
-        # Strict servers take no optional property: one with a default is sent all the same.
+        # Strict servers accept no optional properties, so those with a default are required too.
         kept["required"] = list(properties)
     return kept
 
@@ -308,7 +309,7 @@ def _litellm() -> Any:
 
 
 def _strictest(litellm: Any, model: str, api_base: str | None) -> Structure:
-    """The strictest structure that litellm says a model takes; one's own server is asked."""
+    """Return the strictest structure a model takes by litellm's account; own servers are tried."""
     if api_base is not None or litellm.supports_response_schema(model):
         return Structure.SCHEMA
     try:
@@ -329,14 +330,14 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
     details = getattr(usage, "prompt_tokens_details", None)
     ended = getattr(choices[0], "finish_reason", None) if choices else None
     try:
-        # Of a model without a known price litellm may say 0, too.
+        # litellm may also report 0 for a model without a known price.
         cost = litellm.completion_cost(completion_response=response) or None
     except Exception:
         cost = None
     return Completion(
         text=_text(message),
         usage=Usage(
-            # Where a server counts nothing, litellm says 0.
+            # litellm reports 0 for a server that counts no tokens.
             prompt_tokens=getattr(usage, "prompt_tokens", None) or None,
             cached_prompt_tokens=getattr(details, "cached_tokens", None),
             completion_tokens=getattr(usage, "completion_tokens", None) or None,
@@ -349,9 +350,9 @@ def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
 
 
 def _text(message: Any) -> str:
-    """What a model said: its text, or the arguments of the tool that it meant to call.
+    """Return a model's text, or the arguments of the tool that it meant to call.
 
-    Half of a surrogate pair, which no file can hold, becomes a question mark.
+    Half a surrogate pair, which no file can hold, becomes a question mark.
     """
     said: str = getattr(message, "content", None) or ""
     calls = getattr(message, "tool_calls", None)

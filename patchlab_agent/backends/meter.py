@@ -1,4 +1,4 @@
-"""Counting what model calls cost, by what they were for."""
+"""Usage of model calls, by purpose."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from patchlab_agent.models.trace import Completion, Prompt
 
 @dataclass
 class Spent:
-    """What the calls for one purpose came to."""
+    """The usage of all calls for one purpose."""
 
     calls: int = 0
     cache_hits: int = 0
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
-    """Of the prompt tokens below, those that the server had in its prefix cache."""
+    """Those of `told_prompt_tokens` that were in the server's prefix cache."""
     told_prompt_tokens: int = 0
-    """Of the answers whose server said how much its cache held."""
+    """Prompt tokens of the answers whose server reported how much its cache held."""
     completion_tokens: int = 0
     cost_usd: float | None = None
     seconds: float = 0.0
 
     @property
     def prefix_hits(self) -> float | None:
-        """Share of the prompt tokens from the server's prefix cache, where it told; else None."""
+        """The share of prompt tokens from the server's prefix cache; None if it did not report."""
         if not self.told_prompt_tokens:
             return None
         return round(self.cached_prompt_tokens / self.told_prompt_tokens, 6)
@@ -51,14 +51,14 @@ class Spent:
 
 
 class MeteredBackend(WrappedBackend):
-    """A backend that keeps the books of another.
+    """A backend that records the usage of another one.
 
     Args:
-        inner: the one that answers.
-        clock: seconds, monotonic; times the calls of a backend that does not.
+        inner: the backend that answers.
+        clock: monotonic clock in seconds, for backends that do not time their calls.
 
     Attributes:
-        spent: by purpose.
+        spent: usage by purpose.
     """
 
     def __init__(self, inner: Backend, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -67,7 +67,7 @@ class MeteredBackend(WrappedBackend):
         self._clock = clock
 
     def reset(self) -> None:
-        """Begin new books."""
+        """Discard the usage recorded so far."""
         self.spent.clear()
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:

@@ -1,4 +1,4 @@
-"""A real model whose answers are kept in a cassette."""
+"""Recording of a real model's answers in a cassette."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.trace import Completion, Prompt
 
 REQUESTS = "requests_digest"
-"""What a header calls the digest of a run's own requests; None stands for generated ones."""
+"""Header setting with the digest of a run's own requests; None stands for generated ones."""
 _GROWING = frozenset({"runs", "golden"})
 _FIRST_BYTES = b'{"cassette": '
 
 
 class RecordingBackend(WrappedBackend):
-    """A model whose answers are kept in a cassette, and asked for once only.
+    """A backend that keeps a model's answers in a cassette, and asks for each only once.
 
-    A cassette that is there already is gone on with, so a recording that was cut short resumes
-    where it ended. Lines are only ever added, and answers in groups, as they come, so that little
-    is asked again after a recording that was killed.
+    An existing cassette is continued, so a recording that was cut short resumes where it ended.
+    Lines are only ever appended, and answers in groups, as they arrive, so that little has to be
+    asked again after a recording was killed.
 
     Args:
-        inner: answers what the cassette does not know.
+        inner: answers what the cassette does not contain.
         model: the model behind `inner`.
-        path: the cassette's file; it is made with the first answer.
-        note: what to remember of the model.
-        group: calls that run beside each other.
+        path: the cassette's file; it is created with the first answer.
+        note: a note about the model for the header.
+        group: number of concurrent calls.
 
     Attributes:
-        known: how many answers came from the file.
-        added: how many were asked for and went into it.
+        known: number of answers that came from the file.
+        added: number of answers that were asked for and appended.
 
     Raises:
-        InputError: the file is no cassette, or of another model or other parameters, or cannot be
-            written.
+        InputError: the file is not a cassette, belongs to another model or other parameters, or
+            cannot be written.
     """
 
     def __init__(
@@ -82,21 +82,23 @@ class RecordingBackend(WrappedBackend):
                     f"name another file."
                 )
             self._answers, self._stable, self._header = cassette.answers, cassette.stable, header
+            # A replay has one structure for all answers, so a later session keeps to the first's.
             model.settle(header.structure)
+        # Before the first call: an answer that cannot be kept would have been paid for in vain.
         _check_writable(path)
 
     def begin(self, settings: JsonObject) -> None:
-        """Record a run; a replay takes up the settings of the latest one.
+        """Start recording a run; a replay adopts the settings of the latest one.
 
         Raises:
-            InputError: the cassette is of another kind of run.
+            InputError: the cassette was recorded with other settings.
         """
         if self._header is not None:
             check_same_run(self._path, self._header, settings)
         self._settings = settings
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
-        """RecordedAnswer from the file, else ask and write down; after an outage no more is asked.
+        """Answer from the file, else ask and record; after an outage the rest is not tried.
 
         Raises:
             InputError: the file cannot be written.
@@ -115,6 +117,7 @@ class RecordingBackend(WrappedBackend):
                     answers[n] = answered
                     self._keep(keys[n], prompts[n], answered)
                 if self._file is not None:
+                    # Once per group: a killed recording loses the calls in flight and no more.
                     self._file.flush()
                 if (outage := outage_in(asked)) is not None:
                     answers.update(dict.fromkeys(missing, outage))
@@ -125,14 +128,14 @@ class RecordingBackend(WrappedBackend):
 
     @property
     def summary(self) -> str:
-        """What came of it, in a sentence."""
+        """A one-sentence summary of the recording."""
         return f"{self._path}: {self.known:,} answers were there, {self.added:,} were added."
 
     def close(self) -> None:
         """Close the model and the file.
 
         Raises:
-            InputError: what was not yet written could not be.
+            InputError: pending lines could not be written.
         """
         super().close()
         file, self._file = self._file, None
@@ -143,7 +146,7 @@ class RecordingBackend(WrappedBackend):
             raise _refusal(self._path, error) from error
 
     def _tell(self) -> None:
-        """Write down what is recorded, and how, unless the cassette says so already."""
+        """Write a header, unless the cassette has the same one already."""
         known = self._header or Header(parameters=self._model.parameters)
         told = known.model_copy(
             update={
@@ -153,6 +156,7 @@ class RecordingBackend(WrappedBackend):
             }
         )
         if told != self._header:
+            # Appended, never rewritten in place: a rewrite that is killed could lose answers.
             self._write(told)
             self._header = told
 
@@ -160,10 +164,12 @@ class RecordingBackend(WrappedBackend):
         if isinstance(answered, Completion):
             kept = answered
         elif isinstance(answered, PromptTooLong) and prompt.repairs:
-            # A run goes on without this repair, and its replay must, too.
+            # A run goes on without this repair, and so must its replay.
             kept = Completion(text=str(answered))
         else:
             return
+        # The header, then the stable messages, then the answer: whatever line a recording is
+        # killed after, what precedes it can be read without it.
         self._tell()
         stable = prompt.messages[: prompt.stable]
         name = digest([message.model_dump() for message in stable])
@@ -192,7 +198,7 @@ class RecordingBackend(WrappedBackend):
             path.parent.mkdir(parents=True, exist_ok=True)
             _end_with_whole_line(path)
             self._file = path.open("ab")
-        # A later version may have other defaults: a header names all it was recorded with.
+        # A later version may have other defaults, so a header states every value.
         data = line.model_dump(mode="json", exclude_defaults=not isinstance(line, Header))
         text = json.dumps(_scrubbed(data), ensure_ascii=False) + "\n"
         self._file.write(text.encode("utf-8"))
@@ -206,7 +212,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _end_with_whole_line(path: Path) -> None:
-    """Take away what a killed recording left of its last line, or end that line."""
+    """Remove what a killed recording left of its last line, or terminate that line."""
     if not path.exists():
         return
     whole = begun(path)
@@ -222,10 +228,10 @@ def _refusal(path: Path, error: OSError) -> InputError:
 
 
 def begun(path: Path) -> Cassette | None:
-    """The cassette to go on with; None where there is none yet, or less than its first line.
+    """Return the cassette to continue; None if there is none yet, or not even a whole first line.
 
     Raises:
-        InputError: the file is no cassette, or cannot be read.
+        InputError: the file is not a cassette, or cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -235,15 +241,15 @@ def begun(path: Path) -> Cassette | None:
     except OSError as error:
         raise _refusal(path, error) from error
     if not first.startswith(_FIRST_BYTES[: len(first)]):
-        raise InputError(f"Line 1 of {path} begins no cassette; name another file.")
+        raise InputError(f"Line 1 of {path} is not a cassette's header; name another file.")
     return Cassette(path) if first.endswith(b"\n") else None
 
 
 def check_same_run(path: Path, header: Header, settings: JsonObject) -> None:
-    """Make sure that a run can go on with a cassette, and all of it be replayed.
+    """Check that a run can continue a cassette, so that all of it can be replayed.
 
     Raises:
-        InputError: the cassette is of a run with other settings; names the one that differs.
+        InputError: the cassette belongs to a run with other settings; names the one that differs.
     """
     for name in sorted((header.settings.keys() & settings.keys()) - _GROWING):
         if header.settings[name] != settings[name]:

@@ -1,4 +1,4 @@
-"""The seam: whatever decides whether a patch becomes active."""
+"""The interface of whatever decides whether a patch becomes active."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Candidate:
     """A patch before the gate.
 
     Attributes:
-        patch: the one to decide on.
-        referee: judges answers to its failing requests; None where nobody can.
-        companions: lessons that stand in the prompt with it, as if they were active: those of the
-            same request that wait for this one.
+        patch: the patch to decide on.
+        referee: judges answers to its failing requests; None if nobody can.
+        companions: lessons shown in the prompt with it, as if they were active: those of the same
+            request that wait for this one.
     """
 
     patch: Patch
@@ -31,14 +31,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Examination:
-    """A decision, and what is left to learn.
+    """A decision, and what remains to be learned.
 
     Attributes:
-        report: the decision and what it rests on.
-        remaining: an answer with the patch and what is still said of it, where that is not what
-            the patch is about.
-        taken: an answer to the latest failing request that the referee took; None where there is
-            none, or nobody was asked.
+        report: the decision and the evidence for it.
+        remaining: an answer with the patch and the remaining complaint about it, if that is not
+            what the patch is about.
+        taken: an answer to the latest failing request that the referee accepted; None if there is
+            none, or if nobody was asked.
     """
 
     report: GateReport
@@ -47,35 +47,35 @@ class Examination:
 
 
 class AcceptanceCriterion(Protocol):
-    """Whatever decides whether a patch becomes active."""
+    """An acceptance criterion: decides whether a patch becomes active."""
 
     full_calls: int
-    """Answers that all decisions so far would have needed from a test of fixed size."""
+    """Answers that a fixed-size test would have needed for all decisions so far."""
 
     def conditions(self, patch: Patch) -> str:
-        """Return the digest of what a decision rests on; while it stands, none is taken anew."""
+        """Return a digest of what a decision depends on; until it changes, the decision stands."""
         ...
 
     def can_tell(self, patch: Patch) -> bool:
-        """Whether right answers at hand may show that a patch without a failing request is true."""
+        """Return True if known right answers could confirm a patch without a failing request."""
         ...
 
     def examine(self, candidate: Candidate) -> Examination:
-        """Decide.
+        """Decide on a patch.
 
         Raises:
-            Interruption: the model's side or the skill failed; nothing is decided then.
+            Interruption: the model's side or the skill failed; no decision was made.
         """
         ...
 
     def prepare(self, candidates: Sequence[Candidate]) -> None:
-        """Ask ahead, concurrently, what examining these candidates will need."""
+        """Ask the model ahead, concurrently, for what examining these candidates will need."""
         ...
 
     def confirms_harm(
         self, patches: Sequence[Patch], request: str, referee: Referee, /
     ) -> list[Patch]:
-        """Return those of the patches that turn the request wrong, each left out by itself.
+        """Return the patches that turn the request wrong, tested by leaving out each one alone.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -85,13 +85,13 @@ class AcceptanceCriterion(Protocol):
     def confirms_harmful(
         self, examples: Sequence[Example], trace: Trace, context: Context, referee: Referee, /
     ) -> list[Example]:
-        """Return those of the examples that turn the trace's answer wrong, each left out alone.
+        """Return the examples that turn the trace's answer wrong, each left out alone.
 
         Args:
-            examples: some of those that its prompt showed.
+            examples: some of the examples that its prompt showed.
             trace: a wrong answer.
-            context: what its prompt was made of.
-            referee: judges.
+            context: the context of its prompt.
+            referee: judges the new answers.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -99,26 +99,26 @@ class AcceptanceCriterion(Protocol):
         ...
 
     def use_suite(self, suite: Sequence[Labeled]) -> None:
-        """Take other labeled cases from now on."""
+        """Use these labeled cases from now on."""
         ...
 
 
 class OpenGate:
-    """Activates every patch untested: the control that the gate is compared with."""
+    """A gate that activates every patch untested: the control for the real one."""
 
     def __init__(self) -> None:
         self.full_calls = 0
 
     def conditions(self, patch: Patch) -> str:
-        """Return a digest of the patch, which is all that counts."""
+        """Return a digest of the patch, the only thing that its decision depends on."""
         return digest(["open", patch.id])
 
     def can_tell(self, patch: Patch) -> bool:  # noqa: ARG002 - it knows no answers
-        """Return False: it activates what failures teach, and looks for nothing more."""
+        """Return False: it activates what failures teach, and nothing else."""
         return False
 
     def examine(self, candidate: Candidate) -> Examination:
-        """Activate."""
+        """Activate the patch."""
         reason = Reason(code="unchecked", text="the gate is off: activated untested")
         report = GateReport(
             decision="active",
@@ -144,4 +144,4 @@ class OpenGate:
         return []
 
     def use_suite(self, suite: Sequence[Labeled]) -> None:
-        """Heed no labels."""
+        """Ignore the labels."""

@@ -1,4 +1,4 @@
-"""Who can tell a right answer from a wrong one without asking the patch."""
+"""Sources of evidence: what can tell a right answer from a wrong one without the patch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from patchlab_agent.skill.guard import Member, Promise, Promises, package_of, sh
 
 
 class Referee(Protocol):
-    """A judge of new answers to a request: whoever gave the feedback on the first one.
+    """The source of the feedback, asked about a new answer to the same request.
 
     In a run that is the simulated carrier. In production it may be another call to the real API, a
     judge function, or a labeled row.
@@ -34,11 +34,11 @@ class Referee(Protocol):
         """Judge an answer as the first one was judged.
 
         Args:
-            request: one that failed before, or whose answer was taken.
-            quote: the new answer; None is one that could not be used.
+            request: a request that failed before, or whose answer was accepted.
+            quote: the new answer; None stands for one that could not be used.
 
         Returns:
-            OK or a complaint; None where the referee cannot judge this request.
+            OK or a complaint; None if the referee cannot judge this request.
         """
         ...
 
@@ -48,10 +48,10 @@ REFEREE: Promises = {"judge": Promise(gives=(Feedback, type(None)))}
 
 
 class AcceptedAnswers(Protocol):
-    """Where answers that the feedback took are found again."""
+    """A source of answers that the feedback accepted."""
 
     def accepted(self, trigger: str, n: int) -> Sequence[Trace]:
-        """The `n` newest accepted answers to different requests in which the trigger occurs."""
+        """Return the `n` newest accepted answers to different requests with the trigger."""
         ...
 
 
@@ -61,8 +61,8 @@ class Labeled:
 
     Attributes:
         request: what a person typed.
-        answer: every field of the right answer.
-        judge: gives the feedback on an answer to it.
+        answer: the right answer, every field of it.
+        judge: returns the feedback on an answer to the request.
     """
 
     request: str
@@ -72,13 +72,13 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Probe:
-    """A request to which a right answer is known, or can be told.
+    """A request whose right answer is known or can be recognised.
 
     Attributes:
-        source: what it is known from.
+        source: where that knowledge comes from.
         request: what a person typed.
-        judge: gives the feedback on an answer to it.
-        answer: fields of the right answer, as far as they are known.
+        judge: returns the feedback on an answer to the request.
+        answer: the known fields of the right answer; None if there are none.
     """
 
     source: EvidenceSource
@@ -100,19 +100,19 @@ def says(patch: Patch, request: str, quote: Quote) -> bool | None:
 
 
 DIFFERENT = Feedback(label="changed")
-"""The complaint about an answer that is not the one that was taken before."""
+"""The complaint about an answer that differs from the one accepted before."""
 UNJUDGED = Feedback(label="unjudged")
 """The complaint about an answer that the referee cannot judge."""
 
 
 def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe:
-    """A request whose answer was taken before: its fields must stay as they were.
+    """Return a probe for a request whose answer was accepted: its fields must stay as they were.
 
-    Where the referee can still judge the request, its word counts: what was right once need not
-    be so for ever.
+    If the referee can still judge the request, its verdict counts instead.
     """
 
     def judge(quote: Quote | None) -> Feedback:
+        # Rules may change: an answer that was right once is no standard for ever.
         told = referee.judge(request, quote) if referee is not None else None
         if told is not None:
             return told
@@ -123,14 +123,15 @@ def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe
 
 
 def labeled_probe(case: Labeled) -> Probe:
-    """A labeled case as the gate asks it."""
+    """Return the probe for a labeled case."""
     return Probe(EvidenceSource.LABELS, case.request, case.judge, case.answer)
 
 
 def refereed_probe(request: str, referee: Referee) -> Probe:
-    """A request that the referee judges; one that it cannot judge is never right."""
+    """Return a probe judged by the referee; an answer that it cannot judge is never right."""
 
     def judge(quote: Quote | None) -> Feedback:
+        # Silence must not count as consent, or a patch could be let in on nobody's word.
         return referee.judge(request, quote) or UNJUDGED
 
     return Probe(EvidenceSource.REFEREE, request, judge)

@@ -1,4 +1,4 @@
-"""Which examples turn an answer wrong: each is left out of its prompt by itself."""
+"""A test of which examples turn an answer wrong: each is left out of the prompt alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.statistics import e_value
 
 PURPOSE = "examples"
-"""The purpose under which their usage is reported."""
+"""The purpose under which the usage of these calls is reported."""
 
 
 def harmful(
@@ -28,17 +28,17 @@ def harmful(
 ) -> Dialogue[list[Example]]:
     """Find the examples whose absence turns the answer right, beyond the noise of single answers.
 
-    One right answer with all of them shows that the request is not lost to any. Where answers do
-    not vary, the one draw there is decides.
+    One right answer with all of them in place clears all of them. If answers do not vary, the
+    only draw decides.
 
     Args:
-        suspects: of the context's examples, those to leave out.
-        request: one that was answered wrongly under the context.
-        context: all that was shown.
+        suspects: the examples of the context to leave out.
+        request: a request that was answered wrongly under the context.
+        context: everything that the prompt showed.
         is_right: judges an answer.
-        patience: draws after which an example is cleared whose absence helped in none of them.
-        max_draws: of the whole and of each suspect, at most.
-        bound: an e-value of this size decides; 1/alpha.
+        patience: draws after which an example is cleared if leaving it out never helped.
+        max_draws: draws with all examples, and without each suspect, at most.
+        bound: the e-value that decides, 1/alpha.
         varies: whether draws differ.
 
     Raises:
@@ -49,7 +49,7 @@ def harmful(
     waiting = list(suspects)
     for number in range(max_draws if varies else 1):
         draw = f"gate:{number}"
-        # The whole comes first: mostly it is right this time, and there is no more to ask.
+        # All examples first: usually the answer is right this time, and nothing more is asked.
         if (yield from _ask(request, [context], draw, is_right)) == [True]:
             break
         contexts = [context.without_example(each.id) for each in waiting]

@@ -1,20 +1,20 @@
-"""May this patch become active?
+"""The gate: an acceptance criterion that decides from evidence outside the patch.
 
 A decision takes four steps, and stops at the first that speaks against the patch:
 
-1. the labels: is the trigger too broad, do labeled or accepted answers say otherwise? No model is
-   asked.
-2. the referee: is the complaint gone that bore the patch, on fresh draws of the same request?
-3. what was right: do labeled cases and accepted answers with the trigger stay right, and is what
-   the patch changes in them right?
-4. the patch's own claims: does the model obey it elsewhere, and is what it does not concern left
-   alone?
+1. the labels: is the trigger too broad, do labeled or accepted answers contradict the patch? No
+   model is asked.
+2. the referee: is the complaint that gave rise to the patch gone, on fresh draws of the request?
+3. what was right: do labeled cases and accepted answers with the trigger stay right, and are the
+   changes that the patch makes to them right?
+4. the patch's own claims: does the model obey it elsewhere, and does it leave alone what it does
+   not concern?
 
-Only steps 1 to 3 are evidence that the patch is true, and one of them must speak of what it says:
-what is rightly refused may be refused whatever the patch says. Both answers of a pair come from the
-same draw, hence under the same noise, so a difference between them is the patch's doing. Examples
-from traces are left out of the prompts: they change with every run, and a decision should rest on
-the patch alone.
+Only steps 1 to 3 are evidence that the patch is true, and at least one must bear on what it says:
+a shipment that is rightly refused may be refused whatever the patch says. Both answers of a pair
+come from the same draw, hence under the same noise, so any difference between them is due to the
+patch. Examples from traces are left out of the prompts: they change with every run, and a decision
+should depend on the patch alone.
 """
 
 from __future__ import annotations
@@ -49,35 +49,39 @@ from patchlab_agent.text import occurs, words
 ALPHA = 0.05
 """Bound on the chance that luck alone mends, or breaks, a request."""
 MAX_CALLS = 400
-"""Answers for one decision, at most."""
+"""Maximum number of answers for one decision."""
 MAX_ACCEPTED = 5
-"""Accepted answers that a patch is tried on, the newest ones."""
+"""Number of accepted answers that a patch is tried on, the newest ones."""
 MAX_TRIGGER_SHARE = 0.2
-"""A trigger that occurs in more of the suite than this says too little about a request."""
+"""Largest share of the suite in which a trigger may occur before it says too little."""
 
 POWER = 0.97
-"""The share of true patches that a test of fixed size would have to let in."""
+"""Share of true patches that the fixed-size test, for comparison, would let in."""
 MIN_PATIENCE = 6
-"""Draws before a request is given up at the least, so that the complaint named is not one slip."""
+"""Minimum number of draws before a request is given up.
+
+With fewer, the complaint that the report names could be a single slip.
+"""
 GIVING_UP = 0.01
-"""The chance that a request is given up though the patch makes it right now and then."""
+"""Chance that a request is given up although the patch does turn it right."""
 _PRIOR = (1, 3)
-"""Right answers of draws in all, before anything is known of how reliably the model answers."""
+"""Right answers and draws assumed before anything is known about the model's reliability."""
 
 
 class Gate:
-    """Decides from evidence.
+    """An acceptance criterion that decides from evidence.
 
     Args:
         agent: answers the tests; its store is only read.
         suite: the labeled cases.
         accepted: finds answers that were accepted before.
-        judged: the fields of a quote that accepting it vouches for; none of an incomplete one.
-        alpha: bound on the chance that luck alone mends, or breaks, a request.
-        max_calls: answers for one decision, at most.
-        trusted: whether a lesson of this origin may be let in, on trial, where nothing outside it
-            can tell.
-        max_trigger_share: of the suite, 0 to 1.
+        judged: returns the fields of a quote that accepting it vouches for; none of an incomplete
+            quote.
+        alpha: bound on the chance that luck alone turns a request right, or wrong.
+        max_calls: maximum number of answers for one decision.
+        trusted: returns whether a lesson of this origin may go on trial when nothing outside it
+            can tell whether it is true.
+        max_trigger_share: share of the suite in which a trigger may occur, 0 to 1.
     """
 
     def __init__(
@@ -99,20 +103,22 @@ class Gate:
         self._max_calls = max_calls
         self._trusted = trusted
         self._max_trigger_share = max_trigger_share
+        # The model's noise is estimated as decisions go by: how many draws a test needs depends
+        # on it, and nobody knows it beforehand.
         self._right, self._draws = _PRIOR
         self.full_calls = 0
         self.use_suite(suite)
 
     def use_suite(self, suite: Sequence[Labeled]) -> None:
-        """Take other labeled cases from now on."""
+        """Use these labeled cases from now on."""
         self._suite = tuple(suite)
         self._suite_digest = digest([[case.request, case.answer] for case in self._suite])
 
     def conditions(self, patch: Patch) -> str:
-        """Return the digest of what a decision on this patch rests on, without asking the model.
+        """Return a digest of what a decision on this patch depends on, without asking the model.
 
-        That is the suite, the prompts, the model, the gate's own settings, and the active patches
-        that the failing requests bring up or that the patch contradicts.
+        These are the suite, the prompts, the model, the gate's own settings, and the active
+        patches that apply to the failing requests or that the patch contradicts.
         """
         applied = [
             [
@@ -141,27 +147,28 @@ class Gate:
         )
 
     def can_tell(self, patch: Patch) -> bool:
-        """Whether a labeled case brings the patch up, or an accepted answer says what it says.
+        """Return True if the patch applies to a labeled case, or an accepted answer agrees with it.
 
-        Asks no model. An accepted answer that is silent on the patch's subject was right without
-        it, so it can speak against the patch alone.
+        Asks no model. An accepted answer that does not mention the patch's subject was right
+        without it, so it can only speak against the patch.
         """
         candidate = Candidate(patch)
         trial = self._trial(candidate)
         touched = (case for case in self._suite if occurs(patch.trigger, case.request))
-        # `crates` would be found in `crate` by its typing error, had `crate` no lesson of its own.
+        # Occurrence is not enough: without a lesson of its own, `crate` would count as a misspelt
+        # `crates`.
         if any(trial.changes(case.request) for case in touched):
             return True
         return any(_agreement(patch, self._accepted_before(candidate)))
 
     def examine(self, candidate: Candidate) -> Examination:
-        """Decide.
+        """Decide on a patch.
 
-        Asks no model where the trigger or the labels decide, and no more of it than the decision
+        Asks no model if the trigger or the labels decide, and otherwise no more than the decision
         needs.
 
         Raises:
-            Interruption: the model's side or the skill failed; nothing is decided then.
+            Interruption: the model's side or the skill failed; no decision was made.
         """
         [found] = in_batches(self._agent.attempts, [self._examination(candidate)])
         if isinstance(found, Interruption):
@@ -172,17 +179,19 @@ class Gate:
         return examination
 
     def prepare(self, candidates: Sequence[Candidate]) -> None:
-        """Examine these candidates concurrently, and keep nothing but the model's answers.
+        """Examine these candidates concurrently, and keep only the model's answers.
 
-        Those wait in the backend's cache. What the first of the patches changes for the others,
-        `examine` asks anew; a failure of the model's side is its business, too.
+        The answers wait in the backend's cache. `examine` asks again for whatever an earlier patch
+        changes for a later one, and it reports failures of the model's side.
         """
+        # The verdicts are dropped: a patch that becomes active changes the prompts of those after
+        # it, so decisions are made one by one. Only their questions are worth batching.
         in_batches(self._agent.attempts, [self._examination(each) for each in candidates])
 
     def confirms_harm(
         self, patches: Sequence[Patch], request: str, referee: Referee, /
     ) -> list[Patch]:
-        """Return those of the patches that turn the request wrong, each left out by itself.
+        """Return the patches that turn the request wrong, tested by leaving out each one alone.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -195,6 +204,7 @@ class Gate:
             try:
                 yield from trial.keeps([tried])
             except OutOfCalls:
+                # An undecided test is no evidence of harm.
                 return False
             return tried.outcome == "broken"
 
@@ -207,10 +217,10 @@ class Gate:
     def confirms_harmful(
         self, examples: Sequence[Example], trace: Trace, context: Context, referee: Referee, /
     ) -> list[Example]:
-        """Return those of the examples that turn the trace's answer wrong, each left out alone.
+        """Return the examples that turn the trace's answer wrong, each left out alone.
 
-        The lessons and the other examples stay in place. None is found where the trace's prompt
-        cannot be made again, for instance because the templates have changed.
+        The lessons and the other examples stay in place. The list is empty if the trace's prompt
+        cannot be reproduced, for instance because the templates have changed.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -236,27 +246,28 @@ class Gate:
 
     @property
     def _share_right(self) -> float:
-        """How many of the model's answers are right where nothing is missing, as far as seen."""
+        """The share of right answers seen from this model when no lesson is missing."""
         return round(self._right / self._draws, 2)
 
     @property
     def _patience(self) -> int:
-        """Draws after which a request that was never right is given up.
+        """The number of draws after which a request that was never right is given up.
 
-        A model that is right in a share of its answers is wrong in all of so many draws with a
-        chance of `GIVING_UP`; the share is the one that the gate has seen so far.
+        A model whose share of right answers is the one seen so far would be wrong in all of them
+        with a chance of `GIVING_UP`.
         """
         wrong = 1 - self._share_right
         return max(MIN_PATIENCE, math.ceil(math.log(GIVING_UP) / math.log(max(wrong, 1e-6))))
 
     @property
     def _max_pairs(self) -> int:
-        """Pairs after which a request is left open; nearly all that are mended decide sooner."""
+        """The number of pairs after which a request is left open; most are decided sooner."""
         enough = fixed_size(self._share_right, alpha=self._alpha, power=1 - GIVING_UP)
         return max(2 * self._patience, enough)
 
     def _learn_noise(self, trials: Sequence[RequestTrial]) -> None:
         for trial in trials:
+            # Requests that stay wrong tell of a missing rule, not of the model's noise.
             if trial.outcome in ("mended", "kept"):
                 self._right += trial.right
                 self._draws += len(trial.given)
@@ -306,7 +317,7 @@ class Gate:
         return Examination(report, remaining, taken), hearing.trial.trials
 
     def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
-        """What speaks against a patch, by the first step that finds something."""
+        """Return the objection of the first step that has one, or None."""
         if objection := (yield from self._complaint_is_gone(hearing)):
             return objection
         if objection := (yield from self._what_was_right_stays(hearing)):
@@ -316,9 +327,9 @@ class Gate:
         return (yield from self._claims_hold(hearing))
 
     def _is_shown(self, hearing: _Hearing) -> bool:
-        """Whether a request turns right, and somebody outside the patch says what it says.
+        """Return True if a request turns right and something outside the patch confirms it.
 
-        Where no failure taught the patch, it need not turn a request right all by itself.
+        A patch that no failure taught need not turn a request right by itself.
         """
         trial = hearing.trial
         mended = [each for each in trial.trials if each.outcome == "mended"]
@@ -330,7 +341,7 @@ class Gate:
 
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
-        # Nobody has vouched for what no failure taught.
+        # Where no failure taught the patch, there is nobody whose word could be taken.
         is_on_word = candidate.referee is None and not hearing.is_unprompted
         return is_on_word and self._trusted(candidate.patch.provenance.origin)
 
@@ -352,7 +363,7 @@ class Gate:
         return Reason(code="taken_on_trust", text=text)
 
     def _full_calls(self, patch: Patch, known: int) -> int:
-        """Answers of a fixed-size test: every request, without and with, all its draws."""
+        """Return the answers of a fixed-size test: each request, each draw, without and with."""
         share = self._share_right
         draws = (
             fixed_size(share, alpha=self._alpha, power=POWER) if self._agent.backend.varies else 1
@@ -369,7 +380,7 @@ class Gate:
             for request, quote in dict(taken).items()
             if quote is not None and request not in candidate.patch.failing
         ]
-        # What the referee no longer takes, the world having changed, is right no more.
+        # Rules may have changed since: what the referee no longer accepts is no longer right.
         return [probe for probe, quote in probes if probe.judge(quote).ok]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
@@ -399,14 +410,15 @@ class Gate:
         return Reason(code="still_wrong", text=text)
 
     def _what_was_right_stays(self, hearing: _Hearing) -> Dialogue[Reason | None]:
-        """The objection where as many requests turn wrong as right, or other values are right."""
+        """Object if as many requests turn wrong as right, or if the changed values are wrong."""
         trial = hearing.trial
         tried = trial.begin(probe for probe in hearing.known if trial.changes(probe.request))
         yield from trial.keeps(tried)
         hearing.labeled += [each for each in tried if each.probe.source is EvidenceSource.LABELS]
         broken = [each for each in tried if each.outcome == "broken"]
         if broken or hearing.is_unprompted or not self._is_shown(hearing):
-            # Only now it matters what else the patch mends.
+            # `keeps` stops at the first right answer, which is cheap but cannot show a gain. Full
+            # pairs are drawn only now that it matters what else the patch turns right.
             again = trial.begin_again([each for each in hearing.labeled if each.outcome == "kept"])
             yield from trial.mends(again)
             for each in again:
@@ -418,9 +430,10 @@ class Gate:
         return self._misleading(hearing)
 
     def _misleading(self, hearing: _Hearing) -> Reason | None:
-        """The objection that where the patch changes labeled answers, most changes are wrong.
+        """Object if most of the changes that the patch makes to labeled answers are wrong.
 
-        Labels may name what comes of a rule, as a weight does of a unit, and not the rule itself.
+        Labels may state the effect of a rule and not the rule itself, as a weight in kg does not
+        name the unit it was converted from.
         """
         trial = hearing.trial
         told = [
@@ -453,7 +466,7 @@ class Gate:
 
 @dataclass
 class _Hearing:
-    """What a decision on one patch has found so far."""
+    """The evidence on one patch so far."""
 
     candidate: Candidate
     known: Sequence[Probe]
@@ -463,39 +476,39 @@ class _Hearing:
 
     @property
     def is_unprompted(self) -> bool:
-        """Whether no failure taught the patch, so that there is no complaint to be gone."""
+        """True if no failure taught the patch, so that there is no complaint to go away."""
         return not self.candidate.patch.failing
 
     @property
     def mended(self) -> int:
-        """Requests that turn right."""
+        """The number of requests that turn right."""
         return sum(each.outcome == "mended" for each in self.trial.trials)
 
     @property
     def vouched(self) -> bool:
-        """Whether an earlier record speaks for the patch, where nobody can judge anew."""
+        """True if nobody can judge again, but an earlier record speaks for the patch."""
         record = self.candidate.patch.record
         return self.candidate.referee is None and record.mended > record.broken
 
     @property
     def taken(self) -> Attempt | None:
-        """An answer with the patch that the referee took, to the latest failing request."""
+        """An answer with the patch to the latest failing request that the referee accepted."""
         latest = self.candidate.patch.failing[-1:]
         answers = (t.taken for t in self.failing if t.probe.request in latest)
         return next(answers, None)
 
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:
-        """What is still said of an answer to a failing request."""
+        """The remaining complaint about an answer to a failing request."""
         refused = (each for each in self.failing if each.outcome == "failed")
         return next((each.complaint for each in refused if each.complaint), None)
 
 
 def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
-    """The objection that most right answers to requests with the trigger say something else.
+    """Object if most right answers to requests with the trigger contradict the patch.
 
     A false rule need not break an answer: a misread word can be taught as the name of anything,
-    and does no harm where the right word stands beside it.
+    and does no harm next to the right word.
     """
     said = _agreement(patch, known)
     wrong = len(said) - sum(said)
@@ -506,7 +519,7 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
 
 
 def _agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
-    """For each right answer that speaks of the patch's subject, whether it says the same."""
+    """Return, for each right answer that bears on the patch's subject, whether it agrees."""
     said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
     return [each for each in said if each is not None]
 
@@ -529,9 +542,9 @@ def _no_evidence(hearing: _Hearing) -> Reason:
 
 
 def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
-    """The objection where the referee does not take the new answers to the requests that failed.
+    """Object if the referee does not accept the new answers to the requests that failed.
 
-    A failure that did not come again tells nothing about the patch.
+    A failure that does not recur says nothing about the patch.
     """
     mended = sum(trial.outcome == "mended" for trial in failing)
     wrong = sum(trial.outcome == "failed" for trial in failing)

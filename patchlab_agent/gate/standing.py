@@ -1,4 +1,8 @@
-"""What an active patch's uses add up to: on trial, proven, or convicted."""
+"""The standing of an active patch by the evidence of its uses: on trial, proven, or convicted.
+
+Evidence arrives one use at a time and is read after each. A p-value is valid for a single look
+planned in advance; e-values and e-detectors keep their error rates however often they are read.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from patchlab_agent.statistics import e_detector, e_value
 
 Verdict = Literal["proven", "convicted"]
 LATEST = 10
-"""Signs of pairs that an event names."""
+"""Number of signs of pairs that an event names."""
 
 
 def at_admission(report: GateReport, *, alpha: float) -> Record:
-    """Return the record with which a patch starts: the requests that its gate decided on."""
+    """Return a patch's initial record: the requests that the gate decided it on."""
     record = Record()
     for result in report.results:
         if result.outcome in ("mended", "broken"):
@@ -25,16 +29,17 @@ def at_admission(report: GateReport, *, alpha: float) -> Record:
 
 
 def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
-    """Say whether the evidence now suffices to change a patch's standing.
+    """Return a verdict if the evidence now suffices to change a patch's standing, else None.
 
-    A patch on trial was let in because more turned right than wrong; when that does not hold any
-    more, it leaves. A proven one leaves when the evidence that it does harm, counted from any time
-    on, passes the bound: the world may have changed since it was proven.
+    A patch on trial was let in because more requests turned right than wrong; when that no longer
+    holds, it is convicted. A proven patch is convicted when the evidence of harm, counted from any
+    time on, passes the bound: the rules may have changed since it was proven.
 
     Args:
-        record: the patch's, with the latest outcome.
-        alpha: the gate's.
+        record: the patch's record, the latest outcome included.
+        alpha: the gate's error bound.
     """
+    # An outcome can only move the evidence its own way, so only that bound needs a look.
     if not record.outcomes.endswith("-"):
         is_proven = e_value(record.mended, record.broken) >= 1 / alpha
         return "proven" if is_proven and record.standing is Standing.TRIAL else None
@@ -45,42 +50,42 @@ def verdict_on(record: Record, *, alpha: float) -> Verdict | None:
 
 
 def verdict_on_pairs(record: Record, *, alpha: float) -> Verdict | None:
-    """Say whether the evidence suffices, now that one more pair of uses tells.
+    """Return a verdict if the evidence suffices after one more informative pair of uses, else None.
 
-    The uses of a pair are of two requests, and nobody has asked again whether the patch made the
+    The uses of a pair belong to two requests, and nobody has checked whether the patch made the
     difference. So no single pair convicts, not even a patch on trial: it takes evidence beyond the
-    bound, from the start on for one on trial, from any time on for a proven one. The requests that
+    bound, from the start for one on trial, from any time on for a proven one. The requests that
     the gate decided on do not count here: they were chosen for having failed.
 
     Args:
-        record: the patch's, with the latest pair.
-        alpha: the gate's.
+        record: the patch's record, the latest pair included.
+        alpha: the gate's error bound.
     """
     pairs = record.pairs
     if record.standing is Standing.PROVEN:
         harm = e_detector([sign == "-" for sign in pairs.signs])
         return "convicted" if harm >= 1 / alpha else None
-    # The counts are of all times: through a window of the latest signs, chance would get trials
-    # without end.
+    # All pairs count, not a window of the latest: a moving window would give chance endless
+    # attempts, and the bound would no longer hold.
     if e_value(pairs.lost, pairs.gained) >= 1 / alpha:
         return "convicted"
     return "proven" if e_value(pairs.gained, pairs.lost) >= 1 / alpha else None
 
 
 def is_outweighed(record: Record) -> bool:
-    """Say whether an example has done harm as often as good, so that prompts should do without it.
+    """Return True if an example has done as much harm as good, so that it should be withdrawn.
 
-    One harm suffices where it has no gain: a harm was confirmed of this very example, a gain is
-    shared by all that were shown, and another one may take its place. So it is never proven.
+    One harm suffices if it has no gain: harm is confirmed for this very example, whereas a gain is
+    shared by all that were shown, and another example may take its place. So it is never proven.
 
     Args:
-        record: the example's, with the latest outcome.
+        record: the example's record, the latest outcome included.
     """
     return 0 < record.broken >= record.mended
 
 
 def pairs_in_words(record: Record, *, alpha: float) -> str:
-    """Say what pairs of uses come to, as an event names it."""
+    """Describe the evidence of pairs of uses, as an event states it."""
     pairs = record.pairs
     told = (
         f"held out of a share of its uses; of the pairs that tell, {pairs.gained} are right only "
@@ -93,7 +98,7 @@ def pairs_in_words(record: Record, *, alpha: float) -> str:
 
 
 def in_words(record: Record, *, alpha: float) -> str:
-    """Say what a record holds, as an event names it."""
+    """Describe the evidence of a record, as an event states it."""
     if record.standing is Standing.TRIAL:
         evidence = f"{record.mended} requests turned right and {record.broken} wrong"
     else:

@@ -1,9 +1,9 @@
-"""One patch's requests, answered without and with it on the same draws.
+"""A paired trial: one patch's requests, answered without and with it on the same draws.
 
-Two levels keep what noise does apart from what a rule does. Draws of *one* request are alike: they
-tell whether the patch turns this request right or wrong beyond the noise of single answers, and
-nothing about other requests. So a request's draws are tested by themselves, and then the request
-counts once.
+Two levels separate the effect of noise from that of a rule. Draws of *one* request are not
+independent evidence: they show whether the patch turns this request right or wrong beyond the noise
+of single answers, and nothing about other requests. So a request's draws are tested on their own,
+and then the request counts once.
 """
 
 from __future__ import annotations
@@ -22,56 +22,56 @@ from patchlab_agent.models.trace import Attempt, Context, Feedback
 from patchlab_agent.statistics import e_value
 
 NOT_AGAIN = 3
-"""Pairs that are right either way, beyond those gained, after which a failure was noise."""
+"""Excess of pairs right either way over those gained at which a failure counts as noise."""
 
 
 CLAIM_CALLS = 60
-"""Answers kept back for what the patch claims."""
+"""Answers reserved for testing the patch's claims."""
 
 
 class OutOfCalls(Exception):
-    """The cap on a decision's calls is reached; what is known by then decides."""
+    """The cap on a decision's calls is reached; it is made on what is known by then."""
 
 
 @dataclass
 class RequestTrial:
-    """One request's answers so far.
+    """The answers to one request so far.
 
-    The first draw that is right with the patch only shows that it can be; pairs count from the
-    next one on, so that they are not chosen by their own outcome. Where answers do not vary, the
-    one pair there is counts.
+    The first draw that is right with the patch only shows that a right answer is possible; pairs
+    count from the next draw on, so that none is selected by its own outcome. If answers do not
+    vary, the only pair counts.
     """
 
     probe: Probe
     varies: bool
     given: list[tuple[Attempt, Feedback]] = field(default_factory=list)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
-    """Right without the patch, right with it, for each draw that was asked for either way."""
+    """(right without the patch, right with it) for each draw that was asked both ways."""
     outcome: Outcome = "open"
 
     @property
     def gained(self) -> int:
-        """Pairs wrong without and right with the patch."""
+        """The number of pairs that are wrong without the patch and right with it."""
         return sum(new and not old for old, new in self.pairs)
 
     @property
     def lost(self) -> int:
-        """Pairs right without and wrong with the patch."""
+        """The number of pairs that are right without the patch and wrong with it."""
         return sum(old and not new for old, new in self.pairs)
 
     @property
     def right(self) -> int:
-        """Answers with the patch that are right."""
+        """The number of right answers with the patch."""
         return sum(feedback.ok for _, feedback in self.given)
 
     @property
     def taken(self) -> Attempt | None:
-        """The first answer with the patch that is right."""
+        """The first right answer with the patch."""
         return next((attempt for attempt, said in self.given if said.ok), None)
 
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:
-        """The most frequent complaint about the answers with the patch, and the first such one."""
+        """The most frequent complaint about answers with the patch, with the first such answer."""
         wrong = [(attempt, said) for attempt, said in self.given if not said.ok]
         counts = Counter((said.label, said.field) for _, said in wrong)
         if not wrong:
@@ -80,7 +80,7 @@ class RequestTrial:
         return next(found for found in wrong if (found[1].label, found[1].field) == most)
 
     def result(self) -> Tested:
-        """What there is to report of the request."""
+        """Return what the gate reports of the request."""
         complaint = self.complaint if self.outcome in ("failed", "broken") else None
         return Tested(
             source=self.probe.source,
@@ -96,16 +96,16 @@ class RequestTrial:
 
 
 class PatchTrial:
-    """A patch's requests as they are tried, and a count of the answers asked for.
+    """The trial of one patch on its requests, which counts the answers it asks for.
 
     Args:
         agent: answers; its store is only read.
-        patch: the one to be judged.
+        patch: the patch on trial.
         companions: lessons shown on both sides, as if they were active.
-        patience: draws after which a request that was not once right is given up.
-        max_pairs: pairs after which a request that does not decide is left open.
-        bound: an e-value of this size decides; 1/alpha.
-        max_calls: answers after which no more are asked for.
+        patience: draws after which a request that was never right is given up.
+        max_pairs: pairs after which an undecided request is left open.
+        bound: the e-value that decides, 1/alpha.
+        max_calls: maximum number of answers to ask for.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class PatchTrial:
         self._max_pairs = max_pairs if self._varies else 1
         self._bound = bound
         self._max_calls = max_calls
-        # What the claims take at most, so that a decision does not fail for want of them.
+        # Claims come last, so without a reserve they would be what runs out of calls.
         self._kept_back = min(CLAIM_CALLS, max_calls // 4)
         self._contexts: dict[str, tuple[Context, Context]] = {}
         self._answers: dict[tuple[str, int, bool], Attempt] = {}
@@ -137,23 +137,24 @@ class PatchTrial:
 
     @property
     def results(self) -> tuple[Tested, ...]:
-        """What became of every request that was tried."""
+        """The outcome of every request that was tried."""
         return (*(trial.result() for trial in self.trials), *self.claims)
 
     def begin(self, probes: Iterable[Probe]) -> list[RequestTrial]:
-        """Take up requests."""
+        """Start trying these requests."""
         trials = [RequestTrial(probe, self._varies) for probe in probes]
         self.trials += trials
         return trials
 
     def begin_again(self, trials: Sequence[RequestTrial]) -> list[RequestTrial]:
-        """Take requests up anew that nothing turned wrong, to see whether they turn right."""
+        """Start over with requests that did not turn wrong, to see whether they turn right."""
+        # The old trial is replaced, or the request would count twice in the report.
         known = {id(each) for each in trials}
         self.trials = [each for each in self.trials if id(each) not in known]
         return self.begin(each.probe for each in trials)
 
     def changes(self, request: str) -> bool:
-        """Whether the patch stands in the request's prompt, where it would not without."""
+        """Return True if the patch makes a difference to the request's prompt."""
         without, with_it = self._both(request)
         is_shown = any(each.id == self._patch.id for each in with_it.applied)
         return is_shown and without.lessons != with_it.lessons
@@ -161,13 +162,15 @@ class PatchTrial:
     def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns right, beyond noise.
 
-        A request is given up when it was not once right with the patch, or when it is right
-        without it as well.
+        A request is given up if it was never right with the patch, or if it is right without the
+        patch as well.
 
         Raises:
             OutOfCalls: the cap is reached.
             Interruption: the model's side or the skill failed.
         """
+        # One draw of all open requests per round: sequential tests stop as early as they can, and
+        # the requests still share batches.
         waiting = list(trials)
         while waiting:
             yield from self._draw(waiting)
@@ -180,9 +183,9 @@ class PatchTrial:
     def keeps(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns wrong, beyond noise.
 
-        One right answer with the patch shows that a request is not lost to it. Until there is one,
-        each wrong answer is compared with the one without the patch. Enough calls are left for the
-        patch's claims; requests that are not decided by then stay open.
+        One right answer with the patch shows that it does not spoil the request. Until there is
+        one, each wrong answer is compared with the one without the patch. Enough calls are left
+        for the patch's claims; requests that are undecided by then stay open.
 
         Raises:
             OutOfCalls: the cap is reached before anything was asked.
@@ -207,13 +210,15 @@ class PatchTrial:
             raise OutOfCalls
 
     def teaches_right(self, trial: RequestTrial) -> bool | None:
-        """Whether what the patch changes in a wrong answer to a labeled request is right there.
+        """Return whether the patch changes a wrong answer to a labeled request to a right value.
 
-        An answer may be wrong for other reasons, with and without the patch; so only the fields
-        count that it changes, and one right value is enough: a right category may bring about a
-        refusal that another rule would have prevented. None where it changes no field whose right
-        value is known, where it was not asked for either way, or where the answer is right: then
-        what it claims tells more (`speaks`).
+        An answer may be wrong for other reasons, with and without the patch. So only the changed
+        fields count, and one right value is enough: a right category may cause a refusal that
+        another rule would have prevented.
+
+        Returns:
+            None if the patch changes no field whose right value is known, if the request was not
+            asked both ways, or if the answer is right: then `speaks` tells more.
         """
         request, right = trial.probe.request, trial.probe.answer or {}
         old = self._answers.get((request, 0, False))
@@ -230,15 +235,15 @@ class PatchTrial:
         return any(changed) if changed else None
 
     def speaks(self, trial: RequestTrial, judged: Callable[[Quote], Quote]) -> bool:
-        """Whether a right answer with the patch claims what the patch says.
+        """Return True if a right answer with the patch states what the patch says.
 
-        A refusal may be right for its own reason, whatever the patch says of the rest.
+        A refusal may be right for its own reason, whatever the patch says about the rest.
         """
         right = (attempt.quote for attempt, said in trial.given if said.ok)
         return any(quote and self._says(trial.probe.request, judged(quote)) for quote in right)
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
-        """Whether the model does what the patch says on most requests that were made for it.
+        """Return True if the model obeys the patch on most requests that were made for it.
 
         Raises:
             OutOfCalls: the cap is reached.
@@ -249,6 +254,7 @@ class PatchTrial:
         done: set[str] = set()
         for draw in range(self._patience):
             waiting = [request for request in requests if request not in done]
+            # Only as many at a time as a majority still needs: the rest may never be asked.
             while waiting and len(done) < most:
                 missing = most - len(done)
                 asked, waiting = waiting[:missing], waiting[missing:]
@@ -266,7 +272,7 @@ class PatchTrial:
         return len(done) >= most or not requests
 
     def unchanged(self, requests: Sequence[str]) -> Dialogue[bool]:
-        """Whether the answers stay as they are to requests that the patch does not concern.
+        """Return True if answers stay the same on requests that the patch does not concern.
 
         Raises:
             OutOfCalls: the cap is reached.
@@ -288,7 +294,7 @@ class PatchTrial:
     def satisfies(
         self, requests: Sequence[str], judged: Callable[[Quote], Quote]
     ) -> Dialogue[list[str]]:
-        """The failing requests that get a complete answer by the patch, where nobody judges it.
+        """Return the failing requests that the patch gives a complete answer, if nobody can judge.
 
         Raises:
             OutOfCalls: the cap is reached.
@@ -311,6 +317,8 @@ class PatchTrial:
 
     def _draw(self, trials: Sequence[RequestTrial]) -> Dialogue[None]:
         draws = {id(trial): len(trial.given) for trial in trials}
+        # Before the first right answer with the patch nothing can be gained, so the other side of
+        # the pair is not worth a call.
         paired = [t for t in trials if t.right or not t.varies]
         with_it = [(t.probe.request, draws[id(t)], True) for t in trials]
         yield from self._ask(with_it + [(t.probe.request, draws[id(t)], False) for t in paired])
@@ -348,7 +356,7 @@ class PatchTrial:
             return "broken" if trial.lost else "kept"
         if e_value(trial.lost, 0) >= self._bound:
             return "broken"
-        # Wrong either way so often, it has something else wrong with it.
+        # Wrong so often either way, it fails for some other reason.
         return "kept" if not trial.lost and len(trial.pairs) >= self._patience else "open"
 
     def _goes_on(self, trial: RequestTrial) -> bool:

@@ -1,1 +1,1 @@
-"""Turns failures into stored patches, and keeps each patch's status and history."""
+"""Learning: failures become stored patches, each with a status and a history."""

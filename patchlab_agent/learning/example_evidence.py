@@ -1,4 +1,4 @@
-"""What uses tell for or against the examples that prompts show, and what comes of it."""
+"""Evidence for and against the few-shot examples in prompts, and their withdrawal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from patchlab_agent.store.patches import PatchStore
 
 
 class ExampleEvidence:
-    """Weighs the uses of examples, and withdraws those that do harm.
+    """The evidence on examples, by which those that do harm are withdrawn.
 
     Args:
         examples: keeps their records.
-        patches: the lessons that may have stood beside them.
+        patches: the lessons that prompts may have shown with them.
         gate: confirms harm.
     """
 
@@ -34,15 +34,15 @@ class ExampleEvidence:
     def weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count a use for or against the examples, where the baseline's answer says otherwise.
+        """Count a use for or against the examples, if the baseline's answer has the other outcome.
 
-        A right answer beside lessons tells nothing of examples: the lessons are there to mend it. A
-        wrong one counts against those examples alone without which it is right.
+        A right answer with lessons in its prompt says nothing about examples: the lessons may have
+        fixed it. A wrong one counts only against the examples without which it is right.
 
         Args:
             trace: an answer of the agent.
-            feedback: what was said to it.
-            referee: judges the answers without an example; None: nothing counts against any.
+            feedback: the feedback on it.
+            referee: judges the answers without an example; if None, nothing counts against any.
 
         Returns:
             An event for each example that is withdrawn.
@@ -53,7 +53,7 @@ class ExampleEvidence:
         if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
             return ()
         shown = self._examples.of_traces(trace.examples)
-        # Each request counts once, and one that is withdrawn has its verdict.
+        # Each request counts once, and withdrawn examples already have their verdict.
         open_ones = [
             each
             for each in shown.values()
@@ -79,7 +79,7 @@ class ExampleEvidence:
         )
 
     def _context(self, trace: Trace, shown: Mapping[str, StoredExample]) -> Context | None:
-        """What the trace's prompt was made of; None where some of it is gone."""
+        """Return the context of the trace's prompt; None if part of it no longer exists."""
         applied = [(ref, self._patches.get(ref.patch_id)) for ref in trace.retrieved if ref.applied]
         if not shown.keys() >= set(trace.examples) or any(patch is None for _, patch in applied):
             return None
@@ -104,7 +104,7 @@ def _counted(
 
 
 def _judged(example: StoredExample) -> StoredExample:
-    """The example, withdrawn if its record says so."""
+    """Return the example, withdrawn if its record says so."""
     record = example.record
     if not is_outweighed(record):
         return example

@@ -1,4 +1,4 @@
-"""What feedback on an answer teaches: a failure becomes a patch, a use becomes evidence."""
+"""Learning from feedback on answers: a failure becomes a patch, a use becomes evidence."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3
-"""Further failures of the same cause after which a patch that was kept out is gated again."""
+"""Number of further failures of the same cause after which a quarantined patch is gated again."""
 MAX_LESSONS = 3
-"""Lessons of one request: each complaint that another one hid may teach the next."""
+"""Maximum number of lessons from one request: a complaint may have hidden the next one."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of feedback on a trace.
+    """The outcome of feedback on a trace.
 
     Attributes:
         events: at least one for a failure.
-        corrected: a right answer to the request, where lessons that were let in brought one about.
+        corrected: a right answer to the request, if lessons that were let in led to one.
     """
 
     events: tuple[PatchEvent, ...] = ()
@@ -40,15 +40,15 @@ class Learned:
 
 
 class Learner:
-    """Learns from judged traces.
+    """A learner from judged traces.
 
     Args:
-        proposer: makes patches of failures.
+        proposer: turns failures into patches.
         gate: tells whether a decision still stands, and confirms harm.
-        lifecycle: puts patches before the gate, and stores what becomes of them.
-        store: what is known already.
-        thesaurus: other names of what lessons are about; None: there are none.
-        examples: weighs the examples that answers were shown; None: nobody does.
+        lifecycle: puts patches before the gate, and stores the outcome.
+        store: the patches known so far.
+        thesaurus: other names for the subjects of lessons; None if there are none.
+        examples: weighs the examples that answers were shown; None if nothing does.
     """
 
     def __init__(
@@ -76,25 +76,25 @@ class Learner:
         *,
         origin: Origin = Origin.STREAM,
     ) -> Learned:
-        """Take feedback on a trace, and say what became of it.
+        """Learn from feedback on a trace, and return the outcome.
 
-        The patches that the answer used are weighed first: against the baseline's answer, where
-        there is one, or where a draw may leave them out, against the uses that they were left out
-        of. So are the examples that it was shown, against the baseline's answer. Then a failure
-        becomes a patch, active or quarantined. A patch that was kept out is gated again only on
-        new evidence or when something that its decision rests on has changed; one that a person
-        disabled is left alone. A new active patch retires those that it contradicts, and goes
-        before the gate under other names of its subject, too.
+        First the patches that the answer used are weighed: against the baseline's answer, if there
+        is one, or under a holdout against the uses that they were left out of. So are the examples
+        that it was shown, against the baseline's answer. Then a failure becomes a patch, active or
+        quarantined. A quarantined patch is gated again only on new evidence, or when something
+        that its decision depends on has changed; one that a person disabled is left alone. A new
+        active patch retires those that it contradicts, and is also gated under other names of its
+        subject.
 
         Args:
             trace: an answer of the agent.
-            feedback: what the carrier, or a person, said to it; OK teaches no lesson.
-            referee: whoever gave the feedback, to be asked about new answers; None if it cannot be.
-            origin: who brings the lesson.
+            feedback: the feedback on it from the carrier or a person; OK teaches no lesson.
+            referee: the source of the feedback, to be asked about new answers; None if it cannot
+                be asked.
+            origin: origin of the lesson.
 
         Raises:
-            Interruption: the model or the skill failed; a patch that the gate had not decided on
-                by then is not stored.
+            Interruption: the model or the skill failed; a patch not yet decided on is not stored.
         """
         events = self._weigh(trace, feedback, referee)
         if self._examples is not None:
@@ -109,9 +109,9 @@ class Learner:
     def _with_variants(
         self, variants: Variants, trace: Trace, referee: Referee | None, learned: Learned
     ) -> Learned:
-        """Add what comes of variants: of an active lesson's where the failure taught none itself.
+        """Add the outcome of variants: of an active lesson's, if the failure itself taught none.
 
-        What is let in is offered under its other names.
+        Lessons that are let in are also offered under their other names.
         """
         if not any(
             each.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY) for each in learned.events
@@ -137,7 +137,7 @@ class Learner:
         return _learned(self._named(Candidate(variant.patch, referee), variant.cause, trace))
 
     def _named(self, candidate: Candidate, cause: str, trace: Trace) -> Decided:
-        """Decide, and let the event tell, too, what brought the patch before the gate."""
+        """Decide, and let the event also state what brought the patch before the gate."""
         decided = self._lifecycle.decide(candidate, cause, trace.id)
         first, *others = decided.events
         named = first.model_copy(update={"text": f"{cause}: {first.text}"})
@@ -156,7 +156,7 @@ class Learner:
             return Learned((PatchEvent(kind=EventKind.NONE, text=proposal.reason),))
         patch = proposal.patch.brought_by(origin)
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
-            # What is still wrong is what they say themselves.
+            # The remaining complaint is about something that a companion already says.
             return Learned()
         shown = self._alike(patch, trace.applied)
         if shown is not None and referee is not None and shown.fix.is_rule:
@@ -164,7 +164,7 @@ class Learner:
         return self._gated(Candidate(patch, referee, companions), trace, origin)
 
     def _gated(self, candidate: Candidate, trace: Trace, origin: Origin) -> Learned:
-        """Put a lesson before the gate, and then what the request still fails for."""
+        """Gate a lesson, and then the lesson of what the request still fails for."""
         patch, referee, companions = candidate.patch, candidate.referee, candidate.companions
         known = self._known(patch, trace)
         if known is not None:
@@ -177,7 +177,7 @@ class Learner:
         remaining = decided.examination.remaining
         if remaining is None or len(companions) + 1 >= MAX_LESSONS:
             return _learned(decided)
-        # The request fails for more than one reason: what comes next stands behind this patch.
+        # The request fails for more than one reason: the next lesson is tried with this one shown.
         attempt, complaint = remaining
         others = self._lesson(
             trace.model_copy(update={"attempt": attempt}),
@@ -197,18 +197,18 @@ class Learner:
         return Learned((*decided.events, *others.events, *again.events), again.corrected)
 
     def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
-        """What to say where nothing is decided anew on a patch that is there; None if it is."""
+        """Return the event if a known patch is not decided on again; None if it is to be."""
         if known.status is Status.ACTIVE:
             if known.id in trace.held_out:
                 but = "it was held out of this answer"
             elif known.id in trace.over_budget:
                 but = "this prompt had no room for it within --context-tokens"
             else:
-                but = "the failure is not for want of it"
+                but = "the failure is not due to its absence"
             return event(EventKind.ACTIVE_ALREADY, known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event(EventKind.KNOWN, known, "a person has disabled it")
-        # What labels alone have decided on, no failure has tried yet.
+        # A patch decided on by labels alone has not been tried on a failure yet.
         if known.gate is None or not known.failing or not self._stands(known, known.gate):
             return None
         is_new = trace.request not in known.failing
@@ -224,9 +224,9 @@ class Learner:
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count the use of the applied patches, where the baseline's answer says otherwise.
+        """Count the use of the applied patches, if the baseline's answer has the other outcome.
 
-        Where draws leave patches out, the uses are compared with each other instead.
+        Under a holdout the uses are compared with each other instead.
         """
         if trace.holdout:
             return self._weigh_uses(trace, feedback, referee)
@@ -245,7 +245,7 @@ class Learner:
         if referee is None:
             return ()
         events: list[PatchEvent] = []
-        # Which of several patches did it, and whether it was more than chance, takes more answers.
+        # One answer tells neither which of several patches did it nor whether it was chance.
         for patch in self._gate.confirms_harm(applied, trace.request, referee):
             taken = trace.baseline.attempt.quote
             told = self._lifecycle.count(
@@ -257,11 +257,11 @@ class Learner:
     def _weigh_uses(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count the answer for each patch that the draw left out, or could have left out."""
+        """Count the answer for each patch that the holdout left out, or could have left out."""
         events: list[PatchEvent] = []
         for patch in self._active((*trace.applied, *trace.held_out)):
             if set(trace.held_out) - {patch.id}:
-                # Without another one the answer may be wrong either way, and would use up a pair.
+                # Without another patch the answer may be wrong either way, and waste a pair.
                 continue
             use = Use(
                 request=digest(trace.request),
@@ -276,32 +276,32 @@ class Learner:
     def _rivals_back(
         self, patch: Patch, told: Iterable[PatchEvent], referee: Referee | None, trace_id: str
     ) -> tuple[PatchEvent, ...]:
-        """Bring those before the gate again whose place a patch had taken, if it was convicted."""
+        """Gate the patches that a patch had superseded again, if it was convicted."""
         if not any(each.kind is EventKind.CONVICTED for each in told):
             return ()
         return self._lifecycle.bring_back(patch, referee, trace_id)
 
     def _active(self, ids: Iterable[str]) -> list[Patch]:
-        """The patches with these ids that are active by now."""
+        """Return the patches with these ids that are active by now."""
         found = (self._store.get(patch_id) for patch_id in ids)
         return [patch for patch in found if patch is not None and patch.status is Status.ACTIVE]
 
     def _in_other_forms(self, shown: Patch, trace: Trace, candidate: Candidate) -> Learned:
-        """Put a lesson that stood in the prompt, and failed all the same, in another form.
+        """Try another form of a lesson that was in the prompt and failed all the same.
 
-        The gate compares the other form with the present one, which gives way if it does better.
+        The gate compares the other form with the present one, which gives way to a better one.
         """
         text = "an active patch says so already, and no other form of it is known to do better"
         events = [event(EventKind.ACTIVE_ALREADY, shown, text)]
         alone = len(trace.applied) + len(candidate.companions) == 1
         for form in Form:
-            # With no other lesson beside it, there is nothing to stand apart from.
+            # Without other lessons in the prompt, there is nothing to stand apart from.
             if form is shown.form or (form is Form.APART and alone):
                 continue
             other = shown.in_form(form, trace.request)
             known = self._store.get(other.id)
             if known is not None:
-                # One that gave way to the present form comes back when that is convicted.
+                # A form that gave way to the present one comes back when that is convicted.
                 if known.superseded_by == shown.id or self._told_of(known, trace) is not None:
                     continue
                 other = known.with_failing(trace.request)
@@ -313,22 +313,22 @@ class Learner:
         return Learned(tuple(events))
 
     def _known(self, patch: Patch, trace: Trace) -> Patch | None:
-        """The patch that says the same: the active one, in whatever form, or else this one."""
+        """Return the known patch that says the same: an active one in any form, else this one."""
         left_out = self._alike(patch, (*trace.held_out, *trace.over_budget))
         return left_out or self._store.active_twin(patch) or self._store.get(patch.id)
 
     def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
-        """The active patch, of these, that says the same, in whatever words and form."""
+        """Return the active patch among these that says the same, in whatever words and form."""
         return next((each for each in self._active(ids) if each.fix.repeats(patch.fix)), None)
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
-        """Ask the model ahead what learning from these judged traces will need."""
+        """Ask the model ahead for what learning from these judged traces will need."""
         failures = [(t, t.feedback) for t in traces if t.feedback is not None and not t.ok]
         patches = {}
         if isinstance(self._proposer, AskingProposer) and not self._proposer.prepare(failures):
             return
         for trace, feedback in failures:
-            # A failure of the model's side is met again, and told, when the trace is learned from.
+            # A failure recurs, and is reported, when the trace is learned from.
             with suppress(Interruption):
                 patch = self._proposer.propose(trace, feedback).patch
                 if patch is not None and self._known(patch, trace) is None:
@@ -342,5 +342,5 @@ def _learned(decided: Decided) -> Learned:
 
 
 def _counts_for(patch: Patch) -> bool:
-    """Whether one more success could change anything: a proven patch needs none, but after harm."""
+    """Return True if one more success could matter; a proven patch needs one only after harm."""
     return patch.record.standing is Standing.TRIAL or patch.record.outcomes.endswith("-")

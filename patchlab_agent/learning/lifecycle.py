@@ -1,8 +1,8 @@
-"""The lifecycle of patches: changes of status, by the gate, by evidence, or by hand.
+"""The patch lifecycle: changes of status by the gate, by evidence, or by hand.
 
 Every change is an event in the patch's history, with its time, cause and evidence. Of patches that
-contradict each other one at most is active: who becomes active retires its rivals, and a rival
-comes before the gate again when the winner is convicted.
+contradict each other at most one is active: the one that becomes active retires its rivals, and
+they are gated again when the winner is convicted.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ BY_HAND = "by hand"
 
 @dataclass(frozen=True)
 class Decided:
-    """What came of a decision: the events, and the examination behind them."""
+    """The outcome of a decision: the events, and the examination behind them."""
 
     events: tuple[PatchEvent, ...]
     examination: Examination
 
 
 class Lifecycle:
-    """Changes the status of patches, and keeps the store to it.
+    """The lifecycle of all patches in a store.
 
     Args:
-        gate: decides where no person does.
+        gate: decides unless a person does.
         store: keeps the patches.
-        clock: the time as ISO 8601.
+        clock: returns the time as ISO 8601.
         alpha: bound on the chance that a patch without effect is called proven.
     """
 
@@ -64,12 +64,12 @@ class Lifecycle:
         """Let the gate decide on a patch, and store it with the decision.
 
         Args:
-            candidate: its patch is new, or known with its history.
+            candidate: holds a new patch, or a known one with its history.
             cause: what brought it before the gate, in words.
-            trace_id: the trace whose feedback did; empty where a person did.
+            trace_id: the trace whose feedback did; empty if a person did.
 
         Raises:
-            Interruption: the model or the skill failed; nothing was stored then.
+            Interruption: the model or the skill failed; nothing was stored.
         """
         patch = candidate.patch
         created = not patch.history
@@ -78,7 +78,7 @@ class Lifecycle:
         because = why(report)
         decided = patch.model_copy(update={"gate": report, "recurrences": 0})
         if report.decision == "active":
-            # A decision by nobody's new word leaves the record that it rests on.
+            # A decision without new evidence leaves the record that it depends on.
             record = patch.record
             if report.mended:
                 # The pairs of uses are one experiment, however often the patch comes and goes.
@@ -93,7 +93,7 @@ class Lifecycle:
         return Decided((event(kind, decided, because, created=created),), examination)
 
     def spare(self, patch: Patch, request: str, *, of: int) -> PatchEvent:
-        """Count a failure of the same cause, for which the gate is not asked again yet."""
+        """Count a failure of the same cause without asking the gate again yet."""
         known = patch.with_failing(request).model_copy(
             update={"recurrences": patch.recurrences + 1}
         )
@@ -111,14 +111,14 @@ class Lifecycle:
     def count(
         self, patch: Patch, request: str, *, mended: bool, trace_id: str, taken: Quote | None = None
     ) -> tuple[PatchEvent, ...]:
-        """Add a use that tells for or against an active patch, and act on what it comes to.
+        """Add a use for or against an active patch, and act on the resulting evidence.
 
         Args:
-            patch: as it is stored.
-            request: the use's; each counts once.
-            mended: whether the patch turned it right, or wrong.
-            trace_id: the use's trace.
-            taken: the right answer that it spoiled.
+            patch: the patch as stored.
+            request: request of the use; each counts once.
+            mended: True if the patch turned it right, False if wrong.
+            trace_id: trace of the use.
+            taken: the right answer that the patch spoiled.
         """
         record = patch.record.with_outcome(mended, request)
         if record == patch.record:
@@ -136,12 +136,12 @@ class Lifecycle:
         return ()
 
     def count_use(self, patch: Patch, use: Use, trace_id: str) -> tuple[PatchEvent, ...]:
-        """Pair a use with the one before it, and act on what the pairs come to.
+        """Pair a use with the one before it, and act on the resulting evidence.
 
         Args:
-            patch: active, as it is stored.
-            use: judged, with the patch or without it, as a draw decided.
-            trace_id: the use's trace.
+            patch: an active patch as stored.
+            use: a judged use, with the patch or without it, as the holdout decided.
+            trace_id: trace of the use.
         """
         pairs = patch.record.pairs.with_use(use)
         if pairs == patch.record.pairs:
@@ -159,7 +159,7 @@ class Lifecycle:
         return ()
 
     def enable(self, patch: Patch) -> tuple[PatchEvent, ...]:
-        """Make a patch active whatever the gate said of it.
+        """Make a patch active, whatever the gate decided.
 
         Raises:
             UsageError: it is active already.
@@ -171,7 +171,7 @@ class Lifecycle:
         return self._activate(patch, f"enabled {BY_HAND}", text)
 
     def disable(self, patch: Patch) -> tuple[PatchEvent, ...]:
-        """Switch a patch off until a person enables it; failures do not bring it back.
+        """Disable a patch until a person enables it; failures do not bring it back.
 
         Raises:
             UsageError: it is disabled already.
@@ -181,8 +181,8 @@ class Lifecycle:
     def retire(self, patch: Patch) -> tuple[PatchEvent, ...]:
         """Take a patch out of use until the gate lets it in again.
 
-        Failures that teach it anew bring it before the gate once something that its last decision
-        rests on has changed, or once there have been several of them.
+        Failures that teach it again bring it before the gate once something that its last decision
+        depends on has changed, or once there have been several of them.
 
         Raises:
             UsageError: it is retired already.
@@ -190,11 +190,11 @@ class Lifecycle:
         return self._take_out(patch, Status.RETIRED)
 
     def regate(self, patch: Patch) -> tuple[PatchEvent, ...]:
-        """Let the gate decide again, as things are now: an active patch may be quarantined.
+        """Let the gate decide again under present conditions; it may quarantine an active patch.
 
         Raises:
-            UsageError: a person has disabled it.
-            Interruption: the model or the skill failed; nothing was changed then.
+            UsageError: a person has disabled the patch.
+            Interruption: the model or the skill failed; nothing was changed.
         """
         if patch.status is Status.DISABLED:
             raise UsageError(
@@ -205,7 +205,7 @@ class Lifecycle:
     def bring_back(
         self, convicted: Patch, referee: Referee | None, trace_id: str
     ) -> tuple[PatchEvent, ...]:
-        """Let the gate decide again on the patches whose place a convicted one had taken.
+        """Let the gate decide again on the patches that a convicted one had superseded.
 
         Raises:
             Interruption: the model or the skill failed.
@@ -217,10 +217,10 @@ class Lifecycle:
         return tuple(events)
 
     def adopt(self, patch: Patch, cause: str) -> None:
-        """Store a patch from elsewhere as it stands there, with this event in its history.
+        """Store an inactive patch from elsewhere as it is, with this event in its history.
 
         Raises:
-            UsageError: it is active there; here the gate decides on that.
+            UsageError: the patch is active; only the gate may activate it here.
         """
         if patch.status is Status.ACTIVE:
             raise UsageError(f"Patch {patch.id} is active; only the gate lets it in.")
@@ -229,8 +229,8 @@ class Lifecycle:
     def put_back(self, patch: Patch, cause: str) -> None:
         """Store a patch in an earlier state, with this event in its history.
 
-        Nothing is decided and no rival is retired: whoever puts patches back sees to it that those
-        which contradict each other are not active together.
+        Nothing is decided and no rival is retired: the caller must ensure that patches which
+        contradict each other are not active together.
         """
         self._move(patch, patch.status, cause, "")
 
@@ -263,7 +263,7 @@ class Lifecycle:
         self, patch: Patch, cause: str, text: str, trace_id: str = "", created: bool = False
     ) -> tuple[PatchEvent, ...]:
         superseded = self._store.rivals(patch, Status.ACTIVE)
-        # The losers leave first: whatever ends the process here, no two of them are active.
+        # Losers are retired first: even if the process is killed here, no two rivals are active.
         for old in superseded:
             self._move(old, Status.RETIRED, f"{SUPERSEDED_BY}{patch.id}", trace_id)
         self._move(patch, Status.ACTIVE, cause, trace_id)

@@ -1,9 +1,9 @@
-"""A store put back to how it was at the end of a run.
+"""Rolling a store back to the end of an earlier run.
 
-Prompts are made of active patches and of examples, so those are put back exactly, with the evidence
-that there was for and against them; traces, reports and the histories of patches are records and
-stay. Every step leaves alone what stands as it should, so a rollback that was killed is completed
-by running it again.
+Prompts are made of active patches and of examples, so those are restored exactly, with the evidence
+for and against them; traces, reports and the histories of patches are records and stay. Every step
+leaves alone what is as it should be, so a rollback that was killed is completed by running it
+again.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from patchlab_agent.store.patches import describe
 from patchlab_agent.store.store import Store
 
 MAX_NAMED = 10
-"""Runs that a message lists; of more it names the first and the last."""
+"""Number of runs that a message lists; of more it names the first and the last."""
 
 
 def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport:
-    """Make prompts what they were at the end of a run, byte for byte.
+    """Restore prompts to what they were at the end of a run, byte for byte.
 
-    Patches get the state they had then. Those that came later are retired, but for those that a
-    person has disabled, and the gate decides on them anew as soon as a failure teaches them again.
-    What was done by hand to earlier ones since is undone.
+    Patches get the state they had then. Later ones are retired, except those that a person has
+    disabled, and the gate decides on them again as soon as a failure teaches them again. Changes
+    made by hand to earlier ones since then are undone.
 
     Args:
-        store: open for writing.
+        store: a store open for writing.
         lifecycle: stores the patches, with an event in the history of each.
-        wanted: the run's name or number: `run-0003`, or `3`.
+        wanted: name or number of the run: `run-0003`, or `3`.
 
     Raises:
         InputError: there is no such run.
-        StoreError: the run has no snapshot, or one that cannot be read; nothing was changed then.
+        StoreError: the run has no snapshot, or one that cannot be read; nothing was changed.
     """
     snapshot = store.snapshot(find_snapshot(store, wanted))
     now = {patch.id: patch for patch in store.patches.all()}
@@ -49,8 +49,8 @@ def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport
         _Change(target, now.get(target.id), is_later=target.id not in then)
         for target in (*then.values(), *later)
     ]
-    # Patches that contradict each other must not be active together, so what has to leave does so
-    # before anything comes in.
+    # Patches that contradict each other must not be active together, so all that have to leave do
+    # so before any comes in.
     due = sorted(
         (change for change in changes if change.differences),
         key=lambda change: (change.target.status is Status.ACTIVE, change.target.id),
@@ -72,12 +72,12 @@ def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport
 
 @dataclass(frozen=True)
 class _Change:
-    """How a patch should stand and how it stands.
+    """The change that a rollback makes to a patch.
 
     Attributes:
-        target: the state that it is to have.
-        present: as it is stored; None where it was deleted from outside.
-        is_later: whether it was not there at the end of the run.
+        target: the patch in the state to restore.
+        present: the patch as stored; None if it was deleted by another program.
+        is_later: True if it did not exist at the end of the run.
     """
 
     target: Patch
@@ -86,22 +86,22 @@ class _Change:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """The parts to put back; none where it stands as it should."""
+        """The parts to restore; none if it is as it should be."""
         return self.target.differences(self.present) if self.present else ("deleted",)
 
     @property
     def patch(self) -> Patch:
-        """The target with the history that there is."""
+        """The target with the present history."""
         history = (self.present or self.target).history
         return self.target.model_copy(update={"history": history})
 
     def cause(self, run: str) -> str:
-        """Return the event's cause, which keeps by what the patch was superseded then."""
+        """Return the cause of the event, which keeps what had superseded the patch then."""
         winner = None if self.is_later else self.target.superseded_by
         return f"{ROLLED_BACK}{run}" + (f": {SUPERSEDED_BY}{winner}" if winner else "")
 
     def told(self) -> PutBack:
-        """Return it as a report tells it."""
+        """Return the change as a report lists it."""
         return PutBack(
             patch_id=self.target.id,
             trigger=self.target.trigger,
@@ -114,7 +114,7 @@ class _Change:
 
 
 def find_snapshot(store: Store, wanted: str) -> str:
-    """Return the name of the run that a person wants to roll back to.
+    """Return the name of the run to roll back to.
 
     Raises:
         InputError: there is no such run.
@@ -126,7 +126,7 @@ def find_snapshot(store: Store, wanted: str) -> str:
     if not _was_started(store, name):
         if not kept:
             raise InputError(
-                f"There is no run {wanted!r} in {store.path}, and no other one to roll back to; "
+                f"There is no run {wanted!r} in {store.path}, and no other run to roll back to; "
                 "make one with `patchlab-agent run`."
             )
         raise InputError(
@@ -135,7 +135,7 @@ def find_snapshot(store: Store, wanted: str) -> str:
     remedy = (
         f"roll back to {_listed(kept)}"
         if kept
-        else "every run that comes to its end leaves one, or start over with `run --fresh`"
+        else "every run that finishes leaves one, or start over with `run --fresh`"
     )
     raise StoreError(
         f"{name} left no snapshot, as it was cut off or made by an older version; {remedy}."
@@ -156,11 +156,11 @@ def _listed(runs: Sequence[str]) -> str:
 
 
 def _set_aside(patch: Patch) -> Patch:
-    """Return a later patch as one that has yet to be decided on."""
-    # A decision without conditions never stands, so that the next failure brings the patch before
-    # the gate; the rest of the report still tells why it was once let in.
+    """Return a later patch as one that is yet to be decided on."""
+    # A decision without conditions never stands, so the next failure brings the patch before the
+    # gate; the rest of the report still says why it was once let in.
     gate = patch.gate and patch.gate.model_copy(update={"conditions": ""})
-    # What a person has switched off, only a person switches on again.
+    # What a person has disabled, only a person enables again.
     status = Status.DISABLED if patch.status is Status.DISABLED else Status.RETIRED
     update = {"status": status, "gate": gate, "record": Record(), "recurrences": 0}
     return patch.model_copy(update=update)

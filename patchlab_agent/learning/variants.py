@@ -1,7 +1,7 @@
-"""A lesson under other names of its subject: which of them are worth putting before the gate.
+"""Variants: lessons under other names of their subject that are worth putting before the gate.
 
-Whoever says that `lb` is 0.4536 kg means `lbs` and `pounds`, too. A skill's thesaurus offers the
-names; each is let in by evidence of its own, or by none at all.
+A lesson that `lb` is 0.4536 kg also holds for `lbs` and `pounds`. A skill's thesaurus offers the
+names; each variant needs evidence of its own to be let in.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Variant:
     """A lesson under another name.
 
     Attributes:
-        patch: as it is stored, or new.
+        patch: the variant, as stored or new.
         of: the active lesson that it repeats.
     """
 
@@ -31,28 +31,28 @@ class Variant:
 
     @property
     def cause(self) -> str:
-        """Whose variant it is, as events and histories name it."""
+        """The lesson it is a variant of, as events and histories state it."""
         return f"variant of {self.of.id} ({self.of.trigger})"
 
     def failed(self, request: str) -> Variant:
-        """Return a copy to be tried on a request that failed, too."""
+        """Return a copy to be tried on this failed request as well."""
         return Variant(self.patch.with_failing(request), self.of)
 
 
 MAX_TRIED = 2
-"""Variants that one failure brings before the gate, at most."""
+"""Maximum number of variants that one failure brings before the gate."""
 
 
 class Variants:
-    """Finds variants of active lessons about which something can tell.
+    """A finder of variants of active lessons that can be tested.
 
-    Nothing is kept between calls: the way from a request to the lessons that it may concern leads
-    through the thesaurus and the triggers of the store, so it is as short in a store of thousands.
+    Nothing is kept between calls: a request leads to the lessons that it may concern through the
+    thesaurus and the store's triggers, which is as fast in a store of thousands.
 
     Args:
-        thesaurus: the skill's.
-        gate: tells whether labels or accepted answers speak of a variant.
-        store: what is known already.
+        thesaurus: the skill's thesaurus.
+        gate: tells whether labels or accepted answers bear on a variant.
+        store: the patches known so far.
     """
 
     def __init__(self, thesaurus: Thesaurus, gate: AcceptanceCriterion, store: PatchStore) -> None:
@@ -61,11 +61,11 @@ class Variants:
         self._store = store
 
     def to_offer(self, lesson: Patch) -> Iterator[Variant]:
-        """Yield the variants of a new active lesson that labels or accepted answers speak of.
+        """Yield the variants of a new active lesson that labels or accepted answers bear on.
 
-        A variant that was kept out before is yielded again only after something changed that its
-        decision rests on; once a request with its name has failed, that is for failures alone to
-        decide.
+        A variant that was kept out before is yielded again only after something that its decision
+        depends on has changed; once a request with its name has failed, only failures bring it
+        back.
         """
         for variant in self._thesaurus.variants(lesson):
             known = self._store.get(variant.id)
@@ -75,11 +75,11 @@ class Variants:
                 yield Variant(known or variant, lesson)
 
     def to_try(self, request: str, own: Iterable[Patch] = ()) -> list[Variant]:
-        """Return up to `MAX_TRIED` variants that stand in a request, each as it is stored if it is.
+        """Return up to `MAX_TRIED` variants whose name occurs in a request, as stored or new.
 
         Args:
-            request: one that failed and taught nothing by itself.
-            own: lessons that it did propose; variants that say the same as one of them are left
+            request: a request that failed and taught nothing by itself.
+            own: lessons that it did propose; variants that say the same as one of these are left
                 out.
         """
         said = [patch.fix for patch in own]
@@ -104,7 +104,7 @@ class Variants:
         return known.gate is None or known.gate.conditions != self._gate.conditions(known)
 
     def _is_settled(self, variant: Patch) -> bool:
-        """Whether the name stands for something already, or a person has ruled the lesson out."""
+        """Return True if the name has a meaning already, or a person has ruled the lesson out."""
         decided = {Status.ACTIVE, Status.DISABLED}
         known = self._store.get(variant.id)
         if known is not None and known.status in decided:

@@ -39,6 +39,12 @@ def lesson(
         feedback: what was said to it.
         obedience: requests made for the patch, to see whether the model does what it says.
         unconcerned: requests made for it that it does not concern: their answers must not change.
+
+    Example:
+        >>> fix = lab.patches.get("3696").fix
+        >>> wrong = Feedback(label="hazmat_undeclared", detail="hazmat")
+        >>> lesson("shipping", "bleach", fix, lab.traces.get(0), wrong).failing
+        ('Ship 2 kg bleach box to US',)
     """
     tests = [
         PatchTest(role=Role.FAILING, request=trace.request),
@@ -77,6 +83,15 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
 
     Raises:
         InputError: the file cannot be read or a line cannot be used; the message names both.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from pydantic import BaseModel
+        >>> class Truth(BaseModel):
+        ...     item: str
+        >>> written = Path("mine.jsonl").write_text('{"request": "Ship a kite", "item": "kite"}')
+        >>> [case.truth for case in read_cases(Path("mine.jsonl"), Truth)]
+        [{'item': 'kite'}]
     """
     cases = []
     for row in labeled_rows(path):

@@ -1,1 +1,1 @@
-"""Patches and traces in Chroma; no other room knows Chroma's client."""
+"""Patches and traces in Chroma; no other package uses Chroma's client."""

@@ -1,4 +1,4 @@
-"""Whether what a store's collections hold is whole, found without changing any of it."""
+"""Integrity checks of a store's collections, which change nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SAME = 1e-4
 
 @dataclass
 class Contents:
-    """What was found in a store.
+    """The findings in a store.
 
     Attributes:
-        counts: records of each collection that there is.
-        problems: one phrase on each record, or collection, that is not as it should be.
+        counts: number of records in each existing collection.
+        problems: one phrase for each record or collection that is not as it should be.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Contents:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process writes to the store just now.
+    """Return True if another process is writing to the store.
 
     Raises:
         OSError: the lock cannot be tried.
@@ -57,7 +57,7 @@ def is_locked(path: Path) -> bool:
 
 
 def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
-    """Read every record of a store, and hold it against what it says of itself.
+    """Read every record of a store, and check that its parts agree with each other.
 
     Raises:
         StoreError: Chroma cannot open the folder.
@@ -97,8 +97,8 @@ def _problems(
             continue
         if record.id is not None and record.id != record_id:
             yield f"{what} holds {record.id}"
-        # A name that is not there is of a later version. Nor does the whole of an older record name
-        # what came later, so it is held against the rest alone, which was read out of it.
+        # A missing name was added by a later version. The JSON of an older record lacks later
+        # fields as well, so it is not compared itself, only the metadata derived from it.
         wrong = [
             n
             for n, value in record.metadata.items()
@@ -135,7 +135,7 @@ def _same(stored: Any, own: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Record:
-    """What a record should be: its id, its metadata, the text that its vector is of."""
+    """A record as it should be: its id, its metadata, and the text that its vector embeds."""
 
     id: str | None
     metadata: Mapping[str, Any]
@@ -159,7 +159,7 @@ def _example(metadata: Any, _: object) -> _Record:
 
 
 _WHOLE = frozenset({"patch", "trace", "record", "answer"})
-"""Names under which a record holds itself, or a part, as JSON."""
+"""Metadata names under which a record holds all or part of itself as JSON."""
 _READERS: dict[str, Callable[[Any, Callable[[JsonObject], Fix]], _Record]] = {
     "patches": _patch,
     "traces": _trace,
@@ -168,12 +168,12 @@ _READERS: dict[str, Callable[[Any, Callable[[JsonObject], Fix]], _Record]] = {
 
 
 def _orphans(client: chromadb.api.ClientAPI) -> Iterator[str]:
-    """Examples of traces that are not there."""
+    """Yield a problem for each example whose trace does not exist."""
     try:
         known = set(client.get_collection("traces").get(include=[])["ids"])
         shown = client.get_collection("examples").get(include=["metadatas"])
     except ChromaError:
-        return  # which was said of the collection itself
+        return  # already reported for the collection itself
     for record_id, metadata in zip(shown["ids"], shown["metadatas"] or (), strict=True):
         if metadata.get("trace_id") not in known:
             yield f"examples record {record_id} is of no stored trace"

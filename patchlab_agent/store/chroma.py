@@ -33,12 +33,12 @@ PAGE = 1000
 
 
 def open_client(path: Path) -> Client:
-    """An embedded persistent client without telemetry.
+    """Open an embedded persistent client without telemetry.
 
     Raises:
         StoreError: Chroma cannot open the folder.
     """
-    # Chroma shares clients by the path as it is written, whatever the current folder is.
+    # Chroma shares clients by the path as written, whatever the working directory is.
     name, settings = str(path.resolve()), Settings(anonymized_telemetry=False)
     try:
         client = chromadb.PersistentClient(name, settings=settings)
@@ -51,13 +51,13 @@ def open_client(path: Path) -> Client:
 def open_collection(
     client: ClientAPI, name: str, function: EmbeddingFunction[Documents]
 ) -> Collection:
-    """A collection compared by cosine, made if it is not there."""
+    """Open a collection compared by cosine; create it if it is missing."""
     try:
         return client.get_or_create_collection(
             name,
-            # Chroma's signature wants one function for texts and images alike.
+            # Chroma's signature expects one function for texts and images alike.
             embedding_function=cast("Any", function),
-            # Chroma writes the function into what it is given.
+            # Chroma writes the function into the configuration it is given.
             configuration=deepcopy(INDEX),
         )
     except (ChromaError, ValueError) as error:
@@ -67,7 +67,7 @@ def open_collection(
 
 
 def records(collection: Collection, where: Any = None) -> Iterator[tuple[str, Any]]:
-    """Ids and metadata of all records that meet a condition, read page by page."""
+    """Yield ids and metadata of all records that meet a condition, read page by page."""
     offset = 0
     while True:
         page = collection.get(where=where, limit=PAGE, offset=offset, include=["metadatas"])

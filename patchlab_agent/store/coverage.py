@@ -1,4 +1,4 @@
-"""Which examples together cover what is uncommon in a request: exact at any number of them."""
+"""An index of examples that together cover the uncommon words of a request, exact at any size."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Collection
 from patchlab_agent.text import words
 
 COMMON = 0.1
-"""A word that stands in more of the examples than this, and in several, needs no example."""
+"""Share of the examples above which a word is common, if in several, and needs no example."""
 
 
 class CoverageIndex:
-    """Examples by the words of their requests.
+    """An index of examples by the words of their requests.
 
-    What a request needs is an example for each unusual part of it, not several of its own shape
-    (Gupta, Gardner and Singh, Coverage-based Example Selection for In-Context Learning, Findings of
-    EMNLP 2023). A word weighs the more, the fewer examples hold it; numbers weigh nothing.
+    A request needs an example for each unusual part of it, not several of its own shape (Gupta,
+    Gardner and Singh, Coverage-based Example Selection for In-Context Learning, Findings of EMNLP
+    2023). The fewer examples contain a word, the more it weighs; numbers weigh nothing.
     """
 
     def __init__(self) -> None:
@@ -28,31 +28,30 @@ class CoverageIndex:
         return len(self._words)
 
     def add(self, key: str, request: str) -> None:
-        """Put an example in, or in again with another request."""
+        """Add an example, or replace its request."""
         self.discard(key)
         self._words[key] = held = frozenset(words(request))
         for word in held:
             self._keys[word].add(key)
 
     def discard(self, key: str) -> None:
-        """Take an example out, if it is there."""
+        """Remove an example, if it is there."""
         for word in self._words.pop(key, ()):
             self._keys[word].discard(key)
             if not self._keys[word]:
                 del self._keys[word]
 
     def covering(self, request: str, covered: Collection[str], n: int) -> list[str]:
-        """Choose examples whose words together weigh most, each for what it adds to those before.
+        """Choose examples greedily, each for the weight of the words that it adds to the others.
 
         Args:
             request: what a person typed.
-            covered: words that need no example: a rule of the prompt speaks of them.
-            n: examples to choose at most.
+            covered: words that need no example, as a rule in the prompt covers them.
+            n: maximum number of examples to choose.
 
         Returns:
-            Keys, the weightiest example first; none where nothing uncommon is left to cover. Of
-            examples that add as much, the one that shares most words with the request, then the
-            one with the smallest key.
+            Keys, the weightiest example first; none if nothing uncommon is left to cover. Ties go
+            to the example that shares most words with the request, then to the smallest key.
         """
         asked = frozenset(words(request))
         wanted = {word: self._weight(word) for word in asked.difference(covered)}
@@ -63,6 +62,7 @@ class CoverageIndex:
             best = min(
                 candidates,
                 key=lambda key: (
+                    # Sorted and exactly summed, as a set's order differs from process to process.
                     -math.fsum(sorted(wanted[word] for word in left & self._words[key])),
                     -_overlap(asked, self._words[key]),
                     key,
@@ -73,7 +73,7 @@ class CoverageIndex:
         return chosen
 
     def _weight(self, word: str) -> float:
-        """How uncommon a word is, 0 for a common one, a number, or one that no example holds."""
+        """Return how uncommon a word is; 0 if it is common, a number, or in no example."""
         held = len(self._keys.get(word, ()))
         if not held or word[0].isdigit() or held > max(1, COMMON * len(self._words)):
             return 0.0

@@ -1,4 +1,4 @@
-"""Examples in Chroma: answers that are known to be right, for other requests' prompts."""
+"""Few-shot examples in Chroma: answers known to be right, for the prompts of other requests."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from patchlab_agent.text import words
 
 BATCH = 100
 MAX_EXAMPLE_CHARS = 200
-"""Longer requests are not shown to later ones: they cost tokens, and whatever else is in them."""
+"""Longest request to show in other prompts: longer ones cost tokens and may hold anything."""
 
 
 class Replaced(NamedTuple):
-    """How many examples a replacement changed."""
+    """Numbers of examples that a replacement changed."""
 
     removed: int
-    """Prompts do not show them any more."""
+    """Examples that prompts no longer show."""
     added: int
-    """Prompts show them again."""
+    """Examples that prompts show again."""
     reset: int
-    """Prompts go on showing them, or not; only what is known of them changed."""
+    """Examples shown, or not, as before; only the evidence on them changed."""
 
 
 class ExampleStore:
-    """Each *distinct* request with a right answer that may be shown, one record each.
+    """The examples: one record for each *distinct* request with a right answer that may be shown.
 
-    Keeping them apart from the traces keeps retrieval exact: many equal vectors, as repeated
-    requests make them, would wall off the rest of Chroma's index. Of several answers to requests of
-    the same words, the first one stays. One that is withdrawn stays as well, though it is not
-    found: so no later answer to the same words takes its place.
+    Keeping them separate from the traces keeps retrieval exact: many equal vectors, as repeated
+    requests produce, would wall off the rest of Chroma's index. Of several answers to requests with
+    the same words, the first one stays. A withdrawn example stays as well, though it is never
+    found, so that no later answer to the same words takes its place.
 
     Args:
-        collection: Chroma's.
-        distances: of its embedder.
-        may_show: whether a request with its answer may stand in another request's prompt.
+        collection: Chroma's collection.
+        distances: distances of its embedder.
+        may_show: returns whether a request and its answer may stand in another request's prompt.
     """
 
     def __init__(
@@ -65,18 +65,20 @@ class ExampleStore:
         self._indexed_ids: set[str] = set()
 
     def add(self, trace_id: str, request: str, answer: JsonObject | None) -> None:
-        """Take a trace's example in place of the one that it had.
+        """Add a trace's example, in place of its previous one.
 
         Args:
-            trace_id: the trace's.
+            trace_id: id of the trace.
             request: what a person typed.
-            answer: a right one; None where none is known.
+            answer: a right answer; None if none is known.
         """
         if trace_id in self._outdated:
             kept = ((k, e) for k, e in self._new.items() if e.id != trace_id or e.withdrawn)
             self._new = dict(kept)
+        # Only marked, and deleted with the next flush: traces are written in batches.
         self._outdated.add(trace_id)
         if trace_id in self._indexed_ids:
+            # The index does not know the trace's old example, so it is rebuilt on demand.
             self._index = None
         if answer and self._is_showable(request, answer):
             key = _key(request)
@@ -88,12 +90,12 @@ class ExampleStore:
                 self._indexed_ids.add(trace_id)
 
     def flush(self, rejudged: Sequence[str]) -> None:
-        """Write what was taken since the last flush.
+        """Write what was added since the last flush.
 
-        One that is withdrawn stays so, and one whose answer is right again keeps its record.
+        A withdrawn example stays withdrawn; one whose answer is right again keeps its record.
 
         Args:
-            rejudged: traces that were stored before and whose example is now what `add` was told.
+            rejudged: ids of traces stored before whose example is now the one given to `add`.
         """
         if rejudged:
             gone = [
@@ -111,18 +113,18 @@ class ExampleStore:
         self._outdated.clear()
 
     def all(self) -> list[StoredExample]:
-        """Return the written ones, by trace, those that are withdrawn included."""
+        """Return the written examples, sorted by trace, withdrawn ones included."""
         return sorted(self._by_key().values(), key=lambda example: example.id)
 
     def of_traces(self, trace_ids: Iterable[str]) -> dict[str, StoredExample]:
-        """Return the examples of these traces by trace, as far as they are still there."""
+        """Return the examples of these traces by trace id, as far as they still exist."""
         wanted = set(trace_ids)
         written = self._of_traces(sorted(wanted - self._outdated)) if wanted else {}
         new = (each for each in self._new.values() if each.id in wanted)
         return {each.id: each for each in (*written.values(), *new)}
 
     def update(self, changed: Iterable[StoredExample]) -> None:
-        """Put what is known of examples in place of what was; those that are gone stay gone."""
+        """Replace the evidence on examples; those that no longer exist are not recreated."""
         written: dict[str, StoredExample] = {}
         for example in changed:
             key = _key(example.request)
@@ -135,14 +137,14 @@ class ExampleStore:
                 if self._index is not None:
                     self._index.discard(key)
         if written:
-            # Of ids that it does not have, Chroma updates nothing.
+            # Not `upsert`, which would recreate them: Chroma's `update` ignores unknown ids.
             metadatas: Any = [metadata_of(each) for each in written.values()]
             self._collection.update(ids=list(written), metadatas=metadatas)
 
     def replace(self, wanted: Iterable[StoredExample]) -> Replaced:
-        """Let later prompts show these examples and no others, and know of them what these say.
+        """Replace all examples, and the evidence on them, with these.
 
-        What stands as it should is left alone, so a call that was cut off can be made again.
+        What is as it should be is left alone, so a call that was interrupted can be repeated.
         """
         then = {_key(example.request): example for example in wanted}
         now = self._by_key()
@@ -160,9 +162,9 @@ class ExampleStore:
         return Replaced(removed, added, alike)
 
     def similar(self, request: str, n: int) -> tuple[Example, ...]:
-        """The `n` examples whose requests are most like this one, the nearest first.
+        """Return the `n` examples whose requests are most like this one, the nearest first.
 
-        Equal distances are told apart by id.
+        Ties are broken by id.
         """
         if n == 0:
             return ()
@@ -171,18 +173,19 @@ class ExampleStore:
             candidates, edge = self._candidates(request, wanted)
             found = self._nearest(request, candidates, n)
             last = self._distances(request, found[-1].request) if len(found) == n else None
-            # Beyond the edge there may be more at the same distance, with smaller ids.
+            # Chroma cuts ties arbitrarily: beyond the edge there may be more examples at the same
+            # distance, with smaller ids. Unless the last one is clearly nearer, ask for more.
             if edge is None or (last is not None and last < edge - EDGE):
                 return found
             wanted *= 2
 
     def covering(self, request: str, covered: Words[str], n: int) -> tuple[Example, ...]:
-        """The examples, `n` at most, that together cover what is uncommon in a request.
+        """Return up to `n` examples that together cover what is uncommon in a request.
 
         Args:
             request: what a person typed.
             covered: words that need no example.
-            n: how many at most.
+            n: maximum number of examples.
         """
         if n == 0:
             return ()
@@ -192,7 +195,7 @@ class ExampleStore:
             new = {key: self._new[key] for key in keys if key in self._new}
             # Of two answers to the same words the written one stays.
             known = _shown({**new, **self._fetched(keys)})
-            # Written by an older version or from outside, it may not be what would be taken today.
+            # One written by an older version or from outside might not be accepted today.
             odd = [k for k in keys if k not in known or not self._shows(known[k])]
             if not odd:
                 return tuple(known[key] for key in keys)
@@ -213,7 +216,7 @@ class ExampleStore:
         return set(self._collection.get(where={"shown": False}, include=[])["ids"])
 
     def _of_traces(self, trace_ids: Sequence[str]) -> dict[str, StoredExample]:
-        """Written examples of traces, by key."""
+        """Return the written examples of traces, by key."""
         if not trace_ids:
             return {}
         where: Any = {"trace_id": {"$in": list(trace_ids)}}
@@ -248,7 +251,10 @@ class ExampleStore:
         return found
 
     def _candidates(self, request: str, wanted: int) -> tuple[dict[str, Example], float | None]:
-        """Examples by key, and the distance within which none is missing; None: none is at all."""
+        """Return examples by key, and the distance within which they are complete; None: all are.
+
+        Unwritten examples are always included.
+        """
         size = min(wanted, self._stored)
         if size == 0:
             return _shown(self._new), None
@@ -281,12 +287,12 @@ class ExampleStore:
 
 
 def _key(request: str) -> str:
-    """What makes two examples the same: their words, in whatever order."""
+    """Return the key under which requests with the same words, in any order, are one example."""
     return digest(sorted(words(request)))
 
 
 def _same(one: Example, other: Example | None) -> bool:
-    """Whether two are one answer to one request, whatever is known of it."""
+    """Return True if two are the same answer of one trace, whatever the evidence on them."""
     return other is not None and (one.id, one.request, one.answer) == (
         other.id,
         other.request,
@@ -295,12 +301,12 @@ def _same(one: Example, other: Example | None) -> bool:
 
 
 def _shown(examples: Mapping[str, StoredExample]) -> dict[str, Example]:
-    """Those that prompts may show, as prompts show them, by key."""
+    """Return the examples that prompts may show, in the form that they show, by key."""
     return {key: each.shown for key, each in examples.items() if not each.withdrawn}
 
 
 def metadata_of(example: StoredExample) -> dict[str, Any]:
-    """What an example's record says of it besides its request."""
+    """Return the metadata of an example's record."""
     record = "" if example.record == Record() else example.record.model_dump_json()
     return {
         "trace_id": example.id,
@@ -312,11 +318,11 @@ def metadata_of(example: StoredExample) -> dict[str, Any]:
 
 
 def parse(request: str, metadata: Mapping[str, Any]) -> StoredExample:
-    """Return the example of a Chroma record; one of an older version has no evidence yet.
+    """Return the example of a Chroma record; one by an older version has no evidence yet.
 
     Raises:
-        KeyError: something is missing.
-        ValueError: something cannot be read.
+        KeyError: a field is missing.
+        ValueError: a field cannot be read.
     """
     record = metadata.get("record")
     return StoredExample(
@@ -329,7 +335,7 @@ def parse(request: str, metadata: Mapping[str, Any]) -> StoredExample:
 
 
 def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, StoredExample]:
-    """Examples by key, of a page of their collection."""
+    """Return the examples of a page of their collection, by key."""
     return {
         key: parse(document, metadata)
         for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
@@ -337,5 +343,5 @@ def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str
 
 
 def _parts(keys: Sequence[str]) -> Iterator[list[str]]:
-    """Keys by so many as Chroma takes in one call."""
+    """Split keys into batches for single calls of Chroma."""
     return (list(keys[start : start + BATCH]) for start in range(0, len(keys), BATCH))

@@ -1,4 +1,4 @@
-"""A store's folder: what is in it, whether it is ours, and who may write.
+"""The layout of a store's folder, its marker file, and its write lock.
 
 .patchlab/
   patchlab.json     format, skill, embedder, number of runs
@@ -25,7 +25,7 @@ MARKER = "patchlab.json"
 
 
 class StoreInfo(Frozen):
-    """What a store says of itself."""
+    """The content of a store's marker file."""
 
     format: int = FORMAT
     skill: str
@@ -34,10 +34,10 @@ class StoreInfo(Frozen):
 
 
 def read_info(path: Path) -> StoreInfo | None:
-    """What the store at a path says of itself, or None where no store is yet.
+    """Read the marker of the store at a path; None if there is no store yet.
 
     Raises:
-        StoreError: the path is a file, or a folder of something else, or of another format.
+        StoreError: the path is a file, a folder of something else, or a store of another format.
     """
     marker = path / MARKER
     try:
@@ -46,13 +46,15 @@ def read_info(path: Path) -> StoreInfo | None:
         if not marker.exists():
             if path.exists() and any(path.iterdir()):
                 raise StoreError(
-                    f"{path} holds files but no {MARKER}, so it is no store; "
+                    f"{path} holds files but no {MARKER}, so it is not a store; "
                     "give an empty or new folder to --store."
                 )
             return None
         text = marker.read_text("utf-8")
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
+        raise StoreError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
     except UnicodeDecodeError as error:
         raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
     return _parse(marker, text)
@@ -90,18 +92,21 @@ def _other_format(marker: Path, found: int) -> StoreError:
 
 
 def write_info(path: Path, info: StoreInfo) -> None:
-    """Write the marker in one step: a crash leaves the old one or the new one."""
+    """Write the marker in one step: a crash leaves either the old one or the new one."""
+    # Replacing a file is atomic only within one file system, hence a neighbour as the source.
     fresh = path / f"{MARKER}.new"
     fresh.write_text(info.model_dump_json(indent=2) + "\n", "utf-8")
     fresh.replace(path / MARKER)
 
 
 def take_lock(path: Path) -> FileLock:
-    """Become the one process that writes to a store; creates the folder.
+    """Take the write lock of a store, whose folder is created if it is missing.
 
     Raises:
-        StoreError: another process writes to it, or it cannot be written to.
+        StoreError: another process is writing to it, or it is not writable.
     """
+    # One writer at a time: counts, triggers and unwritten traces are kept in memory, where a
+    # second process's changes would go unseen. The lock is the system's, so a crash frees it.
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Whichever thread closes the store lets go of it.
@@ -113,19 +118,20 @@ def take_lock(path: Path) -> FileLock:
         ) from error
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written ({error.strerror}); check its rights."
+            f"{path} cannot be written ({error.strerror}); check its permissions."
         ) from error
     return lock
 
 
 def delete_store(path: Path) -> None:
-    """Delete a store's folder; one that is no store is left alone.
+    """Delete a store's folder; do nothing if there is no store.
 
     Raises:
-        StoreError: it is no store, is in use, or cannot be deleted.
+        StoreError: the folder is not a store, is in use, or cannot be deleted.
     """
     if read_info(path) is None:
         return
+    # Locked first, or a run of another process would lose its folder midway.
     lock = take_lock(path)
     try:
         shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Records of a collection by nearness to a text, in an order that never changes."""
+"""Nearest-neighbour search in a collection, in a reproducible order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from patchlab_agent.embedding import Distances
 
 MARGIN = 8
 EDGE = 1e-6
-"""How far Chroma's distances may be off from ours."""
+"""Largest difference between Chroma's distances and ours."""
 
 
 class Near(NamedTuple):
-    """A record and how near it is; sorts the nearest first, equal distances by id."""
+    """A record and its distance; sorts the nearest first, ties by id."""
 
     distance: float
     id: str
@@ -30,16 +30,18 @@ def nearest(
     measured: Callable[[str, Mapping[str, Any]], str],
     **condition: Any,
 ) -> list[Near]:
-    """The `n` records nearest to a text.
+    """Return the `n` records nearest to a text.
 
     Args:
-        collection: Chroma's.
-        distances: of the collection's embedder.
-        text: what is looked for.
-        n: how many, at least 1.
-        measured: what a record's vector is of, from its document and metadata.
-        condition: Chroma's `where` or `where_document`, to pass over all others.
+        collection: Chroma's collection.
+        distances: distances of the collection's embedder.
+        text: the text to look for.
+        n: number of records, at least 1.
+        measured: returns the text that a record's vector embeds, from its document and metadata.
+        condition: Chroma's `where` or `where_document`, to which the search is limited.
     """
+    # Measured again with our own distances, as Chroma's may differ in the last bits between builds
+    # of its index, and the order must not.
     total, wanted = collection.count(), n + MARGIN
     while total:
         size = min(wanted, total)
@@ -57,7 +59,8 @@ def nearest(
             )
         ]
         found.sort(key=lambda near: near[:2])
-        # Beyond the last one there may be more at the same distance, with smaller ids.
+        # Chroma cuts ties arbitrarily: beyond the last record there may be more at the same
+        # distance, with smaller ids. Unless the n-th is clearly nearer, the query is widened.
         if len(found) < size or size == total or found[n - 1].distance < found[-1].distance - EDGE:
             return found[:n]
         wanted *= 2

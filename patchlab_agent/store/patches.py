@@ -1,4 +1,4 @@
-"""Patches in Chroma: found by trigger exactly, and by similarity."""
+"""Patches in Chroma, found exactly by trigger, and by similarity."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from patchlab_agent.text import occurs, phrases, same_word, words
 
 MAX_LOADED = 4096
 MARGIN = 8
-"""How many more than 2 K are asked of the index, to pass over inactive ones."""
+"""Number of records beyond 2 K to query, to make up for inactive ones among them."""
 
 
 class PatchStore:
     """All patches, whatever their status; only active ones are ever retrieved.
 
     Each patch is one Chroma record: its document says in words what it teaches, its metadata hold
-    the parts by name and the whole as JSON, its vector is the trigger's.
+    the parts by name and the whole as JSON, its vector embeds the trigger.
 
     Args:
-        collection: Chroma's.
-        distances: of the collection's embedder.
-        parse_fix: the skill's, to read fixes back.
+        collection: Chroma's collection.
+        distances: distances of the collection's embedder.
+        parse_fix: the skill's function to read fixes back.
 
     Example:
         >>> lab.store.patches.count(), lab.store.patches.active_count
@@ -53,13 +53,15 @@ class PatchStore:
         self._parse_fix = parse_fix
         self._loaded: dict[str, Patch] = {}
         self._count = collection.count()
-        # Only ids and triggers of the active patches stay in memory.
+        # Only ids and triggers of the active patches stay in memory: enough to find and rank
+        # patches exactly, and small however many there are.
         self._active = TriggerIndex()
         for patch_id, metadata in records(collection, {"status": str(Status.ACTIVE)}):
             self._active.add(patch_id, str(metadata["trigger"]))
 
     def upsert(self, patch: Patch) -> None:
         """Write a patch; the same content again is the same record."""
+        # On disk first: if that fails, memory still says what the store says.
         self._collection.upsert(
             ids=[patch.id],
             documents=[describe(patch)],
@@ -74,7 +76,7 @@ class PatchStore:
             self._active.discard(patch.id)
 
     def get(self, patch_id: str) -> Patch | None:
-        """The patch with an id, or None."""
+        """Return the patch with an id, or None."""
         if patch_id not in self._loaded:
             found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
             if not found:
@@ -85,7 +87,7 @@ class PatchStore:
         return self._loaded[patch_id]
 
     def find(self, prefix: str) -> list[str]:
-        """Ids that start with a prefix, sorted."""
+        """Return the ids that start with a prefix, sorted."""
         return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
 
     def all(
@@ -97,14 +99,14 @@ class PatchStore:
         origin: Origin | None = None,
         standing: Standing | None = None,
     ) -> Iterator[Patch]:
-        """Yield all patches, or those that are as given, sorted by trigger and id.
+        """Yield all patches, or those that match the arguments, sorted by trigger and id.
 
         Args:
-            status: where they stand.
-            label: of the failure that they were born of.
-            kind: of their fixes.
-            origin: who brought them.
-            standing: how well they are proven; only active patches have one.
+            status: their status.
+            label: label of the failure that taught them.
+            kind: kind of their fixes.
+            origin: their origin.
+            standing: their standing; only active patches have one.
         """
         wanted = {
             "status": status and str(status),
@@ -121,7 +123,7 @@ class PatchStore:
             yield self._parse(metadata)
 
     def statuses(self) -> dict[str, Status]:
-        """Where each patch stands, by id."""
+        """Return the status of each patch, by id."""
         found = records(self._collection)
         return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
 
@@ -129,8 +131,8 @@ class PatchStore:
         """Return the other patches that contradict or repeat a patch, sorted by id.
 
         Args:
-            patch: may be new to the store.
-            status: theirs; None takes any.
+            patch: a patch, stored or not.
+            status: the status of the others; None matches any.
         """
         found = records(self._collection, {"conflict_key": json.dumps(patch.fix.conflict_key)})
         others = [
@@ -139,7 +141,7 @@ class PatchStore:
         return [each for each in others if status in (None, each.status)]
 
     def active_twin(self, patch: Patch) -> Patch | None:
-        """Return another active patch that says the same of the same thing, in whatever form."""
+        """Return another active patch that says the same thing, in whatever form, or None."""
         active = self.rivals(patch, Status.ACTIVE)
         return next((each for each in active if each.fix.repeats(patch.fix)), None)
 
@@ -148,17 +150,17 @@ class PatchStore:
         return [self._required(patch_id) for patch_id in sorted(self._active.ids_of(trigger))]
 
     def superseded_by(self, patch: Patch) -> list[Patch]:
-        """Return the retired patches whose place a patch took, sorted by id."""
+        """Return the retired patches that a patch superseded, sorted by id."""
         return [
             each for each in self.rivals(patch, Status.RETIRED) if each.superseded_by == patch.id
         ]
 
     def look_up(self, text: str, n: int) -> tuple[Retrieved, ...]:
-        """The `n` patches of any status that a text is most about.
+        """Return the `n` patches of any status that are most relevant to a text.
 
-        Those whose trigger stands in the text come first, then those whose words hold the text as
-        it stands, whatever its case, then those whose triggers are similar; each group by
-        distance, equal distances by id.
+        Patches whose trigger occurs in the text come first, then those whose description contains
+        the text literally, ignoring case, then those with similar triggers; each group by
+        distance, ties by id.
         """
         tiers: tuple[Any, ...] = (
             {"where": {"trigger": {"$in": [*phrases(text), ""]}}},
@@ -175,28 +177,29 @@ class PatchStore:
         return tuple(found.values())[:n]
 
     def count(self) -> int:
-        """How many patches there are, whatever their status."""
+        """Return the number of patches, whatever their status."""
         return self._count
 
     @property
     def active_count(self) -> int:
-        """How many of them are active."""
+        """The number of active patches."""
         return len(self._active)
 
     def count_standing(self, standing: Standing) -> int:
-        """Return how many active patches are proven this well."""
+        """Return the number of active patches with this standing."""
         return sum(1 for _ in records(self._collection, {"standing": str(standing)}))
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        """The `k` active patches that concern a request most.
+        """Return the `k` active patches most relevant to a request.
 
-        Patches whose trigger stands in the request, one typing error forgiven, are looked up
-        exactly, so none is missed however many others there are. Similar ones fill up the rest,
-        unless they are not wanted: they rank behind, and none of them is applied.
+        Patches whose trigger occurs in the request, with at most one typing error, are looked up
+        exactly, so none is missed however many others there are. Unless `similar` is false,
+        similar ones fill the remaining places: they rank last, and none of them is applied.
         """
         if k == 0 or not self._active:
             return ()
         here = self._active.occurring(request)
+        # A vector search costs a millisecond, so it is made only where it could add something.
         is_short = similar and len(here) < k
         others = self._similar(request, k) - here.keys() if is_short else set()
         # Ranked by id and trigger, so that only the winners need to be loaded.
@@ -215,7 +218,7 @@ class PatchStore:
         )
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
-        """How a patch relates to a request, whether or not it is stored."""
+        """Return how a patch relates to a request, whether or not the patch is stored."""
         exact = patch.trigger in phrases(request)
         left = self._active.unexplained(request)
         misspelt = occurs(patch.trigger, request) and any(
@@ -229,6 +232,8 @@ class PatchStore:
         )
 
     def _similar(self, request: str, k: int) -> set[str]:
+        # Wider than `k`, as the index holds patches of every status; should a merely similar one
+        # be missed all the same, no prompt changes.
         found = self._collection.query(
             query_embeddings=[self._distances.vector(request).tolist()],
             n_results=min(2 * k + MARGIN, self._count),
@@ -242,7 +247,7 @@ class PatchStore:
     def _required(self, patch_id: str) -> Patch:
         patch = self.get(patch_id)
         if patch is None:
-            raise StoreError(f"Patch {patch_id} was deleted from outside; start again.")
+            raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")
         return patch
 
     def _parse(self, metadata: Any) -> Patch:
@@ -251,12 +256,12 @@ class PatchStore:
 
 
 def _trigger(_document: str, metadata: Any) -> str:
-    """What a patch's vector is of."""
+    """Return the text that a patch's vector embeds."""
     return str(metadata["trigger"])
 
 
 def describe(patch: Patch) -> str:
-    """What a patch teaches, in words: `battery → restriction: item=battery, demand=hazmat`."""
+    """Describe a patch in words: `battery → restriction: item=battery, demand=hazmat`."""
     facts = patch.fix.model_dump(mode="json", exclude={"kind"})
     told = ", ".join(f"{name}={value}" for name, value in facts.items())
     form = "" if patch.form is Form.SHARED else f" ({patch.form})"
@@ -264,7 +269,7 @@ def describe(patch: Patch) -> str:
 
 
 def metadata_of(patch: Patch) -> dict[str, Any]:
-    """What a patch's record says of it, by name and as a whole."""
+    """Return the metadata of a patch's record, its parts by name and the whole as JSON."""
     return {
         "status": str(patch.status),
         "trigger": patch.trigger,

@@ -1,4 +1,4 @@
-"""Reading back the reports of runs that a store keeps."""
+"""Reading the reports of runs that a store keeps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from patchlab_agent.models.report import SCHEMA_VERSION, RunReport
 
 
 def read_report(path: Path) -> RunReport:
-    """The report in a file.
+    """Read the report in a file.
 
     Raises:
-        StoreError: it is not there, cannot be read, is damaged, or is of another version.
+        StoreError: the file is missing, cannot be read, is damaged, or has another version.
     """
     try:
         text = path.read_text("utf-8")
@@ -25,16 +25,18 @@ def read_report(path: Path) -> RunReport:
             )
         return RunReport.model_validate_json(text)
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights.") from error
+        raise StoreError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is damaged; restore it, or name another run.") from error
 
 
 def _version(text: str) -> int:
-    """What a report says of its form.
+    """Return a report's schema version.
 
     Raises:
-        ValueError: it says nothing of it.
+        ValueError: the report does not state one.
     """
     found = json.loads(text)
     version = found.get("schema_version") if isinstance(found, dict) else None

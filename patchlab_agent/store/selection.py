@@ -1,4 +1,4 @@
-"""What the metadata of traces tell: which are asked for, and what became of patches."""
+"""Selection of traces, and tallies of patches, by the metadata of traces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OK_LABEL = "OK"
 
 
 def where(selection: Selection) -> Any:
-    """A selection in Chroma's terms, as far as it can tell; None for all traces."""
+    """Return a selection as Chroma's `where`, as far as Chroma can express it; None for all."""
     wanted: list[dict[str, Any]] = []
     if selection.label is not None:
         wanted.append({"label": selection.label})
@@ -30,19 +30,20 @@ def where(selection: Selection) -> Any:
 
 
 def admits(selection: Selection, metadata: Mapping[str, Any]) -> bool:
-    """Whether a record that `where` finds is one of those; Chroma cannot search in lists."""
+    """Return True if a selection includes a record found by `where`."""
+    # Chroma cannot search within lists.
     return selection.applied is None or selection.applied in applied_in(metadata)
 
 
 def applied_in(metadata: Mapping[str, Any]) -> list[str]:
-    """Ids of the patches that went into a trace's prompt."""
+    """Return the ids of the patches in a trace's prompt."""
     return str(metadata["applied"]).split(",") if metadata["applied"] else []
 
 
 def tallied(records: Iterable[Mapping[str, Any]]) -> dict[str, Tally]:
-    """Uses, saves and harms of each patch that some trace applied, by id.
+    """Return uses, saves and harms of each patch that some trace applied, by id.
 
-    Answers that were not compared, as those of `quote`, count as uses alone.
+    Answers without a baseline, such as those of `quote`, count only as uses.
     """
     uses: Counter[str] = Counter()
     saves: Counter[str] = Counter()

@@ -1,7 +1,7 @@
-"""Snapshots of what later prompts are made of: all patches, and all examples.
+"""Snapshots of what later prompts are built from: all patches, and all examples.
 
-Retrieval reads nothing else of a store, so whoever puts these back puts the prompts back. A
-snapshot is a file of JSON lines: a header, then a patch per line, then an example per line.
+Retrieval reads nothing else of a store, so restoring these restores the prompts. A snapshot is a
+file of JSON lines: a header, then one patch per line, then one example per line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIX = ".snapshot.jsonl"
 
 
 class SnapshotHeader(Frozen):
-    """The first line of a snapshot, which says how many lines of each sort follow."""
+    """The first line of a snapshot, which states how many lines of each kind follow."""
 
     format: int = SNAPSHOT_FORMAT
     run: str
@@ -34,12 +34,12 @@ class SnapshotHeader(Frozen):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What later prompts were made of at the end of a run.
+    """The material of later prompts as it was at the end of a run.
 
     Attributes:
-        run: the run's name.
-        patches: all of them, whatever their status.
-        examples: the successful requests that prompts could show, and those withdrawn from them.
+        run: name of the run.
+        patches: all patches, whatever their status.
+        examples: all examples, withdrawn ones included.
     """
 
     run: str
@@ -53,12 +53,12 @@ def write_snapshot(
     """Write a snapshot in one step, so that a process killed meanwhile leaves none.
 
     Args:
-        path: the file; its folder must be there.
+        path: the file; its folder must exist.
         header: must count what follows.
         patches: written one at a time.
-        examples: likewise.
+        examples: written one at a time.
     """
-    # One name for all runs: what a killed process left behind is overwritten by the next run.
+    # One temporary name for all runs: what a killed process left behind is overwritten by the next.
     fresh = path.with_name("snapshot.new")
     with fresh.open("w", encoding="utf-8", newline="\n") as file:
         for line in _lines(header, patches, examples):
@@ -77,10 +77,10 @@ def _lines(
 
 
 def read_header(path: Path) -> SnapshotHeader:
-    """Read what a snapshot says of itself, and no more of it.
+    """Read the header of a snapshot, and nothing else of it.
 
     Raises:
-        StoreError: it cannot be read, is damaged, or is of another version.
+        StoreError: it cannot be read, is damaged, or has another version.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -94,17 +94,18 @@ def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapsho
 
     Args:
         path: the file.
-        parse_fix: the skill's, to read fixes back.
+        parse_fix: the skill's function to read fixes back.
 
     Raises:
-        StoreError: it cannot be read, is damaged, or is of another version.
+        StoreError: it cannot be read, is damaged, or has another version.
     """
     try:
-        # Not splitlines: that would break a request at other line ends than ours.
+        # Not splitlines, which would also split a request at other line ends than ours.
         first, *lines = path.read_text("utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     header = _header(path, first)
+    # A rollback to half a snapshot would retire the patches of the other half.
     if len(lines) != header.patches + header.examples:
         raise _damaged(path)
     try:

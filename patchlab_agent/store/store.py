@@ -1,4 +1,4 @@
-"""A store: one folder with patches, traces, prompts and reports."""
+"""The store: one folder with patches, traces, prompts and reports."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from patchlab_agent.store.traces import TraceStore
 
 
 class Store:
-    """Opens a store, or makes a new one.
+    """A store in a folder, existing or new.
 
     Args:
         path: its folder.
         skill: the skill whose patches it holds.
-        parse_fix: that skill's, to read fixes back.
-        may_show: that skill's, which keeps odd requests out of other requests' prompts.
-        embedder_name: of its vectors; None takes what the store has, hashing for a new one.
-        write: False opens it for reading, beside a process that writes.
+        parse_fix: the skill's function to read fixes back.
+        may_show: the skill's function that keeps odd requests out of other requests' prompts.
+        embedder_name: embedder of its vectors; None uses the store's own, hashing for a new one.
+        write: False opens it for reading, even while another process is writing.
 
     Raises:
-        StoreError: it cannot be opened, is another skill's or has another embedder; reading one
-            that does not exist.
+        StoreError: it cannot be opened, belongs to another skill or has another embedder; or it is
+            to be read and does not exist.
         UsageError: there is no embedder of that name.
         MissingExtra: the embedder's package is not installed.
     """
@@ -63,10 +63,12 @@ class Store:
         info = _checked(path, skill, embedder_name, write)
         function = embedder(info.embedder)
         self.path = path
+        # Readers take no lock, so that a long run can be watched while it writes.
         self._lock = take_lock(path) if write else None
         self._client: Client | None = None
         try:
             if write and not (path / MARKER).exists():
+                # Before Chroma's files: a folder that holds files but no marker is refused.
                 write_info(path, info)
             self._client = client = open_client(path)
             distances = Distances(function)
@@ -80,19 +82,21 @@ class Store:
                 open_collection(client, "traces", function), self.examples, distances
             )
         except BaseException:
+            # Nobody gets the object, so nobody else could release the lock.
             self._release()
             raise
         self.info = info
         self._parse_fix = parse_fix
 
     def start_run(self) -> str:
-        """Count a new run and name it: `run-0001` is the first."""
+        """Count a new run and return its name; the first is `run-0001`."""
+        # Counted when it starts, so that a run that is killed never shares its name with the next.
         self.info = self.info.model_copy(update={"runs": self.info.runs + 1})
         write_info(self.path, self.info)
         return run_name(self.info.runs)
 
     def keep_prompt(self, system: str) -> str:
-        """Keep a prompt's stable part once, and return the digest that traces name it by."""
+        """Store a prompt's stable part once, and return the digest by which traces refer to it."""
         name = digest(system)
         path = self.path / "prompts" / f"{name}.txt"
         if not path.exists():
@@ -101,26 +105,27 @@ class Store:
         return name
 
     def keep_report(self, run: str, report: str) -> Path:
-        """Keep a run's report as `runs/<run>.json`."""
+        """Store a run's report as `runs/<run>.json`."""
         path = self.path / "runs" / f"{run}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(report, "utf-8")
         return path
 
     def runs(self) -> tuple[str, ...]:
-        """Names of the runs whose report was kept, in their order."""
+        """Return the names of the runs with a stored report, in order."""
         return self._kept(".json")
 
     def report(self, run: str) -> RunReport:
-        """The report that was kept of a run.
+        """Read the stored report of a run.
 
         Raises:
-            StoreError: it is not there, cannot be read, or is of another version.
+            StoreError: it is missing, cannot be read, or has another version.
         """
         return read_report(self.path / "runs" / f"{run}.json")
 
     def keep_snapshot(self, run: str) -> Path:
-        """Keep what prompts are made of now as `runs/<run>.snapshot.jsonl`."""
+        """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""
+        # Examples are written with their traces, and only written ones can be listed.
         self.traces.flush()
         examples = tuple(self.examples.all())
         header = SnapshotHeader(
@@ -135,22 +140,22 @@ class Store:
         return path
 
     def snapshots(self) -> tuple[str, ...]:
-        """Return the names of the runs that left a snapshot, in their order."""
+        """Return the names of the runs that left a snapshot, in order."""
         return self._kept(SUFFIX)
 
     def snapshot_header(self, run: str) -> SnapshotHeader:
-        """Read what the snapshot of a run says of itself.
+        """Read the header of a run's snapshot.
 
         Raises:
-            StoreError: it is not there, cannot be read, or is of another version.
+            StoreError: it is missing, cannot be read, or has another version.
         """
         return read_header(self._snapshot(run))
 
     def snapshot(self, run: str) -> Snapshot:
-        """Read what prompts were made of at the end of a run.
+        """Read the snapshot of a run.
 
         Raises:
-            StoreError: it is not there, cannot be read, or is of another version.
+            StoreError: it is missing, cannot be read, or has another version.
         """
         return read_snapshot(self._snapshot(run), self._parse_fix)
 
@@ -158,12 +163,12 @@ class Store:
         return self.path / "runs" / f"{run}{SUFFIX}"
 
     def _kept(self, suffix: str) -> tuple[str, ...]:
-        """Return the runs of which there is a file with this end, in their order."""
+        """Return the names of the runs that have a file with this suffix, in order."""
         found = (p.name.removesuffix(suffix) for p in (self.path / "runs").glob(f"run-*{suffix}"))
         return tuple(sorted(found, key=lambda name: (len(name), name)))
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
-        """A run's latest traces, the newest first; those not written yet are written first."""
+        """Return a run's latest traces, newest first, after writing those that are pending."""
         self.traces.flush()
         return tuple(islice(self.traces.select(Selection(run=run)), limit))
 
@@ -179,10 +184,10 @@ class Store:
             raise StoreError(f"{self.path} is closed; open it again.")
 
     def close(self) -> None:
-        """Write what is pending and let others write."""
+        """Write what is pending and release the lock."""
         try:
             if self._lock is not None:
-                self.traces.flush()
+                self.traces.flush()  # while the lock is still held
         finally:
             self._release()
 

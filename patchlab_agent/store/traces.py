@@ -1,4 +1,4 @@
-"""Traces in Chroma: written in batches, found as if each had been written at once."""
+"""Traces in Chroma, written in batches and found as if each were written immediately."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TraceStore:
 
     Args:
         traces: Chroma's collection of all traces.
-        examples: takes those with a right answer.
-        distances: of the collection's embedder.
+        examples: receives the traces with a right answer.
+        distances: distances of the collection's embedder.
     """
 
     def __init__(self, traces: Collection, examples: ExampleStore, distances: Distances) -> None:
@@ -45,11 +45,12 @@ class TraceStore:
         self._next: int | None = None
 
     def add(self, trace: Trace) -> None:
-        """Take a trace; it is found from now on, and on disk after the next `flush`.
+        """Add a trace; it is found from now on, and on disk after the next `flush`.
 
-        A trace with an id that is there already takes the old one's place. A killed process loses
-        what was not flushed, and the ids are given again.
+        A trace with an existing id replaces the old one. A killed process loses what was not
+        flushed, and those ids are assigned again.
         """
+        # In batches, as every write to Chroma has a cost of its own.
         self._pending[trace.id] = trace
         if self._next is not None:
             self._next = max(self._next, trace_index(trace.id) + 1)
@@ -58,10 +59,11 @@ class TraceStore:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was taken since the last flush."""
+        """Write what was added since the last flush."""
         if not self._pending:
             return
         traces = list(self._pending.values())
+        # Examples first, while the old records still tell which of these traces are judged anew.
         self.examples.flush(self._collection.get(ids=list(self._pending), include=[])["ids"])
         self._collection.upsert(
             ids=[trace.id for trace in traces],
@@ -73,16 +75,16 @@ class TraceStore:
         self._stored = self._collection.count()
 
     def count(self) -> int:
-        """How many traces there are, unwritten ones included."""
+        """Return the number of traces, unwritten ones included."""
         if not self._pending:
             return self._stored
         known = self._collection.get(ids=list(self._pending), include=[])["ids"]
         return self._stored + len(self._pending) - len(known)
 
     def next_index(self) -> int:
-        """The number of the next trace: the one after the highest, unwritten ones included.
+        """Return the index of the next trace: one above the highest, unwritten ones included.
 
-        A run that failed within a window may have left numbers out, so counting would not do.
+        A run that failed within a window may have skipped indices, so counting would not do.
         """
         if self._next is None:
             ids = {*self._collection.get(include=[])["ids"], *self._pending}
@@ -90,14 +92,14 @@ class TraceStore:
         return self._next
 
     def get(self, trace_id: str) -> Trace | None:
-        """The trace with an id, or None."""
+        """Return the trace with an id, or None."""
         if trace_id in self._pending:
             return self._pending[trace_id]
         found = self._collection.get(ids=[trace_id], include=["metadatas"])["metadatas"]
         return _parse(found[0]) if found else None
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Written traces by id, the highest first; ids of runs and quotes rise with time."""
+        """Yield written traces by id, the highest first; ids of runs and quotes rise with time."""
         ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
         wanted = ids[offset : offset + limit]
         if not wanted:
@@ -108,7 +110,7 @@ class TraceStore:
             yield _parse(found[trace_id])
 
     def select(self, selection: Selection = EVERY) -> Iterator[Trace]:
-        """Written traces of a selection, the newest first; few of them are in memory at a time."""
+        """Yield the written traces of a selection, newest first, with few of them in memory."""
         ids = sorted(self._collection.get(where=where(selection), include=[])["ids"], reverse=True)
         for start in range(0, len(ids), BATCH):
             wanted = ids[start : start + BATCH]
@@ -119,14 +121,14 @@ class TraceStore:
                     yield _parse(metadata)
 
     def find(self, prefix: str) -> list[str]:
-        """Ids of written traces that start with a prefix, sorted."""
+        """Return the ids of written traces that start with a prefix, sorted."""
         return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
 
     def look_up(self, text: str, n: int) -> list[tuple[Trace, float]]:
-        """The `n` written traces whose requests are nearest to a text, with their distances.
+        """Return the `n` written traces whose requests are nearest to a text, with distances.
 
-        Those that hold the text as it stands come first, whatever its case; within both groups the
-        nearest first, equal ones by id.
+        Those that contain the text literally, ignoring case, come first; within both groups the
+        nearest first, ties by id.
         """
         literal = {"$regex": f"(?i){re.escape(text)}"}
         tiers: tuple[Any, ...] = ({"where_document": literal}, {})
@@ -141,7 +143,7 @@ class TraceStore:
     def accepted(self, trigger: str, n: int) -> list[Trace]:
         """Return the `n` newest accepted answers to different requests in which a trigger occurs.
 
-        The trigger's words must stand in the request as they are, in a row.
+        The trigger's words must occur in the request consecutively and without a typing error.
         """
         found: dict[str, Trace] = {}
         for trace in self._perhaps_accepted(trigger):
@@ -152,12 +154,14 @@ class TraceStore:
         return list(found.values())
 
     def _perhaps_accepted(self, trigger: str) -> Iterator[Trace]:
-        """Traces among which all accepted ones with the trigger are, the newest first."""
-        # A number may be glued to its unit, so there need not be anything between two words.
+        """Yield traces, newest first, that include every accepted one with the trigger."""
+        # A wide query, as Chroma's regular expressions do not split words as triggers do; the
+        # caller checks each trace. A number may be glued to its unit, so nothing need separate two
+        # words.
         said = r"[^\p{L}]*".join(map(re.escape, words(trigger)))
         alone = rf"(?i)(^|[^\p{{L}}]){said}([^\p{{L}}]|$)"
         literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
-        # Chroma knows letter case, but no other folding: those requests are read one by one.
+        # Chroma folds letter case and nothing else: those requests are read one by one.
         folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}
         stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
         ids = sorted({*chain.from_iterable(stored), *self._pending}, reverse=True)
@@ -169,13 +173,13 @@ class TraceStore:
                 yield self._pending.get(trace_id) or _parse(known[trace_id])
 
     def tallies(self) -> dict[str, Tally]:
-        """Uses, saves and harms of each patch that some written trace applied, by its id."""
+        """Return uses, saves and harms of each patch that some written trace applied, by id."""
         applying = records(self._collection, {"applied": {"$ne": ""}})
         return tallied(metadata for _, metadata in applying)
 
 
 def metadata_of(trace: Trace) -> dict[str, Any]:
-    """What a trace's record says of it, by name and as a whole."""
+    """Return the metadata of a trace's record, its outcome by name and the whole as JSON."""
     label = UNJUDGED if trace.feedback is None else (trace.feedback.label or OK_LABEL)
     compared = {"baseline_ok": trace.baseline.feedback.ok} if trace.baseline else {}
     answer = trace.attempt.answer

@@ -1,4 +1,4 @@
-"""Which triggers stand in a request, by look-up: exact at any number of patches."""
+"""An index of the triggers that occur in a request, exact at any number of patches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from patchlab_agent.text import FUZZY_MIN_LETTERS, occurs, phrases, words
 
 
 class TriggerIndex:
-    """Ids by trigger, and triggers by their long words, which may be misspelt in a request."""
+    """An index of ids by trigger, and of triggers by long words, which may be misspelt."""
 
     def __init__(self) -> None:
         self._trigger_of: dict[str, str] = {}
         self._ids: defaultdict[str, set[str]] = defaultdict(set)
-        # By first letter, which `occurs` wants to be right: word → triggers with that word.
+        # By first letter, which `occurs` requires to be right, so that only few words have to be
+        # compared: word → triggers with that word.
         self._long: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(
             lambda: defaultdict(set)
         )
@@ -29,15 +30,15 @@ class TriggerIndex:
         return patch_id in self._trigger_of
 
     def trigger_of(self, patch_id: str) -> str:
-        """The trigger under which an id was added."""
+        """Return the trigger under which an id was added."""
         return self._trigger_of[patch_id]
 
     def ids_of(self, trigger: str) -> frozenset[str]:
-        """The ids that were added under a trigger."""
+        """Return the ids that were added under a trigger."""
         return frozenset(self._ids.get(trigger, ()))
 
     def add(self, patch_id: str, trigger: str) -> None:
-        """Put an id in, or under another trigger."""
+        """Add an id, or move it to another trigger."""
         self.discard(patch_id)
         self._trigger_of[patch_id] = trigger
         self._ids[trigger].add(patch_id)
@@ -45,7 +46,7 @@ class TriggerIndex:
             self._long[word[0]][word].add(trigger)
 
     def discard(self, patch_id: str) -> None:
-        """Take an id out, if it is there."""
+        """Remove an id, if it is there."""
         trigger = self._trigger_of.pop(patch_id, None)
         if trigger is None:
             return
@@ -56,16 +57,16 @@ class TriggerIndex:
                 self._long[word[0]][word].discard(trigger)
 
     def occurring(self, request: str) -> dict[str, bool]:
-        """Ids of all triggers that stand in a request; the value says whether misspelt.
+        """Return the ids of all triggers that occur in a request; the value is True if misspelt.
 
-        A word that is part of a trigger as it stands is no misspelling of another one.
+        A word that is part of a correctly spelt trigger is not a misspelling of another one.
         """
         left = self.unexplained(request)
         found = dict.fromkeys(self._ids_of(self._misspelt(left, request)), True)
         return {**found, **dict.fromkeys(self._ids_of(self._exact(request)), False)}
 
     def unexplained(self, request: str) -> set[str]:
-        """Words of a request that are part of no trigger as it stands there."""
+        """Return the words of a request that are not part of a correctly spelt trigger."""
         explained = {word for trigger in self._exact(request) for word in words(trigger)}
         return set(words(request)) - explained
 

@@ -1,1 +1,1 @@
-"""Compares runs and settings, and measures patches by leaving them out."""
+"""Studies that compare runs and settings, and measure patches by leaving them out."""

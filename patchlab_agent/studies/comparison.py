@@ -1,4 +1,4 @@
-"""Pure functions from run reports to a comparison, paired on the golden cases that all have."""
+"""Pure functions from run reports to a comparison, paired on the golden cases they share."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from patchlab_agent.statistics import paired_difference, proportion
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules that lessons on golden cases are held against.
+    """The rules that lessons on golden cases are compared with.
 
     Attributes:
-        known: what every prompt says from the start.
+        known: rules in every prompt from the start.
         needed: request of a golden case → the rules that its ceiling is shown.
     """
 
@@ -37,10 +37,10 @@ class Entrant:
     """A run to be compared.
 
     Attributes:
-        label: what it is called.
-        report: of the run.
-        patches: all in its store, by id; None where the store is not at hand.
-        varied: the value of each varied name, as given; none for a stored run.
+        label: name of the run in the comparison.
+        report: report of the run.
+        patches: all patches in its store, by id; None if the store is not available.
+        varied: the value of each varied name, as given; empty for a stored run.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Entrant:
 
     @property
     def has_ended_so(self) -> bool:
-        """Whether the store's patches stand as the run left them, as far as numbers tell."""
+        """True if the store's patches are as the run left them, judged by their numbers."""
         now = Counter(str(patch.status) for patch in (self.patches or {}).values())
         return PatchCounts(**now) == self.at_end
 
@@ -72,16 +72,16 @@ def compare_runs(
     failures: Sequence[Failure] = (),
     axes: Mapping[str, Sequence[str]] | None = None,
 ) -> ComparisonReport:
-    """Hold each entrant against the first one, case by case.
+    """Compare each entrant with the first one, case by case.
 
     Args:
         entrants: at least one.
-        rules: of the skill, or skills.
-        failures: settings that did not come to golden answers.
-        axes: what was varied, each name with its values; none for stored runs.
+        rules: rules of the skill, or skills.
+        failures: settings that did not get as far as golden answers.
+        axes: each varied name with its values; none for stored runs.
 
     Raises:
-        InputError: there is no golden case that all have.
+        InputError: the entrants have no golden case in common.
     """
     requests = _common(entrants)
     cases = [[entrant.golden[request] for request in requests] for entrant in entrants]
@@ -117,7 +117,7 @@ def _common(entrants: Sequence[Entrant]) -> list[str]:
 
 
 def _varied(settings: Sequence[JsonObject]) -> list[JsonObject]:
-    """Of each one's settings those that are not the same for all."""
+    """Return, for each, the settings that are not the same for all."""
     names = sorted({name for each in settings for name in each})
     varied = [name for name in names if any(s.get(name) != settings[0].get(name) for s in settings)]
     return [{name: each.get(name) for name in varied} for each in settings]
@@ -165,17 +165,17 @@ def _lessons(entrant: Entrant, cases: Sequence[CaseOutcome], rules: Rules) -> Le
     if entrant.patches is None:
         return None
     found = lessons(cases, entrant.patches, rules)
-    # What a patch says never changes, but its status does: later runs and people move it on.
+    # What a patch says never changes, but later runs and people change its status.
     return found if entrant.has_ended_so else found.model_copy(update={"refused_needed": None})
 
 
 def lessons(cases: Sequence[CaseOutcome], patches: Mapping[str, Patch], rules: Rules) -> Lessons:
-    """Hold the patches in golden prompts, and those in quarantine, against what the cases need.
+    """Compare the patches in golden prompts, and those in quarantine, with what the cases need.
 
     Args:
-        cases: golden ones.
-        patches: by id; one that is not among them is passed over.
-        rules: of the skill.
+        cases: golden cases.
+        patches: patches by id; applied ones that are not among them are ignored.
+        rules: rules of the skill.
     """
     needs = {case.request: rules.needed.get(case.request, ()) for case in cases}
     shown = {case.request: {i for i in case.applied if i in patches} for case in cases}

@@ -1,8 +1,8 @@
-"""What each patch is worth: the same case under the same noise, with the patch and without it.
+"""A leave-one-out study: the same case under the same noise, with each patch and without it.
 
 A case that a patch is not applied to has the same prompt either way, so only the others are asked
-again; the answer with all patches is asked for once, whichever of them is left out then. Examples
-are measured alike, where they are shown. Nothing is stored.
+again; the answer with all patches is asked for once and shared by all comparisons. Examples are
+measured in the same way where they are shown. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
 
 PURPOSE = "effect"
-"""What the calls are booked under."""
+"""The purpose under which the usage of these calls is reported."""
 WINDOW = 64
-"""Questions asked beside each other: enough for the greatest concurrency, and a bar that moves."""
+"""Number of questions per batch: enough for the highest concurrency, and for visible progress."""
 
 Order = Literal["net", "saves", "spoils"]
 CaseSource = Literal["golden", "traces"]
 Pair = tuple[bool, bool]
-"""Right without what was left out, right with it."""
+"""(right without the part, right with it)."""
 Part = tuple[Literal["patch", "example"], str]
-"""What may be left out of a prompt, by its id."""
+"""A part of a prompt that may be left out, by its id."""
 
 
 @dataclass(frozen=True)
 class Checkable:
-    """A request to which a right answer can be told from a wrong one.
+    """A request whose answers can be judged.
 
     Attributes:
         source: where it comes from.
         request: what a person typed.
-        draw: the sample that its answers come from, hence their noise.
-        is_right: judges a quote; None is an answer that could not be used.
+        draw: the draw of its answers, hence their noise.
+        is_right: judges a quote; None stands for an answer that could not be used.
     """
 
     source: CaseSource
@@ -55,7 +55,7 @@ class Checkable:
 
 @dataclass(frozen=True)
 class _Arm:
-    """A question about a probe, with all that goes into its prompt or with a part left out."""
+    """A question about a probe, with its whole context or with one part left out."""
 
     probe: Checkable
     context: Context
@@ -67,18 +67,18 @@ class _Arm:
 
 
 def no_answers(done: int, total: int) -> None:
-    """The default listener: nobody looks on."""
+    """Ignore the progress; the default listener."""
 
 
 @dataclass
 class LeaveOneOut:
-    """Leaves out one patch at a time, and one example.
+    """A study that leaves out one patch, or one example, at a time.
 
     Args:
         lab: its store may be open for reading only.
-        patches: active ones, each to be left out.
-        on_answers: is called with the number of answers there are, and of those to come in all.
-        examples: whether to leave out each example that is shown, too.
+        patches: active patches, each to be left out.
+        on_answers: called with the number of answers so far, and the total number.
+        examples: True to leave out each example that is shown as well.
     """
 
     lab: Parts
@@ -87,12 +87,12 @@ class LeaveOneOut:
     examples: bool = False
 
     def report(self, golden: int, traces: int, order: Order = "net") -> EffectReport:
-        """Measure on so many golden cases and on so many of the latest traces.
+        """Measure on golden cases and on the latest traces.
 
         Args:
-            golden: cases, chosen as a run chooses them.
-            traces: of these, those are left out that nobody has answered rightly.
-            order: the figure that sorts patches and examples, the highest first.
+            golden: number of golden cases, chosen as a run chooses them.
+            traces: number of traces; those without a known right answer are left out.
+            order: the figure by which patches and examples are sorted, the highest first.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -114,7 +114,7 @@ class LeaveOneOut:
         )
 
     def measure(self, probes: Sequence[Checkable]) -> tuple[list[PatchEffect], list[ExampleEffect]]:
-        """Each patch's effect on probes, in the order of the patches, and each shown example's.
+        """Return each patch's effect on probes, in the order of the patches, and each example's.
 
         Raises:
             Interruption: the model's side or the skill failed.
@@ -139,7 +139,7 @@ class LeaveOneOut:
         return with_p_values(effects), of_examples
 
     def _touched(self, probes: Iterable[Checkable]) -> Iterator[_Arm]:
-        """Probes that one of the patches is applied to, or that show an example."""
+        """Yield the probes that one of the patches is applied to, or that show an example."""
         wanted = {patch.id for patch in self.patches}
         for probe in probes:
             context = self.lab.agent.context(probe.request)
@@ -150,7 +150,7 @@ class LeaveOneOut:
                 yield _Arm(probe, context)
 
     def _examples_of(self, context: Context) -> tuple[Example, ...]:
-        """The examples to leave out of a context."""
+        """Return the examples to leave out of a context."""
         return context.examples if self.examples else ()
 
     def _left_out(self, arm: _Arm) -> Iterator[_Arm]:
@@ -181,7 +181,7 @@ class LeaveOneOut:
 
 
 def golden_probes(world: World, n: int) -> list[Checkable]:
-    """The golden cases of a run, under the noise of a run; the carrier judges."""
+    """Return the golden cases of a run, under the noise of a run, judged by the carrier."""
 
     def judge(position: int) -> Callable[[Quote | None], bool]:
         return lambda quote: world.judge(cases[position], quote).ok
@@ -194,7 +194,7 @@ def golden_probes(world: World, n: int) -> list[Checkable]:
 
 
 def trace_probes(traces: Iterable[Trace]) -> list[Checkable]:
-    """The traces to which a right answer is known, each under the noise that it had."""
+    """Return the traces with a known right answer, each under the noise that it had."""
 
     def judge(right: Quote) -> Callable[[Quote | None], bool]:
         return lambda quote: says_the_same(right, quote)
@@ -208,7 +208,7 @@ def trace_probes(traces: Iterable[Trace]) -> list[Checkable]:
 
 
 def taken_quote(trace: Trace) -> Quote | None:
-    """A quote that the carrier took for this very request, or None if it took none.
+    """Return a quote that the carrier accepted for this very request, or None.
 
     The store keeps no truth, so one of the trace's own answers stands in for it.
     """
@@ -221,7 +221,7 @@ def taken_quote(trace: Trace) -> Quote | None:
 
 
 def says_the_same(right: Quote, quote: Quote | None) -> bool:
-    """Whether two quotes agree in every field, whichever of them has it."""
+    """Return True if two quotes agree in every field that either of them has."""
     return quote is not None and all(
         agrees(right.get(name), quote.get(name)) and agrees(quote.get(name), right.get(name))
         for name in right.keys() | quote.keys()
@@ -229,14 +229,14 @@ def says_the_same(right: Quote, quote: Quote | None) -> bool:
 
 
 def _without_itself(context: Context, request: str) -> Context:
-    """The context without the stored answer to the request itself, which would give it away."""
+    """Return the context without the stored answer to the request itself, which would leak it."""
     own = sorted(words(request))
     others = (example for example in context.examples if sorted(words(example.request)) != own)
     return context.model_copy(update={"examples": tuple(others)})
 
 
 def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> PatchEffect:
-    """What pairs of answers come to for a patch; `with_p_values` gives it its p-value."""
+    """Return the effect of a patch over pairs of answers, still without its p-value."""
     held_out, seen = _counted(golden), _counted(traces)
     return PatchEffect(
         id=patch.id,
@@ -252,7 +252,7 @@ def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> P
 def example_effect_of(
     example: Example, golden: Sequence[Pair], traces: Sequence[Pair]
 ) -> ExampleEffect:
-    """What pairs of answers come to for an example."""
+    """Return the effect of an example over pairs of answers."""
     held_out, seen = _counted(golden), _counted(traces)
     return ExampleEffect(
         id=example.id,
@@ -264,9 +264,10 @@ def example_effect_of(
 
 
 def with_p_values(effects: Sequence[PatchEffect]) -> list[PatchEffect]:
-    """The effects with their p-values, adjusted for how many patches were put to the test.
+    """Return the effects with p-values, adjusted for the number of patches tested.
 
-    Traces are of the stream that taught the patches, so what these do there proves nothing.
+    Only golden cases count: traces belong to the stream that taught the patches, so their effect
+    there proves nothing.
     """
     tested = {effect.id: effect.golden for effect in effects if effect.golden.cases}
     p_values = adjusted([mcnemar(golden.saves, golden.spoils) for golden in tested.values()])

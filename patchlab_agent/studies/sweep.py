@@ -1,4 +1,4 @@
-"""Runs the settings of a sweep, one after the other, each on a fresh store."""
+"""A sweep over settings: one run after another, each on a fresh store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from patchlab_agent.studies.comparison import Entrant
 from patchlab_agent.studies.variation import variations
 
 MAX_NAME = 60
-"""Characters of a label that go into its store's name."""
+"""Maximum number of characters of a label in its store's name."""
 NOT_TRIED = "Not tried after the outage before it."
 
 
@@ -30,10 +30,10 @@ class PlannedRun:
     """A run that can start.
 
     Attributes:
-        label: what was varied.
-        varied: the same, by name: the value of each, as given.
-        settings: its own; the store is a folder that is not there yet.
-        cases: the user's labeled requests; None takes generated ones.
+        label: the varied values in words.
+        varied: the value of each varied name, as given.
+        settings: settings of the run; its store is a folder that does not exist yet.
+        cases: the user's labeled requests; None uses generated ones.
     """
 
     label: str
@@ -43,22 +43,22 @@ class PlannedRun:
 
 
 Check: TypeAlias = Callable[[RunSettings], list[Case] | None]
-"""Raises where a run with these settings cannot start; returns the user's labeled requests."""
+"""A function that raises if a run cannot start, and else returns the user's labeled requests."""
 Open: TypeAlias = Callable[[RunSettings], AbstractContextManager[Parts]]
-"""Puts the parts together that settings describe."""
+"""A function that assembles the parts that settings describe."""
 
 
 def plan(base: RunSettings, vary: Sequence[str], folder: Path, check: Check) -> list[PlannedRun]:
-    """The runs that `--vary` asks for, each checked as far as can be without running it.
+    """Plan the runs that `--vary` asks for, each checked as far as possible without running it.
 
     Args:
-        base: the settings that all share.
-        vary: as `variations` takes them.
-        folder: gets a store for each.
+        base: the settings that all runs share.
+        vary: what to vary, as in `variations`.
+        folder: receives a store for each run.
         check: finds out whether a run can start.
 
     Raises:
-        UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
+        UsageError, InputError, StoreError, MissingExtra: the first problem found.
     """
     runs = []
     for number, each in enumerate(variations(base, vary), start=1):
@@ -70,7 +70,7 @@ def plan(base: RunSettings, vary: Sequence[str], folder: Path, check: Check) -> 
 
 
 def axes_of(runs: Sequence[PlannedRun]) -> dict[str, tuple[str, ...]]:
-    """Return what was varied: each name with its values, in the order in which they were given.
+    """Return each varied name with its values, in the order in which they were given.
 
     Args:
         runs: at least one, all of one plan.
@@ -84,15 +84,15 @@ def axes_of(runs: Sequence[PlannedRun]) -> dict[str, tuple[str, ...]]:
 def run_all(
     runs: Sequence[PlannedRun], open_parts: Open, watch: Callable[[PlannedRun, Runner], None]
 ) -> tuple[list[Entrant], list[Failure]]:
-    """Run one after the other; what fails keeps no other from running, unless it is an outage.
+    """Run one after another; a failure does not keep the others from running, but an outage does.
 
     Args:
-        runs: as `plan` made them.
-        open_parts: opens a store and model for one.
-        watch: is called before each run, to listen to it.
+        runs: the planned runs.
+        open_parts: opens a store and model for one run.
+        watch: called before each run, to listen to it.
 
     Raises:
-        Interruption: the first failure, where no run has come to golden answers.
+        Interruption: the first failure, if no run got as far as golden answers.
     """
     entrants: list[Entrant] = []
     failures: list[Failure] = []

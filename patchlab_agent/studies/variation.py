@@ -1,4 +1,4 @@
-"""From `top-k=1,5` to the settings that it stands for."""
+"""Parsing of `top-k=1,5` into the settings that it stands for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from patchlab_agent.settings import PATHS, RunSettings, checked
 
 MAX_SETTINGS = 24
 FIXED = (*PATHS, "skill", "golden", "record_note")
-"""What must be the same on all sides, or has a place of its own."""
+"""Settings that must be the same for all runs, or that a sweep sets itself."""
 NAMES = tuple(name for name in RunSettings.model_fields if name not in FIXED)
 EXAMPLE = "--vary top-k=1,5,20"
 
@@ -32,16 +32,16 @@ class Variation:
 
     @property
     def label(self) -> str:
-        """Name the choice: `top-k=1, gate=on`."""
+        """The choice in words: `top-k=1, gate=on`."""
         return ", ".join(f"{name}={value}" for name, value in self.varied.items())
 
 
 def variations(base: RunSettings, given: Sequence[str]) -> list[Variation]:
-    """The product of what is varied, the last name's values changing first.
+    """Return the product of the varied values, the last name's values changing fastest.
 
     Args:
-        base: the settings that all share.
-        given: as in `top-k=1,5` or `gate=on,off`; each name once.
+        base: the settings that all variations share.
+        given: names with values, as in `top-k=1,5` or `gate=on,off`; each name once.
 
     Raises:
         UsageError: a name or value cannot be used, or there are fewer than two settings, or more
@@ -52,7 +52,7 @@ def variations(base: RunSettings, given: Sequence[str]) -> list[Variation]:
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(
             f"--vary {_option(min(twice))} is given twice; put all its values into one, "
-            "parted by commas."
+            "separated by commas."
         )
     chosen = list(product(*(values for _, values in axes)))
     if not 2 <= len(chosen) <= MAX_SETTINGS:

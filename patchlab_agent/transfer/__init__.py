@@ -1,1 +1,1 @@
-"""Patches out of a store and into another one, and what two collections differ in."""
+"""Export, import and comparison of patches."""

@@ -1,4 +1,4 @@
-"""What two collections of patches differ in."""
+"""The differences between two collections of patches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from patchlab_agent.store.patches import describe
 
 
 def difference(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> PatchDiff:
-    """What two collections of patches differ in, by what they teach and where that stands.
+    """Return how two collections of patches differ, in what they teach and in its status.
 
-    Histories, tests and gate reports are not compared. A patch that only one of them has is held
-    against one that only the other has, if both speak of the same subject.
+    Histories, tests and gate reports are not compared. A patch found on one side only is compared
+    with one found only on the other side, if both have the same conflict key.
     """
     ours, theirs = ({patch.id: patch for patch in patches} for patches in (of_a, of_b))
     both = ours.keys() & theirs.keys()
@@ -31,7 +31,7 @@ def difference(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> 
 
 
 def _alone(ours: list[Patch], theirs: list[Patch]) -> Iterator[Difference]:
-    """Patches of one side only, in pairs where both sides have one of a slot."""
+    """Yield patches found on one side only, in pairs where both sides share a conflict key."""
     rivals: dict[tuple[str, ...], list[Patch]] = {}
     for patch in sorted(theirs, key=_active_first):
         rivals.setdefault(patch.fix.conflict_key, []).append(patch)

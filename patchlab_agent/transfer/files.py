@@ -13,10 +13,10 @@ STANDARD = "-"
 
 
 def check_target(target: str, force: bool) -> None:
-    """Find out, before anything is done, whether a file may be written.
+    """Check, before anything is done, that a file may be written.
 
     Raises:
-        UsageError: it is there already, or is a folder.
+        UsageError: the file exists already, or is a folder.
     """
     path = Path(target)
     if target == STANDARD:
@@ -28,7 +28,7 @@ def check_target(target: str, force: bool) -> None:
 
 
 def write_lines(target: str, lines: Iterable[str]) -> int:
-    """Write lines to a file, all or none of them, or to standard output; returns how many.
+    """Write lines to a file, all or none of them, or to standard output; return their number.
 
     Raises:
         UsageError: the file cannot be written.
@@ -38,12 +38,12 @@ def write_lines(target: str, lines: Iterable[str]) -> int:
     path = Path(target).resolve()
     try:
         if path.exists() and not path.is_file():
-            # A pipe, for one, is written to and not replaced.
+            # A pipe, for instance, must be written to and not replaced.
             return _into(path, lines)
         return _replaced(path, lines)
     except OSError as error:
         raise UsageError(
-            f"{target} cannot be written ({error.strerror}); name a file in a folder that is yours."
+            f"{target} cannot be written ({error.strerror}); name a file in a writable folder."
         ) from error
 
 
@@ -70,10 +70,10 @@ def _written(lines: Iterable[str], write: Callable[[str], object]) -> int:
 
 
 def read_lines(source: str) -> tuple[str, list[str]]:
-    """The lines of a text file or of standard input, and what messages call it.
+    """Return a name for messages, and the lines of a text file or of standard input.
 
     Raises:
-        InputError: it cannot be read, or is no UTF-8 text.
+        InputError: it cannot be read, or is not valid UTF-8.
     """
     name = "standard input" if source == STANDARD else Path(source).name
     try:
@@ -82,7 +82,9 @@ def read_lines(source: str) -> tuple[str, list[str]]:
     except OSError as error:
         raise InputError(f"{source} cannot be read ({error.strerror}); give a file.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is no UTF-8 text; give what `patches export` wrote.") from error
+        raise InputError(
+            f"{name} is not valid UTF-8; give a file that `patches export` wrote."
+        ) from error
 
 
 def _stdin() -> bytes:

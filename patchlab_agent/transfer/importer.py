@@ -1,4 +1,4 @@
-"""Patches from elsewhere, taken into a store."""
+"""Importing patches from elsewhere into a store."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _AGAIN = ", gated again beside the others"
 
 
 class Importer:
-    """Brings patches into a store: those that were active elsewhere pass the gate first.
+    """An import into a store: patches that were active elsewhere have to pass the gate first.
 
     Args:
-        store: that they come into.
+        store: the store to import into.
         gate: tells whether a refusal still stands.
         lifecycle: puts patches before the gate, and stores them.
-        source: what their histories call the export.
+        source: name of the export in the patches' histories.
     """
 
     def __init__(
@@ -37,20 +37,20 @@ class Importer:
 
     @property
     def report(self) -> ImportReport:
-        """What became of the patches so far."""
+        """The outcome for the patches so far."""
         return ImportReport(source=self._source, patches=tuple(self._done.values()))
 
     def run(self, patches: Iterable[Patch], on_patch: Callable[[], None]) -> None:
-        """Take patches in, in the order in which they became what they are.
+        """Import patches, in the order in which they reached their status.
 
         Args:
-            patches: new ones, and such as are known and left alone, but for those that an
-                earlier import of the same source had refused.
-            on_patch: is called after each.
+            patches: new patches, and known ones, which are left alone unless an earlier import of
+                the same source refused them.
+            on_patch: called after each patch.
 
         Raises:
-            Interruption: the model or the skill failed; what was taken in before stays, so that
-                the same import goes on from there.
+            Interruption: the model or the skill failed; what was imported before stays, so that
+                repeating the import continues from there.
         """
         for patch in patches:
             self._done[patch.id] = self._take(patch)
@@ -61,7 +61,7 @@ class Importer:
     def _take(self, patch: Patch) -> Imported:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
-        # What it did elsewhere is a stranger's word; here its record begins anew.
+        # Its record elsewhere is a stranger's word, so here it starts from nothing.
         patch = patch.brought_by(Origin.IMPORT).model_copy(update={"record": Record()})
         if patch.status is not Status.ACTIVE:
             self._lifecycle.adopt(patch, self._cause)
@@ -76,12 +76,12 @@ class Importer:
         return _imported(patch, outcome, event.text, others)
 
     def _again(self, refused: Imported) -> bool:
-        """Gate a patch again if what refused it has changed: others came that it was born among.
+        """Gate a patch again if what its refusal depended on has changed, as other patches arrived.
 
-        That goes for what an earlier import of the same export refused before it was cut off, too.
+        This includes patches refused by an earlier import of the same export that was cut off.
 
         Returns:
-            Whether it is active now, which may change things for others.
+            True if it is active now, which may change the conditions of others.
         """
         patch = self._store.get(refused.patch_id)
         if patch is None or patch.gate is None or not self._refused_here(refused, patch):
@@ -93,9 +93,9 @@ class Importer:
         return found.outcome == "activated"
 
     def _refused_here(self, imported: Imported, patch: Patch) -> bool:
-        """Whether the gate refused a patch in this import, or in an earlier one of this source.
+        """Return True if the gate refused a patch in this or an earlier import of this source.
 
-        A source is known by its name: a file that was renamed in between is another one.
+        A source is identified by its name: a file that was renamed in between is another source.
         """
         was_active = imported.was is Status.ACTIVE
         is_refused = was_active and patch.status is Status.QUARANTINED
@@ -104,7 +104,7 @@ class Importer:
 
 
 def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent] = ()) -> Imported:
-    """What became of a patch, and of those whose place it took."""
+    """Return the outcome for a patch, and for those that it superseded."""
     return Imported.model_validate(
         {
             "patch_id": patch.id,

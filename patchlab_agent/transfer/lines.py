@@ -1,7 +1,7 @@
 """Patches as lines of JSON that a person can review.
 
-The first line says format and skill. Each further line is a patch, in the order in which they
-became what they are: an import gates each one beside those that were there before it.
+The first line states format and skill. Each further line is a patch, in the order in which they
+reached their status: an import gates each one in the presence of those before it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from patchlab_agent.text import as_trigger, occurs, strict_json
 def export_lines(
     skill: str, patches: Iterable[Patch], *, ascii_only: bool = False
 ) -> Iterator[str]:
-    """The lines of an export, without line ends.
+    """Yield the lines of an export, without line ends.
 
     Args:
-        skill: that the patches are of.
-        patches: in any order.
-        ascii_only: escape all other characters, for a stream that may lack them.
+        skill: the skill of the patches.
+        patches: patches in any order.
+        ascii_only: escape all other characters, for a stream that may not support them.
     """
     yield ExportHeader(skill=skill).model_dump_json()
     for patch in sorted(patches, key=lambda patch: patch.since):
@@ -36,17 +36,17 @@ def export_lines(
 
 
 def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
-    """Check every line of an export.
+    """Read an export and check every line of it.
 
     Args:
-        name: what messages call it.
-        lines: of the file.
+        name: name of the export in messages.
+        lines: lines of the file.
 
     Returns:
         The skill, and the patches in the file's order.
 
     Raises:
-        InputError: a line cannot be used; names it.
+        InputError: a line cannot be used; names the line.
         SkillError: the export's skill is not installed.
     """
     numbered = [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
@@ -59,16 +59,16 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
         where = f"{name}, line {number}"
         patch = _patch(where, line, header.skill, task)
         if patch.id in patches:
-            raise InputError(f"{where}: patch {patch.id} stands there twice; take one out.")
+            raise InputError(f"{where}: patch {patch.id} occurs twice; remove one.")
         patches[patch.id] = patch
     return header.skill, list(patches.values())
 
 
 def check_export(name: str, lines: Iterable[str], skill: str) -> list[Patch]:
-    """Check every line of an export, and that its patches are of a skill; return them in order.
+    """Read an export whose patches must belong to a skill; return them in the file's order.
 
     Raises:
-        InputError: a line cannot be used, or the patches are of another skill.
+        InputError: a line cannot be used, or the patches belong to another skill.
         SkillError: the export's skill is not installed.
     """
     found, patches = read_export(name, lines)
@@ -81,7 +81,9 @@ def _header(where: str, line: str) -> ExportHeader:
     data = _json(where, line)
     found = data.get("format")
     if "skill" not in data or found is None:
-        raise InputError(f"{where}: no export begins so; give a file that `patches export` wrote.")
+        raise InputError(
+            f"{where} is not the first line of an export; give a file that `patches export` wrote."
+        )
     if found != EXPORT_FORMAT:
         raise InputError(
             f"{where}: the export has format {found!r}, this version reads format "
@@ -110,36 +112,37 @@ def _patch(where: str, line: str, skill: str, task: Task) -> Patch:
 
 
 def _problem(patch: Patch, given: object, skill: str) -> str:
-    """What is wrong with a patch that is well-formed; empty if nothing is."""
+    """Return what is wrong with a well-formed patch; empty if nothing is."""
     if patch.skill != skill:
-        return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; take it out"
+        return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; remove it"
     if as_trigger(patch.trigger) != patch.trigger:
-        return f"{patch.trigger!r} is no trigger; give one to four words in lower case"
-    # A variant of another lesson has tests made for it alone: right answers have to let it in.
+        return f"{patch.trigger!r} is not a valid trigger; give one to four words in lower case"
+    # No failing request is demanded: a variant has none, only tests made for it, and right answers
+    # have to let it in.
     if not patch.tests:
-        return "the patch has no test, so the gate cannot tell what it mends; add a failing one"
+        return "the patch has no test, so the gate cannot tell what it fixes; add a failing one"
     if given not in (None, patch.id):
         return (
-            f"the patch was changed, so it is not {given!r} any more; "
-            "leave its id out to import it as a new one"
+            f"the patch was changed, so it is no longer {given!r}; "
+            "omit its id to import it as a new one"
         )
     return ""
 
 
 def _unplain(patch: Patch, task: Task) -> str:
-    """What of a patch's words may not stand in the prompts of others; empty if all may."""
+    """Return what about a patch's words bars it from other prompts; empty if nothing does."""
     fix = patch.fix
     if fix.is_rule:
         subjects = [as_trigger(str(getattr(fix, name))) for name in fix.subject_fields]
         if patch.trigger not in subjects:
             return (
                 f"the rule is not about its trigger {patch.trigger!r}, so prompts would show words "
-                "that their requests do not hold; make the trigger what the rule is about"
+                "that their requests do not contain; make the trigger what the rule is about"
             )
     elif not any(occurs(patch.trigger, shown.request) for shown in task.examples_of([fix])):
         return (
-            "the example is no plain request with the trigger, so no other prompt may show it; "
-            "leave only words in it that its answer accounts for, or take it out"
+            "the example is not a plain request with the trigger, so no other prompt may show it; "
+            "leave only words in it that its answer accounts for, or remove it"
         )
     return ""
 
@@ -149,10 +152,10 @@ def _json(where: str, line: str) -> dict[str, Any]:
         data = strict_json(line)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{where} is no JSON in UTF-8; correct the line or take it out."
+            f"{where} is not valid JSON in UTF-8; correct the line or remove it."
         ) from error
     if not isinstance(data, dict):
-        raise InputError(f"{where} is no JSON object; correct the line or take it out.")
+        raise InputError(f"{where} is not a JSON object; correct the line or remove it.")
     return data
 
 
@@ -161,4 +164,4 @@ def _unusable(where: str, error: ValueError) -> InputError:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         problem = ": ".join([*map(str, first["loc"]), first["msg"]])
-    return InputError(f"{where}: {problem}; correct the line or take it out.")
+    return InputError(f"{where}: {problem}; correct the line or remove it.")

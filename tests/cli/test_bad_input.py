@@ -155,7 +155,7 @@ class TestEveryCommandOn:
         Path("home").mkdir()
         Path("home/thesis.txt").write_text("mine", "utf-8")
         before = digests(Path("home"))
-        assert_refused(cli(*arguments, "--store", "home"), 4, "it is no store", "--store")
+        assert_refused(cli(*arguments, "--store", "home"), 4, "it is not a store", "--store")
         assert digests(Path("home")) == before
 
     @pytest.mark.parametrize("changes", [{"format": 99}, {"format": 3, "engine": "new"}])

@@ -167,7 +167,9 @@ def test_an_unknown_variable_is_a_warning_beside_the_result(
     result = cli("config", "--json")
     assert result.code == 0
     assert result.json["settings"]
-    assert result.err == ("Warning: PATCHLAB_TOPK is no setting; did you mean 'PATCHLAB_TOP_K'?\n")
+    assert result.err == (
+        "Warning: PATCHLAB_TOPK is not a setting; did you mean 'PATCHLAB_TOP_K'?\n"
+    )
 
 
 def test_a_deleted_working_directory_has_no_table(

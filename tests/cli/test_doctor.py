@@ -114,7 +114,7 @@ def test_a_store_of_a_skill_that_is_not_installed(cli: Cli, store: Path) -> None
 def test_a_folder_of_something_else(cli: Cli, own_folder: Path) -> None:
     (own_folder / "mine").mkdir()
     (own_folder / "mine" / "letter.txt").write_text("dear", "utf-8")
-    assert_failed(cli("doctor", "--store", "mine", "--json"), "store", "no store")
+    assert_failed(cli("doctor", "--store", "mine", "--json"), "store", "not a store")
 
 
 def test_a_patch_that_cannot_be_read(cli: Cli, store: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_skill_that_is_not_installed(cli: Cli) -> None:
 def test_a_cassette_that_is_damaged(cli: Cli, own_folder: Path) -> None:
     (own_folder / "mine.jsonl").write_text("{", "utf-8")
     result = cli("doctor", "--replay", "mine.jsonl", "--json")
-    assert_failed(result, "options", "Line 1 of mine.jsonl", "Record it anew")
+    assert_failed(result, "options", "Line 1 of mine.jsonl", "Record it again")
 
 
 def test_a_backend_that_does_not_exist(cli: Cli) -> None:

@@ -151,10 +151,10 @@ def test_an_import_reads_standard_input(
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("not json", "is no JSON"),
-        ("[1]", "is no JSON object"),
+        ("not json", "is not valid JSON"),
+        ("[1]", "is not a JSON object"),
         ('{"trigger": "x"}', "fix"),
-        ('{"id": NaN}', "is no JSON"),
+        ('{"id": NaN}', "is not valid JSON"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named_and_nothing_is_changed(

@@ -69,7 +69,7 @@ def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli, tmp_p
     result = cli(*SHORT, "--replay", gap, "--json")
     assert result.code == 9
     assert "has no answer to the prompt about 'Please ship a" in result.error
-    assert "record it anew with --record" in result.error
+    assert "record it again with --record" in result.error
     assert result.json["stopped"]["kind"] == "refused"
     assert 0 < result.json["runs"] < 12
 

@@ -122,7 +122,7 @@ def test_a_folder_of_something_else_is_never_deleted(cli: Cli, tmp_path: Path) -
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.txt").write_text("years of work", "utf-8")
-    assert_refused(cli(*RUN, "--fresh", "--yes", "--store", home), 4, "it is no store")
+    assert_refused(cli(*RUN, "--fresh", "--yes", "--store", home), 4, "it is not a store")
     assert (home / "thesis.txt").read_text("utf-8") == "years of work"
 
 

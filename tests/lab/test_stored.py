@@ -433,6 +433,6 @@ def test_a_deleted_store_is_gone_and_anything_else_stays(path: Path, tmp_path: P
     delete_store(path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep", "utf-8")
-    with pytest.raises(StoreError, match="so it is no store"):
+    with pytest.raises(StoreError, match="is not a store"):
         delete_store(tmp_path / "mine")
     assert (tmp_path / "mine" / "notes.txt").read_text("utf-8") == "keep"

@@ -413,7 +413,7 @@ def test_runs_are_found_by_name_and_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["0", "4", "run-1", "run-0004", "", "../run-0001", "9" * 5000])
 def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path, wanted: str) -> None:
     with words_lab(tmp_path) as lab:
-        with pytest.raises(InputError, match=r"no other one .*make one with `patchlab-agent run`"):
+        with pytest.raises(InputError, match=r"no other run .*make one with `patchlab-agent run`"):
             rolled(lab, wanted)
         snapped(lab)
         with pytest.raises(InputError, match=r"; name run-0001\.$"):

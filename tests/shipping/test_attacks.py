@@ -247,7 +247,7 @@ def test_a_long_example_with_a_short_trigger_is_refused_by_its_line() -> None:
         "as a dozen of my colleagues have agreed with you in an earlier conversation"
     )
     assert 150 < len(request) < 200
-    with pytest.raises(InputError, match=r"f, line 2: the example is no plain request"):
+    with pytest.raises(InputError, match=r"f, line 2: the example is not a plain request"):
         imported({"kind": "example", "request": request, "answer": ANSWER}, "dozen")
 
 

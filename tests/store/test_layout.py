@@ -137,7 +137,7 @@ def test_a_marker_that_is_no_text_is_damaged(tmp_path: Path) -> None:
 
 def test_a_marker_that_cannot_be_read_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / MARKER).mkdir()
-    with pytest.raises(StoreError, match=r"cannot be read .*; check its rights"):
+    with pytest.raises(StoreError, match=r"cannot be read .*; check its permissions"):
         read_info(tmp_path)
 
 

@@ -188,7 +188,7 @@ def test_a_patch_deleted_from_outside_is_a_store_error(tmp_path: Path) -> None:
             str(tmp_path), settings=Settings(anonymized_telemetry=False)
         )
         client.get_collection("patches").delete(ids=[make_patch("zok").id])
-        with pytest.raises(StoreError, match="was deleted from outside"):
+        with pytest.raises(StoreError, match="was deleted by another program"):
             store.patches.search("a zok", 5)
 
 

@@ -262,7 +262,7 @@ def test_a_patch_that_was_changed_is_a_new_one_without_its_id() -> None:
     def correct(data: dict[str, Any]) -> None:
         data["fix"]["meaning"] = "blue"
 
-    with pytest.raises(InputError, match=r"f, line 2: the patch was changed.*leave its id out"):
+    with pytest.raises(InputError, match=r"f, line 2: the patch was changed.*omit its id"):
         read_export("f", changed(correct))
 
     def correct_rightly(data: dict[str, Any]) -> None:
@@ -276,8 +276,8 @@ def test_a_patch_that_was_changed_is_a_new_one_without_its_id() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (lambda data: data.update(trigger="Zok!"), "'Zok!' is no trigger"),
-        (lambda data: data.update(trigger="a b c d e"), "is no trigger"),
+        (lambda data: data.update(trigger="Zok!"), "'Zok!' is not a valid trigger"),
+        (lambda data: data.update(trigger="a b c d e"), "is not a valid trigger"),
         (lambda data: data.update(tests=[]), "has no test"),
         (lambda data: data.update(skill="shipping"), "is of skill 'shipping'"),
         (lambda data: data.update(statsu="active"), "statsu: Extra inputs"),
@@ -300,23 +300,23 @@ def test_half_a_character_is_refused_by_its_line() -> None:
     def halve(data: dict[str, Any]) -> None:
         data["provenance"]["request"] = "\ud800"
 
-    with pytest.raises(InputError, match="f, line 2 is no JSON in UTF-8"):
+    with pytest.raises(InputError, match="f, line 2 is not valid JSON in UTF-8"):
         read_export("f", changed(halve))
 
 
 def test_a_patch_stands_in_an_export_once() -> None:
     header, line = lines_of(zok())
-    with pytest.raises(InputError, match=r"f, line 4: patch .* stands there twice"):
+    with pytest.raises(InputError, match=r"f, line 4: patch .* occurs twice"):
         read_export("f", [header, line, "", line])
 
 
 @pytest.mark.parametrize(
     ("first", "word"),
     [
-        ("{}", "no export begins so"),
+        ("{}", "is not the first line of an export"),
         ('{"format": 2, "skill": "words"}', "format 2, this version reads format 1"),
         ('{"format": 1, "skill": "words", "x": 1}', "x: Extra inputs"),
-        ("[" * 100_000, "is no JSON"),
+        ("[" * 100_000, "is not valid JSON"),
     ],
 )
 def test_an_odd_first_line_is_refused(first: str, word: str) -> None:

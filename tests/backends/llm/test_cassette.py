@@ -499,6 +499,6 @@ def test_a_file_of_another_kind_is_not_touched(
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, "utf-8")
-    with pytest.raises(InputError, match="begins no cassette"):
+    with pytest.raises(InputError, match="is not a cassette's header"):
         recorder()
     assert path.read_text("utf-8") == content

@@ -74,7 +74,7 @@ def test_a_pause_that_is_too_long_to_wait_for_is_an_outage_at_once(
     provider: Provider, server: Server, backend: MakeBackend, slept: list[float], status: int
 ) -> None:
     server.will(asks_to_wait(provider, "3600", status))
-    with pytest.raises(BackendUnavailable, match=r"left alone for 3,600 seconds .*slow down"):
+    with pytest.raises(BackendUnavailable, match=r"a pause of 3,600 seconds .*slow down"):
         backend().complete(prompt())
     assert (len(server.bodies), slept) == (1, [])
 
@@ -82,8 +82,8 @@ def test_a_pause_that_is_too_long_to_wait_for_is_an_outage_at_once(
 @pytest.mark.parametrize(
     ("cause", "remedy"),
     [
-        (httpx.UnsupportedProtocol("no http:// or https://"), "no address; write it as in http"),
-        (httpx.LocalProtocolError(f"Illegal header value b'Bearer {KEY}\\r'"), "set it anew"),
+        (httpx.UnsupportedProtocol("no http:// or https://"), "not valid; write it as in http"),
+        (httpx.LocalProtocolError(f"Illegal header value b'Bearer {KEY}\\r'"), "set it again"),
     ],
     ids=["address", "key"],
 )

@@ -41,7 +41,7 @@ def test_what_is_no_completion_is_an_outage_without_a_traceback(
     server: Server, backend: MakeBackend, slept: list[float], reply: httpx.Response
 ) -> None:
     server.otherwise = lambda _: reply
-    with pytest.raises(BackendUnavailable, match=r"3 tries with what is no completion") as error:
+    with pytest.raises(BackendUnavailable, match=r"other than a completion in 3 tries") as error:
         backend().complete(prompt())
     assert "Traceback" not in str(error.value)
     assert len(slept) == 2

@@ -4,6 +4,9 @@ Failures become tested patches, active patches become context, and the report sa
 worth. The names below are the public interface: the lab and what its calls return, the seams to a
 model and to a domain with all that the author of a backend or a skill needs, and the errors. They
 are imported on first use, because Chroma takes a second to load.
+
+In the examples of the docstrings `lab` is an open lab, which was taught by feedback on its first
+answer that bleach is hazmat: patch `3696d1e24fd83782`.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.lab import Lab, open_lab
     from patchlab_agent.lab.patches import Patches
     from patchlab_agent.lab.stored import StoredLab, open_store
+    from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.traces import Traces
     from patchlab_agent.models.base import JsonObject, Quote
@@ -203,6 +207,7 @@ __all__ = [
     "as_trigger",
     "check_request",
     "compare_settings",
+    "delete_store",
     "diff_patches",
     "is_word",
     "lesson",
@@ -304,6 +309,7 @@ _HOMES = {
     "as_trigger": "text",
     "check_request": "text",
     "compare_settings": "lab.sweeping",
+    "delete_store": "lab.stores",
     "diff_patches": "lab.differing",
     "is_word": "plain",
     "lesson": "skill.authoring",

@@ -25,25 +25,57 @@ from typing import ClassVar
 
 
 class PatchLabError(Exception):
-    """Base of all errors due to the user or the environment, not to a bug."""
+    """Base of all errors due to the user or the environment, not to a bug.
+
+    Example:
+        >>> try:
+        ...     open_store("nowhere")
+        ... except PatchLabError as error:
+        ...     print(f"{error} (exit code {error.exit_code})")
+        There is no store at nowhere; run `patchlab-agent run` to make one. (exit code 4)
+    """
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(PatchLabError):
-    """An option or argument is unknown, is out of range, or contradicts another one."""
+    """An option or argument is unknown, is out of range, or contradicts another one.
+
+    Example:
+        >>> try:
+        ...     open_lab(backend="gpt")
+        ... except UsageError as error:
+        ...     print(error)
+        There is no backend 'gpt'; choose one of: toy, litellm, replay.
+    """
 
     exit_code: ClassVar[int] = 2
 
 
 class InputError(PatchLabError):
-    """The content of a request, a file or feedback cannot be used."""
+    """The content of a request, a file or feedback cannot be used.
+
+    Example:
+        >>> try:
+        ...     lab.answer("")
+        ... except InputError as error:
+        ...     print(error)
+        The request is empty; say in words what you want.
+    """
 
     exit_code: ClassVar[int] = 3
 
 
 class StoreError(PatchLabError):
-    """The store is missing, in use, foreign, of another version, or not writable."""
+    """The store is missing, in use, foreign, of another version, or not writable.
+
+    Example:
+        >>> try:
+        ...     open_lab()  # while another lab has it open
+        ... except StoreError as error:
+        ...     print(error)
+        .patchlab is in use by another patchlab-agent; wait for it or use another --store.
+    """
 
     exit_code: ClassVar[int] = 4
 
@@ -57,35 +89,81 @@ class Interruption(PatchLabError):
 
 
 class BackendError(Interruption):
-    """The backend failed in a way that says nothing about the answer's quality."""
+    """The backend failed in a way that says nothing about the answer's quality.
+
+    Example:
+        >>> try:
+        ...     ScriptedBackend().complete(Prompt(messages=(), answer_schema={}, draw="0"))
+        ... except BackendError as error:
+        ...     print(error)
+        The script has no reply left; queue one for each prompt.
+    """
 
     exit_code: ClassVar[int] = 5
 
 
 class BackendUnavailable(BackendError):
-    """The backend could not be reached: an outage, recorded as such."""
+    """The backend could not be reached: an outage, recorded as such.
+
+    Example:
+        >>> backend = ScriptedBackend([BackendUnavailable("The line is busy; call again later.")])
+    """
 
 
 class PromptTooLong(BackendError):
-    """A prompt exceeds the model's context."""
+    """A prompt exceeds the model's context.
+
+    Example:
+        >>> backend = ScriptedBackend([PromptTooLong("The prompt has 9,000 tokens; shorten it.")])
+    """
 
 
 class BudgetReached(BackendError):
-    """Another call would exceed the spending limit."""
+    """Another call would exceed the spending limit.
+
+    Example:
+        >>> backend = ScriptedBackend(["no answer"] * 3)
+        >>> with open_lab(backend=backend, store="mine", max_calls=3) as lab:
+        ...     trace = lab.answer("Ship 2 kg books box to US")  # asks again, twice
+        ...     try:
+        ...         lab.answer("Ship 3 kg books box to US")
+        ...     except BudgetReached as error:
+        ...         print(error)
+        The budget of 3 calls is used up; --max-calls raises it.
+    """
 
 
 class CassetteMiss(BackendError):
-    """A cassette has no answer to a prompt."""
+    """A cassette has no answer to a prompt.
+
+    Example:
+        >>> with open_lab(backend="replay") as lab:
+        ...     try:
+        ...         lab.answer("Ship 2 kg books box to US")
+        ...     except CassetteMiss:
+        ...         print("Nobody asked that while it was recorded.")
+        Nobody asked that while it was recorded.
+    """
 
 
 class MissingExtra(PatchLabError):
-    """A feature needs a package that an extra of this distribution installs."""
+    """A feature needs a package that an extra of this distribution installs.
+
+    Example:
+        >>> MissingExtra("Install patchlab-agent[wordllama].").exit_code
+        6
+    """
 
     exit_code: ClassVar[int] = 6
 
 
 class PromptError(Interruption):
-    """A prompt template is missing, broken, or uses names that do not exist."""
+    """A prompt template is missing, broken, or uses names that do not exist.
+
+    Example:
+        >>> PromptError("user.j2 uses a name that there is not.").exit_code
+        7
+    """
 
     exit_code: ClassVar[int] = 7
 
@@ -95,19 +173,36 @@ class SkillError(Interruption):
 
     If a part failed, the message names it, the request, the exception and the line, and
     `__cause__` is the exception itself.
+
+    Example:
+        >>> try:
+        ...     load_skill("cooking")
+        ... except SkillError as error:
+        ...     print(error)
+        There is no skill 'cooking'; installed are: shipping.
     """
 
     exit_code: ClassVar[int] = 8
 
 
 class PartialRun(PatchLabError):
-    """An `Interruption` ended a run early; what was learned and its report are kept."""
+    """An `Interruption` ended a run early; what was learned and its report are kept.
+
+    Example:
+        >>> PartialRun("The model is out. The report is of what was done before.").exit_code
+        9
+    """
 
     exit_code: ClassVar[int] = 9
 
 
 class OutputError(PatchLabError):
-    """Standard output cannot be written; what was done before is kept."""
+    """Standard output cannot be written; what was done before is kept.
+
+    Example:
+        >>> OutputError("Standard output cannot be written.").exit_code
+        10
+    """
 
     exit_code: ClassVar[int] = 10
 
@@ -116,4 +211,11 @@ class InvalidAnswer(Exception):
     """A completion could not be read as a quote.
 
     Raised by a skill and always caught by the agent: it becomes the label `invalid_response`.
+
+    Example:
+        >>> try:
+        ...     load_skill("shipping").task.read("I do not know.")
+        ... except InvalidAnswer as problem:
+        ...     print(problem)
+        the answer holds no JSON object
     """

@@ -65,10 +65,14 @@ class Option:
 
 
 class AgentSettings(Frozen):
-    """What decides about an answer.
+    """The settings that decide about an answer.
 
     Each field is declared here and nowhere else: its default, its limits, its help, and how a
     command line shows it.
+
+    Example:
+        >>> AgentSettings(noise=0, top_k=3).gate
+        'on'
     """
 
     backend: Annotated[str, Option("answering")] = Field(
@@ -228,7 +232,11 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 class RunSettings(AgentSettings):
-    """What decides about a run, besides its answers."""
+    """The settings of a run, with those that decide about its answers.
+
+    Example:
+        >>> settings = RunSettings(runs=200, golden=60, false_feedback=0.1)
+    """
 
     runs: Annotated[
         int | None, Option("running", default=f"{DEFAULT_RUNS}, or all of --requests")
@@ -316,9 +324,11 @@ RECORDED = (
 
 SIMULATION = ("noise",)
 """What only a simulated backend heeds."""
+SPENDING = ("max_calls", "max_cost", "max_tokens_total")
+"""What limits the calls of a model."""
 MODEL = (
-    *("model", "api_base", "temperature", "max_tokens", "seed_model", "timeout"),
-    *("record_note", "max_calls", "max_cost", "max_tokens_total"),
+    *("model", "api_base", "temperature", "max_tokens", "seed_model", "timeout", "record_note"),
+    *SPENDING,
 )
 """What only a real model heeds."""
 PATHS = ("store", "requests", "record", "replay")

@@ -1,4 +1,4 @@
-"""The tutorial does what it says: its commands run as they stand, and print what it shows."""
+"""The pages do what they say: commands and code run as they stand, and print what is shown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent import PatchLabError, errors
+
 DOCS = Path(__file__).parent.parent / "docs"
-_BLOCK = re.compile(r"^```(console|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(console|text|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """A page's console and text blocks in their order."""
+    """A page's blocks of commands, code and output in their order."""
     return _BLOCK.findall((DOCS / page).read_text("utf-8"))
 
 
@@ -50,6 +52,34 @@ def test_the_tutorial_runs_from_an_empty_folder_and_shows_what_it_says(own_folde
     assert shown >= 12
     assert (folder / "report.html").stat().st_size > 10_000
     assert (folder / "elsewhere" / "patchlab.json").exists()
+
+
+def test_the_code_on_the_page_for_python_prints_what_is_shown(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, object] = {}
+    printed, shown = "", 0
+    for language, block in blocks("python.md"):
+        if language == "text":
+            assert block == printed
+            printed, shown = "", shown + 1
+            continue
+        assert printed == "", "what is printed is not shown"
+        exec(compile(block, "python.md", "exec"), names)
+        printed = capsys.readouterr().out
+    assert printed == ""
+    assert shown > 12
+    assert (own_folder / "report.html").stat().st_size > 10_000
+
+
+def test_the_page_for_python_has_every_error_with_its_exit_code() -> None:
+    page = (DOCS / "python.md").read_text("utf-8")
+    raised = {
+        (name, str(kind.exit_code))
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, PatchLabError) and kind is not PatchLabError
+    }
+    assert set(re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)) == raised
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))

@@ -125,6 +125,11 @@ class Agent:
         holdout: leaves lessons out of a share of their uses.
         clock: returns the time as ISO 8601.
         new_id: returns a fresh trace id.
+
+    Example:
+        >>> trace = lab.agent.answer("Ship 1 kg bleach box to Japan")  # which nobody stores
+        >>> trace.quote["declarations"]
+        ['hazmat']
     """
 
     def __init__(

@@ -23,6 +23,19 @@ class Backend(Protocol):
 
     A backend that can work on several prompts at a time also has a method `complete_batch`, as in
     `BatchBackend`; any other gets its prompts one after another.
+
+    Example:
+        >>> class Echo:
+        ...     name, varies = "echo", False
+        ...
+        ...     def complete(self, prompt: Prompt) -> Completion:
+        ...         return Completion(text=prompt.user)
+        ...
+        ...     def close(self) -> None:
+        ...         pass
+        >>> with open_lab(backend=Echo(), store="echo") as lab:
+        ...     print(lab.answer("Ship 2 kg books box to US").attempt.problem)
+        the answer holds no JSON object
     """
 
     @property
@@ -50,7 +63,21 @@ class Backend(Protocol):
 
 
 class BatchBackend(ABC):
-    """A backend that receives all independent prompts at once."""
+    """A backend that receives all independent prompts at once.
+
+    Example:
+        >>> class Echo(BatchBackend):
+        ...     name, varies = "echo", False
+        ...
+        ...     def complete_batch(self, prompts: tuple[Prompt, ...]) -> list[Completion]:
+        ...         return [Completion(text=prompt.user) for prompt in prompts]
+        ...
+        ...     def close(self) -> None:
+        ...         pass
+        >>> asked = Message(role="user", content="Hello")
+        >>> Echo().complete(Prompt(messages=(asked,), answer_schema={}, draw="0")).text
+        'Hello'
+    """
 
     @property
     @abstractmethod
@@ -157,6 +184,11 @@ class ScriptedBackend:
 
     Args:
         replies: answers in order, or just their texts; an exception among them is raised.
+
+    Example:
+        >>> with open_lab(backend=ScriptedBackend(["no idea"] * 3), store="scripted") as lab:
+        ...     print(lab.answer("Ship 2 kg books box to US").attempt.repairs)
+        2
     """
 
     name = "scripted"

@@ -74,6 +74,11 @@ class LlmBackend(BatchBackend):
         structure: the strictest way to hold the model to a form; None finds out.
         rng: source of the jitter.
         sleep: waits for a number of seconds.
+
+    Example:
+        >>> backend = LlmBackend(ModelParameters(model="openai/mine"), api_base="http://127.0.0.1:8080/v1")
+        >>> backend.name
+        'openai/mine(temperature=0, max_tokens=1024)'
     """
 
     def __init__(

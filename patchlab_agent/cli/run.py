@@ -115,9 +115,10 @@ def _run(
 ) -> RunReport:
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.preflight import check_replayable, check_settings
+    from patchlab_agent.lab.stores import store_contents
 
     cases = check_settings(settings)
-    check_replayable(settings, cases, fresh=fresh)
+    check_replayable(settings, cases, lambda: None if fresh else store_contents(settings.store))
     if fresh:
         _start_over(settings.store, yes)
     with lab_of(settings) as lab:
@@ -131,7 +132,7 @@ def _run(
 
 
 def _start_over(store: Path, yes: bool) -> None:
-    from patchlab_agent.lab.stores import forget, store_contents
+    from patchlab_agent.lab.stores import delete_store, store_contents
 
     # Opening a store touches its files; with --yes there is nothing to count.
     contents = None if yes else store_contents(store)
@@ -143,7 +144,7 @@ def _start_over(store: Path, yes: bool) -> None:
         if not is_interactive():
             raise UsageError(f"--fresh would delete {what}; add --yes to do it.")
         typer.confirm(f"Delete {what}?", abort=True, err=True)
-    forget(store)
+    delete_store(store)
 
 
 class _Printer:

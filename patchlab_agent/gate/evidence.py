@@ -18,6 +18,16 @@ class Referee(Protocol):
 
     In a run that is the simulated carrier. In production it may be another call to the real API, a
     judge function, or a labeled row.
+
+    Example:
+        >>> class Carrier:
+        ...     def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+        ...         is_declared = quote is not None and "hazmat" in quote["declarations"]
+        ...         return OK if is_declared else Feedback(label="hazmat_undeclared")
+        >>> trace = lab.answer("Ship 2 kg sealant box to EU")
+        >>> wrong = Feedback(label="hazmat_undeclared", detail="hazmat")
+        >>> lab.learn(trace, wrong, Carrier()).events[0].text
+        'by the referee, 1 request turns right and none wrong; on trial'
     """
 
     def judge(self, request: str, quote: Quote | None) -> Feedback | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
-from threading import Lock
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -19,9 +20,10 @@ from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestCont
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Feedback, Trace, Usage
+from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.studies.effects import Order
+from patchlab_agent.studies.effects import Order, no_answers
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,13 +38,20 @@ class AsyncLab:
         lab: open; it is closed with this one.
 
     Example:
-        async with AsyncLab(open_lab()) as lab:
-            trace = await lab.answer("Ship 2 kg books box to US")
+        >>> import asyncio
+        >>> async def main() -> list[str]:
+        ...     async with AsyncLab(open_lab(noise=0, store="lessons")) as lab:
+        ...         requests = ("Ship 2 kg books box to US", "Ship 1 kg tea box to Japan")
+        ...         return [trace.id for trace in await asyncio.gather(*map(lab.answer, requests))]
+        >>> asyncio.run(main())
+        ['t-0000000', 't-0000001']
     """
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._turn = Lock()
+        self._closing: Future[None] | None = None
+        # A thread of its own: calls that wait would use up the threads of the loop's executor.
+        self._turns = ThreadPoolExecutor(max_workers=1, thread_name_prefix="patchlab")
 
     async def answer(self, request: str) -> Trace:
         """Answer a request and store the trace, as `Lab.answer` does."""
@@ -66,7 +75,7 @@ class AsyncLab:
 
     async def feedback(
         self,
-        named: str,
+        named: str | int,
         label: str,
         *,
         field: str | None = None,
@@ -98,20 +107,44 @@ class AsyncLab:
         return await self._call(partial(self.lab.run, settings, cases, show=show, watch=watch))
 
     async def effects(
-        self, *ids: str, golden: int = 40, traces: int = 100, sort: Order = "net"
+        self,
+        *ids: str,
+        golden: int = 40,
+        traces: int = 100,
+        sort: Order = "net",
+        on_answers: Callable[[int, int], None] = no_answers,
     ) -> EffectReport:
         """Measure patches and examples by leaving each out, as `Lab.effects` does."""
-        return await self._call(
-            partial(self.lab.effects, *ids, golden=golden, traces=traces, sort=sort)
+        call = partial(
+            self.lab.effects, *ids, golden=golden, traces=traces, sort=sort, on_answers=on_answers
         )
+        return await self._call(call)
 
-    async def regate(self, *ids: str, status: Status | None = None) -> GateRound:
+    async def regate(
+        self,
+        *ids: str,
+        status: Status | None = None,
+        on_patch: Callable[[int, int], None] = no_answers,
+    ) -> GateRound:
         """Let the gate decide on patches again, as `Lab.regate` does."""
-        return await self._call(partial(self.lab.regate, *ids, status=status))
+        return await self._call(partial(self.lab.regate, *ids, status=status, on_patch=on_patch))
+
+    async def import_patches(
+        self,
+        name: str,
+        lines: Iterable[str],
+        on_patch: Callable[[int, int], None] = no_answers,
+    ) -> ImportReport:
+        """Take patches in through the gate, as `Lab.import_patches` does."""
+        return await self._call(self.lab.import_patches, name, lines, on_patch)
 
     async def close(self) -> None:
-        """Write what is pending and let go of store and model."""
-        await self._call(self.lab.close)
+        """Write what is pending, and let go of store and model; a second time changes nothing."""
+        if self._closing is None:
+            self._closing = self._turns.submit(self.lab.close)
+            self._turns.shutdown(wait=False)
+        # Whoever waits may be cancelled; the lab is closed all the same.
+        await asyncio.shield(asyncio.wrap_future(self._closing))
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,8 +160,5 @@ class AsyncLab:
     async def _call(
         self, call: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
-        def in_turn() -> Result:
-            with self._turn:
-                return call(*args, **kwargs)
-
-        return await asyncio.to_thread(in_turn)
+        in_context = partial(copy_context().run, call, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._turns, in_context)

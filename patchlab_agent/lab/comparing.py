@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.errors import InputError, StoreError, UsageError
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
@@ -30,9 +30,12 @@ def compare_stored(
         store: the same, where it is open already.
 
     Raises:
+        UsageError: there are fewer than two.
         InputError: there is no such run or file, or the runs have no golden case in common.
         StoreError: the store, or what it kept of a run, cannot be read.
     """
+    if len(names) < 2:
+        raise UsageError("Name two runs or more to compare.")
     return compared([_stored_run(name, path, store) for name in names])
 
 

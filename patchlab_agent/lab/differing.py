@@ -13,7 +13,7 @@ from patchlab_agent.transfer.files import read_lines
 from patchlab_agent.transfer.lines import read_export
 
 
-def diff_patches(a: Path, b: Path) -> PatchDiff:
+def diff_patches(a: str | Path, b: str | Path) -> PatchDiff:
     """Tell which patches two stores or exports differ in, their status, and what they say.
 
     Args:
@@ -23,8 +23,14 @@ def diff_patches(a: Path, b: Path) -> PatchDiff:
     Raises:
         StoreError: a folder holds no store, or one that cannot be read.
         InputError: a file is no export.
+
+    Example:
+        >>> with open_lab(noise=0, store="elsewhere"):
+        ...     found = diff_patches(".patchlab", "elsewhere")
+        >>> [(each.kind, each.a.trigger) for each in found.differences]
+        [('only_in_a', 'bleach')]
     """
-    return difference(str(a), _patches_of(a), str(b), _patches_of(b))
+    return difference(str(a), _patches_of(Path(a)), str(b), _patches_of(Path(b)))
 
 
 def _patches_of(path: Path) -> list[Patch]:

@@ -1,11 +1,10 @@
-"""Puts a skill, a store and a model together; the only place that builds concretes."""
+"""The front door: what one asks of a skill, a store and a model, and how to put them together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
-from typing import Unpack
+from typing import Any, Unpack
 
 from pydantic import JsonValue
 
@@ -14,19 +13,20 @@ from patchlab_agent.agent.holdout import Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import InputError, Interruption, UsageError
-from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.evidence import REFEREE, Referee
-from patchlab_agent.gate.gate import Gate
 from patchlab_agent.lab import models
-from patchlab_agent.lab.naming import OK_LABEL, feedback_on, find_patches, known_label
-from patchlab_agent.lab.preflight import check_run, read_cases
-from patchlab_agent.lab.stored import StoredLab
-from patchlab_agent.learning.example_evidence import ExampleEvidence
-from patchlab_agent.learning.learner import Learned, Learner
-from patchlab_agent.learning.lifecycle import Lifecycle
+from patchlab_agent.lab.assembled import AssembledLab
+from patchlab_agent.lab.naming import (
+    OK_LABEL,
+    feedback_on,
+    find_patches,
+    known_label,
+    known_settings,
+)
+from patchlab_agent.lab.preflight import check_replayable, check_run, read_cases
+from patchlab_agent.learning.learner import Learned
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.event import PatchEvent
@@ -35,18 +35,18 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
 from patchlab_agent.models.transfer import ImportReport
-from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.runner import Runner
-from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
+    REPLAY,
+    REPLAY_STORE,
     AgentSettings,
     LabOptions,
     RunSettings,
     checked,
 )
 from patchlab_agent.skill.guard import guarded
-from patchlab_agent.skill.seam import Proposer, Skill, load_skill
+from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.transfer.importer import Importer
@@ -56,33 +56,19 @@ CACHED_ANSWERS = 16384
 """A few times what a run of a thousand requests asks for."""
 
 
-class Lab(StoredLab):
+class Lab(AssembledLab):
     """A skill, a store and a model, put together and ready to use.
 
-    Args:
-        skill: the domain.
-        store: patches and traces.
-        agent: answers requests.
-        meter: counts what the model's calls came to.
-        settings: who proposes patches, and how the gate decides on them.
-        model: what answers in the end, behind caches and meters.
-    """
+    `open_lab` makes one. A lab is for one thread at a time; `AsyncLab` is for programs that run an
+    event loop. Calls that write raise a `StoreError` once the lab is closed.
 
-    def __init__(
-        self,
-        skill: Skill,
-        store: Store,
-        agent: Agent,
-        meter: MeteredBackend,
-        *,
-        settings: AgentSettings | None = None,
-        model: Backend | None = None,
-    ) -> None:
-        super().__init__(skill, store, agent.clock)
-        self.agent = agent
-        self.meter = meter
-        self.settings = settings or AgentSettings()
-        self.model = model
+    Example:
+        >>> with open_lab(noise=0, store="lessons") as lab:
+        ...     trace = lab.answer("Ship 2 kg bleach box to US")
+        ...     report = lab.feedback(trace.id, "hazmat_undeclared", detail="hazmat")
+        ...     lab.answer("Ship 500g bleach crate to France").quote["declarations"]
+        ['hazmat']
+    """
 
     def answer(self, request: str) -> Trace:
         """Answer a request with what was learned so far, and store the trace.
@@ -90,11 +76,15 @@ class Lab(StoredLab):
         Raises:
             InputError: the request is empty, too long or holds control characters.
             Interruption: the model or the skill failed; nothing is stored.
+
+        Example:
+            >>> trace = lab.answer("Ship 2 kg books box to US")
+            >>> trace.id, trace.quote["price_eur"]
+            ('t-0000001', 23.6)
         """
+        self.store.require_writable()
         index = self.store.traces.next_index()
-        trace = self.agent.answer(request, trace_id=trace_name(index), index=index)
-        self.store.traces.add(trace)
-        return trace
+        return self._keep(self.agent.answer(request, trace_id=trace_name(index), index=index))
 
     def context(self, request: str) -> RequestContext:
         """Return what was learned about a request, for a model call of your own.
@@ -103,6 +93,14 @@ class Lab(StoredLab):
 
         Raises:
             InputError: the request is empty, too long or holds control characters.
+
+        Example:
+            >>> context = lab.context("Ship 500g bleach crate to France")
+            >>> print(context.messages[-1].content)
+            Request: "Ship 500g bleach crate to France"
+            Rules that concern this request:
+            - item "bleach": declare "hazmat"
+            Answer:
         """
         return self.agent.prepare(request)
 
@@ -119,14 +117,21 @@ class Lab(StoredLab):
 
         Raises:
             UsageError: the context is of another request.
+
+        Example:
+            >>> request = "Ship 500g bleach crate to France"
+            >>> context = lab.context(request)
+            >>> text = "I am not sure."  # what your own call returned
+            >>> trace = lab.record(request, context, text)
+            >>> trace.id, trace.quote, trace.attempt.problem
+            ('t-0000001', None, 'the answer holds no JSON object')
         """
         if request != context.request:
             raise UsageError("The context is of another request; ask Lab.context for this one.")
+        self.store.require_writable()
         index = self.store.traces.next_index()
         completion = Completion(text=text, usage=usage or Usage())
-        trace = self.agent.recorded(context, completion, trace_name(index), index)
-        self.store.traces.add(trace)
-        return trace
+        return self._keep(self.agent.recorded(context, completion, trace_name(index), index))
 
     def learn(
         self, trace: Trace, feedback: Feedback, referee: Referee | None = None
@@ -143,7 +148,14 @@ class Lab(StoredLab):
         Raises:
             Interruption: the model or the skill failed during the gate; the feedback is stored, no
                 patch is.
+
+        Example:
+            >>> trace = lab.answer("Ship 2 kg sealant box to EU")
+            >>> report = lab.learn(trace, Feedback(label="hazmat_undeclared", detail="hazmat"))
+            >>> [str(event.kind) for event in report.events]
+            ['activated']
         """
+        self.store.require_writable()
         learned = Learned()
         asked = None if referee is None else guarded(referee, "Referee", REFEREE)
         try:
@@ -154,14 +166,14 @@ class Lab(StoredLab):
                 "events": (*trace.events, *learned.events),
                 "corrected": learned.corrected,
             }
-            self.store.traces.add(trace.model_copy(update=judged))
+            self._keep(trace.model_copy(update=judged))
         return FeedbackReport(
             trace_id=trace.id, replaced=trace.feedback, feedback=feedback, events=learned.events
         )
 
     def feedback(
         self,
-        named: str,
+        named: str | int,
         label: str,
         *,
         field: str | None = None,
@@ -184,6 +196,12 @@ class Lab(StoredLab):
             UsageError: the arguments contradict each other.
             Interruption: the model or the skill failed during the gate; the feedback is stored, no
                 patch is.
+
+        Example:
+            >>> trace = lab.answer("Ship 1 kg kite box to Norway")
+            >>> report = lab.feedback(trace.id, "item_unknown", field="item", detail="toys")
+            >>> report.events[0].fix
+            {'kind': 'item', 'item': 'kite', 'category': 'toys'}
         """
         trace = self.traces.get(named)
         meant = known_label(label, [*self.labels, OK_LABEL])
@@ -201,7 +219,8 @@ class Lab(StoredLab):
         """Run many requests, learn from the failures, and report what that was worth.
 
         Args:
-            settings: how many requests, golden cases, and so on; None: the lab's own.
+            settings: how many requests, golden cases, and so on; what they leave out is as the lab
+                was opened. They cannot change what decides about an answer.
             cases: labeled requests of your own; None: those of the settings, or generated ones.
             show: how many requests to name to which patches made a difference.
             watch: is called before the first request, to listen to the run.
@@ -209,11 +228,18 @@ class Lab(StoredLab):
         Raises:
             UsageError, InputError: the settings do not fit the skill.
             Interruption: the model's side or the skill failed before anything was answered.
+
+        Example:
+            >>> report = lab.run(RunSettings(runs=20, golden=4))
+            >>> report.run, report.runs, report.golden.all.cases
+            ('run-0001', 20, 4)
         """
-        wanted = settings or checked(RunSettings, self.settings.model_dump())
+        self.store.require_writable()
+        wanted = self._run_settings(settings)
         check_run(self.skill, wanted)
         if cases is None:
             cases = read_cases(self.skill, wanted)
+        check_replayable(wanted, cases, lambda: self.contents)
         runner = Runner(self, wanted, cases)
         if watch is not None:
             watch(runner)
@@ -239,6 +265,11 @@ class Lab(StoredLab):
         Raises:
             InputError: a patch is not there, not unique, or not active.
             Interruption: the model's side or the skill failed.
+
+        Example:
+            >>> report = lab.effects("3696", golden=240, traces=0)
+            >>> report.patches[0].saves
+            1
         """
         chosen = self._active(ids)
         study = LeaveOneOut(self, chosen, on_answers, examples=not ids)
@@ -261,7 +292,14 @@ class Lab(StoredLab):
             InputError: a patch is not there, or not unique.
             UsageError: one was disabled by hand.
             Interruption: the model or the skill failed before anything was decided.
+
+        Example:
+            >>> [str(event.kind) for event in lab.regate("3696").events]
+            ['activated']
         """
+        if bool(ids) == (status is not None):
+            raise UsageError("Name patches to gate again, or give a status; either, not both.")
+        self.store.require_writable()
         chosen = self._to_gate(ids, status)
         events: list[PatchEvent] = []
         for number, patch in enumerate(chosen, start=1):
@@ -293,7 +331,13 @@ class Lab(StoredLab):
         Raises:
             InputError: a line cannot be used, or the patches are of another skill.
             Interruption: the model or the skill failed before anything was taken in.
+
+        Example:
+            >>> with open_lab(noise=0, store="elsewhere") as other:
+            ...     other.import_patches("lessons", lab.patches.export()).count("activated")
+            1
         """
+        self.store.require_writable()
         patches = check_export(name, lines, self.skill.name)
         importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
         done = count(1)
@@ -305,65 +349,23 @@ class Lab(StoredLab):
             return importer.report.model_copy(update={"stopped": stop_of(error)})
         return importer.report
 
-    @property
-    def recording(self) -> RecordingBackend | None:
-        """The cassette in the making, if there is one."""
-        return self.model if isinstance(self.model, RecordingBackend) else None
+    def _keep(self, trace: Trace) -> Trace:
+        # At once, as its id is given away: a process that is killed must not give it twice.
+        self.store.traces.add(trace)
+        self.store.traces.flush()
+        return trace
 
-    @cached_property
-    def gate(self) -> AcceptanceCriterion:
-        """Decides on patches by evidence, or activates them all if it is off."""
-        if self.settings.gate == "off":
-            return OpenGate()
-        return Gate(
-            self.agent,
-            labeled_cases(self.skill.world),
-            self.store.traces,
-            judged=self.skill.task.judged,
-            alpha=self.settings.gate_alpha,
-            max_calls=self.settings.gate_max_calls,
-            trusted=lambda origin: origin in self.settings.trust.split(","),
-        )
-
-    @cached_property
-    def learner(self) -> Learner:
-        """Turns failures into patches, with a proposer of the skill's and a gate."""
-        return Learner(
-            self.proposer,
-            self.gate,
-            self.lifecycle,
-            self.store.patches,
-            thesaurus=self.skill.thesaurus,
-            examples=ExampleEvidence(self.store.examples, self.store.patches, self.gate),
-        )
-
-    @cached_property
-    def lifecycle(self) -> Lifecycle:
-        """Moves patches between their statuses."""
-        return Lifecycle(
-            self.gate, self.store.patches, self.agent.clock, alpha=self.settings.gate_alpha
-        )
-
-    @property
-    def proposer(self) -> Proposer:
-        """Whatever the settings let propose: the skill's rules, or the model."""
-        if self.settings.patcher == "rules":
-            return self.skill.proposer
-        if self.skill.model_proposer is None:
-            raise UsageError(f"Skill {self.skill.name!r} lets no model propose; use its rules.")
-        return self.skill.model_proposer(self.meter)
-
-    @cached_property
-    def evaluator(self) -> Evaluator:
-        """Compares patched, baseline and ceiling."""
-        return Evaluator(self.agent, self.skill.world)
-
-    def close(self) -> None:
-        """Write what is pending and let go of store and model."""
-        try:
-            super().close()
-        finally:
-            self.meter.close()
+    def _run_settings(self, settings: RunSettings | None) -> RunSettings:
+        """The settings of a run, of which those that decide about an answer are the lab's."""
+        given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
+        wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
+        for name in AgentSettings.model_fields:
+            if getattr(wanted, name) != getattr(self.settings, name):
+                raise UsageError(
+                    f"{name}={given[name]!r} is not what the lab was opened with; "
+                    "give it to open_lab, or leave it out of the run's settings."
+                )
+        return wanted
 
     def _active(self, ids: Sequence[str]) -> list[Patch]:
         if not ids:
@@ -402,21 +404,39 @@ def open_lab(
     `open_lab(backend="litellm", model="ollama_chat/qwen2.5-coder:1.5b", top_k=3)`.
 
     Args:
-        backend: name of a simulated backend, `litellm` or `replay`; or an object with the members
-            of `Backend`.
+        backend: name of a simulated backend, of one that a package offers, `litellm`, or `replay`,
+            which takes up the settings of the recorded run; or an object with the members of
+            `Backend`.
         clock: the time as ISO 8601.
         settings: see `RunSettings`, which describes each.
 
     Raises:
         SkillError: there is no such skill.
-        UsageError: the skill has no such backend, there is no such embedder, or a value is out
-            of range.
+        UsageError: the skill has no such backend, there is no such embedder or setting, or a value
+            is out of range.
+        InputError: a cassette cannot be used.
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
+
+    Example:
+        >>> with open_lab(noise=0, top_k=3, store="lessons") as lab:
+        ...     lab.answer("Ship 2 kg books box to US").quote["country"]
+        'US'
     """
-    name = backend if isinstance(backend, str) else backend.name
-    wanted = checked(RunSettings, {**settings, "backend": name})
-    return lab_of(wanted, model=None if isinstance(backend, str) else backend, clock=clock)
+    given: dict[str, Any] = known_settings(settings)
+    if isinstance(backend, str):
+        if backend == REPLAY:
+            given = {**_recorded(given), **given}
+        return lab_of(checked(RunSettings, {**given, "backend": backend}), clock=clock)
+    wanted = checked(RunSettings, {**given, "backend": backend.name})
+    return lab_of(wanted, model=models.own_backend(backend, wanted), clock=clock)
+
+
+def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a replay takes up, less what was given instead."""
+    wanted = checked(AgentSettings, {**given, "backend": REPLAY})
+    recorded = models.recorded_settings(wanted.skill, wanted.replay)
+    return {**recorded, "store": REPLAY_STORE}
 
 
 def lab_of(

@@ -11,9 +11,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
-from patchlab_agent.backends.recording import (
-    RecordingBackend,
-)
+from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.settings import (
@@ -21,6 +19,7 @@ from patchlab_agent.settings import (
     MODEL,
     RECORDED,
     REPLAY,
+    SPENDING,
     AgentSettings,
 )
 from patchlab_agent.skill.seam import Skill, load_skill
@@ -57,6 +56,25 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
     offered_names = sorted(entry_points(group=ENTRY_POINT_GROUP).names)
     known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY, *offered_names])
     raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+
+
+def own_backend(backend: Backend, settings: AgentSettings) -> Backend:
+    """A caller's own backend, held to what may be spent.
+
+    Raises:
+        UsageError: there is a setting that only a model of ours would heed.
+    """
+    for name in (*MODEL, "record", "replay"):
+        is_given = getattr(settings, name) != AgentSettings.model_fields[name].default
+        if is_given and name not in SPENDING:
+            raise UsageError(
+                f"{name} is for backend={LITELLM!r} or {REPLAY!r}; "
+                "set a backend of your own up before you hand it over."
+            )
+    budget = budget_of(settings)
+    if not budget.is_limited:
+        return backend
+    return BudgetedBackend(backend, budget, settings.concurrency)
 
 
 def cassette_path(skill: Skill, wanted: Path | None) -> Path:

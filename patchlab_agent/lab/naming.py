@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
 from patchlab_agent.errors import InputError, UsageError
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback, Trace, named_run, trace_name
+from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import TraceStore
@@ -43,12 +44,13 @@ def find_patches(patches: PatchStore, prefixes: Iterable[str]) -> list[Patch]:
     return list({patch.id: patch for patch in found}.values())
 
 
-def find_trace(traces: TraceStore, named: str) -> Trace:
+def find_trace(traces: TraceStore, named: str | int) -> Trace:
     """Return the trace whose id begins with a prefix, or that has a number: 41 → t-0000041.
 
     Raises:
         InputError: none does, or several do.
     """
+    named = str(named)
     if named.isascii() and named.isdigit() and len(named) < MAX_DIGITS:
         numbered = traces.get(trace_name(int(named)))
         if numbered is not None:
@@ -56,7 +58,7 @@ def find_trace(traces: TraceStore, named: str) -> Trace:
     return _found(named, traces.find(named) if named else [], traces.get, "trace", "traces")
 
 
-def find_run(store: Store, wanted: str | None) -> str:
+def find_run(store: Store, wanted: str | int | None) -> str:
     """Return the name of a run that has a report: the one that is meant, or the last one.
 
     Raises:
@@ -69,7 +71,7 @@ def find_run(store: Store, wanted: str | None) -> str:
         )
     if wanted is None:
         return runs[-1]
-    name = named_run(wanted)
+    name = named_run(str(wanted))
     if name not in runs:
         known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")
@@ -92,6 +94,20 @@ def known_field(typed: str, fields: Iterable[str]) -> str:
         InputError: there is none; names the nearest.
     """
     return _known(typed, fields, "The quote has no field")
+
+
+def known_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by name, once it is certain that each of them exists.
+
+    Raises:
+        UsageError: one does not; names the nearest.
+    """
+    for name in given:
+        if name not in RunSettings.model_fields:
+            near = get_close_matches(name, RunSettings.model_fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else "RunSettings describes those there are."
+            raise UsageError(f"There is no setting {name!r}; {hint}")
+    return dict(given)
 
 
 def feedback_on(

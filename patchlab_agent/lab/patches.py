@@ -28,12 +28,17 @@ SortKey = Literal["trigger", "uses", "effect"]
 class Patches:
     """Finds, lists, moves and exports patches; none of it needs a model.
 
-    A patch is named by its id, or by as much of it as is unique.
+    A patch is named by its id, or by as much of it as is unique. Calls that move patches raise a
+    `StoreError` where the store is open for reading only, or closed.
 
     Args:
         store: where they are; open for writing where they are to be moved.
         labels: every error label of the skill.
         lifecycle: moves patches as a person says.
+
+    Example:
+        >>> lab.patches.get("3696").trigger
+        'bleach'
     """
 
     def __init__(self, store: Store, labels: Sequence[str], lifecycle: Lifecycle) -> None:
@@ -46,6 +51,10 @@ class Patches:
 
         Raises:
             InputError: there is none of that id, or several begin with it.
+
+        Example:
+            >>> lab.patches.get("3696").id
+            '3696d1e24fd83782'
         """
         return find_patch(self._store.patches, patch_id)
 
@@ -75,6 +84,11 @@ class Patches:
 
         Raises:
             InputError: there is no such label.
+
+        Example:
+            >>> chosen = lab.patches.select(status=Status.ACTIVE, kind="restriction", sort="effect")
+            >>> [(listed.patch.trigger, listed.tally.saves) for listed in chosen]
+            [('bleach', 0)]
         """
         known = None if label is None else known_label(label, self._labels)
         tallies = self._store.traces.tallies()
@@ -97,6 +111,11 @@ class Patches:
 
         Raises:
             InputError: there is none of that id, or several begin with it.
+
+        Example:
+            >>> details = lab.patches.show("3696")
+            >>> details.birth.id, details.rivals
+            ('t-0000000', ())
         """
         patch = self.get(patch_id)
         birth = self._store.traces.get(patch.provenance.trace_id)
@@ -115,6 +134,11 @@ class Patches:
 
         Raises:
             InputError: the text is empty or too long.
+
+        Example:
+            >>> (found,) = lab.patches.search("bleach for the US")
+            >>> found.patch.trigger, found.occurs
+            ('bleach', True)
         """
         check_request(text)
         tallies = self._store.traces.tallies()
@@ -133,6 +157,10 @@ class Patches:
 
         Raises:
             InputError: there is none of that id, or several begin with it.
+
+        Example:
+            >>> [(str(change.status), change.trace_id) for change in lab.patches.history("3696")]
+            [('active', 't-0000000')]
         """
         chosen = self._store.patches.all() if patch_id is None else [self.get(patch_id)]
         return tuple(changes_of(chosen))
@@ -143,18 +171,33 @@ class Patches:
         Raises:
             InputError: one is not there, or not unique.
             UsageError: one is active already.
+
+        Example:
+            >>> switched_off = lab.patches.disable("3696")
+            >>> [str(event.kind) for event in lab.patches.enable("3696")]
+            ['activated']
         """
         return self._move(ids, Status.ACTIVE, self._lifecycle.enable)
 
     def disable(self, *ids: str) -> tuple[PatchEvent, ...]:
-        """Switch patches off until somebody enables them; raises what `enable` raises."""
+        """Switch patches off until somebody enables them; raises what `enable` raises.
+
+        Example:
+            >>> [str(event.kind) for event in lab.patches.disable("3696")]
+            ['disabled']
+        """
         return self._move(ids, Status.DISABLED, self._lifecycle.disable)
 
     def retire(self, *ids: str) -> tuple[PatchEvent, ...]:
-        """Take patches out of use until the gate lets them in again; raises as `enable` does."""
+        """Take patches out of use until the gate lets them in again; raises as `enable` does.
+
+        Example:
+            >>> [str(event.kind) for event in lab.patches.retire("3696")]
+            ['retired']
+        """
         return self._move(ids, Status.RETIRED, self._lifecycle.retire)
 
-    def rollback(self, run: str) -> RollbackReport:
+    def rollback(self, run: str | int) -> RollbackReport:
         """Put patches and examples back to how they were at the end of a run.
 
         Args:
@@ -163,8 +206,15 @@ class Patches:
         Raises:
             InputError: there is no such run.
             StoreError: it has no snapshot, or one that cannot be read; nothing was changed then.
+
+        Example:
+            >>> report = lab.run(RunSettings(runs=5, golden=2))
+            >>> switched_off = lab.patches.disable("3696")
+            >>> [str(put_back.after) for put_back in lab.patches.rollback(report.run).patches]
+            ['active']
         """
-        return roll_back(self._store, self._lifecycle, run)
+        self._store.require_writable()
+        return roll_back(self._store, self._lifecycle, str(run))
 
     def export(self, status: Status | None = None, *, ascii_only: bool = False) -> Iterator[str]:
         """Yield the lines of an export, without line ends: a header, then a patch per line.
@@ -172,6 +222,11 @@ class Patches:
         Args:
             status: of the patches to export; None: any.
             ascii_only: escape all other characters.
+
+        Example:
+            >>> header, patch = lab.patches.export(Status.ACTIVE)
+            >>> header
+            '{"format":1,"skill":"shipping"}'
         """
         patches = self._store.patches.all(status)
         return export_lines(self._store.info.skill, patches, ascii_only=ascii_only)
@@ -182,6 +237,7 @@ class Patches:
         target: Status,
         move: Callable[[Patch], tuple[PatchEvent, ...]],
     ) -> tuple[PatchEvent, ...]:
+        self._store.require_writable()
         chosen = find_patches(self._store.patches, ids)
         for patch in chosen:
             if patch.status is target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.backends.recording import (
@@ -13,8 +13,8 @@ from patchlab_agent.backends.recording import (
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
 from patchlab_agent.lab import models
-from patchlab_agent.lab.stores import store_contents
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.runs.runner import recorded_run
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
@@ -75,13 +75,17 @@ def read_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
     return None if settings.requests is None else skill.world.read_cases(settings.requests)
 
 
-def check_replayable(settings: RunSettings, cases: Sequence[Case] | None, *, fresh: bool) -> None:
+def check_replayable(
+    settings: RunSettings,
+    cases: Sequence[Case] | None,
+    contents: Callable[[], StoreContents | None],
+) -> None:
     """Make sure that a run to record can be replayed, and that one to replay is the recorded one.
 
     Args:
         settings: what is asked for.
         cases: the user's labeled requests, or None where they are generated.
-        fresh: whether the store is to be begun anew.
+        contents: counts what the store holds that the run is to begin with; None: there is none.
 
     Raises:
         UsageError: something was learned before, or a replay's requests are not the recorded ones.
@@ -99,8 +103,8 @@ def check_replayable(settings: RunSettings, cases: Sequence[Case] | None, *, fre
         return
     elif (cassette := begun(settings.record)) is not None:
         check_same_run(settings.record, cassette.header, run)
-    contents = None if fresh else store_contents(settings.store)
-    if contents is not None and (contents.runs or contents.patches or contents.traces):
+    found = contents()
+    if found is not None and (found.runs or found.patches or found.traces):
         what = "replay" if settings.backend == REPLAY else "record"
         raise UsageError(
             f"To {what} a run takes a store with nothing in it; add --fresh, or name another one "

@@ -23,12 +23,17 @@ from patchlab_agent.store.store import Store
 
 
 class StoredLab:
-    """What a lab has learned and answered: found, listed, moved and exported.
+    """The lessons, traces and reports of a store: found, listed, moved and exported.
 
     Args:
         skill: that the store is of.
         store: open, for writing where anything is to be moved.
         clock: the time as ISO 8601.
+
+    Example:
+        >>> with open_store(".patchlab") as store:
+        ...     print(store.contents.active, store.patches.get("3696").trigger)
+        1 bleach
     """
 
     def __init__(self, skill: Skill, store: Store, clock: Callable[[], str] = utc_now) -> None:
@@ -53,7 +58,7 @@ class StoredLab:
 
     @property
     def contents(self) -> StoreContents:
-        """What the store holds, in numbers."""
+        """The numbers of what the store holds."""
         return contents_of(self.store)
 
     @property
@@ -61,7 +66,7 @@ class StoredLab:
         """The names of the runs that have a report, the oldest first."""
         return self.store.runs()
 
-    def report(self, run: str | None = None) -> RunReport:
+    def report(self, run: str | int | None = None) -> RunReport:
         """Return the report of a run.
 
         Args:
@@ -70,10 +75,15 @@ class StoredLab:
         Raises:
             InputError: there is no such report.
             StoreError: it cannot be read.
+
+        Example:
+            >>> made = lab.run(RunSettings(runs=5, golden=2))
+            >>> lab.report() == lab.report(1) == lab.report("run-0001") == made
+            True
         """
         return self.store.report(find_run(self.store, run))
 
-    def compare(self, *runs: str) -> ComparisonReport:
+    def compare(self, *runs: str | int) -> ComparisonReport:
         """Compare runs, pair by pair on the golden cases that all of them have.
 
         Args:
@@ -81,13 +91,28 @@ class StoredLab:
                 more. The first one is what the others are held against.
 
         Raises:
+            UsageError: there are fewer than two.
             InputError: there is no such run or file, or the runs have no golden case in common.
             StoreError: what the store kept of a run cannot be read.
+
+        Example:
+            >>> first = lab.run(RunSettings(runs=5, golden=2))
+            >>> second = lab.run(RunSettings(runs=5, golden=2))
+            >>> report = lab.compare(1, 2)
+            >>> report.cases, [side.label for side in report.sides]
+            (2, ['run-0001', 'run-0002'])
         """
-        return compare_stored(runs, self.store.path, self.store)
+        return compare_stored([str(run) for run in runs], self.store.path, self.store)
 
     def page(self, report: RunReport) -> str:
-        """Return one HTML document with a report, the store's patches and the run's traces."""
+        """Return one HTML document with a report, the store's patches and the run's traces.
+
+        Example:
+            >>> from pathlib import Path
+            >>> report = lab.run(RunSettings(runs=5, golden=2))
+            >>> Path("report.html").write_text(lab.page(report), "utf-8") > 10_000
+            True
+        """
         patches = tuple(self.store.patches.all())
         return page(report, patches, self.store.traces_of(report.run, MAX_TRACES))
 
@@ -120,6 +145,11 @@ def open_store(
     Raises:
         StoreError: there is none at the path, or it cannot be opened.
         SkillError: its skill is not installed.
+
+    Example:
+        >>> with open_store(".patchlab") as store:
+        ...     [listed.patch.trigger for listed in store.patches.select(status=Status.ACTIVE)]
+        ['bleach']
     """
     store = raw_store(Path(path), write=write)
     return StoredLab(load_skill(store.info.skill), store, clock)

@@ -12,7 +12,8 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import load_skill
-from patchlab_agent.store.layout import delete_store, read_info
+from patchlab_agent.store import layout
+from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.store import Store
 
 
@@ -71,10 +72,14 @@ def contents_of(store: Store) -> StoreContents:
     )
 
 
-def forget(path: Path) -> None:
-    """Delete a store and all that it learned.
+def delete_store(path: str | Path) -> None:
+    """Delete a store with all that it learned, as `run --fresh` does; no store there is no error.
 
     Raises:
-        StoreError: the path holds something else, or it is in use or cannot be deleted.
+        StoreError: the path holds something else, or the store is in use or cannot be deleted.
+
+    Example:
+        >>> lab.close()
+        >>> delete_store(".patchlab")
     """
-    delete_store(path)
+    layout.delete_store(Path(path))

@@ -21,7 +21,7 @@ def watch_nothing(planned: PlannedRun, number: int, total: int, runner: Runner) 
 def compare_settings(
     base: RunSettings,
     vary: Sequence[str],
-    folder: Path,
+    folder: str | Path,
     watch: Callable[[PlannedRun, int, int, Runner], None] = watch_nothing,
 ) -> ComparisonReport:
     """Run each of several settings on a fresh store, and compare what comes of them.
@@ -35,8 +35,14 @@ def compare_settings(
     Raises:
         UsageError, InputError, StoreError, MissingExtra: a setting cannot be run.
         Interruption: no run has come to golden answers.
+
+    Example:
+        >>> base = RunSettings(noise=0, runs=10, golden=4)
+        >>> report = compare_settings(base, ["top-k=0,5"], "sweep")
+        >>> [side.label for side in report.sides]
+        ['top-k=0', 'top-k=5']
     """
-    runs = plan(base, vary, folder, check_settings)
+    runs = plan(base, vary, Path(folder), check_settings)
 
     def listen(planned: PlannedRun, runner: Runner) -> None:
         watch(planned, runs.index(planned) + 1, len(runs), runner)

@@ -8,7 +8,11 @@ from patchlab_agent.models.base import Frozen, JsonObject
 
 
 class Case(Frozen):
-    """A request with its truth."""
+    """A request with its truth.
+
+    Example:
+        >>> case = Case(request="Ship 2 kg books box to US", truth={"item": "books"})
+    """
 
     request: str = Field(min_length=1)
     truth: JsonObject = Field(description="what the sender means, in the skill's own form")

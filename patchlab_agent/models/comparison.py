@@ -76,7 +76,13 @@ class Failure(Frozen):
 
 
 class ComparisonReport(Frozen):
-    """A comparison of sides in the order requested; the first is the reference for the others."""
+    """A comparison of sides in the order requested; the first is the reference for the others.
+
+    Example:
+        first, *others = lab.compare(1, 2).sides
+        for side in others:
+            print(side.label, side.patched.rate, side.difference.mean)
+    """
 
     schema_version: int = COMPARISON_VERSION
     cases: int = Field(description="golden cases that all sides share")

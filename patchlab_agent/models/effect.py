@@ -74,7 +74,13 @@ class ExampleEffect(Frozen):
 
 
 class EffectReport(Frozen):
-    """The effects of patches and examples, and the calls needed to measure them."""
+    """The effects of patches and examples, and the calls needed to measure them.
+
+    Example:
+        >>> (effect,) = lab.effects(golden=240, traces=0).patches
+        >>> effect.trigger, effect.saves, effect.spoils
+        ('bleach', 1, 0)
+    """
 
     schema_version: int = EFFECT_VERSION
     backend: str

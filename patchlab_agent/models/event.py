@@ -17,6 +17,10 @@ class EventKind(StrEnum):
         becomes: the status that it leaves the patch in; None if that does not change.
         is_decision: True if it says what became of a proposal.
         words: the name that people read.
+
+    Example:
+        >>> EventKind("regated").becomes, EventKind("regated").words
+        (<Status.QUARANTINED: 'quarantined'>, 'quarantined again')
     """
 
     becomes: Status | None
@@ -53,7 +57,12 @@ class EventKind(StrEnum):
 
 
 class PatchEvent(Frozen):
-    """A change that a failure or a person made to a patch, or the withdrawal of an example."""
+    """A change that a failure or a person made to a patch, or the withdrawal of an example.
+
+    Example:
+        >>> [str(event.kind) for event in lab.traces.get(0).events]
+        ['activated']
+    """
 
     kind: EventKind
     patch_id: str | None = None

@@ -159,7 +159,12 @@ class GateReport(Frozen):
 
 
 class Standing(StrEnum):
-    """The degree to which an active patch is proven."""
+    """The degree to which an active patch is proven.
+
+    Example:
+        >>> lab.patches.get("3696").standing
+        <Standing.TRIAL: 'on trial'>
+    """
 
     TRIAL = "on trial"
     """Activated on little evidence, and watched."""

@@ -12,7 +12,12 @@ from patchlab_agent.models.patch import Patch, Status
 
 
 class Change(Frozen):
-    """One event in a patch's life, with the patch that it belongs to."""
+    """One event in a patch's life, with the patch that it belongs to.
+
+    Example:
+        >>> [(change.trigger, str(change.status)) for change in lab.patches.history()]
+        [('bleach', 'active')]
+    """
 
     at: str = Field(description="ISO 8601 time")
     patch_id: str

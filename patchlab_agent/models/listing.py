@@ -18,6 +18,11 @@ class ListedPatch(Frozen):
     """A patch with the outcomes of the answers that it was applied to.
 
     Its JSON is flat: id, the patch's own fields, standing, tally.
+
+    Example:
+        >>> (listed,) = lab.patches.select()
+        >>> listed.patch.trigger, listed.tally.uses
+        ('bleach', 0)
     """
 
     patch: Patch
@@ -38,7 +43,13 @@ class ListedPatch(Frozen):
 
 
 class FoundPatch(ListedPatch):
-    """A patch that a search found."""
+    """A patch that a search found.
+
+    Example:
+        >>> (found,) = lab.patches.search("a crate of bleach")
+        >>> found.patch.trigger, found.occurs
+        ('bleach', True)
+    """
 
     distance: float = Field(description="cosine distance of text and trigger, 0 is nearest")
     occurs: bool = Field(description="its trigger occurs in the text")
@@ -48,7 +59,12 @@ class FoundPatch(ListedPatch):
 
 
 class PatchDetails(ListedPatch):
-    """A patch with its rivals and the failure that it came from."""
+    """A patch with its rivals and the failure that it came from.
+
+    Example:
+        >>> lab.patches.show("3696").birth.request
+        'Ship 2 kg bleach box to US'
+    """
 
     rivals: tuple[Patch, ...] = Field(
         default=(), description="other patches about the same subject; only one may be active"
@@ -67,7 +83,13 @@ class PatchDetails(ListedPatch):
 
 
 class FoundTrace(Frozen):
-    """A trace that a search found; its JSON is flat."""
+    """A trace that a search found; its JSON is flat.
+
+    Example:
+        >>> found = lab.traces.search("2 kg of bleach")[0]
+        >>> found.trace.id
+        't-0000000'
+    """
 
     trace: Trace
     distance: float = Field(description="cosine distance of text and request, 0 is nearest")
@@ -78,7 +100,13 @@ class FoundTrace(Frozen):
 
 
 class FeedbackReport(Frozen):
-    """The result of feedback on an answer."""
+    """The result of feedback on an answer.
+
+    Example:
+        >>> report = lab.feedback(0, "OK")
+        >>> str(report.replaced), str(report.feedback)
+        ('hazmat_undeclared (hazmat)', 'OK')
+    """
 
     trace_id: str
     replaced: Feedback | None = Field(description="earlier feedback on the same answer")
@@ -89,7 +117,14 @@ class FeedbackReport(Frozen):
 
 
 class RequestContext(Frozen):
-    """The context learned for a request, ready for the caller's own model call."""
+    """The context learned for a request, ready for the caller's own model call.
+
+    Example:
+        >>> context = lab.context("Ship 1 kg bleach box to Japan")
+        >>> [rule.kind for rule in context.rules]
+        ['restriction']
+        >>> messages = [message.model_dump() for message in context.messages]  # for your own client
+    """
 
     request: str
     context: Context
@@ -108,7 +143,13 @@ class RequestContext(Frozen):
 
 
 class GateRound(Frozen):
-    """The result of putting patches through the gate again."""
+    """The result of putting patches through the gate again.
+
+    Example:
+        >>> gated = lab.regate(status=Status.ACTIVE)
+        >>> [str(event.kind) for event in gated.events], gated.stopped
+        (['activated'], None)
+    """
 
     events: tuple[PatchEvent, ...]
     stopped: Stop | None = Field(
@@ -117,7 +158,12 @@ class GateRound(Frozen):
 
 
 class StoreContents(Frozen):
-    """The contents of a store, in numbers."""
+    """The contents of a store, in numbers.
+
+    Example:
+        >>> lab.contents
+        StoreContents(patches=1, active=1, traces=1, runs=0)
+    """
 
     patches: int
     active: int

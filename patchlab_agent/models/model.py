@@ -15,7 +15,12 @@ DEFAULT_TIMEOUT = 120.0
 
 
 class ModelParameters(Frozen):
-    """The parameters that, besides the prompt, determine a model's answer."""
+    """The parameters that, besides the prompt, determine a model's answer.
+
+    Example:
+        >>> str(ModelParameters(model="ollama_chat/qwen2.5-coder:1.5b", temperature=0.2))
+        'ollama_chat/qwen2.5-coder:1.5b(temperature=0.2, max_tokens=1024)'
+    """
 
     model: str = Field(min_length=1, description="in litellm's form: provider/model")
     temperature: float = Field(default=0.0, ge=0, le=2)

@@ -18,6 +18,16 @@ class Fix(Frozen):
 
     A subclass narrows `kind` to a literal and lists in `subject_fields` the fields that name its
     subject; the other fields are what it says about the subject.
+
+    Example:
+        class Colour(Fix):
+            subject_fields: ClassVar = ("thing",)
+            kind: Literal["colour"] = "colour"
+            thing: str
+            colour: str
+
+            def holds_in(self, quote: Quote) -> bool | None:
+                return quote[self.thing] == self.colour if self.thing in quote else None
     """
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +62,12 @@ class Fix(Frozen):
 
 
 class Status(StrEnum):
-    """The status of a patch; only active patches are ever retrieved."""
+    """The status of a patch; only active patches are ever retrieved.
+
+    Example:
+        >>> Status("active")
+        <Status.ACTIVE: 'active'>
+    """
 
     ACTIVE = "active"
     QUARANTINED = "quarantined"
@@ -63,7 +78,12 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """The purpose of a patch's own test."""
+    """The purpose of a patch's own test.
+
+    Example:
+        >>> lab.patches.get("3696").tests[0].role
+        <Role.FAILING: 'failing'>
+    """
 
     FAILING = "failing"
     """A request that failed: the author of the complaint judges the answer with the patch."""
@@ -76,7 +96,11 @@ class Role(StrEnum):
 
 
 class PatchTest(Frozen):
-    """A request that a patch is tested on."""
+    """A request that a patch is tested on.
+
+    Example:
+        >>> test = PatchTest(role=Role.FAILING, request="Ship 2 kg bleach box to US")
+    """
 
     role: Role
     request: str
@@ -115,7 +139,12 @@ def close(expected: float, actual: float) -> bool:
 
 
 class Origin(StrEnum):
-    """The origin of a lesson."""
+    """The origin of a lesson.
+
+    Example:
+        >>> lab.patches.get("3696").provenance.origin
+        <Origin.PERSON: 'person'>
+    """
 
     STREAM = "stream"
     """A failure in a run, proposed by the skill's own rules."""
@@ -128,7 +157,13 @@ class Origin(StrEnum):
 
 
 class Provenance(Frozen):
-    """The failure that a patch came from."""
+    """The failure that a patch came from.
+
+    Example:
+        >>> born = lab.patches.get("3696").provenance
+        >>> born.trace_id, born.label
+        ('t-0000000', 'hazmat_undeclared')
+    """
 
     origin: Origin = Origin.STREAM
     trace_id: str
@@ -169,7 +204,13 @@ class Form(StrEnum):
 
 
 class Patch(Frozen):
-    """A lesson: when its trigger occurs in a request, its fix goes into the prompt."""
+    """A lesson: when its trigger occurs in a request, its fix goes into the prompt.
+
+    Example:
+        >>> patch = lab.patches.get("3696")
+        >>> patch.trigger, str(patch.status), patch.fix.model_dump()
+        ('bleach', 'active', {'kind': 'restriction', 'item': 'bleach', 'demand': 'hazmat'})
+    """
 
     skill: str
     trigger: str = Field(description="normalised word or phrase of at most four words")
@@ -263,7 +304,12 @@ class Patch(Frozen):
 
 
 class Proposal(Frozen):
-    """A proposer's result for a failure: a patch, or the reason why there is none."""
+    """A proposer's result for a failure: a patch, or the reason why there is none.
+
+    Example:
+        >>> Proposal(reason="the feedback names no item").patch is None
+        True
+    """
 
     patch: Patch | None = None
     reason: str = ""

@@ -258,7 +258,12 @@ class Timing(Frozen):
 
 
 class RunReport(Frozen):
-    """One run's report."""
+    """One run's report.
+
+    Example:
+        report = lab.run(RunSettings(runs=200))
+        print(report.overall.patched.rate, report.golden.all.difference.mean)
+    """
 
     schema_version: int = SCHEMA_VERSION
     run: str

@@ -25,7 +25,13 @@ class PutBack(Frozen):
 
 
 class RollbackReport(Frozen):
-    """The changes of a rollback; whatever was already as it should be is only counted."""
+    """The changes of a rollback; whatever was already as it should be is only counted.
+
+    Example:
+        report = lab.patches.rollback(1)
+        for put_back in report.patches:
+            print(put_back.trigger, put_back.before, put_back.after)
+    """
 
     run: str = Field(description="the run whose final state was restored")
     patches: tuple[PutBack, ...] = Field(description="in the order in which they were changed")

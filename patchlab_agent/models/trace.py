@@ -18,14 +18,25 @@ INVALID_RESPONSE = "invalid_response"
 
 
 class Message(Frozen):
-    """One turn of a chat prompt."""
+    """One turn of a chat prompt.
+
+    Example:
+        >>> Message(role="user", content="Ship 2 kg books box to US").model_dump()
+        {'role': 'user', 'content': 'Ship 2 kg books box to US'}
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class Prompt(Frozen):
-    """The input of a backend: messages, the answer's JSON schema, and the draw."""
+    """The input of a backend: messages, the answer's JSON schema, and the draw.
+
+    Example:
+        >>> asked = Message(role="user", content="Ship 2 kg books box to US")
+        >>> Prompt(messages=(asked,), answer_schema={"type": "object"}, draw="0").user
+        'Ship 2 kg books box to US'
+    """
 
     messages: tuple[Message, ...]
     answer_schema: SkipValidation[JsonObject] = Field(
@@ -63,7 +74,12 @@ class Prompt(Frozen):
 
 
 class Usage(Frozen):
-    """The usage of a completion; None where the backend does not know it."""
+    """The usage of a completion; None where the backend does not know it.
+
+    Example:
+        >>> (Usage(prompt_tokens=40, cost_usd=0.01) + Usage(prompt_tokens=2)).prompt_tokens
+        42
+    """
 
     prompt_tokens: int | None = None
     cached_prompt_tokens: int | None = Field(
@@ -91,7 +107,12 @@ def _sum(one: Number | None, other: Number | None) -> Number | None:
 
 
 class Completion(Frozen):
-    """A backend's answer."""
+    """A backend's answer.
+
+    Example:
+        >>> Completion(text='{"weight": 2}', usage=Usage(completion_tokens=5)).cut_off
+        False
+    """
 
     text: str
     usage: Usage = Usage()
@@ -100,7 +121,12 @@ class Completion(Frozen):
 
 
 class Feedback(Frozen):
-    """A carrier's answer to a quote: OK, or one error label with what a real API returns."""
+    """A carrier's answer to a quote: OK, or one error label with what a real API returns.
+
+    Example:
+        >>> str(Feedback(label="item_unknown", field="item", value="kite", detail="toys"))
+        "item_unknown item='kite' (toys)"
+    """
 
     label: str | None = Field(default=None, description="None means OK")
     field: str | None = Field(default=None, description="the quote's field that is wrong")
@@ -123,7 +149,11 @@ OK = Feedback()
 
 
 class Example(Frozen):
-    """A request with its right answer, to be shown in a prompt as an earlier turn."""
+    """A request with its right answer, to be shown in a prompt as an earlier turn.
+
+    Example:
+        >>> shown = Example(request="Ship 2 kg books box to US", answer={"item": "books"})
+    """
 
     id: str = ""
     request: str
@@ -152,7 +182,13 @@ class Retrieved(Frozen):
 
 
 class Context(Frozen):
-    """The lessons and examples for a request; empty for the baseline."""
+    """The lessons and examples for a request; empty for the baseline.
+
+    Example:
+        >>> context = lab.context("Ship 1 kg bleach box to Japan").context
+        >>> [patch.trigger for patch in context.applied]
+        ['bleach']
+    """
 
     retrieved: tuple[Retrieved, ...] = ()
     examples: tuple[Example, ...] = ()
@@ -195,7 +231,13 @@ class Context(Frozen):
 
 
 class Attempt(Frozen):
-    """One prompt, its raw answer, and the skill's reading of it."""
+    """One prompt, its raw answer, and the skill's reading of it.
+
+    Example:
+        >>> attempt = lab.traces.get(0).attempt
+        >>> attempt.answer["declarations"], attempt.problem
+        ([], '')
+    """
 
     user_prompt: str = Field(description="the changing part of the prompt")
     system_digest: str = Field(description="identifies the stable part of the prompt")
@@ -228,7 +270,13 @@ class RetrievedRef(Frozen):
 
 
 class Trace(Frozen):
-    """The record of one request and its answers."""
+    """The record of one request and its answers.
+
+    Example:
+        >>> trace = lab.answer("Ship 1 kg bleach box to Japan")
+        >>> trace.id, trace.quote["declarations"], trace.applied
+        ('t-0000001', ['hazmat'], ('3696d1e24fd83782',))
+    """
 
     id: str
     run: str = Field(description="the run of the program: run-0001, or 'quote'")

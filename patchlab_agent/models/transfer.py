@@ -38,7 +38,13 @@ class Imported(Frozen):
 
 
 class ImportReport(Frozen):
-    """The results of importing an export's patches, in its order."""
+    """The results of importing an export's patches, in its order.
+
+    Example:
+        >>> report = lab.import_patches("lessons", lab.patches.export())
+        >>> report.count("activated"), report.count("known")
+        (0, 1)
+    """
 
     source: str
     patches: tuple[Imported, ...]
@@ -72,7 +78,13 @@ class Difference(Frozen):
 
 
 class PatchDiff(Frozen):
-    """All differences, sorted by trigger and id; identical patches are only counted."""
+    """All differences, sorted by trigger and id; identical patches are only counted.
+
+    Example:
+        >>> found = diff_patches(".patchlab", ".patchlab")
+        >>> found.equal, found.differences
+        (1, ())
+    """
 
     a: str
     b: str

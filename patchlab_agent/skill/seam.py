@@ -42,14 +42,26 @@ ENTRY_POINT_GROUP = "patchlab_agent.skills"
 
 @dataclass(frozen=True)
 class Reading:
-    """An answer that could be used: as the model gave it, and computed and validated."""
+    """An answer that could be used: as the model gave it, and computed and validated.
+
+    Example:
+        >>> reading = load_skill("shipping").task.read(lab.traces.get(0).attempt.raw)
+        >>> reading.quote["price_eur"]
+        23.6
+    """
 
     answer: JsonObject
     quote: Quote
 
 
 class Task(Protocol):
-    """What an agent must know of a domain, and all that it may know."""
+    """What an agent must know of a domain, and all that it may know.
+
+    Example:
+        >>> task = load_skill("shipping").task
+        >>> task.known_rules[0].kind, "weight" in task.answer_schema["properties"]
+        ('unit', True)
+    """
 
     @property
     @abstractmethod
@@ -126,7 +138,13 @@ class Task(Protocol):
 
 
 class Proposer(Protocol):
-    """From a failure to a patch."""
+    """From a failure to a patch.
+
+    Example:
+        >>> wrong = Feedback(label="hazmat_undeclared", detail="hazmat")
+        >>> load_skill("shipping").proposer.propose(lab.traces.get(0), wrong).patch.trigger
+        'bleach'
+    """
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Make a patch with its tests from request, quote and feedback; never from a truth."""
@@ -135,7 +153,13 @@ class Proposer(Protocol):
 
 @runtime_checkable
 class AskingProposer(Proposer, Protocol):
-    """One that asks a model, and can do so for several failures beside each other."""
+    """One that asks a model, and can do so for several failures beside each other.
+
+    Example:
+        >>> proposer = load_skill("shipping").model_proposer(ScriptedBackend())
+        >>> isinstance(proposer, AskingProposer)
+        True
+    """
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask ahead what proposing for these failures will ask, and say whether it could be."""
@@ -147,6 +171,11 @@ class Thesaurus(Protocol):
 
     A name is an offer and no evidence: whether a lesson holds under it is decided like everything
     else.
+
+    Example:
+        >>> thesaurus = load_skill("shipping").thesaurus
+        >>> [variant.trigger for variant in thesaurus.variants(lab.patches.get("3696"))]
+        ['bleaches']
     """
 
     def variants(self, patch: Patch) -> tuple[Patch, ...]:
@@ -169,7 +198,12 @@ class Thesaurus(Protocol):
 
 @runtime_checkable
 class DriftingWorld(Protocol):
-    """A simulation whose rules can change while it runs."""
+    """A simulation whose rules can change while it runs.
+
+    Example:
+        >>> isinstance(load_skill("shipping").world, DriftingWorld)
+        True
+    """
 
     def drift(self, rng: random.Random) -> tuple[str, ...]:
         """Change the rules from now on, and say what has changed, a sentence each."""
@@ -178,7 +212,11 @@ class DriftingWorld(Protocol):
 
 @dataclass(frozen=True)
 class Confusion:
-    """One label's counts over one case: what was there to do, done, and done rightly."""
+    """One label's counts over one case: what was there to do, done, and done rightly.
+
+    Example:
+        >>> missed = Confusion(false_negative=1)
+    """
 
     true_positive: int = 0
     false_positive: int = 0
@@ -186,7 +224,13 @@ class Confusion:
 
 
 class World(Protocol):
-    """The simulation around the skill: only loop and metrics may look into it."""
+    """The simulation around the skill: only loop and metrics may look into it.
+
+    Example:
+        >>> world = load_skill("shipping").world
+        >>> len(world.golden()), world.labels[:2]
+        (240, ('weight_missing', 'weight_mismatch'))
+    """
 
     @property
     @abstractmethod
@@ -254,7 +298,13 @@ Falsify: TypeAlias = Callable[[Case, Quote | None, Feedback, random.Random], Fee
 
 @dataclass(frozen=True)
 class Skill:
-    """A domain, in parts that are handed out one by one."""
+    """A domain, in parts that are handed out one by one.
+
+    Example:
+        >>> skill = load_skill("shipping")
+        >>> skill.name, list(skill.backends)
+        ('shipping', ['toy'])
+    """
 
     name: str
     task: Task
@@ -316,6 +366,10 @@ def load_skill(name: str) -> Skill:
     Raises:
         SkillError: no skill has that name, it cannot be loaded, or its entry point does not give a
             `Skill`.
+
+    Example:
+        >>> load_skill("shipping").name
+        'shipping'
     """
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
         package = point.value.partition(":")[0].partition(".")[0]

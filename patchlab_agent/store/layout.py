@@ -109,7 +109,8 @@ def take_lock(path: Path) -> FileLock:
     # second process's changes would go unseen. The lock is the system's, so a crash frees it.
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
+        # Whichever thread closes the store lets go of it.
+        lock = FileLock(path / ".lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise StoreError(

@@ -36,6 +36,10 @@ class PatchStore:
         collection: Chroma's collection.
         distances: distances of the collection's embedder.
         parse_fix: the skill's function to read fixes back.
+
+    Example:
+        >>> lab.store.patches.count(), lab.store.patches.active_count
+        (1, 1)
     """
 
     def __init__(

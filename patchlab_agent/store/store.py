@@ -172,6 +172,17 @@ class Store:
         self.traces.flush()
         return tuple(islice(self.traces.select(Selection(run=run)), limit))
 
+    def require_writable(self) -> None:
+        """Make sure that the store may be written to, before anything is.
+
+        Raises:
+            StoreError: it is open for reading only, or closed.
+        """
+        if self._lock is None:
+            raise StoreError(f"{self.path} is open for reading only; open it for writing.")
+        if self._client is None:
+            raise StoreError(f"{self.path} is closed; open it again.")
+
     def close(self) -> None:
         """Write what is pending and release the lock."""
         try:

@@ -42,6 +42,7 @@ class TraceStore:
         self.examples = examples
         self._pending: dict[str, Trace] = {}
         self._stored = traces.count()
+        self._next: int | None = None
 
     def add(self, trace: Trace) -> None:
         """Add a trace; it is found from now on, and on disk after the next `flush`.
@@ -51,6 +52,8 @@ class TraceStore:
         """
         # In batches, as every write to Chroma has a cost of its own.
         self._pending[trace.id] = trace
+        if self._next is not None:
+            self._next = max(self._next, trace_index(trace.id) + 1)
         self.examples.add(trace.id, trace.request, trace.right_answer)
         if len(self._pending) >= BATCH:
             self.flush()
@@ -83,8 +86,10 @@ class TraceStore:
 
         A run that failed within a window may have skipped indices, so counting would not do.
         """
-        ids = {*self._collection.get(include=[])["ids"], *self._pending}
-        return 1 + max((trace_index(each) for each in ids), default=-1)
+        if self._next is None:
+            ids = {*self._collection.get(include=[])["ids"], *self._pending}
+            self._next = 1 + max((trace_index(each) for each in ids), default=-1)
+        return self._next
 
     def get(self, trace_id: str) -> Trace | None:
         """Return the trace with an id, or None."""

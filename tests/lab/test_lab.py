@@ -24,7 +24,7 @@ from patchlab_agent.errors import (
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.lab.lab import lab_of, open_lab
 from patchlab_agent.lab.preflight import check_settings
-from patchlab_agent.lab.stores import forget, raw_store, store_contents
+from patchlab_agent.lab.stores import delete_store, raw_store, store_contents
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Feedback
@@ -294,7 +294,7 @@ def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
 
 def test_a_forgotten_store_is_gone(tmp_path: Path) -> None:
     open_lab(store=tmp_path / "s").close()
-    forget(tmp_path / "s")
+    delete_store(tmp_path / "s")
     assert listing(tmp_path) == []
 
 

@@ -22,9 +22,9 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
+from patchlab_agent.lab import comparing, preflight, stored, stores
 from patchlab_agent.lab import lab as lab_module
 from patchlab_agent.lab import models as models_module
-from patchlab_agent.lab import preflight, stored, stores
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
@@ -33,6 +33,7 @@ from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Promp
 from patchlab_agent.skill.seam import Confusion, Reading, Skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import words
+from patchlab_agent.transfer import lines
 
 CLOCK = "2026-01-02T03:04:05+00:00"
 MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
@@ -278,7 +279,7 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    for module in (lab_module, models_module, preflight, stored, stores):
+    for module in (lab_module, models_module, preflight, stored, stores, comparing, lines):
         monkeypatch.setattr(module, "load_skill", lambda _name: skill.guarded())
 
 

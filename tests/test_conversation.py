@@ -9,6 +9,8 @@ from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import BackendError, BackendUnavailable, InvalidAnswer, PromptTooLong
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 
+pytestmark = pytest.mark.quick
+
 
 def number(text: str) -> int:
     try:

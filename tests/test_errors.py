@@ -26,6 +26,8 @@ from patchlab_agent.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.quick
+
 CODES: dict[type[PatchLabError], int] = {
     PatchLabError: 1,
     UsageError: 2,

@@ -13,6 +13,8 @@ from patchlab_agent.errors import SkillError
 from patchlab_agent.skill import ENTRY_POINT_GROUP, Confusion, Skill, load_skill, skill_names
 from tests.support.words_skill import words_skill
 
+pytestmark = pytest.mark.quick
+
 
 @dataclass(frozen=True)
 class Point:

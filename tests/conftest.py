@@ -20,6 +20,18 @@ def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
     return _getaddrinfo(host, *args, **kwargs)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Under `-m quick`, pass over modules without that mark.
+
+    Importing them takes longer than running the quick tests: Chroma and litellm come with them.
+    """
+    if config.option.markexpr != "quick":
+        return None
+    is_folder = collection_path.is_dir()
+    modules = collection_path.rglob("test_*.py") if is_folder else [collection_path]
+    return None if any("pytest.mark.quick" in path.read_text("utf-8") for path in modules) else True
+
+
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Anything that would leave the machine fails the test."""

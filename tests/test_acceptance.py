@@ -17,7 +17,7 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.rules import FIX
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +66,18 @@ def test_noise_ends_in_quarantine(report: RunReport) -> None:
     assert report.patches.quarantine_reasons["not_reproduced"] > 0
 
 
-def test_the_readme_shows_this_very_run(report: RunReport) -> None:
+@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/reports.md", 20)])
+def test_the_documentation_shows_this_very_run(report: RunReport, page: str, least: int) -> None:
     text = StringIO()
     Console(file=text, width=100).print(render(report))
     shown = re.search(
         r"<!-- report -->\n```text\n(.*?)```\n<!-- /report -->",
-        README.read_text("utf-8"),
+        (ROOT / page).read_text("utf-8"),
         re.DOTALL,
     )
     assert shown is not None
     printed = {line.rstrip() for line in text.getvalue().splitlines()}
-    figures = [line for line in shown.group(1).splitlines() if "%" in line]
-    assert figures
+    figures = [line for line in shown.group(1).splitlines() if re.search(r"%|  \d", line)]
+    assert len(figures) >= least
     # The headline names the folder of the store, which is another one here.
     assert [line for line in figures if line.rstrip() not in printed] == []

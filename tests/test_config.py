@@ -10,6 +10,8 @@ from patchlab_agent.config import NAMES, find_table, key, unknown_variables, var
 from patchlab_agent.errors import UsageError
 from patchlab_agent.settings import RunSettings
 
+pytestmark = pytest.mark.quick
+
 
 def write(folder: Path, text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)

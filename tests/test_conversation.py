@@ -15,6 +15,8 @@ from patchlab_agent.errors import (
 )
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 
+pytestmark = pytest.mark.quick
+
 
 def number(text: str) -> int:
     try:

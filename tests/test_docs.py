@@ -1,4 +1,4 @@
-"""The pages do what they say: commands and code run as they stand, and print what is shown."""
+"""The pages do what they say: commands and code run as they stand; links and tables are right."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent import PatchLabError, errors
+from tests.test_architecture import MAY_IMPORT, ROOT
 
 DOCS = Path(__file__).parent.parent / "docs"
 _BLOCK = re.compile(r"^```(console|text|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-_LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+_LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -82,7 +83,42 @@ def test_the_page_for_python_has_every_error_with_its_exit_code() -> None:
     assert set(re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)) == raised
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
-def test_links_between_pages_lead_somewhere(page: str) -> None:
-    for target in _LINK.findall((DOCS / page).read_text("utf-8")):
-        assert (DOCS / target).exists(), target
+PAGES = [DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target, heading in _LINK.findall(page.read_text("utf-8")):
+        aim = page.parent / target if target else page
+        assert aim.exists(), target
+        if heading:
+            assert heading in anchors(aim), f"{target}#{heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Where links into a page may point: its headings as addresses."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+def test_the_index_lists_every_page() -> None:
+    listed = re.findall(
+        r"^\| \[[^]]+\]\(([^)]+)\) \| .*\. \|$",
+        (DOCS / "index.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert len(set(listed)) == len(listed)
+    assert {path.name for path in DOCS.glob("*.md")} - {"index.md"} <= set(listed)
+
+
+def test_the_architecture_names_every_room_from_the_bottom_up() -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    table = page[page.index("## Packages") :]
+    rows = re.findall(r"^\| (`.*?`) \| ", table[: table.index("\n## ", 1)], re.MULTILINE)
+    seen: set[str] = set()
+    for row in rows:
+        here = set(re.findall(r"`(\w+)/?`", row))
+        for room in here:
+            assert MAY_IMPORT[room] <= seen | here | {ROOT}, room
+        seen |= here
+    assert seen == MAY_IMPORT.keys() - {ROOT}

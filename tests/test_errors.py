@@ -27,6 +27,8 @@ from patchlab_agent.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.quick
+
 BASES = {PatchLabError, Interruption}
 """What is never raised itself, and so has no exit code of its own."""
 CODES: dict[type[PatchLabError], int] = {

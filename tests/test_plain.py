@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from patchlab_agent.plain import disarmed, heft, is_word, oddity, pieces
 
+pytestmark = pytest.mark.quick
+
 CONTROL = [
     "<|im_start|>",
     "<|im_end|>",

@@ -16,6 +16,8 @@ from patchlab_agent.prompts import Prompts, literal
 from patchlab_agent.resources import resource
 from tests.support.words_skill import WordFix, write_templates
 
+pytestmark = pytest.mark.quick
+
 ZOK = WordFix(word="zok", meaning="red")
 SHIPPED = Prompts(resource("prompts", "shipping"))
 ANY_TEXT = st.text(st.characters())

@@ -10,6 +10,8 @@ from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank
 from tests.support.make import make_hit, make_patch
 
+pytestmark = pytest.mark.quick
+
 WORDS = ("zok", "blim", "tarn", "quil")
 
 

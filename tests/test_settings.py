@@ -25,6 +25,8 @@ from patchlab_agent.settings import (
     unheeded,
 )
 
+pytestmark = pytest.mark.quick
+
 
 def test_defaults_are_the_toy_on_the_first_skill() -> None:
     settings = checked(AgentSettings, {})

@@ -23,6 +23,8 @@ from patchlab_agent.statistics import (
     proportion,
 )
 
+pytestmark = pytest.mark.quick
+
 COUNTS = st.integers(0, 25)
 
 

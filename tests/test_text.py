@@ -21,6 +21,8 @@ from patchlab_agent.text import (
     words,
 )
 
+pytestmark = pytest.mark.quick
+
 ANY_TEXT = st.text(st.characters())
 
 

@@ -21,6 +21,8 @@ from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.support.words_skill import Reader
 
+pytestmark = pytest.mark.quick
+
 
 def prompt(text: str, draw: str = "0", system: str = "s") -> Prompt:
     messages = (Message(role="system", content=system), Message(role="user", content=text))

@@ -10,6 +10,8 @@ from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.backends.test_base import Echo, prompt, said
 
+pytestmark = pytest.mark.quick
+
 
 class Varying(ScriptedBackend):
     varies = True

@@ -15,6 +15,8 @@ from patchlab_agent.models.trace import Completion, Prompt, Usage
 from tests.backends.test_base import prompt
 from tests.support.words_skill import Reader
 
+pytestmark = pytest.mark.quick
+
 
 def ticks() -> Iterator[float]:
     """A clock that goes on by two seconds whenever it is looked at."""

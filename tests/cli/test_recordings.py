@@ -1,4 +1,7 @@
-"""The recordings of real models that come with the package, played to their ends."""
+"""The recordings of real models that come with the package, played to their ends.
+
+`docs/real-models.md` tells their figures.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from patchlab_agent.models.report import ArmRates, PairedDifference, RunReport
 from patchlab_agent.resources import resource
 from tests.cli.helpers import Result, called
 
-README = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
+PAGE = " ".join((Path(__file__).parents[2] / "docs/real-models.md").read_text("utf-8").split())
 SMALLER = resource("fixtures", "cassettes", "qwen2.5-coder-0.5b.jsonl")
 
 
@@ -55,14 +58,14 @@ def _points(found: PairedDifference) -> str:
 def test_the_default_recording_is_the_larger_model_and_plays_whole(larger: RunReport) -> None:
     assert "qwen15b" in larger.backend
     assert (larger.runs, larger.stopped) == (160, None)
-    assert f"on {larger.runs} requests" in README
+    assert f"on {larger.runs} requests" in PAGE
 
 
 def test_what_patches_were_worth_on_requests_before_they_taught_anything(larger: RunReport) -> None:
     assert larger.recent.difference.low is not None
     assert larger.recent.difference.low > 0
     for told in (_shares(larger.recent), _points(larger.recent.difference)):
-        assert told in README
+        assert told in PAGE
 
 
 def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
@@ -72,10 +75,10 @@ def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
     assert found.difference.mean >= 0.2
     assert found.difference.low is not None
     assert found.difference.low > 0
-    assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in README
-    assert f"Of {found.cases} golden cases" in README
+    assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in PAGE
+    assert f"Of {found.cases} golden cases" in PAGE
     for told in (_shares(found), _points(found.difference)):
-        assert told in README
+        assert told in PAGE
     assert not found.difference.lost
     assert not _losing_recall(larger)
 
@@ -86,22 +89,22 @@ def test_prompts_do_not_grow_and_the_gate_asks_little(larger: RunReport) -> None
     assert larger.gate_calls.asked <= 0.25 * larger.gate_calls.full
     asked = round(100 * larger.gate_calls.asked / larger.gate_calls.full)
     growth = larger.prompt_tokens.patched / larger.prompt_tokens.baseline - 1
-    assert f"grew by {100 * growth:.0f} %, and the gate asked {asked} % of" in README
+    assert f"grew by {100 * growth:.0f} %, and the gate asked {asked} % of" in PAGE
 
 
-def test_the_curve_in_the_readme_is_the_recordings(larger: RunReport, store: Path) -> None:
+def test_the_curve_on_the_page_is_the_recordings(larger: RunReport, store: Path) -> None:
     shown = called("report", larger.run, "--store", store).out
     curve = shown[shown.index("Learning curve") : shown.index("Failures by label")]
-    assert " ".join(curve.split()) in README
+    assert " ".join(curve.split()) in PAGE
 
 
-def test_the_smaller_model_plays_whole_and_gains_what_the_readme_says(store: Path) -> None:
+def test_the_smaller_model_plays_whole_and_gains_what_the_page_says(store: Path) -> None:
     found = _played("--replay", SMALLER, "--store", store.with_name("smaller"))
     assert found.stopped is None
     assert found.golden is not None
-    assert _shares(found.golden.all) in README
-    assert _points(found.golden.all.difference) in README
-    assert f"{found.runs} requests) goes from" in README
+    assert _shares(found.golden.all) in PAGE
+    assert _points(found.golden.all.difference) in PAGE
+    assert f"{found.runs} requests) goes from" in PAGE
     assert not found.golden.all.difference.lost
     assert not _losing_recall(found)
-    assert "neither model loses recall on any" in README
+    assert "neither model loses recall on any" in PAGE

@@ -10,6 +10,8 @@ from patchlab_agent.gate.batching import Answers, Dialogue, in_batches
 from patchlab_agent.models.trace import Attempt
 from tests.support.make import make_attempt
 
+pytestmark = pytest.mark.quick
+
 
 class Answering:
     """Answers a question with its own request, and keeps the batches; `bad` is an outage."""

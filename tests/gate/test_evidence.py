@@ -16,6 +16,8 @@ from patchlab_agent.models.evidence import EvidenceSource
 from tests.support.make import labeled
 from tests.support.words_skill import WordsReferee
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("quote", "same"),

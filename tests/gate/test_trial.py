@@ -19,6 +19,8 @@ from tests.support.gates import NoExamples, Shelf, asked, zok
 from tests.support.make import make_attempt
 from tests.support.words_skill import Reader, WordsReferee, WordsTask, write_templates
 
+pytestmark = pytest.mark.quick
+
 PATIENCE = 6
 
 

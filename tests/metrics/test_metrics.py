@@ -21,6 +21,8 @@ from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
 from tests.support.make import WRONG, make_attempt, make_trace
 
+pytestmark = pytest.mark.quick
+
 ACTIVATED = PatchEvent(kind="activated", patch_id="p", trigger="zok")
 SUPERSEDED = PatchEvent(kind="superseded", patch_id="o", trigger="zok")
 QUARANTINED = PatchEvent(kind="quarantined", patch_id="q", trigger="zok")

@@ -13,6 +13,8 @@ from patchlab_agent.models import patch, report, rollback, trace
 from patchlab_agent.models.base import Frozen, digest
 from patchlab_agent.models.case import Case, case_key
 
+pytestmark = pytest.mark.quick
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters()),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

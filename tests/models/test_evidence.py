@@ -20,6 +20,8 @@ from patchlab_agent.models.evidence import (
 )
 from tests.support.make import make_report, make_tested
 
+pytestmark = pytest.mark.quick
+
 
 def test_a_report_names_each_code_once_in_order() -> None:
     assert make_report("outweighed", "disobeyed", "outweighed").codes == ("outweighed", "disobeyed")

@@ -21,6 +21,8 @@ from patchlab_agent.models.patch import (
 from tests.support.make import failing, make_patch, make_report, obedience, spoiled
 from tests.support.words_skill import WordFix
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("expected", "actual", "agree"),

@@ -19,6 +19,8 @@ from patchlab_agent.models.trace import (
 from tests.support.make import WRONG, make_hit, make_patch, make_trace
 from tests.support.words_skill import WordFix
 
+pytestmark = pytest.mark.quick
+
 
 def test_a_prompts_stable_part_is_first_and_its_request_last() -> None:
     turns = ("system", "user", "assistant", "user")

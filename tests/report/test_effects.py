@@ -11,6 +11,8 @@ from patchlab_agent.report import format as fmt
 from patchlab_agent.report.effects import render
 from tests.report.make import MARKUP, flat, shown
 
+pytestmark = pytest.mark.quick
+
 NONE = Effect(cases=0, saves=0, spoils=0)
 
 

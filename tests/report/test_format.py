@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from patchlab_agent.models.report import PairedDifference
 from patchlab_agent.report import format as fmt
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("share", "text"),

@@ -14,6 +14,8 @@ from patchlab_agent.report.inspect import patch_details, quote_table, trace_tabl
 from patchlab_agent.report.steps import steps
 from tests.report.make import GATE, MARKUP, attempt, flat, patch, retrieved, shown, trace
 
+pytestmark = pytest.mark.quick
+
 ESCAPES = "Ship \x1b[31m2 kg\x1b[0m\x1b]0;title\x07 books \x9b31m\x7f box"
 
 

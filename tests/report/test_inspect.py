@@ -42,6 +42,8 @@ from tests.report.make import (
     trace,
 )
 
+pytestmark = pytest.mark.quick
+
 WIDTHS = pytest.mark.parametrize("width", [60, 100, 160])
 
 

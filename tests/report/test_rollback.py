@@ -11,6 +11,8 @@ from patchlab_agent.models.rollback import PutBack, RollbackReport
 from patchlab_agent.report.rollback import render
 from tests.report.make import shown
 
+pytestmark = pytest.mark.quick
+
 
 def put_back(**changes: Any) -> PutBack:
     return PutBack.model_validate(

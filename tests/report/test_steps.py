@@ -9,6 +9,8 @@ from patchlab_agent.models.trace import Feedback
 from patchlab_agent.report.steps import steps
 from tests.report.make import MARKUP, attempt, judged, retrieved, shown, trace
 
+pytestmark = pytest.mark.quick
+
 QUOTE = "weight_kg 2; declarations hazmat; refusal –"
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from patchlab_agent.report.tables import LONG_WORD, on_its_side, table_of, width_of
+
+pytestmark = pytest.mark.quick
 
 CONSOLE = Console(file=io.StringIO(), width=100)
 

@@ -11,6 +11,8 @@ from patchlab_agent.shipping.carrier import LABELS, Carrier
 from patchlab_agent.shipping.tables import carrier_rules
 from tests.shipping.helpers import quote, shipment
 
+pytestmark = pytest.mark.quick
+
 CARRIER = Carrier(carrier_rules())
 Changes = dict[str, Any]
 NOT_HAZMAT = "books: not hazmat"

@@ -15,6 +15,8 @@ from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.text import MAX_REQUEST_CHARS
 from tests.shipping.helpers import WORLD
 
+pytestmark = pytest.mark.quick
+
 LINE: dict[str, Any] = {
     "request": "Ship 2 kg books box to US",
     "weight_kg": 2,

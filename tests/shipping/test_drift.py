@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from patchlab_agent.models.case import Case
 from patchlab_agent.shipping.drift import NEW_FACTOR, NEW_LIMIT, drift
 from patchlab_agent.shipping.rules import EmbargoFix, ItemFix, ParcelFix, UnitFix
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.text import words
+
+pytestmark = pytest.mark.quick
 
 
 def test_one_rule_of_each_kind_changes() -> None:

@@ -14,6 +14,8 @@ from patchlab_agent.shipping.rules import ItemFix, RestrictionFix, ShippingFix, 
 from tests.shipping.helpers import TASK
 from tests.support.gates import NoExamples, Shelf
 
+pytestmark = pytest.mark.quick
+
 POUND = UnitFix(unit="lb", kg_per_unit=0.45359237)
 TENT = ItemFix(item="tent", category="outdoor")
 REQUEST = "Send 2 lb tent tube to Japan"

@@ -14,6 +14,8 @@ from patchlab_agent.text import occurs
 from tests.shipping.helpers import as_json, proposed, quote
 from tests.shipping.lessons import KNOWN_WRONGLY, LESSONS, NO_WEIGHT, TUBE, Changes, Lesson
 
+pytestmark = pytest.mark.quick
+
 
 def learned(
     request: str, changes: Changes, label: str, detail: str, field: str | None = None

@@ -29,6 +29,8 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import Declaration
 from tests.shipping.helpers import REQUEST, answer
 
+pytestmark = pytest.mark.quick
+
 EVERY: list[tuple[ShippingFix, Slot, tuple[str, ...]]] = [
     (UnitFix(unit="lb", kg_per_unit=0.45), "unit", ("unit", "lb")),
     (ParcelFix(parcel="tube", limit_kg=5), "parcel", ("parcel", "tube")),

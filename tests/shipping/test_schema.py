@@ -24,6 +24,8 @@ from patchlab_agent.shipping.schema import (
 )
 from tests.shipping.helpers import ANSWER, COMPUTED, answer
 
+pytestmark = pytest.mark.quick
+
 JUNK = st.one_of(
     st.text(),
     st.text(alphabet='{}[]":,0129.eE+-\\u"tfn '),

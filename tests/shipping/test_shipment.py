@@ -11,6 +11,8 @@ from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.shipment import Shipment
 from tests.shipping.helpers import shipment
 
+pytestmark = pytest.mark.quick
+
 
 def test_names_are_normalised_and_services_optional() -> None:
     found = shipment(item=" Olive  OIL", parcel="Box")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.skill import shipping
@@ -10,6 +12,8 @@ from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.skill.seam import Skill, load_skill, skill_names
+
+pytestmark = pytest.mark.quick
 
 
 def test_the_skill_is_found_by_name() -> None:

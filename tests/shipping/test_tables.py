@@ -26,6 +26,8 @@ from patchlab_agent.shipping.schema import LIQUID, Declaration
 from patchlab_agent.shipping.tables import Choices, Row, carrier_rules, known_rules, rows
 from patchlab_agent.text import as_trigger, normalise, occurs, same_word, words
 
+pytestmark = pytest.mark.quick
+
 SINGLE_NAMES = ("box", "kg", "us", "books")
 NAME_COLUMNS = {
     "units": "unit",

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from patchlab_agent.shipping.tables import rows
 from patchlab_agent.shipping.tariff import price_eur
 
+pytestmark = pytest.mark.quick
+
 CODES = ["DE", "EU", "GB", "US", "JP", "ZZ"]
 
 

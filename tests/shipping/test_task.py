@@ -16,6 +16,8 @@ from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask, settle
 from tests.shipping.helpers import ANSWER, REQUEST, TASK, answer, quote
 
+pytestmark = pytest.mark.quick
+
 
 def read(**changes: Any) -> dict[str, Any]:
     return TASK.read(json.dumps({**ANSWER, **changes})).quote

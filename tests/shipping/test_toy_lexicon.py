@@ -22,6 +22,8 @@ from patchlab_agent.shipping.tables import known_rules, rows
 from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
 from patchlab_agent.text import words
 
+pytestmark = pytest.mark.quick
+
 BASE = lexicon(tuple(known_rules()))
 
 

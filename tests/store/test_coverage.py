@@ -11,6 +11,8 @@ import pytest
 from patchlab_agent.store.coverage import COMMON, CoverageIndex
 from patchlab_agent.text import words
 
+pytestmark = pytest.mark.quick
+
 COMMONPLACE = [f"ship {n} kg books box to us number {n}" for n in range(20)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.models.base import JsonObject, Quote
@@ -27,8 +28,10 @@ from patchlab_agent.models.trace import (
     RetrievedRef,
     Trace,
 )
-from patchlab_agent.store.examples import ExampleStore
 from tests.support.words_skill import CLOCK, WordFix
+
+if TYPE_CHECKING:
+    from patchlab_agent.store.examples import ExampleStore
 
 WRONG = Feedback(label="word_unknown", field="zok", detail="red")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import pytest
 from pydantic import Field, TypeAdapter
@@ -22,18 +22,16 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
-from patchlab_agent.lab import comparing, preflight, stored, stores
-from patchlab_agent.lab import lab as lab_module
-from patchlab_agent.lab import models as models_module
-from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
 from patchlab_agent.skill.seam import Confusion, Reading, Skill
-from patchlab_agent.store.store import Store
 from patchlab_agent.text import words
-from patchlab_agent.transfer import lines
+
+if TYPE_CHECKING:
+    from patchlab_agent.lab.lab import Lab
+    from patchlab_agent.store.store import Store
 
 CLOCK = "2026-01-02T03:04:05+00:00"
 MEANINGS = {"zok": "red", "blim": "green", "tarn": "blue", "quil": "black", "salt": "white"}
@@ -93,6 +91,8 @@ def may_show(request: str, answer: JsonObject) -> bool:
 
 def words_store(path: Path, *, embedder_name: str | None = None, write: bool = True) -> Store:
     """A store of this skill's patches."""
+    from patchlab_agent.store.store import Store  # noqa: PLC0415 - quick tests need no Chroma
+
     return Store(path, "words", parse_fix, may_show, embedder_name=embedder_name, write=write)
 
 
@@ -279,8 +279,10 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    for module in (lab_module, models_module, preflight, stored, stores, comparing, lines):
-        monkeypatch.setattr(module, "load_skill", lambda _name: skill.guarded())
+    names = ("lab", "models", "preflight", "stored", "stores", "comparing")
+    modules = (*(f"lab.{name}" for name in names), "transfer.lines")
+    for module in modules:
+        monkeypatch.setattr(f"patchlab_agent.{module}.load_skill", lambda _name: skill.guarded())
 
 
 def words_lab(
@@ -294,6 +296,8 @@ def words_lab(
     seed: int = 7,
 ) -> Lab:
     """A lab of this skill in a folder, put together as `open_lab` does it."""
+    from patchlab_agent.lab.lab import Lab  # noqa: PLC0415 - quick tests need no Chroma
+
     skill = words_skill(folder / "prompts")
     store = words_store(folder / "store")
     meter = MeteredBackend(CachedBackend(backend or Reader(), width=width))

@@ -13,6 +13,8 @@ import pytest
 from patchlab_agent.errors import InputError, StoreError, UsageError
 from patchlab_agent.transfer.files import check_target, read_lines, write_lines
 
+pytestmark = pytest.mark.quick
+
 
 def breaking() -> Iterator[str]:
     yield "new"

@@ -140,8 +140,8 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, secret: str) -> No
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("[tool.patchlab\ntop-k = 3", "no TOML"),
-        ("[tool]\npatchlab = 3\n", "no table"),
+        ("[tool.patchlab\ntop-k = 3", "not valid TOML"),
+        ("[tool]\npatchlab = 3\n", "not a table"),
         ('tool = "patchlab"\n', ""),
     ],
 )

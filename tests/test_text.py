@@ -179,7 +179,7 @@ def test_plain_text_is_taken(request_text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "[1e999]", "NaN", "Infinity", '"\\ud800"'])
 def test_json_that_could_not_be_written_again_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"compliant|is no JSON|surrogates"):
+    with pytest.raises(ValueError, match=r"compliant|not valid JSON|not JSON|surrogates"):
         strict_json(text)
 
 

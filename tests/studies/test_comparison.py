@@ -387,4 +387,4 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: bytes, wor
     path = tmp_path / "odd.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
-        compare_stored([str(path)], tmp_path / "none")
+        compare_stored([str(path), str(path)], tmp_path / "none")

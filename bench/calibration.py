@@ -35,7 +35,7 @@ from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import World
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import proportion
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import normalise, occurs
@@ -74,12 +74,12 @@ class NoLessons:
 class Pool:
     """Requests by trigger, drawn as they are needed."""
 
-    world: World
+    simulator: Simulator
     seed: int
     _drawn: list[tuple[str, Case]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._stream = islice(self.world.requests(Random(f"{self.seed}:uses")), POOL)
+        self._stream = islice(self.simulator.requests(Random(f"{self.seed}:uses")), POOL)
 
     def uses(self, trigger: str) -> Iterator[Case]:
         """Cases in which a trigger stands, with a typing error or without."""
@@ -216,10 +216,10 @@ class Calibration:
         """Return what `--json` prints of one noise; the folder is for the stores."""
         warm = folder / "warm"
         with open_at(warm, self.noise, self.seed) as lab:
-            world = lab.skill.world
-            cases = list(islice(world.requests(Random(f"{self.seed}:warm")), WARM_UP))
+            simulator = lab.skill.simulator
+            cases = list(islice(simulator.requests(Random(f"{self.seed}:warm")), WARM_UP))
             warm_up(lab, cases)
-        pool = Pool(world, self.seed)
+        pool = Pool(simulator, self.seed)
         kinds = {}
         with (
             open_at(folder / "field", self.noise, self.seed) as lab,
@@ -236,7 +236,7 @@ class Calibration:
     @contextmanager
     def _bed(self, store: Path, kind: str, cases: Sequence[Case], pool: Pool) -> Iterator[Bed]:
         with open_at(store, self.noise, self.seed, own_noise=kind == "aa_own_noise") as lab:
-            referee = CarrierReferee(lab.skill.world)
+            referee = CarrierReferee(lab.skill.simulator)
             for case in cases:
                 referee.remember(case)
             yield Bed(lab, pool, referee)

@@ -149,7 +149,7 @@ def measure(
             attempts.append(lab.agent.attempt(case.request, context, "golden"))
             shown.append(len(context.examples))
             tell(name, len(arms) * len(cases))
-        judge = lab.skill.world.judge
+        judge = lab.skill.simulator.judge
         right = [judge(c, a.quote).ok for c, a in zip(cases, attempts, strict=True)]
         reference = reference or right
         cached = [
@@ -223,8 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         timeout=1200,
     )
     with lab_of(settings, write=False) as lab, told("Contexts") as tell:
-        world = lab.skill.world
-        suite = world.golden() if options.suite == "golden" else world.regression()
+        simulator = lab.skill.simulator
+        suite = simulator.golden() if options.suite == "golden" else simulator.regression()
         found = measure(lab, stratified(suite, options.cases), options.arms, tell)
     if options.json:
         print(json.dumps(found, indent=2))

@@ -97,7 +97,7 @@ def asked(lab: Lab, path: Path, items: Sequence[str], rng: random.Random, questi
     distances = Distances(function)
     known = lab.agent.covered_words
     examples = lab.store.examples
-    cases = islice(lab.skill.world.requests(random.Random(SEED)), questions)
+    cases = islice(lab.skill.simulator.requests(random.Random(SEED)), questions)
     wanted = rng.choices(items, k=questions)
     requests = [f"{case.request} {item}" for case, item in zip(cases, wanted, strict=True)]
 

@@ -50,19 +50,19 @@ def trials(n: int) -> list[Trial]:
     found: list[Trial] = []
     lacks: dict[int, int] = {}
     seen: dict[tuple[str, ...], int] = {}
-    stream = SKILL.world.requests(random.Random("layouts"))
+    stream = SKILL.simulator.requests(random.Random("layouts"))
     while len(found) < n:
         case = next(stream)
-        fixes = tuple(SKILL.world.untaught(case))
+        fixes = tuple(SKILL.simulator.uncovered(case))
         size = min(3, len(fixes))
         share = SHARES.get(size, 1 - sum(SHARES.values()))
         if not fixes or lacks.get(size, 0) >= round(share * n):
             continue
-        if any(seen.get(fix.slot, 0) >= 3 for fix in fixes):
+        if any(seen.get(fix.subject_key, 0) >= 3 for fix in fixes):
             continue
         lacks[size] = lacks.get(size, 0) + 1
         for fix in fixes:
-            seen[fix.slot] = seen.get(fix.slot, 0) + 1
+            seen[fix.subject_key] = seen.get(fix.subject_key, 0) + 1
         found.append(Trial(case, fixes))
     return found
 
@@ -155,12 +155,12 @@ LAYOUTS: dict[str, Layout] = {
 def failing_request(fix: Fix) -> Example:
     """The request of a fresh case that lacks this rule and as few others as can be."""
     best: tuple[int, Example] | None = None
-    for case in islice(SKILL.world.requests(random.Random("failing")), 3000):
-        fixes = SKILL.world.untaught(case)
+    for case in islice(SKILL.simulator.requests(random.Random("failing")), 3000):
+        fixes = SKILL.simulator.uncovered(case)
         if fix in fixes and (best is None or len(fixes) < best[0]):
             prompt = AGENT.render(case.request, Context(given=tuple(fixes)), "0")
             reading = SKILL.task.read(TOY.complete(prompt).text)
-            if SKILL.world.judge(case, reading.quote).ok:
+            if SKILL.simulator.judge(case, reading.quote).ok:
                 best = (
                     len(fixes),
                     Example(
@@ -187,7 +187,7 @@ def outcome(trial: Trial, completion: Completion) -> Outcome:
     except InvalidAnswer:
         return Outcome(False, False, tokens)
     followed = all(fix.holds_in(quote) for fix in trial.fixes)
-    return Outcome(followed, SKILL.world.judge(trial.case, quote).ok, tokens)
+    return Outcome(followed, SKILL.simulator.judge(trial.case, quote).ok, tokens)
 
 
 def model_options(description: str | None) -> argparse.ArgumentParser:

@@ -100,7 +100,7 @@ def right(asked: Asked, answered: Completion | Interruption) -> bool:
     quote: Quote | None = None
     with suppress(InvalidAnswer):
         quote = SKILL.task.read(answered.text).quote
-    return SKILL.world.judge(asked.case, quote).ok
+    return SKILL.simulator.judge(asked.case, quote).ok
 
 
 def rights(backend: LlmBackend, group: Sequence[Asked], contexts: Sequence[Context]) -> int:

@@ -139,10 +139,10 @@ class Field:
     def _look(self) -> Iterator[Failure]:
         rng = random.Random(f"{self.seed}:plants")
         for number, case in zip(
-            range(self.limit), self.lab.skill.world.requests(rng), strict=False
+            range(self.limit), self.lab.skill.simulator.requests(rng), strict=False
         ):
             trace = self.answer(case, f"plant:{number}")
-            feedback = self.lab.skill.world.judge(case, trace.quote)
+            feedback = self.lab.skill.simulator.judge(case, trace.quote)
             if feedback.ok:
                 continue
             patch = self.lab.proposer.propose(trace, feedback).patch
@@ -159,11 +159,11 @@ class Field:
 
     def _is_right_quietly(self, case: Case, *given: Fix) -> bool:
         attempt = self.quiet.agent.attempt(case.request, Context(given=given), "0")
-        return self.lab.skill.world.judge(case, attempt.quote).ok
+        return self.lab.skill.simulator.judge(case, attempt.quote).ok
 
     def share(self, trigger: str) -> float:
         """The share of the labeled cases in which a trigger occurs."""
-        suite = self.lab.skill.world.regression()
+        suite = self.lab.skill.simulator.regression()
         return sum(occurs(trigger, case.request) for case in suite) / len(suite)
 
 
@@ -337,7 +337,7 @@ def _contradicting(field: Field, failure: Failure, rng: random.Random) -> Plant 
     if fix is None or lesson is None or failure.proposed is None:
         return None
     trace = field.answer(failure.case, f"{failure.trace.draw}:again", lesson)
-    feedback = field.lab.skill.world.judge(failure.case, trace.quote)
+    feedback = field.lab.skill.simulator.judge(failure.case, trace.quote)
     if feedback.ok:
         return None
     patch = patch_of(fix, failure.proposed.trigger, trace, feedback)

@@ -44,8 +44,8 @@ from patchlab_agent.shipping.rules import (
     DestinationFix,
     ItemFix,
     ParcelFix,
+    RequestPart,
     ShippingFix,
-    Slot,
     UnitFix,
 )
 from patchlab_agent.shipping.tables import Choices, rows
@@ -64,9 +64,14 @@ TYPO_MIN_LETTERS = 7
 ONSETS = (*"bdfghklmnprstvwz", "br", "dr", "gr", "kl", "pl", "sh", "sk", "st", "tr")
 VOWELS = "aeiou"
 CODAS = ("", "", "", "", "n", "r", "l", "s", "m")
-SLOTS: tuple[Slot, ...] = ("item", "destination", "unit", "parcel")
+SLOTS: tuple[RequestPart, ...] = ("item", "destination", "unit", "parcel")
 SLOT_WEIGHTS = (9, 9, 1, 1)
-COMMON: dict[Slot, str] = {"item": "books", "destination": "US", "unit": "kg", "parcel": "box"}
+COMMON: dict[RequestPart, str] = {
+    "item": "books",
+    "destination": "US",
+    "unit": "kg",
+    "parcel": "box",
+}
 
 
 class Names:
@@ -111,10 +116,10 @@ def _real_words() -> set[str]:
     return {word for text in texts for word in words(text)} | FILLERS | SERVICES.keys()
 
 
-def made_patches(size: int, rng: random.Random) -> dict[Slot, list[Patch]]:
+def made_patches(size: int, rng: random.Random) -> dict[RequestPart, list[Patch]]:
     """`size` active patches with different triggers, by the part of a request they speak of."""
     names = Names(rng)
-    found: dict[Slot, list[Patch]] = {slot: [] for slot in SLOTS}
+    found: dict[RequestPart, list[Patch]] = {slot: [] for slot in SLOTS}
     for number in range(size):
         # The first four are one of each, so that every request can be made from any store.
         slot = SLOTS[number] if number < 4 else rng.choices(SLOTS, SLOT_WEIGHTS)[0]
@@ -123,8 +128,8 @@ def made_patches(size: int, rng: random.Random) -> dict[Slot, list[Patch]]:
     return found
 
 
-def _patch(slot: Slot, trigger: str, number: int) -> Patch:
-    fixes: dict[Slot, Callable[[], ShippingFix]] = {
+def _patch(slot: RequestPart, trigger: str, number: int) -> Patch:
+    fixes: dict[RequestPart, Callable[[], ShippingFix]] = {
         "item": lambda: ItemFix(item=trigger, category="household"),
         "destination": lambda: DestinationFix(alias=trigger, country="DE"),
         "unit": lambda: UnitFix(unit=trigger, kg_per_unit=2.5),
@@ -152,7 +157,7 @@ class Question:
 
 
 def exact_questions(
-    patches: dict[Slot, list[Patch]], count: int, rng: random.Random
+    patches: dict[RequestPart, list[Patch]], count: int, rng: random.Random
 ) -> Iterator[Question]:
     """Requests that need one to four patches, all spelt as their triggers are."""
     for number in range(count):
@@ -162,7 +167,7 @@ def exact_questions(
 
 
 def misspelt_questions(
-    patches: dict[Slot, list[Patch]], count: int, rng: random.Random
+    patches: dict[RequestPart, list[Patch]], count: int, rng: random.Random
 ) -> Iterator[Question]:
     """Requests that need one to four patches, one of which is misspelt and asked for."""
     made = 0
@@ -178,17 +183,19 @@ def misspelt_questions(
         made += 1
 
 
-def _needed(patches: dict[Slot, list[Patch]], count: int, rng: random.Random) -> dict[Slot, Patch]:
+def _needed(
+    patches: dict[RequestPart, list[Patch]], count: int, rng: random.Random
+) -> dict[RequestPart, Patch]:
     return {slot: rng.choice(patches[slot]) for slot in rng.sample(SLOTS, count)}
 
 
-def _request(named: dict[Slot, str], rng: random.Random) -> str:
+def _request(named: dict[RequestPart, str], rng: random.Random) -> str:
     phrasings = Choices.of("phrasings")
     phrasing = rng.choices(phrasings.values, phrasings.weights)[0]["phrasing"]
     return _filled(phrasing, named, f"{rng.randint(1, 40)} ")
 
 
-def _filled(phrasing: str, named: dict[Slot, str], amount: str) -> str:
+def _filled(phrasing: str, named: dict[RequestPart, str], amount: str) -> str:
     filled = {**COMMON, **named}
     weight = amount + filled.pop("unit")
     return phrasing.format(weight=weight, **filled)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.differing import diff_patches
     from patchlab_agent.lab.lab import Lab, open_lab
     from patchlab_agent.lab.patches import Patches
-    from patchlab_agent.lab.stored import StoredLab, open_store
+    from patchlab_agent.lab.stored_lab import StoredLab, open_store
     from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.traces import Traces
@@ -97,14 +97,14 @@ if TYPE_CHECKING:
     from patchlab_agent.skill.seam import (
         AskingProposer,
         Confusion,
-        DriftingWorld,
+        DriftingSimulator,
         Falsify,
         Proposer,
         Reading,
+        Simulator,
         Skill,
         Task,
         Thesaurus,
-        World,
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
@@ -140,7 +140,7 @@ __all__ = [
     "Confusion",
     "Context",
     "Conversation",
-    "DriftingWorld",
+    "DriftingSimulator",
     "EffectReport",
     "EventKind",
     "Example",
@@ -189,6 +189,7 @@ __all__ = [
     "RunReport",
     "RunSettings",
     "ScriptedBackend",
+    "Simulator",
     "Skill",
     "SkillError",
     "Standing",
@@ -202,7 +203,6 @@ __all__ = [
     "Traces",
     "Usage",
     "UsageError",
-    "World",
     "__version__",
     "as_trigger",
     "check_request",
@@ -241,7 +241,7 @@ _HOMES = {
     "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "conversation",
-    "DriftingWorld": "skill.seam",
+    "DriftingSimulator": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
@@ -298,14 +298,14 @@ _HOMES = {
     "Status": "models.patch",
     "StoreContents": "models.listing",
     "StoreError": "errors",
-    "StoredLab": "lab.stored",
+    "StoredLab": "lab.stored_lab",
     "Task": "skill.seam",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
     "Usage": "models.trace",
     "UsageError": "errors",
-    "World": "skill.seam",
+    "Simulator": "skill.seam",
     "as_trigger": "text",
     "check_request": "text",
     "compare_settings": "lab.sweeping",
@@ -318,7 +318,7 @@ _HOMES = {
     "occurs": "text",
     "oddity": "plain",
     "open_lab": "lab.lab",
-    "open_store": "lab.stored",
+    "open_store": "lab.stored_lab",
     "phrases": "text",
     "read_cases": "skill.authoring",
     "words": "text",

@@ -93,7 +93,7 @@ ONLY_THERE: dict[str, set[str]] = {
 UNNAMED = {"openai"}
 """Of those, what comes with another of them and is imported by name nowhere."""
 
-ORACLE = ("shipping.carrier", "shipping.world", "shipping.requests", "shipping.cases")
+ORACLE = ("shipping.carrier", "shipping.simulator", "shipping.requests", "shipping.cases")
 BLIND = ("agent", "prompts", "backends", "shipping.toy", "shipping.task")
 """What must never see the oracle."""
 
@@ -201,10 +201,10 @@ def test_what_answers_never_sees_the_oracle(blind: str) -> None:
         assert full("shipping.tables") not in reached(module, around="shipping.tariff")
 
 
-def test_the_oracle_is_what_the_world_is_made_of() -> None:
+def test_the_oracle_is_what_the_simulator_is_made_of() -> None:
     # Were one of them renamed, the test above would look for what is not there.
-    assert {full(name) for name in ORACLE} <= reached(full("shipping.world")) | {
-        full("shipping.world")
+    assert {full(name) for name in ORACLE} <= reached(full("shipping.simulator")) | {
+        full("shipping.simulator")
     }
     assert full("shipping.tables") in reached(full("shipping.task"))
 
@@ -253,7 +253,7 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
 
 DECIDES = ("gate", "learning", "transfer")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
-KNOWS_WORLD = {"runs.evaluation", "runs.loop", "runs.suite", "studies.effects"}
+KNOWS_SIMULATOR = {"runs.evaluation", "runs.loop", "runs.suite", "studies.effects"}
 """Modules that know that there is a simulation, besides the skill that makes it one."""
 
 
@@ -275,10 +275,10 @@ def imported_names(module: str) -> set[str]:
     return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
 
 
-def test_only_what_runs_and_measures_knows_the_world() -> None:
-    world = f"{PACKAGE}.skill.seam.World"
-    knowing = {m for m in ours(graph().modules) if world in imported_names(m)}
+def test_only_what_runs_and_measures_knows_the_simulator() -> None:
+    simulator = f"{PACKAGE}.skill.seam.Simulator"
+    knowing = {m for m in ours(graph().modules) if simulator in imported_names(m)}
     # The package itself names it for those who write a skill, and has no use for it.
-    assert knowing - {PACKAGE} == {full(name) for name in KNOWS_WORLD}
+    assert knowing - {PACKAGE} == {full(name) for name in KNOWS_SIMULATOR}
     # Nor does anybody get at it by way of the module.
     assert not any(f"{PACKAGE}.skill.seam" in imported_names(m) for m in ours(graph().modules))

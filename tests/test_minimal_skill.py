@@ -191,7 +191,7 @@ def test_the_documentation_runs_and_shows_what_it_says(
     assert [f"{100 * rate:.0f}" for rate in rates] == list(said.groups())
 
 
-@pytest.mark.parametrize("part", [patchlab_agent.Task, patchlab_agent.World])
+@pytest.mark.parametrize("part", [patchlab_agent.Task, patchlab_agent.Simulator])
 def test_the_documentation_names_every_member_of_a_part(part: type) -> None:
     members = {name for name in vars(part) if not name.startswith("_")}
     told = set(re.findall(r"^\| `(\w+)", DOCS, re.MULTILINE))
@@ -200,6 +200,10 @@ def test_the_documentation_names_every_member_of_a_part(part: type) -> None:
 
 
 def test_the_documentation_names_every_field_of_a_skill_and_every_role() -> None:
-    optional = {field.name for field in fields(patchlab_agent.Skill)} - {"name", "task", "world"}
+    optional = {field.name for field in fields(patchlab_agent.Skill)} - {
+        "name",
+        "task",
+        "simulator",
+    }
     assert all(f"`{name}`" in DOCS for name in optional - {"proposer"})
     assert all(f"`Role.{role.name}`" in DOCS for role in patchlab_agent.Role)

@@ -13,7 +13,7 @@ from typer.main import get_command
 from patchlab_agent import errors
 from patchlab_agent.cli.app import app
 from patchlab_agent.errors import PatchLabError
-from patchlab_agent.shipping.world import ShippingWorld
+from patchlab_agent.shipping.simulator import ShippingSimulator
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -98,7 +98,7 @@ def test_the_labeled_requests_can_be_read(own_folder: Path) -> None:
     path = own_folder / "mine.csv"
     (table,) = blocks("csv", PAGES[DOCS / "requests.md"])
     path.write_text(table, "utf-8")
-    assert len(ShippingWorld().read_cases(path)) == 2
+    assert len(ShippingSimulator().read_cases(path)) == 2
 
 
 @pytest.mark.parametrize("words", commands(*PAGES.values()), ids=" ".join)

@@ -372,13 +372,13 @@ class Agent:
 
     def _stable(self) -> tuple[Message, ...]:
         system = self.prompts.system(self.task.known_rules, self.task.answer_schema)
-        shown = (turn for each in self.task.demonstrations for turn in self.prompts.turns(each))
+        shown = (turn for each in self.task.demos for turn in self.prompts.turns(each))
         return (Message(role="system", content=system), *shown)
 
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:
     """Return the words that fixes are about."""
-    return frozenset(word for fix in fixes for name in fix.slot[1:] for word in words(name))
+    return frozenset(word for fix in fixes for name in fix.subject_key[1:] for word in words(name))
 
 
 def or_raise(found: Found | Interruption) -> Found:

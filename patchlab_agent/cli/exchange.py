@@ -35,7 +35,7 @@ def export(
 
         patchlab-agent patches export - --status active
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     check_target(file, force)
     with open_store(store) as lab:

@@ -36,7 +36,7 @@ def history(
 
         patchlab-agent patches history 3f9c --json
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         changes = lab.patches.history(patch_id)

@@ -43,7 +43,7 @@ def _offered(
     context: typer.Context, ids: Callable[[Store], Iterator[tuple[str, str]]]
 ) -> list[tuple[str, str]]:
     """Ids in the store that the line names so far; none where it cannot be read."""
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     try:
         with open_store(Path(context.params.get("store") or DEFAULT_STORE)) as lab:

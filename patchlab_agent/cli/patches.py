@@ -69,7 +69,7 @@ def list_patches(
 
         patchlab-agent patches list --standing trial --origin person
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         found = lab.patches.select(
@@ -106,7 +106,7 @@ def show(
     Example:
         patchlab-agent patches show 3f9c
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         found = lab.patches.show(patch_id)
@@ -138,7 +138,7 @@ def search(
 
         patchlab-agent patches search hazmat --json
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         found = lab.patches.search(text, limit)

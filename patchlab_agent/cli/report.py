@@ -39,7 +39,7 @@ def report(
         patchlab-agent report 2 --html report.html
     """
     check_page(html)
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         found = lab.report(run)

@@ -40,7 +40,7 @@ def rollback(
 
         patchlab-agent patches rollback --to 3 --json
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store, write=True) as lab:
         report = lab.patches.rollback(to)

@@ -34,7 +34,7 @@ def enable(
     Example:
         patchlab-agent patches enable 3f9c
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store, write=True) as lab:
         events = lab.patches.enable(*ids)
@@ -50,7 +50,7 @@ def disable(
     Example:
         patchlab-agent patches disable 3f9c 854c
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store, write=True) as lab:
         events = lab.patches.disable(*ids)
@@ -69,7 +69,7 @@ def retire(
     Example:
         patchlab-agent patches retire 3f9c
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store, write=True) as lab:
         events = lab.patches.retire(*ids)

@@ -71,7 +71,7 @@ def list_traces(
 
         patchlab-agent traces list --better --run run-0001
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     chosen = _Filters(label=label, failed=failed, better=better, applied=applied, run=run)
     with open_store(store) as lab:
@@ -96,7 +96,7 @@ def show(
     Example:
         patchlab-agent traces show 41
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         trace = lab.traces.get(trace_id)
@@ -125,7 +125,7 @@ def search(
 
         patchlab-agent traces search "2 lb tea box to Portugal" --limit 3 --json
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     with open_store(store) as lab:
         found = lab.traces.search(text, limit)
@@ -162,7 +162,7 @@ def export(
 
         patchlab-agent traces export - --failed --limit 100
     """
-    from patchlab_agent.lab.stored import open_store
+    from patchlab_agent.lab.stored_lab import open_store
 
     check_target(file, force)
     chosen = _Filters(label=label, failed=failed, better=better, applied=applied, run=run)

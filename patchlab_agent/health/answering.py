@@ -59,7 +59,7 @@ def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
 
 
 def _simulated(skill: Skill, settings: AgentSettings) -> Check:
-    request = skill.world.golden()[0].request
+    request = skill.simulator.golden()[0].request
     # A temporary store: the question must not leave a trace in the real one.
     with tempfile.TemporaryDirectory() as folder:
         asked = settings.model_copy(update={"store": Path(folder) / "store"})

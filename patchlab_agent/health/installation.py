@@ -92,7 +92,7 @@ def skills() -> Iterator[Check]:
 
 def _skill(name: str) -> Iterator[Check]:
     skill = load_skill(name)
-    golden, rules = len(skill.world.golden()), len(skill.task.known_rules)
+    golden, rules = len(skill.simulator.golden()), len(skill.task.known_rules)
     yield Check(name=f"skill {name}", found=f"{rules} rules to start with, {golden} golden cases")
 
 
@@ -101,7 +101,7 @@ def prompts(settings: AgentSettings) -> Iterator[Check]:
     task = load_skill(settings.skill).task
     templates = Prompts(task.prompts)
     length = len(templates.system(task.known_rules, task.answer_schema))
-    for example in task.demonstrations:
+    for example in task.demos:
         templates.turns(example)
     templates.repair("nothing")
     yield Check(

@@ -59,9 +59,9 @@ def _rules_of(skills: Iterable[str]) -> Rules:
     return Rules(
         known=tuple(rule for skill in loaded for rule in skill.task.known_rules),
         needed={
-            case.request: skill.world.untaught(case)
+            case.request: skill.simulator.uncovered(case)
             for skill in loaded
-            for case in skill.world.golden()
+            for case in skill.simulator.golden()
         },
     )
 

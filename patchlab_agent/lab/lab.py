@@ -17,7 +17,7 @@ from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.lab import models
-from patchlab_agent.lab.assembled import AssembledLab
+from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.naming import (
     OK_LABEL,
     feedback_on,

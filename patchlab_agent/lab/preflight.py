@@ -21,7 +21,7 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
-from patchlab_agent.skill.seam import DriftingWorld, Skill, load_skill
+from patchlab_agent.skill.seam import DriftingSimulator, Skill, load_skill
 from patchlab_agent.store.layout import read_info
 
 
@@ -53,13 +53,13 @@ def check_run(skill: Skill, settings: RunSettings) -> None:
         raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
     if settings.false_feedback and skill.falsify is None:
         raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
-    if settings.drift is not None and not isinstance(skill.world, DriftingWorld):
+    if settings.drift is not None and not isinstance(skill.simulator, DriftingSimulator):
         raise UsageError(f"The rules of skill {skill.name!r} never change; leave --drift out.")
     if settings.drift is not None and settings.drift > (settings.runs or DEFAULT_RUNS):
         raise UsageError(
             f"--drift {settings.drift} is after the last run; give a number up to --runs."
         )
-    available = len(skill.world.golden())
+    available = len(skill.simulator.golden())
     if settings.golden > available:
         raise UsageError(
             f"The golden set has {available} cases; give --golden a number from 0 to {available}."
@@ -72,7 +72,7 @@ def read_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
     Raises:
         InputError: the file cannot be read, or a line cannot be used; names the line.
     """
-    return None if settings.requests is None else skill.world.read_cases(settings.requests)
+    return None if settings.requests is None else skill.simulator.read_cases(settings.requests)
 
 
 def check_replayable(

@@ -37,14 +37,14 @@ class Fix(Frozen):
     kind: str
 
     @property
-    def slot(self) -> tuple[str, ...]:
+    def subject_key(self) -> tuple[str, ...]:
         """Kind and subject; prompts state rules in this order."""
         return (self.kind, *(str(getattr(self, name)).casefold() for name in self.subject_fields))
 
     @property
     def conflict_key(self) -> tuple[str, ...]:
         """Key of the subject: fixes that share it conflict or repeat, so only one may be active."""
-        return self.slot
+        return self.subject_key
 
     def repeats(self, other: Fix) -> bool:
         """Return whether two fixes say the same about the same subject, numbers to within 1 %."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Proportion(Frozen):
@@ -174,7 +174,7 @@ class GoldenReport(Frozen):
     all: ArmRates
     covered: ArmRates = Field(description="cases to which some active patch applies")
     known: ArmRates = Field(description="no patch applies, and the starting rules suffice")
-    untaught: ArmRates = Field(description="no patch applies, although a rule is missing")
+    uncovered: ArmRates = Field(description="no patch applies, although a rule is missing")
     labels: tuple[LabelScore, ...]
     cases: tuple[CaseOutcome, ...] = Field(description="all of them, in the order of the set")
 

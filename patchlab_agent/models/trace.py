@@ -217,7 +217,7 @@ class Context(Frozen):
         """
         learned = ((patch.fix, patch.form) for patch in self.applied)
         given = ((fix, Form.SHARED) for fix in self.given)
-        return tuple(sorted((*learned, *given), key=lambda lesson: lesson[0].slot))
+        return tuple(sorted((*learned, *given), key=lambda lesson: lesson[0].subject_key))
 
     @property
     def fixes(self) -> tuple[Fix, ...]:

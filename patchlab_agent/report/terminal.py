@@ -75,7 +75,7 @@ def _comparisons(report: RunReport) -> Table:
             ("golden set", golden.all),
             ("- covered", golden.covered),
             ("- known", golden.known),
-            ("- uncovered", golden.untaught),
+            ("- uncovered", golden.uncovered),
         ]
     for name, comparison in rows:
         table.add_row(line(name), *_compared(comparison))

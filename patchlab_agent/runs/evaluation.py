@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from patchlab_agent.agent.agent import EMPTY, Agent, Ask, Question, or_raise
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
-from patchlab_agent.skill.seam import World
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.text import check_request
+
+
+class Contexts(NamedTuple):
+    """The context of each of a case's three answers, by what usage books the call under."""
+
+    patched: Context
+    baseline: Context = EMPTY
+    ceiling: Context = EMPTY
+
+
+class Answers(NamedTuple):
+    """A case's three answers, each an attempt or the error in its place."""
+
+    patched: Attempt | Interruption
+    baseline: Attempt | Interruption
+    ceiling: Attempt | Interruption
 
 
 class Evaluator:
@@ -19,24 +36,24 @@ class Evaluator:
 
     Args:
         agent: answers.
-        world: knows the truth and judges.
+        simulator: knows the truth and judges.
     """
 
-    def __init__(self, agent: Agent, world: World) -> None:
+    def __init__(self, agent: Agent, simulator: Simulator) -> None:
         self._agent = agent
-        self._world = world
+        self._simulator = simulator
 
     def expect(self, cases: Sequence[Case], asks: Sequence[Ask]) -> None:
         """Tell the backend of the answers that comparing these cases will take in any case.
 
-        Those are baseline and ceiling, which do not hang on what is learned until then.
+        Those are baseline and ceiling, which do not depend on what is learned until then.
         """
         backend = self._agent.backend
         if isinstance(backend, BatchBackend):
             backend.expect(self._sure(cases, asks))
 
     def _sure(self, cases: Sequence[Case], asks: Sequence[Ask]) -> Iterator[Prompt]:
-        # A failure of the skill is met again, and told, when the case's turn comes.
+        # A failure of the skill recurs, and is reported, when the case's turn comes.
         with suppress(Interruption):
             for case, ask in zip(cases, asks, strict=True):
                 for context in (EMPTY, self._perfect(case)):
@@ -45,63 +62,83 @@ class Evaluator:
     def compare(
         self, cases: Sequence[Case], asks: Sequence[Ask], *, run: str
     ) -> list[Trace | Interruption]:
-        """Answer cases three ways beside each other, from one state of what was learned.
+        """Answer cases three ways, concurrently and from one state of what was learned.
 
         Returns:
-            For each case its judged trace, or the first error that stands in an answer's place.
+            For each case its judged trace, or the first error in place of one of its answers.
+        """
+        contexts = self.retrieve(cases, asks)
+        return self.judge(cases, asks, contexts, self.answer(asks, contexts), run=run)
+
+    def retrieve(self, cases: Sequence[Case], asks: Sequence[Ask]) -> list[Contexts]:
+        """Return what each case's three prompts show: what was learned, nothing, and all it needs.
+
+        Raises:
+            InputError: a request is empty, too long or contains control characters.
+            Interruption: the skill failed.
         """
         for case in cases:
             check_request(case.request)
-        learned = [self._agent.context_of(ask) for ask in asks]
-        perfect = [self._perfect(case) for case in cases]
-        contexts = {"patched": learned, "baseline": [EMPTY] * len(cases), "ceiling": perfect}
+        return [
+            Contexts(patched=self._agent.context_of(ask), ceiling=self._perfect(case))
+            for case, ask in zip(cases, asks, strict=True)
+        ]
+
+    def answer(self, asks: Sequence[Ask], contexts: Sequence[Contexts]) -> list[Answers]:
+        """Render each prompt, complete it, and validate what comes back."""
         attempts = self._agent.attempts(
             [
-                Question(ask.request, context, ask.draw, purpose)
-                for purpose, given in contexts.items()
-                for ask, context in zip(asks, given, strict=True)
+                Question(ask.request, getattr(given, purpose), ask.draw, purpose)
+                for purpose in Contexts._fields
+                for ask, given in zip(asks, contexts, strict=True)
             ]
         )
         # One stretch of attempts for each way, so every n-th one belongs to a case.
-        ways = [attempts[position :: len(cases)] for position in range(len(cases))]
+        return [Answers(*attempts[position :: len(asks)]) for position in range(len(asks))]
+
+    def judge(
+        self,
+        cases: Sequence[Case],
+        asks: Sequence[Ask],
+        contexts: Sequence[Contexts],
+        answers: Sequence[Answers],
+        *,
+        run: str,
+    ) -> list[Trace | Interruption]:
+        """Judge the answers to each case; an error in place of one stands for all three."""
         return [
-            self._compared(case, ask, run, context, attempts_of)
-            for case, ask, context, attempts_of in zip(cases, asks, learned, ways, strict=True)
+            self._judged(case, ask, run, given.patched, answered)
+            for case, ask, given, answered in zip(cases, asks, contexts, answers, strict=True)
         ]
 
     def _perfect(self, case: Case) -> Context:
-        return Context(given=tuple(self._world.untaught(case)))
+        return Context(given=tuple(self._simulator.uncovered(case)))
 
-    def _compared(
-        self,
-        case: Case,
-        ask: Ask,
-        run: str,
-        context: Context,
-        ways: Sequence[Attempt | Interruption],
+    def _judged(
+        self, case: Case, ask: Ask, run: str, context: Context, answers: Answers
     ) -> Trace | Interruption:
-        for way in ways:
-            if isinstance(way, Interruption):
-                return way
-        patched, baseline, ceiling = map(or_raise, ways)
+        for answer in answers:
+            if isinstance(answer, Interruption):
+                return answer
+        patched, baseline, ceiling = map(or_raise, answers)
         trace = self._agent.trace(ask, run, context, patched)
         try:
             judged = {
-                "feedback": self._world.judge(case, trace.quote),
-                "baseline": self._judged(case, baseline),
-                "ceiling": self._judged(case, ceiling),
+                "feedback": self._simulator.judge(case, trace.quote),
+                "baseline": self._with_feedback(case, baseline),
+                "ceiling": self._with_feedback(case, ceiling),
             }
         except Interruption as error:
             # One case that cannot be judged must not lose the answers to the others.
             return error
         return trace.model_copy(update=judged)
 
-    def _judged(self, case: Case, attempt: Attempt) -> Judged:
-        return Judged(attempt=attempt, feedback=self._world.judge(case, attempt.quote))
+    def _with_feedback(self, case: Case, attempt: Attempt) -> Judged:
+        return Judged(attempt=attempt, feedback=self._simulator.judge(case, attempt.quote))
 
 
 def stratified(cases: Sequence[Case], n: int) -> list[Case]:
-    """`n` cases, each stratum in proportion to its size, in the order in which they stand.
+    """Choose `n` cases, each stratum in proportion to its size, keeping their order.
 
     Each case's rank within its stratum, as a share of the stratum, orders the choice: every
     prefix of that order is as balanced as its length allows, and no randomness is needed.

@@ -15,7 +15,7 @@ from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.skill.seam import Falsify, World
+from patchlab_agent.skill.seam import Falsify, Simulator
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")
@@ -44,7 +44,7 @@ class CarrierReferee:
     """The carrier of a run, asked again about requests that it has judged.
 
     Args:
-        world: knows the truth and judges.
+        simulator: knows the truth and judges.
         falsify: says something plausible and false about an answer; None: the carrier is always
             right.
         share: of its judgements that are false, 0 to 1.
@@ -53,13 +53,13 @@ class CarrierReferee:
 
     def __init__(
         self,
-        world: World,
+        simulator: Simulator,
         *,
         falsify: Falsify | None = None,
         share: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self._world = world
+        self._simulator = simulator
         self._falsify = falsify if share else None
         self._share = share
         self._seed = seed
@@ -85,7 +85,7 @@ class CarrierReferee:
 
     def truly(self, trace: Trace) -> Trace:
         """Return a judged trace with what is true of its answers: for figures alone."""
-        return trace if self._falsify is None else self._rejudged(trace, self._world.judge)
+        return trace if self._falsify is None else self._rejudged(trace, self._simulator.judge)
 
     def _rejudged(self, trace: Trace, judge: Callable[[Case, Quote | None], Feedback]) -> Trace:
         case = self._cases[trace.request]
@@ -95,7 +95,7 @@ class CarrierReferee:
         return trace.model_copy(update={"feedback": judge(case, trace.quote), "baseline": baseline})
 
     def _told(self, case: Case, quote: Quote | None) -> Feedback:
-        true = self._world.judge(case, quote)
+        true = self._simulator.judge(case, quote)
         if self._falsify is None:
             return true
         self._asked[case.request] += 1
@@ -111,9 +111,9 @@ def _nothing() -> None:
 class Loop:
     """Runs requests in windows; each window may retrieve what the ones before it taught.
 
-    The requests of a window are answered beside each other, all from the state at its start; then
-    their feedback is taken in their order. Windows of one make the strict sequence. What comes of
-    a window does not depend on how long its answers take.
+    The requests of a window are answered concurrently, all from the state at its start; then their
+    feedback is taken in their order. Windows of one make the strict sequence. What comes of a
+    window does not depend on how long its answers take.
 
     Args:
         evaluator: answers and judges.
@@ -177,25 +177,46 @@ class Loop:
         return with_next(parts) if self._window > 1 else ((part, []) for part in parts)
 
     def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
-        for number, _ in window:
+        """Take a window of requests through every step of the loop."""
+        self._announce(window)
+        cases, asks = [case for _, case in window], self._asks(window, name, start)
+        # retrieve → apply
+        contexts = self._evaluator.retrieve(cases, asks)
+        # render → complete → validate
+        answers = self._evaluator.answer(asks, contexts)
+        # judge
+        judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
+        # propose → gate
+        for trace in self._learned(self._heard(judged)):
+            # store
+            self._traces.add(trace)
+            yield trace
+
+    def _announce(self, window: _Window) -> None:
+        """Do what is due before these requests, and let the referee know them."""
+        for number, case in window:
             self._before.get(number + 1, _nothing)()
-        asks = self._asks(window, name, start)
-        for _, case in window:
             self._referee.remember(case)
-        compared = self._evaluator.compare([case for _, case in window], asks, run=name)
-        compared = [self._heard(found) for found in compared]
-        failure = self._prepare(compared)
-        for found in compared:
+
+    def _learned(self, judged: Sequence[Trace | Interruption]) -> Iterator[Trace]:
+        """Yield judged traces with what was learned from each, up to the first failure.
+
+        The traces after a failure are yielded as they are, so that no answer is lost.
+
+        Raises:
+            Interruption: the first failure, once all traces are out.
+        """
+        failure = self._prepare(judged)
+        for found in judged:
             if isinstance(found, Interruption):
                 failure = failure or found
                 continue
             trace = found
             if failure is None:
                 try:
-                    trace = self._learned(found)
+                    trace = self._learned_from(found)
                 except Interruption as error:
                     failure = error
-            self._traces.add(trace)
             yield trace
         if failure is not None:
             raise failure
@@ -211,11 +232,15 @@ class Loop:
             return error
         return None
 
-    def _heard(self, found: Trace | Interruption) -> Trace | Interruption:
-        try:
-            return self._referee.heard(found) if isinstance(found, Trace) else found
-        except Interruption as error:
-            return error
+    def _heard(self, judged: Sequence[Trace | Interruption]) -> list[Trace | Interruption]:
+        """Return the traces with what the carrier says of them, which may be false."""
+        heard: list[Trace | Interruption] = []
+        for found in judged:
+            try:
+                heard.append(self._referee.heard(found) if isinstance(found, Trace) else found)
+            except Interruption as error:
+                heard.append(error)
+        return heard
 
     @staticmethod
     def _asks(window: _Window, name: str, start: int) -> list[Ask]:
@@ -230,6 +255,6 @@ class Loop:
             for number, case in window
         ]
 
-    def _learned(self, trace: Trace) -> Trace:
+    def _learned_from(self, trace: Trace) -> Trace:
         learned = self._learner.learn(trace, trace.feedback or OK, self._referee)
         return trace.model_copy(update={"events": learned.events, "corrected": learned.corrected})

@@ -31,7 +31,7 @@ from patchlab_agent.settings import (
     RECORDED,
     RunSettings,
 )
-from patchlab_agent.skill.seam import DriftingWorld
+from patchlab_agent.skill.seam import DriftingSimulator
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -71,7 +71,7 @@ class Runner:
     @property
     def golden_total(self) -> int:
         """How many golden cases it will measure on."""
-        return min(self.settings.golden, len(self.lab.skill.world.golden()))
+        return min(self.settings.golden, len(self.lab.skill.simulator.golden()))
 
     def run(self, show: int = 0) -> RunReport:
         """Do the run; the store keeps the report, too.
@@ -91,7 +91,7 @@ class Runner:
         self.lab.meter.reset()
         name = self.lab.store.start_run()
         referee = CarrierReferee(
-            self.lab.skill.world,
+            self.lab.skill.simulator,
             falsify=self.lab.skill.falsify,
             share=self.settings.false_feedback,
             seed=self.settings.seed,
@@ -142,13 +142,13 @@ class Runner:
             return islice(iter(self.cases), self.total)
         # The run's name makes a second run ask for other shipments than the first one did.
         rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
-        return islice(self.lab.skill.world.requests(rng), self.total)
+        return islice(self.lab.skill.simulator.requests(rng), self.total)
 
     def _golden(self, name: str) -> Iterator[GoldenOutcome]:
         """Compare on held-out cases; an interruption leaves none of them."""
-        world = self.lab.skill.world
+        simulator = self.lab.skill.simulator
         evaluator = self.lab.evaluator
-        numbered = enumerate(stratified(world.golden(), self.settings.golden), start=1)
+        numbered = enumerate(stratified(simulator.golden(), self.settings.golden), start=1)
         asked = (
             (case, Ask(case.request, draw="golden", trace_id="golden", index=number))
             for number, case in numbered
@@ -162,18 +162,18 @@ class Runner:
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
                 yield GoldenOutcome(
                     outcome=Outcome.of(trace, ask.index),
-                    needs_lesson=bool(world.untaught(case)),
-                    baseline=world.confusion(case, baseline),
-                    patched=world.confusion(case, trace.quote),
+                    needs_lesson=bool(simulator.uncovered(case)),
+                    baseline=simulator.confusion(case, baseline),
+                    patched=simulator.confusion(case, trace.quote),
                 )
                 self.on_golden(ask.index)
 
     def _drift(self) -> None:
-        world = self.lab.skill.world
-        if isinstance(world, DriftingWorld):
+        simulator = self.lab.skill.simulator
+        if isinstance(simulator, DriftingSimulator):
             rng = random.Random(f"drift:{self.settings.seed}")  # noqa: S311 - a simulation
-            self._changes = world.drift(rng)
-            self.lab.gate.use_suite(labeled_cases(world))
+            self._changes = simulator.drift(rng)
+            self.lab.gate.use_suite(labeled_cases(simulator))
 
 
 def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObject:

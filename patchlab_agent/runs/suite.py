@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.models.case import Case
-from patchlab_agent.skill.seam import World
+from patchlab_agent.skill.seam import Simulator
 
 
-def labeled_cases(world: World) -> list[Labeled]:
+def labeled_cases(simulator: Simulator) -> list[Labeled]:
     """Return the regression suite as the gate asks it, by the rules that hold now."""
 
     def labeled(case: Case) -> Labeled:
-        return Labeled(case.request, world.expected(case), lambda quote: world.judge(case, quote))
+        return Labeled(
+            case.request, simulator.expected(case), lambda quote: simulator.judge(case, quote)
+        )
 
-    return [labeled(case) for case in world.regression()]
+    return [labeled(case) for case in simulator.regression()]

@@ -83,7 +83,7 @@ def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
         run: what it did.
         show: how many requests to name to which patches made a difference.
     """
-    labels = lab.skill.world.labels
+    labels = lab.skill.simulator.labels
     structure = lab.meter.structure
     measured = [each.outcome for each in run.golden]
     return RunReport(

@@ -13,7 +13,7 @@ from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rulebook import RuleBook
-from patchlab_agent.shipping.rules import ExampleFix, Slot, SubjectFix
+from patchlab_agent.shipping.rules import ExampleFix, RequestPart, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import normalise, phrases, same_word
 
@@ -56,7 +56,7 @@ def looked_up(named: Named, book: RuleBook, asked: Iterable[Declaration] = ()) -
     )
 
 
-def demonstrations(known: RuleBook) -> tuple[Example, ...]:
+def demos(known: RuleBook) -> tuple[Example, ...]:
     """Return the few-shot examples of every prompt: plain, declared, unknown, refused."""
     shown: tuple[tuple[str, Named, tuple[Declaration, ...]], ...] = (
         ("Ship 2.5 kg books box to Germany", Named(2.5, destination="germany"), ()),
@@ -89,7 +89,7 @@ def worked_examples(
     The rules accompany the example's request as they will accompany the real one, which makes a
     small model follow them.
     """
-    subjects: dict[Slot, dict[str, list[SubjectFix]]] = {}
+    subjects: dict[RequestPart, dict[str, list[SubjectFix]]] = {}
     for fix in fixes:
         if isinstance(fix, ExampleFix):
             answer = fix.answer.model_dump(mode="json")
@@ -97,11 +97,11 @@ def worked_examples(
             if is_plain(fix.request, answer, known):
                 yield Example(request=fix.request, answer=answer)
         elif isinstance(fix, SubjectFix):
-            subjects.setdefault(fix.request_slot, {}).setdefault(fix.about, []).append(fix)
+            subjects.setdefault(fix.request_part, {}).setdefault(fix.about, []).append(fix)
     alone = [
-        {fix.request_slot: subjects[fix.request_slot].pop(fix.about)}
+        {fix.request_part: subjects[fix.request_part].pop(fix.about)}
         for fix in apart
-        if isinstance(fix, SubjectFix) and fix.about in subjects.get(fix.request_slot, {})
+        if isinstance(fix, SubjectFix) and fix.about in subjects.get(fix.request_part, {})
     ]
     shared = (
         {slot: rules for slot, rules in zip(subjects, parts, strict=True) if rules}
@@ -112,9 +112,11 @@ def worked_examples(
         yield _worked(taught, usual, known)
 
 
-def _worked(taught: Mapping[Slot, Sequence[SubjectFix]], usual: Named, known: RuleBook) -> Example:
+def _worked(
+    taught: Mapping[RequestPart, Sequence[SubjectFix]], usual: Named, known: RuleBook
+) -> Example:
     """Make one example of what is taught about one subject of each part."""
-    rules = sorted(chain.from_iterable(taught.values()), key=lambda rule: rule.slot)
+    rules = sorted(chain.from_iterable(taught.values()), key=lambda rule: rule.subject_key)
     book = known.copy()
     for rule in rules:
         book.add(rule)
@@ -124,12 +126,12 @@ def _worked(taught: Mapping[Slot, Sequence[SubjectFix]], usual: Named, known: Ru
     return Example(request=str(named), answer=answer, rules=tuple(rules))
 
 
-def _named_in(request: str, known: RuleBook) -> dict[Slot, str]:
+def _named_in(request: str, known: RuleBook) -> dict[RequestPart, str]:
     """Find the unit, item, parcel and destination that a request names in words of known rules.
 
     A part with several such names is left out: code cannot tell which one is meant.
     """
-    names: dict[Slot, Collection[str]] = {
+    names: dict[RequestPart, Collection[str]] = {
         "unit": known.units,
         "item": known.items,
         "parcel": known.parcels,

@@ -53,7 +53,7 @@ class ModelProposer:
         self._schema = Proposed.model_json_schema()
         self._stable = (
             Message(role="system", content=self._prompts.proposal()),
-            *(turn for failure in _DEMONSTRATIONS for turn in self._turns(*failure)),
+            *(turn for failure in _DEMOS for turn in self._turns(*failure)),
         )
         self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)
 
@@ -120,7 +120,7 @@ class ModelProposer:
         )
 
 
-_DEMONSTRATIONS = (
+_DEMOS = (
     (
         Named(parcel="tin"),
         Feedback(label="parcel_unknown", field="parcel", value="tin", detail="tin: up to 4.5 kg"),

@@ -47,7 +47,7 @@ def patch_tests(fix: ShippingFix, trigger: str, failing: str | None = None) -> I
     if failing is not None:
         yield PatchTest(role=Role.FAILING, request=failing)
     for (frame, weight), common in zip(_FRAMES, _COMMON, strict=True):
-        filled = {"weight": f"{weight:g}", **common, fix.request_slot: trigger}
+        filled = {"weight": f"{weight:g}", **common, fix.request_part: trigger}
         yield PatchTest(role=Role.OBEDIENCE, request=frame.format(**filled))
     yield from _unconcerned(trigger)
 

@@ -43,7 +43,7 @@ Kilograms = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
-Slot = Literal["unit", "parcel", "destination", "item", "weight"]
+RequestPart = Literal["unit", "parcel", "destination", "item", "weight"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class SubjectFix(Fix):
         return str(getattr(self, self.about_field))
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """The part of a request that the fix is about."""
         raise NotImplementedError
 
@@ -170,7 +170,7 @@ class UnitFix(TableFix):
     kg_per_unit: Kilograms
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "unit"
 
@@ -205,7 +205,7 @@ class ParcelFix(TableFix):
     limit_kg: Kilograms
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "parcel"
 
@@ -240,7 +240,7 @@ class DestinationFix(TableFix):
     country: CountryCode
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "destination"
 
@@ -276,7 +276,7 @@ class ItemFix(TableFix):
     category: Category
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "item"
 
@@ -314,7 +314,7 @@ class RestrictionFix(TableFix):
     demand: Demand
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "item"
 
@@ -355,7 +355,7 @@ class EmbargoFix(TableFix):
     destination: Phrase
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "destination"
 
@@ -394,7 +394,7 @@ class LiquidsFix(TableFix):
     parcel: Phrase
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "parcel"
 
@@ -436,9 +436,9 @@ class RevokedFix(SubjectFix):
     subject: Phrase
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
-        slots: dict[str, Slot] = {"embargo": "destination", "liquids": "parcel"}
+        slots: dict[str, RequestPart] = {"embargo": "destination", "liquids": "parcel"}
         return slots.get(self.rule, "item")
 
     def enter(self, book: RuleBook) -> None:
@@ -495,7 +495,7 @@ class ExampleFix(SubjectFix):
     answer: Answer
 
     @property
-    def request_slot(self) -> Slot:
+    def request_part(self) -> RequestPart:
         """See the base class."""
         return "weight"
 

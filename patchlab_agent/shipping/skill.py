@@ -9,11 +9,11 @@ from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.rulebook import RuleBook
+from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.skill.seam import Skill
 
 
@@ -24,7 +24,7 @@ def shipping() -> Skill:
         name="shipping",
         task=ShippingTask(known),
         proposer=ShippingProposer(),
-        world=ShippingWorld(),
+        simulator=ShippingSimulator(),
         backends={"toy": ToyBackend},
         falsify=falsified,
         model_proposer=partial(ModelProposer, known=RuleBook.of(known)),

@@ -10,7 +10,7 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.english import FILLERS
-from patchlab_agent.shipping.examples import demonstrations, is_plain, worked_examples
+from patchlab_agent.shipping.examples import demos, is_plain, worked_examples
 from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import parse_fix
 from patchlab_agent.shipping.schema import (
@@ -38,7 +38,7 @@ class ShippingTask:
         self.known_rules = tuple(known_rules)
         self._known = RuleBook.of(self.known_rules)
         self.filler_words = FILLERS
-        self.demonstrations = demonstrations(self._known)
+        self.demos = demos(self._known)
         self.prompts: Path = resource("prompts", "shipping")
         self.answer_schema: JsonObject = Answer.model_json_schema()
 

@@ -87,7 +87,7 @@ class ShippingThesaurus:
 
 
 def _names(fix: SubjectFix, name: str) -> Iterable[str]:
-    match fix.request_slot:
+    match fix.request_part:
         case "unit":
             agrees = isinstance(fix, UnitFix) and _is_defined_so(name, fix.kg_per_unit)
             return _units(name) if agrees else _inflected(name)

@@ -48,7 +48,7 @@ class Member:
     """Somebody else's function, as errors name it.
 
     Attributes:
-        name: with the part that it is of, as in `World.judge`.
+        name: with the part that it is of, as in `Simulator.judge`.
         skill: that the part is of; empty: of none.
         package: that it is defined in, whose line is the one to correct, and not one of a library.
         promise: its contract.
@@ -126,7 +126,7 @@ def guarded(part: Part, name: str, promises: Promises | None = None, *, skill: s
 
     Args:
         part: an object; it passes for one of its own class still.
-        name: what errors call it, as in `World`.
+        name: what errors call it, as in `Simulator`.
         promises: contracts of its members, by name.
         skill: that it is a part of; empty: of none.
     """
@@ -167,7 +167,7 @@ class _Guarded:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        # Optional members are found by `isinstance` and a protocol, as `DriftingWorld` is.
+        # Optional members are found by `isinstance` and a protocol, as `DriftingSimulator` is.
         return type(self._part)
 
     def __getattr__(self, name: str) -> Any:

@@ -5,10 +5,10 @@ A skill comes in three parts, so that each room gets only what it may see:
 * the `Task` is all that the agent knows: the prompt's stable part, the answer's schema, and how an
   answer becomes a quote;
 * the `Proposer` turns a failure into a patch, from what production would know as well;
-* the `World` is the simulation: requests with their truth, the carrier, the held-out cases.
+* the `Simulator` is the simulation: requests with their truth, the carrier, the held-out cases.
 
-A part may be any object with the right members. One that subclasses `Task` or `World` has to write
-only what is abstract there, and takes the rest as it is.
+A part may be any object with the right members. One that subclasses `Task` or `Simulator` has to
+write only what is abstract there, and takes the rest as it is.
 
 A package offers a skill through the entry-point group `patchlab_agent.skills`; the entry point
 names a callable without arguments that returns a `Skill`.
@@ -86,7 +86,7 @@ class Task(Protocol):
         return ()
 
     @property
-    def demonstrations(self) -> Sequence[Example]:
+    def demos(self) -> Sequence[Example]:
         """Examples that every prompt shows, the baseline's too; they teach the answer's form."""
         return ()
 
@@ -197,11 +197,11 @@ class Thesaurus(Protocol):
 
 
 @runtime_checkable
-class DriftingWorld(Protocol):
+class DriftingSimulator(Protocol):
     """A simulation whose rules can change while it runs.
 
     Example:
-        >>> isinstance(load_skill("shipping").world, DriftingWorld)
+        >>> isinstance(load_skill("shipping").simulator, DriftingSimulator)
         True
     """
 
@@ -223,12 +223,12 @@ class Confusion:
     false_negative: int = 0
 
 
-class World(Protocol):
+class Simulator(Protocol):
     """The simulation around the skill: only loop and metrics may look into it.
 
     Example:
-        >>> world = load_skill("shipping").world
-        >>> len(world.golden()), world.labels[:2]
+        >>> simulator = load_skill("shipping").simulator
+        >>> len(simulator.golden()), simulator.labels[:2]
         (240, ('weight_missing', 'weight_mismatch'))
     """
 
@@ -272,7 +272,7 @@ class World(Protocol):
         ...
 
     @abstractmethod
-    def untaught(self, case: Case) -> Sequence[Fix]:
+    def uncovered(self, case: Case) -> Sequence[Fix]:
         """The carrier's rules that the case needs and every prompt lacks: the ceiling's context.
 
         With those that stand in every prompt, the ceiling has exactly what concerns the case.
@@ -309,7 +309,7 @@ class Skill:
     name: str
     task: Task
     proposer: Proposer
-    world: World
+    simulator: Simulator
     backends: Mapping[str, Callable[[int, float], Backend]]
     """Simulated backends by name: (seed, noise) → backend."""
     model_proposer: Callable[[Backend], Proposer] | None = None
@@ -334,14 +334,14 @@ class Skill:
             self,
             task=part(self.task, "Task", _TASK),
             proposer=part(self.proposer, "Proposer", _PROPOSER),
-            world=part(self.world, "World", _WORLD),
+            simulator=part(self.simulator, "Simulator", _SIMULATOR),
             backends={
                 name: made(backend, f"Backend {name!r}", _BACKEND)
                 for name, backend in self.backends.items()
             },
             model_proposer=self.model_proposer
             and made(self.model_proposer, "model_proposer", _PROPOSER),
-            falsify=self.falsify and call(self.falsify, "falsify", _WORLD["judge"]),
+            falsify=self.falsify and call(self.falsify, "falsify", _SIMULATOR["judge"]),
             thesaurus=self.thesaurus and part(self.thesaurus, "Thesaurus"),
         )
 
@@ -351,7 +351,7 @@ _TASK: Promises = {
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
 }
 _PROPOSER: Promises = {"propose": Promise(gives=(Proposal,))}
-_WORLD: Promises = {"judge": Promise(gives=(Feedback,)), "requests": Promise(gives=(Case,))}
+_SIMULATOR: Promises = {"judge": Promise(gives=(Feedback,)), "requests": Promise(gives=(Case,))}
 _BACKEND: Promises = {"complete": Promise(gives=(Completion,))}
 
 

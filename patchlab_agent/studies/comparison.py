@@ -200,7 +200,7 @@ def lessons(cases: Sequence[CaseOutcome], patches: Mapping[str, Patch], rules: R
 def _is_among(fix: Fix, rules: Sequence[Fix]) -> bool:
     said = fix.model_dump(mode="json")
     return any(
-        rule.slot == fix.slot
+        rule.subject_key == fix.subject_key
         and all(
             agrees(value, said.get(name)) for name, value in rule.model_dump(mode="json").items()
         )

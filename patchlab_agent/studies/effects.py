@@ -18,7 +18,7 @@ from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.skill.seam import World
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import adjusted, mcnemar
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
@@ -99,7 +99,7 @@ class LeaveOneOut:
         """
         latest = list(self.lab.store.traces.newest(traces)) if traces else []
         known = trace_probes(latest)
-        probes = [*golden_probes(self.lab.skill.world, golden), *known]
+        probes = [*golden_probes(self.lab.skill.simulator, golden), *known]
         before = self.lab.meter.spent[PURPOSE].calls
         patches, examples = self.measure(probes)
         return EffectReport(
@@ -180,13 +180,13 @@ class LeaveOneOut:
         return right
 
 
-def golden_probes(world: World, n: int) -> list[Checkable]:
+def golden_probes(simulator: Simulator, n: int) -> list[Checkable]:
     """Return the golden cases of a run, under the noise of a run, judged by the carrier."""
 
     def judge(position: int) -> Callable[[Quote | None], bool]:
-        return lambda quote: world.judge(cases[position], quote).ok
+        return lambda quote: simulator.judge(cases[position], quote).ok
 
-    cases = stratified(world.golden(), n)
+    cases = stratified(simulator.golden(), n)
     return [
         Checkable("golden", case.request, "golden", judge(position))
         for position, case in enumerate(cases)

@@ -156,7 +156,7 @@ def test_demonstrations_stand_in_every_prompt_ahead_of_all_else(tmp_path: Path) 
     class Demonstrating(WordsTask):
         def __init__(self, prompts: Path) -> None:
             super().__init__(prompts)
-            self.demonstrations = (Example(request="a salt", answer={"salt": "white"}),)
+            self.demos = (Example(request="a salt", answer={"salt": "white"}),)
 
     task = Demonstrating(write_templates(tmp_path))
     plain, agent = (

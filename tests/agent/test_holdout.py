@@ -20,7 +20,7 @@ from patchlab_agent.runs.loop import CarrierReferee, Loop
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from tests.support.make import make_patch
-from tests.support.words_skill import Reader, WordsReferee, WordsWorld, case, words_lab
+from tests.support.words_skill import Reader, WordsReferee, WordsSimulator, case, words_lab
 
 WRONG = Feedback(label="odd")
 """A complaint that names no word, so that it teaches nothing."""
@@ -369,7 +369,7 @@ def test_where_nobody_runs_a_baseline_a_false_lesson_is_convicted(tmp_path: Path
     assert number < 120
 
 
-def test_a_world_that_gets_better_does_not_prove_a_lesson_without_effect() -> None:
+def test_a_simulator_that_gets_better_does_not_prove_a_lesson_without_effect() -> None:
     # Were a use held out always paired with a later one, every lesson would look good here.
     rng = random.Random(3)
     gained = lost = 0
@@ -389,7 +389,11 @@ def test_a_run_is_the_same_again_and_another_seed_holds_out_others(tmp_path: Pat
             lab.store.patches.upsert(make_patch("zok", "red"))
             stream = [case(f"zok {n}") for n in range(40)]
             loop = Loop(
-                lab.evaluator, lab.learner, lab.store.traces, CarrierReferee(WordsWorld()), window=4
+                lab.evaluator,
+                lab.learner,
+                lab.store.traces,
+                CarrierReferee(WordsSimulator()),
+                window=4,
             )
             return [trace.index for trace in loop.run(stream, "run-0001") if trace.held_out]
 

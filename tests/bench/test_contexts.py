@@ -16,15 +16,15 @@ from patchlab_agent.runs.loop import CarrierReferee, Loop
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab = open_lab(store=tmp_path_factory.mktemp("contexts") / "s", noise=0.0)
-    referee = CarrierReferee(lab.skill.world)
+    referee = CarrierReferee(lab.skill.simulator)
     loop = Loop(lab.evaluator, lab.learner, lab.store.traces, referee)
-    cases = islice(lab.skill.world.requests(Random("contexts")), 80)
+    cases = islice(lab.skill.simulator.requests(Random("contexts")), 80)
     assert len(list(loop.run(cases, "run-0001"))) == 80
     return lab
 
 
 def test_every_arm_is_held_against_the_first_on_the_same_cases(taught: Lab) -> None:
-    cases = list(taught.skill.world.regression())[::10]
+    cases = list(taught.skill.simulator.regression())[::10]
     told: list[tuple[str, int]] = []
     found = measure(taught, cases, list(ARMS), lambda arm, total: told.append((arm, total)))
     assert len(told) == len(ARMS) * len(cases) == told[-1][1]
@@ -59,6 +59,6 @@ def test_what_an_earlier_prompt_began_with_is_reusable() -> None:
 
 
 def test_only_the_named_arms_are_measured(taught: Lab) -> None:
-    cases = list(taught.skill.world.regression())[:2]
+    cases = list(taught.skill.simulator.regression())[:2]
     found = measure(taught, cases, ["lessons", "bare"], lambda *_: None)
     assert [each["arm"] for each in found] == ["lessons", "bare"]

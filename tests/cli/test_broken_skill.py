@@ -24,8 +24,8 @@ from tests.support.words_skill import (
     Reader,
     WordFix,
     WordsProposer,
+    WordsSimulator,
     WordsTask,
-    WordsWorld,
     case,
     install,
     words_skill,
@@ -46,8 +46,8 @@ def broken(text: str) -> None:
         raise KeyError(text)
 
 
-class World(WordsWorld):
-    """The words' world, with a fixed stream and a golden set of one."""
+class Simulator(WordsSimulator):
+    """The words' simulator, with a fixed stream and a golden set of one."""
 
     def requests(self, rng: random.Random) -> Iterator[Case]:
         yield from STREAM
@@ -56,42 +56,42 @@ class World(WordsWorld):
         return [case("salt blim only")]
 
 
-class Requests(World):
+class Requests(Simulator):
     def requests(self, rng: random.Random) -> Iterator[Case]:
         for each in STREAM:
             broken(each.request)
             yield each
 
 
-class NoCase(World):
+class NoCase(Simulator):
     def requests(self, rng: random.Random) -> Iterator[Any]:
         yield from [*STREAM[:2], "a blim"]
 
 
-class Judge(World):
+class Judge(Simulator):
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
         broken(case.request)
         return super().judge(case, quote)
 
 
-class NoFeedback(World):
+class NoFeedback(Simulator):
     def judge(self, case: Case, quote: Quote | None) -> Any:
         return None if BAD in case.request else super().judge(case, quote)
 
 
-class Untaught(World):
-    def untaught(self, case: Case) -> Sequence[Fix]:
+class Untaught(Simulator):
+    def uncovered(self, case: Case) -> Sequence[Fix]:
         broken(case.request)
-        return super().untaught(case)
+        return super().uncovered(case)
 
 
-class Measure(World):
+class Measure(Simulator):
     def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
         broken(case.request)
         return super().confusion(case, quote)
 
 
-class Suite(World):
+class Suite(Simulator):
     def expected(self, case: Case) -> Quote:
         raise KeyError("expected")
 
@@ -151,8 +151,8 @@ def lies(case: Case, quote: Quote | None, true: Feedback, rng: random.Random) ->
     return true
 
 
-def world(kind: type[World]) -> Change:
-    return lambda skill: replace(skill, world=kind())
+def simulator(kind: type[Simulator]) -> Change:
+    return lambda skill: replace(skill, simulator=kind())
 
 
 def task(kind: type[WordsTask]) -> Change:
@@ -171,9 +171,9 @@ def asks_model(skill: Skill) -> Skill:
 
 
 IN_THE_STREAM: dict[str, tuple[Change, int, tuple[object, ...]]] = {
-    "World.requests": (world(Requests), 2, ()),
-    "World.judge": (world(Judge), 2, ()),
-    "World.untaught": (world(Untaught), 2, ()),
+    "Simulator.requests": (simulator(Requests), 2, ()),
+    "Simulator.judge": (simulator(Judge), 2, ()),
+    "Simulator.uncovered": (simulator(Untaught), 2, ()),
     "Task.read": (task(Read), 2, ()),
     "Proposer.propose": (proposer(Propose), 3, ()),
     "model_proposer.propose": (asks_model, 3, ("--patcher", "llm")),
@@ -192,7 +192,7 @@ IN_THE_STREAM: dict[str, tuple[Change, int, tuple[object, ...]]] = {
 @pytest.fixture
 def change(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Change], None]:
     """Installs the words' skill with a change."""
-    skill = replace(words_skill(tmp_path / "prompts"), world=World())
+    skill = replace(words_skill(tmp_path / "prompts"), simulator=Simulator())
     return lambda changed: install(monkeypatch, changed(skill))
 
 
@@ -223,8 +223,8 @@ def test_a_run_ends_early_with_a_sentence_a_report_and_all_that_came_before(
 @pytest.mark.parametrize(
     ("changed", "on"),
     [
-        (world(Judge), "'a blim'"),
-        (world(Requests), "item 3"),
+        (simulator(Judge), "'a blim'"),
+        (simulator(Requests), "item 3"),
         (proposer(Propose), "'a blim'"),
         (lambda skill: replace(skill, thesaurus=Words()), "'blim'"),
     ],
@@ -253,21 +253,28 @@ def test_an_answer_that_cannot_be_read_is_named_with_its_request(
 @pytest.mark.parametrize(
     ("kind", "wanted"),
     [
-        (NoFeedback, "World.judge of skill 'words' returned NoneType on 'a blim'; make it return "),
-        (NoCase, "World.requests of skill 'words' returned str on item 3; make it return Case."),
+        (
+            NoFeedback,
+            "Simulator.judge of skill 'words' returned NoneType on 'a blim'; make it return ",
+        ),
+        (
+            NoCase,
+            "Simulator.requests of skill 'words' returned str on item 3; make it return Case.",
+        ),
     ],
 )
 def test_what_returns_something_else_than_it_must_is_told_so(
-    cli: Cli, change: Callable[[Change], None], kind: type[World], wanted: str
+    cli: Cli, change: Callable[[Change], None], kind: type[Simulator], wanted: str
 ) -> None:
-    change(world(kind))
+    change(simulator(kind))
     result = cli(*RUN, "--runs", 5, "--golden", 0)
     assert result.code == 9
     assert wanted in result.error
 
 
 @pytest.mark.parametrize(
-    ("name", "done"), [("World.judge", 4), ("Task.read", 4), ("falsify", 4), ("World.requests", 2)]
+    ("name", "done"),
+    [("Simulator.judge", 4), ("Task.read", 4), ("falsify", 4), ("Simulator.requests", 2)],
 )
 def test_a_window_keeps_the_requests_beside_the_one_that_failed(
     cli: Cli, change: Callable[[Change], None], name: str, done: int
@@ -306,18 +313,18 @@ def test_a_window_keeps_its_answers_when_asking_ahead_fails(
 def test_a_failure_on_the_golden_set_keeps_the_whole_stream(
     cli: Cli, change: Callable[[Change], None]
 ) -> None:
-    change(world(Measure))
+    change(simulator(Measure))
     result = cli(*RUN, "--runs", 5, "--golden", 1, "--json")
     assert (result.code, result.json["runs"], result.json["golden"]) == (9, 5, None)
-    assert "World.confusion of skill 'words' failed on 'salt blim only'" in result.error
+    assert "Simulator.confusion of skill 'words' failed on 'salt blim only'" in result.error
 
 
 def test_a_run_that_answered_nothing_ends_with_the_skills_own_code(
     cli: Cli, change: Callable[[Change], None]
 ) -> None:
-    change(world(Suite))
+    change(simulator(Suite))
     result = cli(*RUN, "--runs", 1, "--golden", 0)
-    assert_refused(result, 8, "World.expected of skill 'words' failed on")
+    assert_refused(result, 8, "Simulator.expected of skill 'words' failed on")
     assert cli("traces", "list", "--store", "s", "--json").json == []
 
 

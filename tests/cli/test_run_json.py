@@ -79,7 +79,7 @@ def test_figures_of_a_report_agree_with_each_other(printed: Result) -> None:
     assert report["curve"][-1]["patches"]["active"] == report["patches"]["active_in_store"]
     golden = report["golden"]
     assert golden["all"]["cases"] == 12
-    assert sum(golden[part]["cases"] for part in ("covered", "known", "untaught")) == 12
+    assert sum(golden[part]["cases"] for part in ("covered", "known", "uncovered")) == 12
 
 
 def test_what_became_of_patches_is_counted_as_the_traces_tell_it(cli: Cli) -> None:

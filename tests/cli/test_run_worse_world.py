@@ -1,4 +1,4 @@
-"""`run` in a world that errs, or whose rules change."""
+"""`run` in a simulator that errs, or whose rules change."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def learn(
     lab: Lab, request: str, feedback: Feedback, truth: Shipment | None = None
 ) -> tuple[PatchEvent, Patch]:
     """The first event, and the patch that it is about; a truth lets the carrier be asked again."""
-    referee = CarrierReferee(lab.skill.world)
+    referee = CarrierReferee(lab.skill.simulator)
     if truth is not None:
         referee.remember(Case(request=request, truth=truth.model_dump(mode="json")))
     given = None if truth is None else referee
@@ -150,9 +150,11 @@ def test_a_labeled_refusal_vouches_for_no_more(tmp_path: Path, factor: str) -> N
     with open_lab(store=tmp_path / "s", noise=0.0, examples=0) as lab:
         heavy = HEAVY.model_copy(update={"weight_kg": 113.4})
         case = Case(request="Ship 250 lbs shoes box to US", truth=heavy.model_dump(mode="json"))
-        world = lab.skill.world
-        label = Labeled(case.request, world.expected(case), lambda quote: world.judge(case, quote))
-        others = [each for each in labeled_cases(world) if "lbs" not in each.request]
+        simulator = lab.skill.simulator
+        label = Labeled(
+            case.request, simulator.expected(case), lambda quote: simulator.judge(case, quote)
+        )
+        others = [each for each in labeled_cases(simulator) if "lbs" not in each.request]
         lab.gate.use_suite([*others, label])
         _, patch = learn(lab, "box of shoes (220 lbs) for US", complaint, HEAVY)
         assert patch.gate is not None
@@ -164,14 +166,18 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
     events: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     with open_lab(store=tmp_path / "s", noise=0.08, examples=0) as lab:
-        world = lab.skill.world
-        referee = CarrierReferee(world)
-        cases = (case for case in world.requests(random.Random(5)) if not world.untaught(case))
+        simulator = lab.skill.simulator
+        referee = CarrierReferee(simulator)
+        cases = (
+            case for case in simulator.requests(random.Random(5)) if not simulator.uncovered(case)
+        )
         for number, case in zip(range(200), cases, strict=False):
             # The rules of the prompt suffice for each of these, so every failure is the noise's.
             referee.remember(case)
             trace = lab.agent.answer(case.request, draw=f"run:{number}")
-            for event in lab.learner.learn(trace, world.judge(case, trace.quote), referee).events:
+            for event in lab.learner.learn(
+                trace, simulator.judge(case, trace.quote), referee
+            ).events:
                 events[event.kind] += 1
         for patch in lab.store.patches.all():
             codes.update(patch.gate.codes if patch.gate else ())
@@ -182,7 +188,7 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
 
 def test_a_lesson_about_one_word_for_a_unit_serves_the_others(lab: Lab) -> None:
     trace = lab.agent.answer("Ship 2 lb books box to US")
-    referee = CarrierReferee(lab.skill.world)
+    referee = CarrierReferee(lab.skill.simulator)
     referee.remember(Case(request=trace.request, truth=BOOKS.model_dump(mode="json")))
     own, *others = lab.learner.learn(trace, POUND, referee).events
     assert [event.trigger for event in others if event.kind == "activated"] == ["lbs", "pounds"]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, PatchLabError, UsageError
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.lab.stored import open_store
+from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Origin, Status
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback, Prompt, Usage

@@ -38,7 +38,7 @@ from tests.support.words_skill import (
     Reader,
     WordsProposer,
     WordsReferee,
-    WordsWorld,
+    WordsSimulator,
     install,
     words_skill,
     write_templates,
@@ -274,7 +274,7 @@ def test_the_gates_suite_is_the_worlds_regression_set(tmp_path: Path) -> None:
         patch = lab.store.patches.get(event.patch_id or "")
         assert patch is not None
         assert patch.gate is not None
-        assert patch.gate.suite_size == len(lab.skill.world.regression())
+        assert patch.gate.suite_size == len(lab.skill.simulator.regression())
 
 
 def test_a_store_can_be_looked_into_beside_its_writer(tmp_path: Path) -> None:
@@ -394,8 +394,8 @@ def test_a_gate_that_is_off_lets_everything_in(tmp_path: Path) -> None:
 
 
 def test_labeled_cases_are_judged_by_the_rules_that_hold_now() -> None:
-    cases = labeled_cases(WordsWorld())
-    assert [case.request for case in cases] == [c.request for c in WordsWorld().regression()]
+    cases = labeled_cases(WordsSimulator())
+    assert [case.request for case in cases] == [c.request for c in WordsSimulator().regression()]
     assert all(case.answer == {"salt": "white"} for case in cases)
     assert cases[0].judge({"salt": "white"}).ok
     assert cases[0].judge({"salt": "grey"}).detail == "white"

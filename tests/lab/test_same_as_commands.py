@@ -16,7 +16,7 @@ from typer.main import get_command
 from patchlab_agent.cli.app import app
 from patchlab_agent.lab.differing import diff_patches
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.lab.stored import StoredLab, open_store
+from patchlab_agent.lab.stored_lab import StoredLab, open_store
 from patchlab_agent.lab.sweeping import compare_settings
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Origin, Status

@@ -21,7 +21,7 @@ from patchlab_agent.models.trace import Feedback
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from tests.lab.conftest import OpenLab
-from tests.support.words_skill import MEANINGS, Reader, WordsReferee, WordsWorld, case
+from tests.support.words_skill import MEANINGS, Reader, WordsReferee, WordsSimulator, case
 
 TAUGHT = ("zok", "blim", "tarn")
 
@@ -296,5 +296,5 @@ def test_an_export_that_cannot_be_read_is_refused_as_a_whole(
 
 
 def test_the_words_that_are_taught_are_those_of_the_golden_set() -> None:
-    golden = " ".join(each.request for each in WordsWorld().golden())
+    golden = " ".join(each.request for each in WordsSimulator().golden())
     assert all(word in golden for word in TAUGHT)

@@ -67,7 +67,7 @@ def golden(store: Path, seed: int = 7) -> list[Seen]:
 def golden_in(lab: Lab) -> list[Seen]:
     """What the golden set gets to see, with the nearest examples: most cases need none."""
     lab.agent.examples = Nearest(lab.store.examples)
-    cases = stratified(lab.skill.world.golden(), GOLDEN)
+    cases = stratified(lab.skill.simulator.golden(), GOLDEN)
     traces = [lab.agent.answer(case.request, draw="golden") for case in cases]
     assert any(trace.examples for trace in traces)
     assert any(trace.applied for trace in traces)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from patchlab_agent.metrics.failures import clusters
-from patchlab_agent.metrics.golden import golden_report, score
+from patchlab_agent.metrics.golden import golden_report
+from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.metrics.success import CURVE_POINTS, arm_rates, curve, highlights, prompt_tokens
 from patchlab_agent.metrics.usage import example_summary, patch_uses
@@ -328,7 +329,7 @@ def test_the_golden_set_is_split_by_what_was_taught() -> None:
         GoldenOutcome(outcome(5, "a", "a"), True, wrong, wrong),
     ]
     report = golden_report(golden, ("a", "b"))
-    parts = (report.all, report.covered, report.known, report.untaught)
+    parts = (report.all, report.covered, report.known, report.uncovered)
     assert [part.cases for part in parts] == [5, 2, 1, 2]
     assert [part.patched.successes for part in parts] == [3, 2, 1, 0]
     assert [part.baseline.successes for part in parts] == [2, 1, 1, 0]

@@ -99,9 +99,9 @@ def test_another_trigger_or_fix_is_another_patch() -> None:
 
 
 def test_a_slot_names_the_subject_and_not_what_is_said_of_it() -> None:
-    assert WordFix(word="Zok", meaning="red").slot == ("word", "zok")
-    assert WordFix(word="zok", meaning="blue").slot == ("word", "zok")
-    assert WordFix(word="blim", meaning="red").slot != ("word", "zok")
+    assert WordFix(word="Zok", meaning="red").subject_key == ("word", "zok")
+    assert WordFix(word="zok", meaning="blue").subject_key == ("word", "zok")
+    assert WordFix(word="blim", meaning="red").subject_key != ("word", "zok")
 
 
 def test_moving_adds_to_the_history_and_leaves_the_old_patch_alone() -> None:

@@ -72,7 +72,7 @@ def test_fixes_stand_in_one_order_wherever_they_come_from() -> None:
             retrieved=tuple(map(make_hit, patches[:cut])),
             given=tuple(patch.fix for patch in patches[cut:]),
         )
-        assert [fix.slot[1] for fix in context.fixes] == sorted(words)
+        assert [fix.subject_key[1] for fix in context.fixes] == sorted(words)
 
 
 def test_an_empty_context_teaches_nothing() -> None:
@@ -103,7 +103,7 @@ def test_a_trace_survives_json_unchanged() -> None:
 
 
 def test_a_report_carries_its_schemas_version() -> None:
-    assert RunReport.model_fields["schema_version"].default == 3
+    assert RunReport.model_fields["schema_version"].default == 4
 
 
 def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:

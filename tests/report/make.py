@@ -236,7 +236,7 @@ def full_report(**changes: Any) -> RunReport:
             all=comparison(20, 31, 36, 40),
             covered=comparison(3, 14, 15, 16),
             known=comparison(17, 17, 17, 18),
-            untaught=NOTHING,
+            uncovered=NOTHING,
             labels=(
                 LabelScore(
                     label="embargo_destination",

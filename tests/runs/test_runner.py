@@ -223,7 +223,9 @@ def test_the_golden_set_is_measured_after_the_run_and_teaches_nothing(tmp_path: 
         assert Runner(lab, RunSettings(golden=99)).golden_total == 3
     assert done == [1, 2, 3]
     assert golden is not None
-    assert [part.cases for part in (golden.all, golden.covered, golden.known, golden.untaught)] == [
+    assert [
+        part.cases for part in (golden.all, golden.covered, golden.known, golden.uncovered)
+    ] == [
         3,
         1,
         1,

@@ -12,13 +12,13 @@ from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.schema import Answer, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
+from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.shipping.world import ShippingWorld
 
 TASK = ShippingTask(known_rules())
-WORLD = ShippingWorld()
+SIMULATOR = ShippingSimulator()
 PROMPTS = Prompts(TASK.prompts)
 SYSTEM = PROMPTS.system(TASK.known_rules, TASK.answer_schema)
 
@@ -81,7 +81,7 @@ def prompt(
     return Prompt(
         messages=(
             Message(role="system", content=system),
-            *turns(request, rules, (*TASK.demonstrations, *TASK.examples_of(fixes))),
+            *turns(request, rules, (*TASK.demos, *TASK.examples_of(fixes))),
         ),
         answer_schema=TASK.answer_schema,
         draw=draw,

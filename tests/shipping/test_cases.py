@@ -13,7 +13,7 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.text import MAX_REQUEST_CHARS
-from tests.shipping.helpers import WORLD
+from tests.shipping.helpers import SIMULATOR
 
 pytestmark = pytest.mark.quick
 
@@ -193,7 +193,7 @@ def test_the_shipped_files_are_read_once_and_never_change_under_the_reader() -> 
 
 def test_a_users_cases_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "mine.jsonl", line(request="Ship 2.22 kg books box to US"))
-    (case,) = WORLD.read_cases(path)
+    (case,) = SIMULATOR.read_cases(path)
     assert case.request == "Ship 2.22 kg books box to US"
     assert case.truth["item"] == "books"
 
@@ -211,7 +211,7 @@ def test_what_the_carrier_does_not_know_is_refused_with_its_line(
 ) -> None:
     path = written(tmp_path, "mine.jsonl", f"{line()}\n{line(**changes)}")
     with pytest.raises(InputError, match=rf"line 2: .*{why}"):
-        WORLD.read_cases(path)
+        SIMULATOR.read_cases(path)
 
 
 @pytest.mark.parametrize("name", ["golden", "regression"])
@@ -222,4 +222,4 @@ def test_a_held_out_request_is_refused_however_it_is_spaced_and_cased(
     held = shipped_cases(name)[3].request
     path = written(tmp_path, "mine.jsonl", f"{line()}\n{line()}\n{line(request=spelt(held))}")
     with pytest.raises(InputError, match=r"line 3: .*held out"):
-        WORLD.read_cases(path)
+        SIMULATOR.read_cases(path)

@@ -26,9 +26,9 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.text import occurs
-from tests.shipping.helpers import WORLD, asked, proposed, shipment
+from tests.shipping.helpers import SIMULATOR, asked, proposed, shipment
 
-GENERATED = list(islice(WORLD.requests(random.Random(5)), 1200))
+GENERATED = list(islice(SIMULATOR.requests(random.Random(5)), 1200))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Failure:
 def failure(found: Case, fixes: Iterable[Fix] = ()) -> Failure | None:
     """What goes wrong under these fixes, or None if nothing does."""
     given = asked(found.request, fixes)
-    feedback = WORLD.judge(found, given)
+    feedback = SIMULATOR.judge(found, given)
     if feedback.ok:
         return None
     return Failure(found, given, feedback, proposed(found.request, given, feedback).patch)
@@ -102,7 +102,7 @@ def test_a_label_is_mended_by_its_lesson(label: str, failing: Case) -> None:
     after = asked(failing.request, [fix])
     assert not fix.holds_in(before.given)
     assert fix.holds_in(after)
-    assert WORLD.judge(failing, after) != before.feedback
+    assert SIMULATOR.judge(failing, after) != before.feedback
 
 
 def test_a_false_rule_about_a_declaration_is_unlearned() -> None:
@@ -116,7 +116,7 @@ def test_a_false_rule_about_a_declaration_is_unlearned() -> None:
 
 def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() -> None:
     labels, without = Counter[str](), Counter[str]()
-    for found in (*failures(), *filter(None, map(failure, WORLD.golden()))):
+    for found in (*failures(), *filter(None, map(failure, SIMULATOR.golden()))):
         label = str(found.feedback.label)
         labels[label] += 1
         if found.patch is None:
@@ -134,7 +134,7 @@ def test_over_many_requests_every_lesson_is_followed_and_every_label_occurs() ->
 
 def test_without_noise_no_false_rule_is_learned() -> None:
     carrier = {fix.conflict_key: fix for fix in carrier_rules()}
-    needed = [fix for found in failures() for fix in WORLD.untaught(found.case)]
+    needed = [fix for found in failures() for fix in SIMULATOR.uncovered(found.case)]
     patches = [found.patch for found in failures() if found.patch is not None]
     learned = [patch.fix for patch in patches if not isinstance(patch.fix, ExampleFix)]
     for fix in learned:
@@ -170,7 +170,7 @@ def test_learning_until_nothing_fails_teaches_a_request_all_it_needs() -> None:
 
 
 def test_the_tests_of_proposed_patches_never_ask_what_the_golden_set_asks() -> None:
-    golden = {case_key(found.request) for found in WORLD.golden()}
+    golden = {case_key(found.request) for found in SIMULATOR.golden()}
     patches = [found.patch for found in failures() if found.patch is not None]
     assert len(patches) > 250
     for patch in patches:

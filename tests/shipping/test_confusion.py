@@ -9,7 +9,7 @@ import pytest
 from patchlab_agent.models.case import Case
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.skill.seam import Confusion
-from tests.shipping.helpers import REQUEST, WORLD, as_json, asked, quote, shipment
+from tests.shipping.helpers import REQUEST, SIMULATOR, as_json, asked, quote, shipment
 
 Changes = dict[str, Any]
 TP, FP, FN = Confusion(1, 0, 0), Confusion(0, 1, 0), Confusion(0, 0, 1)
@@ -114,7 +114,7 @@ def case(**truth: Any) -> Case:
 def test_of_a_shipment_to_be_quoted_every_field_counts(
     truth: Changes, given: Changes, wanted: dict[str, Confusion]
 ) -> None:
-    assert WORLD.confusion(case(**truth), as_json(quote(**given))) == {**QUOTED, **wanted}
+    assert SIMULATOR.confusion(case(**truth), as_json(quote(**given))) == {**QUOTED, **wanted}
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_of_a_shipment_to_be_quoted_every_field_counts(
 def test_of_a_shipment_to_be_refused_only_the_refusal_counts(
     truth: Changes, given: Changes, wanted: dict[str, Confusion]
 ) -> None:
-    assert WORLD.confusion(case(**truth), as_json(quote(**given))) == {**REFUSED, **wanted}
+    assert SIMULATOR.confusion(case(**truth), as_json(quote(**given))) == {**REFUSED, **wanted}
 
 
 def test_an_unusable_answer_does_nothing_of_what_was_to_do() -> None:
-    quoted = WORLD.confusion(case(services=["fragile"]), None)
+    quoted = SIMULATOR.confusion(case(services=["fragile"]), None)
     misses = {name for name, counts in quoted.items() if counts == FN}
     assert misses == {
         *FIELDS,
@@ -170,7 +170,7 @@ def test_an_unusable_answer_does_nothing_of_what_was_to_do() -> None:
         "invalid_response",
     }
     assert {name for name, counts in quoted.items() if counts not in (FN, NOTHING)} == set()
-    refused = WORLD.confusion(case(item="weapon"), None)
+    refused = SIMULATOR.confusion(case(item="weapon"), None)
     assert {name for name, counts in refused.items() if counts == FN} == {
         "prohibited_item",
         "invalid_response",
@@ -178,18 +178,18 @@ def test_an_unusable_answer_does_nothing_of_what_was_to_do() -> None:
 
 
 def test_every_label_is_counted_over_the_golden_set() -> None:
-    names = {name for found in WORLD.golden() for name in WORLD.confusion(found, None)}
+    names = {name for found in SIMULATOR.golden() for name in SIMULATOR.confusion(found, None)}
     assert names == set(LABELS)
 
 
 def test_a_right_answer_has_neither_false_positives_nor_false_negatives() -> None:
     right = 0
-    for found in WORLD.golden():
-        given = asked(found.request, WORLD.concerning(found))
-        if not WORLD.judge(found, given).ok or found.stratum == "adversarial":
+    for found in SIMULATOR.golden():
+        given = asked(found.request, SIMULATOR.concerning(found))
+        if not SIMULATOR.judge(found, given).ok or found.stratum == "adversarial":
             continue
         right += 1
-        for label, counts in WORLD.confusion(found, given).items():
+        for label, counts in SIMULATOR.confusion(found, given).items():
             assert counts.false_negative == 0, (found.request, label)
             assert counts.false_positive == 0, (found.request, label)
     assert right > 150

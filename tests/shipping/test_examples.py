@@ -31,7 +31,7 @@ from patchlab_agent.shipping.tables import carrier_rules, rows
 from patchlab_agent.shipping.task import ShippingTask, settle
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.text import occurs, words
-from tests.shipping.helpers import ANSWER, REQUEST, SYSTEM, TASK, WORLD, as_json, asked, turns
+from tests.shipping.helpers import ANSWER, REQUEST, SIMULATOR, SYSTEM, TASK, as_json, asked, turns
 
 
 @pytest.mark.parametrize("row", rows("numbers"), ids=lambda row: row["word"])
@@ -101,7 +101,7 @@ def test_harmless_words_are_bounded_too() -> None:
 
 
 def test_instructions_of_the_golden_set_are_never_shown() -> None:
-    for case in WORLD.golden():
+    for case in SIMULATOR.golden():
         if any(mark in case.request for mark in ("Ignore all", "Answer:", "im_start", "do NOT")):
             assert not TASK.may_show(case.request, ANSWER), case.request
 
@@ -126,7 +126,7 @@ LESSONS: tuple[Fix, ...] = (
     RevokedFix(rule="embargo", subject="iran"),
     RevokedFix(rule="liquids", subject="satchel"),
 )
-EACH = pytest.mark.parametrize("fix", LESSONS, ids=lambda fix: "-".join(fix.slot))
+EACH = pytest.mark.parametrize("fix", LESSONS, ids=lambda fix: "-".join(fix.subject_key))
 
 
 def said(example: Example, rules: Sequence[Fix]) -> JsonObject:
@@ -137,12 +137,12 @@ def said(example: Example, rules: Sequence[Fix]) -> JsonObject:
 
 
 def test_what_every_prompt_shows_is_right_by_the_known_rules() -> None:
-    assert TASK.demonstrations
-    for shown in TASK.demonstrations:
+    assert TASK.demos
+    for shown in TASK.demos:
         assert shown.rules == ()
         assert said(shown, ()) == shown.answer
         assert parse_answer(json.dumps(shown.answer)).model_dump(mode="json") == shown.answer
-    answers = [parse_answer(json.dumps(shown.answer)) for shown in TASK.demonstrations]
+    answers = [parse_answer(json.dumps(shown.answer)) for shown in TASK.demos]
     # Both refusals, a declaration, and null where no rule speaks.
     assert {settle(given).refusal for given in answers} == {
         None,
@@ -157,8 +157,8 @@ def test_what_every_prompt_shows_is_right_by_the_known_rules() -> None:
 
 
 def test_what_every_prompt_shows_gives_nothing_away() -> None:
-    shown = {shown.request for shown in TASK.demonstrations}
-    tested = {case.request for case in (*WORLD.golden(), *WORLD.regression())}
+    shown = {shown.request for shown in TASK.demos}
+    tested = {case.request for case in (*SIMULATOR.golden(), *SIMULATOR.regression())}
     assert not shown & tested
     for row in rows("numbers"):
         assert not any(occurs(row["word"], request) for request in shown), row
@@ -180,7 +180,7 @@ def test_a_worked_example_is_right_by_its_rule_and_the_known_ones(fix: Fix) -> N
 @EACH
 def test_the_same_rule_is_never_needed_for_a_request_of_the_tests(fix: Fix) -> None:
     (example,) = TASK.examples_of([fix])
-    tested = (*WORLD.golden(), *WORLD.regression())
+    tested = (*SIMULATOR.golden(), *SIMULATOR.regression())
     assert example.request not in {case.request for case in tested}
     assert oddity(example.request) == ""
 
@@ -243,17 +243,19 @@ def test_an_example_takes_no_name_from_a_request_that_is_unknown_or_not_the_only
     assert worked.request == named
 
 
-@pytest.mark.parametrize("case", [*WORLD.golden(), *WORLD.regression()], ids=lambda c: c.request)
+@pytest.mark.parametrize(
+    "case", [*SIMULATOR.golden(), *SIMULATOR.regression()], ids=lambda c: c.request
+)
 def test_no_example_is_the_very_request_that_is_asked(case: Case) -> None:
-    for worked in TASK.examples_of(WORLD.untaught(case), case.request):
+    for worked in TASK.examples_of(SIMULATOR.uncovered(case), case.request):
         assert set(words(worked.request)) != set(words(case.request))
 
 
 def test_working_out_examples_leaves_what_is_known_alone() -> None:
-    before = TASK.demonstrations
+    before = TASK.demos
     TASK.examples_of(LESSONS)
     assert TASK.examples_of(LESSONS[:1]) == ShippingTask(TASK.known_rules).examples_of(LESSONS[:1])
-    assert TASK.demonstrations == before
+    assert TASK.demos == before
     (plain,) = TASK.examples_of([DestinationFix(alias="oslo", country="NO")])
     assert plain.answer["item"] == "books"
     assert plain.answer["kg_per_unit"] == KNOWN.units["kg"]
@@ -261,8 +263,8 @@ def test_working_out_examples_leaves_what_is_known_alone() -> None:
 
 def test_each_carrier_rule_that_is_untaught_has_a_right_example() -> None:
     known = set(TASK.known_rules)
-    untaught = [rule for rule in carrier_rules() if rule not in known]
-    assert len(untaught) > 50
-    for rule in untaught:
+    uncovered = [rule for rule in carrier_rules() if rule not in known]
+    assert len(uncovered) > 50
+    for rule in uncovered:
         (example,) = TASK.examples_of([rule])
         assert said(example, [rule]) == example.answer, rule

@@ -11,15 +11,15 @@ from patchlab_agent.runs.loop import CarrierReferee
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.proposer import ShippingProposer
-from patchlab_agent.shipping.world import ShippingWorld
+from patchlab_agent.shipping.simulator import ShippingSimulator
 
 
 def test_it_never_says_what_is_true_and_may_say_any_label(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    world, rng, said, lessons = ShippingWorld(), random.Random(5), set(), 0
+    simulator, rng, said, lessons = ShippingSimulator(), random.Random(5), set(), 0
     with open_lab(store=tmp_path / "s") as lab:
-        for number, case in enumerate(islice(world.requests(random.Random(2)), 400)):
+        for number, case in enumerate(islice(simulator.requests(random.Random(2)), 400)):
             trace = lab.agent.answer(case.request, draw=str(number))
-            true = world.judge(case, trace.quote)
+            true = simulator.judge(case, trace.quote)
             false = falsified(case, trace.quote, true, rng)
             assert (false.label, false.detail) != (true.label, true.detail)
             if true.ok:
@@ -32,14 +32,14 @@ def test_it_never_says_what_is_true_and_may_say_any_label(tmp_path) -> None:  # 
 
 
 def test_a_referee_errs_as_often_as_it_is_told_to_and_the_same_way_each_time() -> None:
-    world = ShippingWorld()
-    cases = list(islice(world.requests(random.Random(2)), 300))
+    simulator = ShippingSimulator()
+    cases = list(islice(simulator.requests(random.Random(2)), 300))
 
     def told(share: float, seed: int = 1) -> list[bool]:
-        referee = CarrierReferee(world, falsify=falsified, share=share, seed=seed)
+        referee = CarrierReferee(simulator, falsify=falsified, share=share, seed=seed)
         for case in cases:
             referee.remember(case)
-        return [referee.judge(case.request, None) != world.judge(case, None) for case in cases]
+        return [referee.judge(case.request, None) != simulator.judge(case, None) for case in cases]
 
     assert sum(told(0.0)) == 0
     assert sum(told(1.0)) == len(cases)
@@ -49,6 +49,6 @@ def test_a_referee_errs_as_often_as_it_is_told_to_and_the_same_way_each_time() -
 
 
 def test_an_answer_that_cannot_be_used_may_be_taken(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    world = ShippingWorld()
-    case = world.golden()[0]
-    assert falsified(case, None, world.judge(case, None), random.Random(1)) == OK
+    simulator = ShippingSimulator()
+    case = simulator.golden()[0]
+    assert falsified(case, None, simulator.judge(case, None), random.Random(1)) == OK

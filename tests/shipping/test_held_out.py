@@ -15,11 +15,11 @@ from patchlab_agent.shipping.carrier import LABELS, Carrier
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.text import check_request, occurs
-from tests.shipping.helpers import ANSWER, TASK, WORLD
+from tests.shipping.helpers import ANSWER, SIMULATOR, TASK
 
 CARRIER = Carrier(carrier_rules())
-STREAM = list(islice(WORLD.requests(random.Random(7)), 5000))
-HELD_OUT = {"golden": WORLD.golden(), "regression": WORLD.regression()}
+STREAM = list(islice(SIMULATOR.requests(random.Random(7)), 5000))
+HELD_OUT = {"golden": SIMULATOR.golden(), "regression": SIMULATOR.regression()}
 BOTH = pytest.mark.parametrize("name", HELD_OUT)
 
 
@@ -36,8 +36,8 @@ def strata(name: str) -> Counter[str]:
 
 
 def test_the_golden_set_is_large_enough() -> None:
-    assert len(WORLD.golden()) >= 200
-    assert len(WORLD.regression()) >= 100
+    assert len(SIMULATOR.golden()) >= 200
+    assert len(SIMULATOR.regression()) >= 100
 
 
 @BOTH
@@ -46,8 +46,8 @@ def test_no_case_stands_twice(name: str) -> None:
 
 
 def test_golden_and_regression_share_no_case() -> None:
-    assert requests(WORLD.golden()).isdisjoint(requests(WORLD.regression()))
-    assert truths(WORLD.golden()).isdisjoint(truths(WORLD.regression()))
+    assert requests(SIMULATOR.golden()).isdisjoint(requests(SIMULATOR.regression()))
+    assert truths(SIMULATOR.golden()).isdisjoint(truths(SIMULATOR.regression()))
 
 
 @BOTH
@@ -57,13 +57,13 @@ def test_the_stream_shares_no_case_with_what_is_held_out(name: str) -> None:
 
 
 def test_the_stream_is_repeatable_and_depends_on_its_generator_alone() -> None:
-    assert list(islice(WORLD.requests(random.Random(7)), 200)) == STREAM[:200]
-    assert list(islice(WORLD.requests(random.Random(8)), 200)) != STREAM[:200]
+    assert list(islice(SIMULATOR.requests(random.Random(7)), 200)) == STREAM[:200]
+    assert list(islice(SIMULATOR.requests(random.Random(8)), 200)) != STREAM[:200]
 
 
 def test_common_shipments_would_else_be_drawn_again() -> None:
     drawn = {(case.truth["item"], case.truth["country"], case.truth["parcel"]) for case in STREAM}
-    common = [case for case in WORLD.golden() if case.stratum == "common"]
+    common = [case for case in SIMULATOR.golden() if case.stratum == "common"]
     close = [
         case
         for case in common
@@ -90,7 +90,7 @@ def test_every_held_out_request_can_be_asked(name: str) -> None:
 def test_every_label_has_support(name: str) -> None:
     support = Counter[str]()
     for case in HELD_OUT[name]:
-        for label, counts in WORLD.confusion(case, None).items():
+        for label, counts in SIMULATOR.confusion(case, None).items():
             support[label] += counts.true_positive + counts.false_negative
     assert set(support) == set(LABELS)
     assert min(support.values()) >= 1
@@ -106,7 +106,7 @@ def test_golden_has_strata_of_use() -> None:
 
 
 def test_golden_cases_of_a_refusals_stratum_are_refused_for_it() -> None:
-    for case in WORLD.golden():
+    for case in SIMULATOR.golden():
         refusals = CARRIER.refusals(Shipment.model_validate(case.truth))
         if case.stratum in {
             "prohibited_item",
@@ -118,12 +118,14 @@ def test_golden_cases_of_a_refusals_stratum_are_refused_for_it() -> None:
 
 
 def test_most_golden_cases_are_to_be_quoted_and_some_refused() -> None:
-    refused = [case for case in WORLD.golden() if WORLD.expected(case)["refusal"] is not None]
-    assert 0.1 * len(WORLD.golden()) < len(refused) < 0.4 * len(WORLD.golden())
+    refused = [
+        case for case in SIMULATOR.golden() if SIMULATOR.expected(case)["refusal"] is not None
+    ]
+    assert 0.1 * len(SIMULATOR.golden()) < len(refused) < 0.4 * len(SIMULATOR.golden())
 
 
 def test_adversarial_cases_try_what_is_to_be_feared() -> None:
-    odd = [case for case in WORLD.golden() if case.stratum == "adversarial"]
+    odd = [case for case in SIMULATOR.golden() if case.stratum == "adversarial"]
     text = "\n\n".join(case.request for case in odd)
     for trap in ('\n- item "', "{{", "Ignore all rules", "SYSTEM", "<|im_start|>", "Answer: {"):
         assert trap in text, trap
@@ -133,6 +135,6 @@ def test_adversarial_cases_try_what_is_to_be_feared() -> None:
 
 
 def test_every_golden_request_names_its_item_and_its_parcel() -> None:
-    for case in WORLD.golden():
+    for case in SIMULATOR.golden():
         assert occurs(str(case.truth["item"]), case.request), case.request
         assert occurs(str(case.truth["parcel"]), case.request), case.request

@@ -29,7 +29,7 @@ from patchlab_agent.shipping.toy.reader import understand
 from patchlab_agent.text import occurs
 from tests.shipping.helpers import (
     REQUEST,
-    WORLD,
+    SIMULATOR,
     answer,
     as_json,
     asked,
@@ -75,12 +75,12 @@ def test_a_misread_refusal_withdraws_no_rule(
 
 
 def test_without_noise_the_golden_set_teaches_no_false_withdrawal() -> None:
-    for found in WORLD.golden():
+    for found in SIMULATOR.golden():
         given = asked(found.request)
-        feedback = WORLD.judge(found, given)
+        feedback = SIMULATOR.judge(found, given)
         patch = None if feedback.ok else proposed(found.request, given, feedback).patch
         if patch is not None and isinstance(patch.fix, RevokedFix):
-            assert patch.fix in WORLD.untaught(found), found.request
+            assert patch.fix in SIMULATOR.uncovered(found), found.request
 
 
 @pytest.mark.parametrize("detail", ["the sender asked: fragile", "fragile", ""])
@@ -95,7 +95,7 @@ def test_what_the_sender_asked_for_is_no_rule_about_the_item(detail: str) -> Non
 def test_without_noise_no_thing_is_learned_as_a_number() -> None:
     for found in failures():
         if found.patch is not None and isinstance(found.patch.fix, ExampleFix):
-            assert found.patch.fix in WORLD.untaught(found.case), found.case.request
+            assert found.patch.fix in SIMULATOR.uncovered(found.case), found.case.request
 
 
 def test_a_number_is_not_reckoned_in_a_unit_that_was_misread() -> None:
@@ -139,19 +139,19 @@ def test_a_bare_limit_is_not_taken_for_the_weight() -> None:
 
 def test_confusion_and_carrier_agree_on_case_and_category() -> None:
     as_written = as_json(quote(item="BOOKS", parcel="Box"))
-    assert WORLD.judge(case(), as_written).ok
-    counts = WORLD.confusion(case(), as_written)
+    assert SIMULATOR.judge(case(), as_written).ok
+    counts = SIMULATOR.confusion(case(), as_written)
     assert counts["item_unknown"].false_negative == counts["parcel_unknown"].false_negative == 0
     wrong = as_json(quote(category="toys"))
-    assert WORLD.judge(case(), wrong).label == "item_unknown"
-    assert WORLD.confusion(case(), wrong)["item_unknown"].false_negative == 1
+    assert SIMULATOR.judge(case(), wrong).label == "item_unknown"
+    assert SIMULATOR.confusion(case(), wrong)["item_unknown"].false_negative == 1
 
 
 def test_a_failure_shows_under_some_label() -> None:
-    for found in WORLD.golden():
+    for found in SIMULATOR.golden():
         given = asked(found.request)
-        if not WORLD.judge(found, given).ok:
-            counts = WORLD.confusion(found, given).values()
+        if not SIMULATOR.judge(found, given).ok:
+            counts = SIMULATOR.confusion(found, given).values()
             assert any(c.false_negative or c.false_positive for c in counts), found.request
 
 

@@ -18,7 +18,7 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
 from patchlab_agent.text import occurs, words
-from tests.shipping.helpers import WORLD, asked
+from tests.shipping.helpers import SIMULATOR, asked
 
 FAILING = "the request that failed"
 COMMON = {"kg", "books", "box", "us", "shoes", "toys", "germany", "japan"}
@@ -108,7 +108,7 @@ def test_without_noise_no_fix_changes_what_it_does_not_concern() -> None:
 
 
 def test_no_made_request_is_held_out() -> None:
-    held = [*WORLD.golden(), *WORLD.regression()]
+    held = [*SIMULATOR.golden(), *SIMULATOR.regression()]
     keys, tokens = {case_key(case.request) for case in held}, {words(c.request) for c in held}
     for fix, trigger in EVERY:
         for test in patch_tests(fix, trigger, FAILING):

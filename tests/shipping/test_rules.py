@@ -19,10 +19,10 @@ from patchlab_agent.shipping.rules import (
     ItemFix,
     LiquidsFix,
     ParcelFix,
+    RequestPart,
     RestrictionFix,
     RevokedFix,
     ShippingFix,
-    Slot,
     UnitFix,
     parse_fix,
 )
@@ -31,7 +31,7 @@ from tests.shipping.helpers import REQUEST, answer
 
 pytestmark = pytest.mark.quick
 
-EVERY: list[tuple[ShippingFix, Slot, tuple[str, ...]]] = [
+EVERY: list[tuple[ShippingFix, RequestPart, tuple[str, ...]]] = [
     (UnitFix(unit="lb", kg_per_unit=0.45), "unit", ("unit", "lb")),
     (ParcelFix(parcel="tube", limit_kg=5), "parcel", ("parcel", "tube")),
     (DestinationFix(alias="Berlin", country="DE"), "destination", ("destination", "berlin")),
@@ -71,8 +71,8 @@ EVERY: list[tuple[ShippingFix, Slot, tuple[str, ...]]] = [
 def test_a_fix_names_its_part_of_a_request_and_its_subject(
     fix: ShippingFix, slot: str, subject: tuple[str, ...]
 ) -> None:
-    assert fix.request_slot == slot
-    assert fix.slot == subject
+    assert fix.request_part == slot
+    assert fix.subject_key == subject
 
 
 BANNED: Quote = {"item": "gas lighter", "prohibited": "lighter", "refusal": "prohibited_item"}
@@ -290,8 +290,8 @@ def test_a_fix_says_nothing_of_an_answer_that_names_nothing(fix: ShippingFix) ->
 def test_a_withdrawal_contradicts_the_rule_that_it_withdraws(
     withdrawal: RevokedFix, rule: ShippingFix
 ) -> None:
-    assert withdrawal.conflict_key == rule.conflict_key == rule.slot
-    assert withdrawal.slot != rule.slot
+    assert withdrawal.conflict_key == rule.conflict_key == rule.subject_key
+    assert withdrawal.subject_key != rule.subject_key
 
 
 def test_fixes_of_different_subjects_do_not_contradict_each_other() -> None:

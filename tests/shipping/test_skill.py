@@ -6,11 +6,11 @@ import pytest
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.proposer import ShippingProposer
+from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.skill.seam import Skill, load_skill, skill_names
 
 pytestmark = pytest.mark.quick
@@ -26,7 +26,7 @@ def test_its_parts_are_those_of_shipping() -> None:
     assert skill.name == "shipping"
     assert isinstance(skill.task, ShippingTask)
     assert isinstance(skill.proposer, ShippingProposer)
-    assert isinstance(skill.world, ShippingWorld)
+    assert isinstance(skill.simulator, ShippingSimulator)
 
 
 def test_its_toy_takes_seed_and_noise() -> None:
@@ -43,5 +43,5 @@ def test_an_agent_starts_with_what_is_known_and_no_more() -> None:
 def test_two_skills_share_no_state_that_one_could_change() -> None:
     one, other = shipping(), shipping()
     assert one.task is not other.task
-    assert one.world is not other.world
+    assert one.simulator is not other.simulator
     assert list(one.task.known_rules) == list(other.task.known_rules)

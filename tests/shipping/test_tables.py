@@ -1,4 +1,4 @@
-"""The tables: true to the world, rich enough, half known, and free of ambiguous names."""
+"""The tables: true to the simulator, rich enough, half known, and free of ambiguous names."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK, WORLD, answer, prompt
+from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, SIMULATOR, TASK, answer, prompt
 
 QUIET = ToyBackend(noise=0)
-CASES = list(islice(WORLD.requests(random.Random(4)), 200))
+CASES = list(islice(SIMULATOR.requests(random.Random(4)), 200))
 IGNORANT = PROMPTS.system([], TASK.answer_schema)
 FIXES: list[Fix] = [
     RestrictionFix(item="books", demand="prohibited"),

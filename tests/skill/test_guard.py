@@ -62,7 +62,7 @@ class Part:
 
 
 def part(error: Exception, **promises: Promise) -> Part:
-    return guarded(Part(error), "World", promises, skill="words")
+    return guarded(Part(error), "Simulator", promises, skill="words")
 
 
 def message(call: Callable[[], object]) -> str:
@@ -74,7 +74,7 @@ def message(call: Callable[[], object]) -> str:
 def test_an_error_names_part_skill_request_exception_and_line() -> None:
     line = Part.judge.__code__.co_firstlineno + 1
     assert message(lambda: part(KeyError("zok")).judge(ASKED, None)) == (
-        "World.judge of skill 'words' failed on 'a zok' with KeyError: 'zok'; "
+        "Simulator.judge of skill 'words' failed on 'a zok' with KeyError: 'zok'; "
         f"correct test_guard.py, line {line}."
     )
 
@@ -88,7 +88,7 @@ def test_the_exception_itself_is_the_cause() -> None:
 
 def test_a_call_about_nothing_and_an_exception_without_a_message_are_named_in_short() -> None:
     found = message(lambda: part(KeyError()).golden())
-    assert found.startswith("World.golden of skill 'words' failed with KeyError; correct test_")
+    assert found.startswith("Simulator.golden of skill 'words' failed with KeyError; correct test_")
 
 
 def test_what_is_of_no_skill_is_named_alone() -> None:
@@ -123,21 +123,23 @@ def test_what_ends_the_program_goes_through(stop: type[BaseException]) -> None:
         raise stop
 
     with pytest.raises(stop):
-        guarded_call(end, "World.golden")()
+        guarded_call(end, "Simulator.golden")()
 
 
 def test_a_stream_keeps_what_came_before_and_says_which_item_failed() -> None:
     stream = part(ValueError("odd")).stream(2)
     assert [next(stream), next(stream)] == [ASKED, ASKED]
     found = message(lambda: next(stream))
-    assert found.startswith("World.stream of skill 'words' failed on item 3 with ValueError: odd;")
+    assert found.startswith(
+        "Simulator.stream of skill 'words' failed on item 3 with ValueError: odd;"
+    )
 
 
 def test_a_stream_that_ends_just_ends() -> None:
     def two() -> Iterator[int]:
         yield from (1, 2)
 
-    assert list(guarded_call(two, "World.stream")()) == [1, 2]
+    assert list(guarded_call(two, "Simulator.stream")()) == [1, 2]
 
 
 def test_a_return_value_of_the_wrong_type_is_the_members_fault() -> None:
@@ -145,18 +147,18 @@ def test_a_return_value_of_the_wrong_type_is_the_members_fault() -> None:
         return None
 
     promise = Promise(gives=(str, int))
-    judge = guarded_call(forgets, "World.judge", promise, skill="words")
+    judge = guarded_call(forgets, "Simulator.judge", promise, skill="words")
     assert message(lambda: judge(ASKED)) == (
-        "World.judge of skill 'words' returned NoneType on 'a zok'; make it return str or int."
+        "Simulator.judge of skill 'words' returned NoneType on 'a zok'; make it return str or int."
     )
-    items = guarded_call(lambda: iter([1, None]), "World.requests", promise, skill="words")()
+    items = guarded_call(lambda: iter([1, None]), "Simulator.requests", promise, skill="words")()
     assert next(items) == 1
     assert "returned NoneType on item 2" in message(lambda: next(items))
 
 
 def test_a_failing_property_is_told_of_and_a_missing_member_is_just_missing() -> None:
     found = message(lambda: part(AttributeError("oops")).broken)
-    assert found.startswith("World.broken of skill 'words' failed with AttributeError: oops")
+    assert found.startswith("Simulator.broken of skill 'words' failed with AttributeError: oops")
     assert not hasattr(part(KeyError()), "drift")
 
 
@@ -180,7 +182,7 @@ def test_the_line_is_one_of_the_part_and_not_of_a_library_that_it_calls() -> Non
 
     line = judge.__code__.co_firstlineno + 1
     for function in (judge, functools.partial(judge)):
-        found = message(functools.partial(guarded_call(function, "World.judge"), "{"))
+        found = message(functools.partial(guarded_call(function, "Simulator.judge"), "{"))
         assert found.endswith(f"; correct test_guard.py, line {line}.")
 
 

@@ -21,13 +21,13 @@ from patchlab_agent.skill.seam import (
     ENTRY_POINT_GROUP,
     Confusion,
     Reading,
+    Simulator,
     Skill,
     Task,
-    World,
     load_skill,
     skill_names,
 )
-from tests.support.words_skill import Reader, WordsWorld, words_skill
+from tests.support.words_skill import Reader, WordsSimulator, words_skill
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def test_another_packages_skill_is_found(tmp_path: Path, monkeypatch: pytest.Mon
     install(monkeypatch, Point("other", dict), Point("words", lambda: mine))
     found = load_skill("words")
     assert (found.name, found.task.prompts) == ("words", mine.task.prompts)
-    assert isinstance(found.world, WordsWorld)
+    assert isinstance(found.simulator, WordsSimulator)
 
 
 def test_an_unknown_skill_lists_the_installed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_the_parts_of_a_loaded_skill_are_guarded(
     mine = words_skill(tmp_path)
     install(monkeypatch, Point("words", lambda: mine))
     found = load_skill("words")
-    assert isinstance(found.world, WordsWorld)
+    assert isinstance(found.simulator, WordsSimulator)
     assert isinstance(found.backends["reader"](7, 0.0), Reader)
-    with pytest.raises(SkillError, match=r"^World\.judge of skill 'words' failed with "):
-        found.world.judge(None, {})  # type: ignore[arg-type]
+    with pytest.raises(SkillError, match=r"^Simulator\.judge of skill 'words' failed with "):
+        found.simulator.judge(None, {})  # type: ignore[arg-type]
 
 
 def test_a_confusion_of_nothing_counts_nothing() -> None:
@@ -134,7 +134,7 @@ class PlainTask(Task):
         raise ValueError(data)
 
 
-class PlainWorld(World):
+class PlainSimulator(Simulator):
     """Writes what is abstract, and nothing else."""
 
     labels = ("one", "two")
@@ -151,21 +151,21 @@ class PlainWorld(World):
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
         return Feedback(label=None if quote == case.truth else "two")
 
-    def untaught(self, case: Case) -> Sequence[Fix]:
+    def uncovered(self, case: Case) -> Sequence[Fix]:
         return ()
 
 
 def test_a_task_that_leaves_the_rest_as_it_is_starts_with_nothing_and_shows_nobodys_words() -> None:
     task = PlainTask()
-    assert (*task.known_rules, *task.demonstrations, *task.filler_words) == ()
+    assert (*task.known_rules, *task.demos, *task.filler_words) == ()
     assert task.examples_of([]) == ()
     assert not task.may_show("a zok", {})
     assert task.judged({"a": 1, "b": "x"}) == {"a": 1, "b": "x"}
     assert task.judged({"a": 1, "b": None}) == {}
 
 
-def test_a_world_that_leaves_the_rest_as_it_is_goes_by_truth_and_judge(tmp_path: Path) -> None:
-    simulated, case = PlainWorld(), Case(request="a zok", truth={"zok": "red"})
+def test_a_simulator_that_leaves_the_rest_as_it_is_goes_by_truth_and_judge(tmp_path: Path) -> None:
+    simulated, case = PlainSimulator(), Case(request="a zok", truth={"zok": "red"})
     assert simulated.expected(case) == {"zok": "red"}
     right, wrong = Confusion(true_positive=1), Confusion(false_positive=1, false_negative=1)
     assert simulated.confusion(case, {"zok": "red"}) == {"one": right, "two": right}
@@ -175,18 +175,18 @@ def test_a_world_that_leaves_the_rest_as_it_is_goes_by_truth_and_judge(tmp_path:
         simulated.read_cases(tmp_path / "mine.csv")
 
 
-@pytest.mark.parametrize("part", [Task, World])
+@pytest.mark.parametrize("part", [Task, Simulator])
 def test_what_is_abstract_must_be_written(part: type) -> None:
     with pytest.raises(TypeError, match="abstract"):
         type("Unfinished", (part,), {})()
 
 
-def test_only_the_world_of_a_skill_holds_a_truth() -> None:
+def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
     assert [field.name for field in fields(Skill)] == [
         "name",
         "task",
         "proposer",
-        "world",
+        "simulator",
         "backends",
         "model_proposer",
         "falsify",
@@ -194,7 +194,7 @@ def test_only_the_world_of_a_skill_holds_a_truth() -> None:
         "thesaurus",
     ]
     for part in (skill_module.Task, skill_module.Proposer):
-        assert not {"judge", "expected", "golden", "concerning", "untaught"} & set(dir(part))
+        assert not {"judge", "expected", "golden", "concerning", "uncovered"} & set(dir(part))
 
 
 def test_what_was_accepted_is_judged_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -304,7 +304,7 @@ def test_fixes_of_different_slots_can_be_rivals(tmp_path: Path) -> None:
     zok, forgotten = make_patch("zok"), make_patch("zok", fix=Forgotten(word="zok"))
     with words_store(tmp_path) as store:
         store.patches.upsert(zok)
-        assert forgotten.fix.slot != zok.fix.slot
+        assert forgotten.fix.subject_key != zok.fix.subject_key
         assert store.patches.rivals(forgotten, Status.ACTIVE) == [zok]
 
 

@@ -343,7 +343,7 @@ def test_where_every_setting_fails_the_first_failure_comes_through(
 def test_a_mistake_of_the_skill_loses_no_other_setting(
     runs: list[PlannedRun], failing: Failing
 ) -> None:
-    mistake = SkillError("World.judge of skill 'shipping' failed; correct it.")
+    mistake = SkillError("Simulator.judge of skill 'shipping' failed; correct it.")
     entrants, failures = run_all(runs, lab_of, failing({"top-k=1": mistake}))
     assert len(entrants) == 2
     assert [(f.stop.kind, f.stop.reason) for f in failures] == [("skill", str(mistake))]

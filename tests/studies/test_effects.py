@@ -337,8 +337,8 @@ def test_the_listener_is_told_how_far_it_is(tmp_path: Path) -> None:
 
 def test_golden_cases_are_those_of_a_run_under_its_noise(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
-        probes = golden_probes(lab.skill.world, 2)
-        chosen = stratified(lab.skill.world.golden(), 2)
+        probes = golden_probes(lab.skill.simulator, 2)
+        chosen = stratified(lab.skill.simulator.golden(), 2)
     assert [probe.request for probe in probes] == [case.request for case in chosen]
     assert {probe.draw for probe in probes} == {"golden"}
     assert [probe.is_right({"salt": "white"}) for probe in probes] == [True, False]

@@ -110,7 +110,7 @@ class WordsTask:
         self.prompts = prompts
         self.known_rules: tuple[Fix, ...] = (WordFix(word="salt", meaning="white"),)
         self.filler_words: frozenset[str] = frozenset()
-        self.demonstrations: tuple[Example, ...] = ()
+        self.demos: tuple[Example, ...] = ()
         self.answer_schema: JsonObject = {"type": "object"}
 
     def read(self, text: str) -> Reading:
@@ -149,7 +149,7 @@ class WordsProposer:
         )
 
 
-class WordsWorld:
+class WordsSimulator:
     labels = ("word_unknown", "invalid_response")
 
     def requests(self, rng: random.Random) -> Iterator[Case]:
@@ -184,8 +184,8 @@ class WordsWorld:
     def concerning(self, case: Case) -> Sequence[Fix]:
         return [WordFix(word=word, meaning=str(meaning)) for word, meaning in case.truth.items()]
 
-    def untaught(self, case: Case) -> Sequence[Fix]:
-        return [fix for fix in self.concerning(case) if "salt" not in fix.slot]
+    def uncovered(self, case: Case) -> Sequence[Fix]:
+        return [fix for fix in self.concerning(case) if "salt" not in fix.subject_key]
 
     def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
         right = sum((quote or {}).get(word) == meaning for word, meaning in case.truth.items())
@@ -218,7 +218,7 @@ class WordsReferee:
         self.asked.append(request)
         if request in self.unheard:
             return None
-        return WordsWorld().judge(case(request, **self.changed), quote)
+        return WordsSimulator().judge(case(request, **self.changed), quote)
 
 
 _RULE = re.compile(r'^- (".*") means (".*")$', re.MULTILINE)
@@ -272,14 +272,14 @@ def words_skill(prompts: Path) -> Skill:
         name="words",
         task=WordsTask(write_templates(prompts)),
         proposer=WordsProposer(),
-        world=WordsWorld(),
+        simulator=WordsSimulator(),
         backends={"reader": lambda seed, noise: Reader(name=f"reader {seed} {noise}")},
     )
 
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    names = ("lab", "models", "preflight", "stored", "stores", "comparing")
+    names = ("lab", "models", "preflight", "stored_lab", "stores", "comparing")
     modules = (*(f"lab.{name}" for name in names), "transfer.lines")
     for module in modules:
         monkeypatch.setattr(f"patchlab_agent.{module}.load_skill", lambda _name: skill.guarded())

@@ -69,7 +69,7 @@ def blim() -> Patch:
 
 
 def golden_answers(lab: Lab) -> list[Quote | None]:
-    cases = stratified(lab.skill.world.golden(), GOLDEN)
+    cases = stratified(lab.skill.simulator.golden(), GOLDEN)
     return [lab.agent.answer(case.request, draw="golden").quote for case in cases]
 
 
@@ -81,7 +81,7 @@ def test_an_import_into_an_empty_store_answers_the_golden_set_as_before(tmp_path
         Runner(lab, settings("a")).run()
     with lab_of(settings("a")) as lab:
         lines = list(export_lines("shipping", lab.store.patches.all()))
-        before, untaught = golden_answers(lab), lab.store.patches.active_count
+        before, uncovered = golden_answers(lab), lab.store.patches.active_count
     skill, patches = read_export("f", lines)
     assert skill == "shipping"
     with lab_of(settings("b")) as lab:
@@ -95,7 +95,7 @@ def test_an_import_into_an_empty_store_answers_the_golden_set_as_before(tmp_path
             if patch.status is Status.ACTIVE and stored(lab, patch).status is not Status.ACTIVE:
                 lab.lifecycle.enable(stored(lab, patch))
         assert golden_answers(lab) == before
-        assert lab.store.patches.active_count == untaught > 20
+        assert lab.store.patches.active_count == uncovered > 20
         # An export of the import is in the same order, though its events share their time.
         again = [json.loads(line) for line in export_lines("shipping", lab.store.patches.all())]
         at_once = {p.id for p in patches if len(stored(lab, p).history) == len(p.history) + 1}

@@ -62,7 +62,7 @@ class TicketProposer:
         return Proposal(patch=lesson("tickets", word, fix, trace, feedback, obedience=made))
 
 
-class TicketDesk(patchlab.World):
+class TicketDesk(patchlab.Simulator):
     labels = ("wrong_team", "wrong_priority", patchlab.INVALID_RESPONSE)
 
     def read_cases(self, path: Path) -> list[Case]:
@@ -88,7 +88,7 @@ class TicketDesk(patchlab.World):
                 return Feedback(label=f"wrong_{name}", field=name, value=given, detail=told)
         return patchlab.OK
 
-    def untaught(self, case: Case) -> Sequence[Fix]:
+    def uncovered(self, case: Case) -> Sequence[Fix]:
         rule = TeamFix.model_validate({name: case.truth[name] for name in ("product", "team")})
         return () if rule in TicketTask.known_rules else (rule,)
 

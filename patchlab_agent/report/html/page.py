@@ -91,7 +91,7 @@ def _comparisons(report: RunReport) -> list[tuple[str, str, ArmRates]]:
             ("golden set", "held out from the run and the gate", golden.all),
             ("covered", "golden, and a patch applies", golden.covered),
             ("known", "golden, and the starting rules suffice", golden.known),
-            ("uncovered", "golden, and a rule is missing", golden.untaught),
+            ("uncovered", "golden, and a rule is missing", golden.uncovered),
         ]
     return found
 

@@ -79,8 +79,8 @@ def test_a_model_that_does_not_mend_its_answer_gives_an_invalid_response(
     assert attempt.problem.endswith("; the token limit cut it off")
     assert len(server.bodies) == 1 + MAX_REPAIRS
     assert "the token limit cut it off" in provider.messages(server.bodies[-1])[-1][1]
-    case = lab.skill.world.golden()[0]
-    assert lab.skill.world.judge(case, attempt.quote).label == "invalid_response"
+    case = lab.skill.simulator.golden()[0]
+    assert lab.skill.simulator.judge(case, attempt.quote).label == "invalid_response"
 
 
 def test_an_outage_while_an_answer_is_mended_is_an_outage(

@@ -25,7 +25,7 @@ from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.text import normalise, words
 
 
-class ShippingWorld:
+class ShippingSimulator:
     """A simulator of a carrier and of the people who ask it for quotes."""
 
     labels = LABELS
@@ -128,7 +128,7 @@ class ShippingWorld:
         ]
         return [*rules, *_number_examples(case.request)]
 
-    def untaught(self, case: Case) -> Sequence[Fix]:
+    def uncovered(self, case: Case) -> Sequence[Fix]:
         """Return the rules that the case needs beyond those in every prompt."""
         return [rule for rule in self.concerning(case) if rule not in self._known]
 

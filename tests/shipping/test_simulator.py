@@ -25,13 +25,13 @@ from patchlab_agent.shipping.rules import (
     RevokedFix,
     UnitFix,
 )
+from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.tables import carrier_rules, known_rules
 from patchlab_agent.shipping.toy.lexicon import lexicon
-from patchlab_agent.shipping.world import ShippingWorld
 from patchlab_agent.text import same_word, words
-from tests.shipping.helpers import REQUEST, WORLD, as_json, asked, meets, quote, shipment
+from tests.shipping.helpers import REQUEST, SIMULATOR, as_json, asked, meets, quote, shipment
 
-CASES = list(islice(WORLD.requests(random.Random(2)), 500))
+CASES = list(islice(SIMULATOR.requests(random.Random(2)), 500))
 
 
 def case(request: str = REQUEST, **truth: Any) -> Case:
@@ -39,13 +39,13 @@ def case(request: str = REQUEST, **truth: Any) -> Case:
 
 
 def succeeds(found: Case, fixes: list[Fix]) -> bool:
-    return WORLD.judge(found, asked(found.request, fixes)).ok
+    return SIMULATOR.judge(found, asked(found.request, fixes)).ok
 
 
 @cache
 def ceiling() -> tuple[bool, ...]:
     """Which of the generated cases are right with all that concerns them."""
-    return tuple(succeeds(found, list(WORLD.concerning(found))) for found in CASES)
+    return tuple(succeeds(found, list(SIMULATOR.concerning(found))) for found in CASES)
 
 
 @cache
@@ -61,11 +61,11 @@ BOOKS = ItemFix(item="books", category="print")
 
 
 def test_labels_are_the_carriers() -> None:
-    assert WORLD.labels == LABELS
+    assert SIMULATOR.labels == LABELS
 
 
 def test_a_quote_is_expected_where_the_carrier_takes_the_shipment() -> None:
-    assert WORLD.expected(case(item="violin", services=["hazmat"])) == {
+    assert SIMULATOR.expected(case(item="violin", services=["hazmat"])) == {
         "weight_kg": 2.0,
         "item": "violin",
         "category": "instruments",
@@ -89,32 +89,32 @@ def test_a_quote_is_expected_where_the_carrier_takes_the_shipment() -> None:
     ],
 )
 def test_a_refusal_is_expected_with_every_other_field(truth: Any, refusal: str) -> None:
-    expected = WORLD.expected(case(**truth))
+    expected = SIMULATOR.expected(case(**truth))
     assert expected["refusal"] == refusal
-    assert expected.keys() == WORLD.expected(case()).keys()
+    assert expected.keys() == SIMULATOR.expected(case()).keys()
     assert {name: expected[name] for name in truth} == truth
 
 
 def test_an_answer_that_is_ok_has_what_is_expected() -> None:
     taken = 0
-    for found in (*CASES, *WORLD.golden(), *WORLD.regression()):
-        given = asked(found.request, WORLD.concerning(found))
-        expected = WORLD.expected(found)
-        if expected["refusal"] is None and WORLD.judge(found, given).ok:
+    for found in (*CASES, *SIMULATOR.golden(), *SIMULATOR.regression()):
+        given = asked(found.request, SIMULATOR.concerning(found))
+        expected = SIMULATOR.expected(found)
+        if expected["refusal"] is None and SIMULATOR.judge(found, given).ok:
             taken += 1
             assert meets(given, expected), found.request
     assert taken > 500
 
 
 def test_the_carrier_finds_nothing_wrong_with_what_is_expected() -> None:
-    for found in (*CASES, *WORLD.golden(), *WORLD.regression()):
-        given = as_json(quote()) | WORLD.expected(found)
-        assert WORLD.judge(found, given) == OK, found.request
+    for found in (*CASES, *SIMULATOR.golden(), *SIMULATOR.regression()):
+        given = as_json(quote()) | SIMULATOR.expected(found)
+        assert SIMULATOR.judge(found, given) == OK, found.request
 
 
 def test_every_fact_that_is_expected_is_judged() -> None:
     plain = case(parcel="crate", services=["fragile"])
-    right = as_json(quote()) | WORLD.expected(plain)
+    right = as_json(quote()) | SIMULATOR.expected(plain)
     wrong: Quote = {
         "weight_kg": 3.0,
         "item": "shoes",
@@ -126,10 +126,10 @@ def test_every_fact_that_is_expected_is_judged() -> None:
         "declarations": ["fragile", "hazmat"],
         "refusal": "liquid_restricted",
     }
-    assert wrong.keys() == WORLD.expected(plain).keys()
-    assert WORLD.judge(plain, right) == OK
+    assert wrong.keys() == SIMULATOR.expected(plain).keys()
+    assert SIMULATOR.judge(plain, right) == OK
     for field, value in wrong.items():
-        assert not WORLD.judge(plain, {**right, field: value}).ok, field
+        assert not SIMULATOR.judge(plain, {**right, field: value}).ok, field
 
 
 def test_a_known_rule_that_the_carrier_lacks_is_withdrawn_where_it_concerns_a_case(
@@ -143,8 +143,8 @@ def test_a_known_rule_that_the_carrier_lacks_is_withdrawn_where_it_concerns_a_ca
         LiquidsFix(parcel="box"),
     ]
     known = [*carrier_rules(), *outdated]
-    monkeypatch.setattr("patchlab_agent.shipping.world.known_rules", lambda: known)
-    assert list(ShippingWorld().untaught(case())) == [
+    monkeypatch.setattr("patchlab_agent.shipping.simulator.known_rules", lambda: known)
+    assert list(ShippingSimulator().uncovered(case())) == [
         RevokedFix(rule="hazmat", subject="books"),
         RevokedFix(rule="prohibited", subject="books"),
         RevokedFix(rule="embargo", subject="us"),
@@ -154,13 +154,13 @@ def test_a_known_rule_that_the_carrier_lacks_is_withdrawn_where_it_concerns_a_ca
 
 def test_the_withdrawal_of_a_declaration_is_followed() -> None:
     fixes: list[Fix] = [RestrictionFix(item="books", demand="hazmat")]
-    assert WORLD.judge(case(), asked(REQUEST, fixes)).label == "overdeclared"
+    assert SIMULATOR.judge(case(), asked(REQUEST, fixes)).label == "overdeclared"
     assert succeeds(case(), [*fixes, RevokedFix(rule="hazmat", subject="books")])
 
 
 def test_judging_needs_no_quote() -> None:
-    assert WORLD.judge(case(), None) == Feedback(label="invalid_response")
-    assert WORLD.judge(case(), as_json(quote())) == OK
+    assert SIMULATOR.judge(case(), None) == Feedback(label="invalid_response")
+    assert SIMULATOR.judge(case(), as_json(quote())) == OK
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,14 @@ def test_judging_needs_no_quote() -> None:
     ids=lambda value: value.request if isinstance(value, Case) else "",
 )
 def test_exactly_the_rules_that_a_case_needs_concern_it(found: Case, needs: list[Fix]) -> None:
-    concerning = list(WORLD.concerning(found))
+    concerning = list(SIMULATOR.concerning(found))
     assert sorted(map(str, concerning)) == sorted(map(str, needs))
     known = known_rules()
-    assert list(WORLD.untaught(found)) == [fix for fix in concerning if fix not in known]
+    assert list(SIMULATOR.uncovered(found)) == [fix for fix in concerning if fix not in known]
 
 
 def test_the_plainest_case_needs_nothing_new() -> None:
-    assert list(WORLD.untaught(case())) == []
+    assert list(SIMULATOR.uncovered(case())) == []
     assert succeeds(case(), [])
 
 
@@ -242,9 +242,9 @@ def test_the_ceiling_is_near_perfect_without_noise() -> None:
 
 
 def test_what_is_untaught_is_all_that_was_missing() -> None:
-    generated = islice(WORLD.requests(random.Random(11)), 2000)
-    cases = [*generated, *WORLD.golden(), *WORLD.regression()]
-    wrong = [found for found in cases if not succeeds(found, list(WORLD.untaught(found)))]
+    generated = islice(SIMULATOR.requests(random.Random(11)), 2000)
+    cases = [*generated, *SIMULATOR.golden(), *SIMULATOR.regression()]
+    wrong = [found for found in cases if not succeeds(found, list(SIMULATOR.uncovered(found)))]
     # No rule tells which of two names a misspelt word means.
     assert [found.request for found in wrong if not misspells_two(found.request)] == []
     assert len(wrong) <= 0.002 * len(cases)
@@ -257,7 +257,9 @@ def test_the_baseline_leaves_room_to_learn() -> None:
 
 def test_cases_that_need_nothing_new_are_right_from_the_start() -> None:
     right = [
-        before for found, before in zip(CASES, baseline(), strict=True) if not WORLD.untaught(found)
+        before
+        for found, before in zip(CASES, baseline(), strict=True)
+        if not SIMULATOR.uncovered(found)
     ]
     assert len(right) >= 0.3 * len(CASES)
     assert sum(right) >= 0.99 * len(right)
@@ -267,4 +269,4 @@ def test_an_unrelated_quote_is_never_ok() -> None:
     nothing: Quote = as_json(
         quote(weight=None, weight_kg=None, item=None, parcel=None, country=None)
     )
-    assert not any(WORLD.judge(found, nothing).ok for found in CASES)
+    assert not any(SIMULATOR.judge(found, nothing).ok for found in CASES)

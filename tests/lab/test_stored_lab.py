@@ -11,7 +11,7 @@ import pytest
 from patchlab_agent.errors import InputError, SkillError, StoreError, UsageError
 from patchlab_agent.lab.differing import diff_patches
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.lab.stored import StoredLab, open_store
+from patchlab_agent.lab.stored_lab import StoredLab, open_store
 from patchlab_agent.lab.stores import delete_store
 from patchlab_agent.lab.sweeping import compare_settings
 from patchlab_agent.models.evidence import Standing

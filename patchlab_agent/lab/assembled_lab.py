@@ -11,7 +11,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.lab.stored import StoredLab
+from patchlab_agent.lab.stored_lab import StoredLab
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.learning.lifecycle import Lifecycle
@@ -62,7 +62,7 @@ class AssembledLab(StoredLab):
             return OpenGate()
         return Gate(
             self.agent,
-            labeled_cases(self.skill.world),
+            labeled_cases(self.skill.simulator),
             self.store.traces,
             judged=self.skill.task.judged,
             alpha=self.settings.gate_alpha,
@@ -101,7 +101,7 @@ class AssembledLab(StoredLab):
     @cached_property
     def evaluator(self) -> Evaluator:
         """Compares patched, baseline and ceiling."""
-        return Evaluator(self.agent, self.skill.world)
+        return Evaluator(self.agent, self.skill.simulator)
 
     def close(self) -> None:
         """Write what is pending, and let go of store and model."""

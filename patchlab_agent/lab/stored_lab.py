@@ -54,7 +54,7 @@ class StoredLab:
     @property
     def labels(self) -> tuple[str, ...]:
         """Every error label of the skill."""
-        return self.skill.world.labels
+        return self.skill.simulator.labels
 
     @property
     def contents(self) -> StoreContents:

@@ -119,12 +119,12 @@ def checked_row(path: Path, row: LabeledRow, kind: type[Model], data: JsonObject
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(f"{where}: {field}: {first['msg']}; correct it.") from error
+        raise InputError(f"{where}: {field}: {first['msg']}; fix it.") from error
     return checked
 
 
 def is_csv(path: Path) -> bool:
-    """Whether a file's name says that it is a CSV."""
+    """Return whether a file's name says that it is a CSV."""
     return path.suffix.lower() == ".csv"
 
 
@@ -144,7 +144,7 @@ def labeled_rows(path: Path) -> list[LabeledRow]:
         raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
     rows = list(_csv_rows(path, text) if is_csv(path) else _json_rows(path, text))
     if not rows:
-        raise InputError(f"{path} holds no request; give one labeled request per line.")
+        raise InputError(f"{path} contains no request; give one labeled request per line.")
     return rows
 
 
@@ -156,10 +156,10 @@ def _json_rows(path: Path, text: str) -> Iterator[LabeledRow]:
             data = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{path}, line {number}: no valid JSON ({error}); correct it."
+                f"{path}, line {number}: not valid JSON ({error}); fix it."
             ) from error
         if not isinstance(data, dict):
-            raise InputError(f"{path}, line {number}: no JSON object; write one per line.")
+            raise InputError(f"{path}, line {number}: not a JSON object; write one per line.")
         yield LabeledRow(number=number, data=data)
 
 
@@ -169,10 +169,10 @@ def _csv_rows(path: Path, text: str) -> Iterator[LabeledRow]:
         for row in reader:
             if None in row or None in row.values():
                 raise InputError(
-                    f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} cells are "
-                    "expected, as in the header; correct it."
+                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} "
+                    "cells, as in the header; fix it."
                 )
             yield LabeledRow(number=reader.line_num, data=dict(row))
     except csv.Error as error:
         number = reader.reader.line_num
-        raise InputError(f"{path}, line {number}: no valid CSV ({error}); correct it.") from error
+        raise InputError(f"{path}, line {number}: not valid CSV ({error}); fix it.") from error

@@ -89,7 +89,7 @@ def test_a_run_writes_the_page_that_report_would(cli: Cli, own_folder: Path) -> 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("no/such/page.html", ("in a folder that is not there",)),
+        ("no/such/page.html", ("in a folder that does not exist",)),
         (".", ("is a folder",)),
     ],
 )

@@ -58,7 +58,7 @@ def test_an_empty_cell_is_a_field_left_out(tmp_path: Path) -> None:
         ('{"request": " ", "team": "red"}', "The request is empty"),
         ('{"request": "a zok"}', "team: Field required"),
         ('{"request": "a zok", "team": "red", "note": 1}', "note: Extra inputs"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named_by_file_and_line(

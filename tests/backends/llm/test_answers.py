@@ -99,7 +99,7 @@ def test_sampling_is_sent(provider: Provider, server: Server, backend: MakeBacke
 def test_a_parameter_that_a_provider_lacks_is_refused_and_not_dropped(
     server: Server, backend: MakeBackend
 ) -> None:
-    with pytest.raises(BackendError, match="leave --seed-model out"):
+    with pytest.raises(BackendError, match="omit --seed-model"):
         backend(model={"seed": 3}).complete(prompt())
     assert not server.bodies
 

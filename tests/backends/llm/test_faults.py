@@ -119,7 +119,7 @@ def test_without_a_usable_wish_pauses_double_and_are_spread(
 ) -> None:
     reply = refusal(provider, 429) if wanted is None else asks_to_wait(provider, wanted)
     server.otherwise = lambda _: reply
-    with pytest.raises(BackendUnavailable, match=r"takes no more calls after 9 tries .*wait"):
+    with pytest.raises(BackendUnavailable, match=r"accepts no more calls after 9 tries .*wait"):
         backend(retries=8, rng=random.Random(5)).complete(prompt())
     rng = random.Random(5)
     ceilings = [1, 2, 4, 8, 16, 32, LONGEST_WAIT, LONGEST_WAIT]
@@ -147,7 +147,7 @@ def test_a_server_that_does_not_answer_is_an_outage_that_says_so(
 ) -> None:
     server.will(*[dropped] * TRIES * provider.redials)
     with pytest.raises(
-        BackendUnavailable, match=rf"did not answer in {TRIES} tries .*runs and .*--timeout"
+        BackendUnavailable, match=rf"did not answer in {TRIES} tries .*running and .*--timeout"
     ):
         backend().complete(prompt())
     assert len(slept) == TRIES - 1

@@ -33,7 +33,7 @@ from patchlab_agent.embedding import Distances, embedder
 from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
-from patchlab_agent.shipping.rulebook import RuleBook
+from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.store.chroma import open_client, open_collection
 
 SHOWN = 3

@@ -16,7 +16,6 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, close
 from patchlab_agent.models.trace import Context, Feedback, Prompt, Trace
 from patchlab_agent.shipping.patch_tests import patch_of
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -26,6 +25,7 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
+    RuleBook,
     ShippingFix,
     SubjectFix,
     UnitFix,

@@ -99,6 +99,15 @@ def test_the_p_value_is_the_exact_mcnemar_tests(gained: int, lost: int, p_value:
 def test_of_no_pairs_there_is_no_difference() -> None:
     found = paired_difference([], [])
     assert (found.mean, found.low, found.high, found.p_value) == (None, None, None, 1.0)
+    assert (found.gained, found.lost) == (0, 0)
+
+
+def test_the_least_agreement_is_corrected_away() -> None:
+    # One pair right both times, one wrong both times: the correction takes all of the correlation.
+    found = paired_difference([True, False], [True, False])
+    low = proportion([True, False]).low
+    assert low is not None
+    assert found.low == pytest.approx(-math.hypot(0.5 - low, 0.5 - low))
 
 
 def test_pairs_of_unequal_length_are_refused() -> None:

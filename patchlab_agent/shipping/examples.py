@@ -12,8 +12,7 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rulebook import RuleBook
-from patchlab_agent.shipping.rules import ExampleFix, RequestPart, SubjectFix
+from patchlab_agent.shipping.rules import ExampleFix, RequestPart, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import normalise, phrases, same_word
 

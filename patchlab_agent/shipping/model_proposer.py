@@ -17,12 +17,12 @@ from patchlab_agent.prompts import Prompts, literal
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.examples import Named, is_plain
 from patchlab_agent.shipping.patch_tests import patch_of
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     ExampleFix,
     ParcelFix,
     RestrictionFix,
+    RuleBook,
     ShippingFix,
 )
 from patchlab_agent.shipping.schema import parse_object

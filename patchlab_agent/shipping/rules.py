@@ -1,4 +1,4 @@
-"""The closed union of fixes.
+"""The closed union of fixes, and a rule book made of them.
 
 The carrier's whole rule book, the part of it that a model knows from the start, and every lesson
 use these same kinds, so one template renders them all.
@@ -7,17 +7,26 @@ use these same kinds, so one template renders them all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.plain import is_word, oddity
-from patchlab_agent.shipping.rulebook import RuleBook
-from patchlab_agent.shipping.schema import Answer, Refusal
+from patchlab_agent.shipping.claims import (
+    declares,
+    denied,
+    number_of,
+    place_in,
+    refuses,
+    same_name,
+    ships,
+    speaks_of,
+)
+from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
 from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise, occurs, words
 
 
@@ -115,51 +124,6 @@ class TableFix(SubjectFix):
         raise NotImplementedError
 
 
-def _same(name: str, given: JsonValue) -> bool:
-    """Return whether a quote's field names the thing that a fix is about."""
-    return isinstance(given, str) and normalise(given) == name
-
-
-def _speaks(quote: Quote, field: str, name: str, told: str) -> bool:
-    """Return whether a quote names a thing and has a field, even if empty, for what is said of it.
-
-    The claims of a refusal have no fields for what it does not rest on.
-    """
-    return told in quote and _same(name, quote.get(field))
-
-
-def _ships(quote: Quote, item: str, demand: str) -> bool:
-    """Return whether a quote is for an item, or is refused because of it."""
-    names = ("item", "prohibited") if demand == "prohibited" else ("item",)
-    return any(_same(item, quote.get(name)) for name in names)
-
-
-def _place(quote: Quote, otherwise: str) -> JsonValue:
-    """Return a quote's name for its destination, which labels do not contain."""
-    return quote.get("destination", quote.get("embargo", otherwise))
-
-
-def _refused(quote: Quote, reason: Refusal) -> bool | None:
-    """Return whether a quote refuses for a reason; None if another reason hides it."""
-    given = quote.get("refusal")
-    return given == reason if given in (None, reason) else None
-
-
-def _denied(said: bool | None) -> bool | None:
-    return None if said is None else not said
-
-
-def _declares(quote: Quote, demand: str) -> bool | None:
-    """Return whether a quote makes a declaration; None if it has no declarations field."""
-    given = quote.get("declarations")
-    return demand in given if isinstance(given, list) else None
-
-
-def _number(given: JsonValue) -> float:
-    """Return a quote's number; NaN, which is close to no number, if it is missing."""
-    return given if isinstance(given, int | float) else math.nan
-
-
 class UnitFix(TableFix):
     """A unit with its factor."""
 
@@ -190,9 +154,9 @@ class UnitFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _speaks(quote, "unit", self.unit, "kg_per_unit"):
+        if not speaks_of(quote, "unit", self.unit, "kg_per_unit"):
             return None
-        return close(self.kg_per_unit, _number(quote.get("kg_per_unit")))
+        return close(self.kg_per_unit, number_of(quote.get("kg_per_unit")))
 
 
 class ParcelFix(TableFix):
@@ -225,9 +189,9 @@ class ParcelFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _speaks(quote, "parcel", self.parcel, "parcel_limit_kg"):
+        if not speaks_of(quote, "parcel", self.parcel, "parcel_limit_kg"):
             return None
-        return close(self.limit_kg, _number(quote.get("parcel_limit_kg")))
+        return close(self.limit_kg, number_of(quote.get("parcel_limit_kg")))
 
 
 class DestinationFix(TableFix):
@@ -261,7 +225,7 @@ class DestinationFix(TableFix):
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
         # Labels contain only the country, not the request's name for it.
-        if not _same(self.alias, quote.get("destination", self.alias)):
+        if not same_name(self.alias, quote.get("destination", self.alias)):
             return None
         return None if "country" not in quote else quote["country"] == self.country
 
@@ -296,9 +260,9 @@ class ItemFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _speaks(quote, "item", self.item, "category"):
+        if not speaks_of(quote, "item", self.item, "category"):
             return None
-        return _same(self.category, quote.get("category"))
+        return same_name(self.category, quote.get("category"))
 
 
 Demand = Literal["prohibited", "hazmat", "fragile", "temperature", "insurance"]
@@ -339,11 +303,11 @@ class RestrictionFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _ships(quote, self.item, self.demand):
+        if not ships(quote, self.item, self.demand):
             return None
         if self.demand == "prohibited":
-            return _refused(quote, Refusal.PROHIBITED)
-        return _declares(quote, self.demand)
+            return refuses(quote, Refusal.PROHIBITED)
+        return declares(quote, self.demand)
 
 
 class EmbargoFix(TableFix):
@@ -380,9 +344,9 @@ class EmbargoFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _same(self.destination, _place(quote, self.destination)):
+        if not same_name(self.destination, place_in(quote, self.destination)):
             return None
-        return _refused(quote, Refusal.EMBARGO)
+        return refuses(quote, Refusal.EMBARGO)
 
 
 class LiquidsFix(TableFix):
@@ -419,7 +383,7 @@ class LiquidsFix(TableFix):
 
     def holds_in(self, quote: Quote) -> bool | None:
         """See the base class."""
-        if not _speaks(quote, "parcel", self.parcel, "parcel_takes_liquids"):
+        if not speaks_of(quote, "parcel", self.parcel, "parcel_takes_liquids"):
             return None
         return quote["parcel_takes_liquids"] is True
 
@@ -471,18 +435,18 @@ class RevokedFix(SubjectFix):
                 takes = quote.get("parcel_takes_liquids")
                 return None if takes is None else takes is False
             case "prohibited":
-                return _denied(_refused(quote, Refusal.PROHIBITED))
+                return denied(refuses(quote, Refusal.PROHIBITED))
             case "embargo":
-                return _denied(_refused(quote, Refusal.EMBARGO))
-        return _denied(_declares(quote, self.rule))
+                return denied(refuses(quote, Refusal.EMBARGO))
+        return denied(declares(quote, self.rule))
 
     def _is_spoken_of(self, quote: Quote) -> bool:
         match self.rule:
             case "liquids":
-                return _same(self.subject, quote.get("parcel"))
+                return same_name(self.subject, quote.get("parcel"))
             case "embargo":
-                return _same(self.subject, _place(quote, self.subject))
-        return _ships(quote, self.subject, self.rule)
+                return same_name(self.subject, place_in(quote, self.subject))
+        return ships(quote, self.subject, self.rule)
 
 
 class ExampleFix(SubjectFix):
@@ -503,7 +467,7 @@ class ExampleFix(SubjectFix):
         """See the base class."""
         # Labels do not contain the number as written.
         return (
-            close(self.answer.weight or math.nan, _number(quote["weight"]))
+            close(self.answer.weight or math.nan, number_of(quote["weight"]))
             if "weight" in quote
             else None
         )
@@ -536,3 +500,50 @@ def parse_fix(data: JsonObject) -> ShippingFix:
         ValueError: the data is not a fix of the union.
     """
     return FIX.validate_python(data)
+
+
+@dataclass
+class RuleBook:
+    """Rules indexed for lookup; keys are normalised, later rules override earlier ones."""
+
+    units: dict[str, float] = field(default_factory=dict)
+    parcels: dict[str, float] = field(default_factory=dict)
+    destinations: dict[str, str] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)
+    demands: dict[str, set[str]] = field(default_factory=dict)
+    embargoes: set[str] = field(default_factory=set)
+    liquids: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, fixes: Iterable[Fix]) -> RuleBook:
+        """Make a book of these rules; examples are not rules and are skipped."""
+        book = cls()
+        for fix in fixes:
+            book.add(fix)
+        return book
+
+    def copy(self) -> RuleBook:
+        """Return an independent copy of the book."""
+        demands = {item: set(found) for item, found in self.demands.items()}
+        return RuleBook(
+            dict(self.units),
+            dict(self.parcels),
+            dict(self.destinations),
+            dict(self.items),
+            demands,
+            set(self.embargoes),
+            set(self.liquids),
+        )
+
+    def add(self, fix: Fix) -> None:
+        """Add a rule."""
+        if isinstance(fix, SubjectFix):
+            fix.enter(self)
+
+    def declarations(self, item: str) -> tuple[Declaration, ...]:
+        """Return the declarations that an item requires, in the order of `Declaration`."""
+        return tuple(d for d in Declaration if d.value in self.demands.get(item, ()))
+
+    def prohibits(self, item: str) -> bool:
+        """Return whether an item may not be shipped at all."""
+        return "prohibited" in self.demands.get(item, ())

@@ -16,8 +16,7 @@ from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.drift import drift
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
-from patchlab_agent.shipping.rulebook import RuleBook
-from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, SubjectFix
+from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows

@@ -155,9 +155,7 @@ def _json_rows(path: Path, text: str) -> Iterator[LabeledRow]:
         try:
             data = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path}, line {number}: not valid JSON ({error}); fix it."
-            ) from error
+            raise InputError(f"{path}, line {number}: not valid JSON ({error}); fix it.") from error
         if not isinstance(data, dict):
             raise InputError(f"{path}, line {number}: not a JSON object; write one per line.")
         yield LabeledRow(number=number, data=data)

@@ -110,6 +110,8 @@ def test_a_budget_is_kept_and_nothing_is_lost(
 
 def test_tokens_are_about_what_models_count() -> None:
     assert estimated_tokens([]) == 0
+    # The chat template's own.
+    assert estimated_tokens([Message(role="user", content="")] * 10) == 40
     answer = '{"weight":3.0,"unit":"kg","kg_per_unit":1.0,"item":"books","category":"print"}'
     # Qwen2.5 takes 27 for the text, and 5 for the turn.
     assert estimated_tokens([Message(role="assistant", content=answer)]) == pytest.approx(

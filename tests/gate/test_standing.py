@@ -10,6 +10,7 @@ import pytest
 from patchlab_agent.gate.standing import (
     at_admission,
     in_words,
+    is_outweighed,
     pairs_in_words,
     verdict_on,
     verdict_on_pairs,
@@ -71,6 +72,14 @@ def test_a_proven_patch_leaves_only_on_evidence_beyond_the_bound(
     outcomes: str, verdict: str | None
 ) -> None:
     assert verdict_on(record(outcomes, Standing.PROVEN), alpha=ALPHA) == verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "outweighed"),
+    [("", False), ("+", False), ("-", True), ("+-", True), ("++-", False), ("+--", True)],
+)
+def test_an_example_is_outweighed_once_its_harms_catch_up(outcomes: str, outweighed: bool) -> None:
+    assert is_outweighed(record(outcomes)) is outweighed
 
 
 def test_a_smaller_alpha_asks_for_more_both_ways() -> None:

@@ -14,7 +14,6 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example, Message, Prompt
 from patchlab_agent.plain import oddity
 from patchlab_agent.shipping.examples import MAX_WORDS, number_example
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -23,6 +22,7 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
+    RuleBook,
     SubjectFix,
     UnitFix,
 )

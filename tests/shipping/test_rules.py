@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -22,6 +21,7 @@ from patchlab_agent.shipping.rules import (
     RequestPart,
     RestrictionFix,
     RevokedFix,
+    RuleBook,
     ShippingFix,
     UnitFix,
     parse_fix,

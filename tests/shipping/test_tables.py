@@ -12,7 +12,6 @@ import pytest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.carrier import Carrier
 from patchlab_agent.shipping.english import DESTINATION_MARKERS, FILLERS, SERVICES
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -20,6 +19,7 @@ from patchlab_agent.shipping.rules import (
     LiquidsFix,
     ParcelFix,
     RestrictionFix,
+    RuleBook,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Declaration

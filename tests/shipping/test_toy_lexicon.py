@@ -6,7 +6,6 @@ import pytest
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.english import DESTINATION_MARKERS, FILLERS, SERVICES
-from patchlab_agent.shipping.rulebook import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -15,6 +14,7 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
+    RuleBook,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import Declaration

@@ -336,7 +336,7 @@ PATHS = ("store", "requests", "record", "replay")
 
 
 def unheeded(backend: str) -> frozenset[str]:
-    """The settings that have no say in what a backend answers."""
+    """Return the settings that do not affect a backend's answers."""
     if backend == LITELLM:
         return frozenset({"replay"})
     return frozenset({*MODEL, "record"} if backend == REPLAY else {*MODEL, "record", "replay"})

@@ -105,7 +105,7 @@ def _in_tables(error: UnicodeError) -> tuple[str, int]:
 
 
 def _in_prose(error: UnicodeError) -> tuple[str, int]:
-    """The same, as long as it takes."""
+    """Do the same, for as long as it takes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end].translate(_IN_PROSE).translate(_IN_TABLES)

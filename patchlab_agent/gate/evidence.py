@@ -88,7 +88,7 @@ class Probe:
 
 
 def says(patch: Patch, request: str, quote: Quote) -> bool | None:
-    """Whether an answer to a request agrees with the patch; None where it is silent on its subject.
+    """Return whether an answer agrees with the patch; None where it is silent on its subject.
 
     Raises:
         SkillError: the patch's fix cannot tell, for a mistake of its own.

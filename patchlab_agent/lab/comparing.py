@@ -25,7 +25,7 @@ def compare_stored(
 
     Args:
         names: of runs in the store, or their numbers, or paths of reports of `run --json`; two or
-            more. The first one is what the others are held against.
+            more. The others are compared with the first.
         path: of the store that holds the named runs; opened only where one is named.
         store: the same, where it is open already.
 
@@ -50,7 +50,7 @@ def compared(
 
 
 def _rules_of(skills: Iterable[str]) -> Rules:
-    """What the prompts of skills say from the start, and what each golden case needs beside it.
+    """Return the rules in every prompt of these skills, and those that each golden case needs.
 
     Raises:
         SkillError: one is not installed.
@@ -67,7 +67,7 @@ def _rules_of(skills: Iterable[str]) -> Rules:
 
 
 def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
-    """A run by its name or number in a store, or by the path of a report of `run --json`.
+    """Return a run by its name or number in a store, or by the path of a `run --json` report.
 
     Raises:
         InputError: there is no such run or file, or it is no report.

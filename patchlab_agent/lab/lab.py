@@ -356,7 +356,7 @@ class Lab(AssembledLab):
         return trace
 
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
-        """The settings of a run, of which those that decide about an answer are the lab's."""
+        """Return a run's settings, with those that determine an answer taken from the lab."""
         given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
         wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
         for name in AgentSettings.model_fields:
@@ -433,7 +433,7 @@ def open_lab(
 
 
 def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a replay takes up, less what was given instead."""
+    """Return the settings of a recorded run, except those given instead."""
     wanted = checked(AgentSettings, {**given, "backend": REPLAY})
     recorded = models.recorded_settings(wanted.skill, wanted.replay)
     return {**recorded, "store": REPLAY_STORE}
@@ -446,7 +446,7 @@ def lab_of(
     clock: Callable[[], str] = utc_now,
     write: bool = True,
 ) -> Lab:
-    """The lab that settings describe; raises what `open_lab` raises.
+    """Open the lab that settings describe; raises what `open_lab` raises.
 
     Args:
         settings: what decides about an answer.

@@ -29,7 +29,7 @@ ENTRY_POINT_GROUP = "patchlab_agent.backends"
 
 
 def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:
-    """The model that settings name; a real one is not called yet.
+    """Build the model that settings name; a real one is not called yet.
 
     Args:
         skill: brings the simulated ones; a package may offer others by an entry point.
@@ -59,7 +59,7 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
 
 
 def own_backend(backend: Backend, settings: AgentSettings) -> Backend:
-    """A caller's own backend, held to what may be spent.
+    """Return a caller's own backend, held to the spending limits.
 
     Raises:
         UsageError: there is a setting that only a model of ours would heed.
@@ -78,7 +78,7 @@ def own_backend(backend: Backend, settings: AgentSettings) -> Backend:
 
 
 def cassette_path(skill: Skill, wanted: Path | None) -> Path:
-    """The cassette to play: the one asked for, or the skill's own.
+    """Return the cassette to play: the requested one, or the skill's own.
 
     Raises:
         UsageError: none is asked for, and the skill has none.
@@ -90,7 +90,7 @@ def cassette_path(skill: Skill, wanted: Path | None) -> Path:
 
 
 def recorded_settings(skill: str, cassette: Path | None) -> dict[str, Any]:
-    """The settings of the run that a cassette was recorded in.
+    """Return the settings of the run in which a cassette was recorded.
 
     Raises:
         InputError, UsageError, SkillError: there is no such cassette, or it cannot be used.
@@ -100,7 +100,7 @@ def recorded_settings(skill: str, cassette: Path | None) -> dict[str, Any]:
 
 
 def budget_of(settings: AgentSettings) -> Budget:
-    """What a run may spend."""
+    """Return the spending limits of a run."""
     return Budget(settings.max_calls, settings.max_cost, settings.max_tokens_total)
 
 
@@ -118,7 +118,7 @@ def _check_address(api_base: str) -> None:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(
-            f"--api-base {without_login(api_base)!r} is no address; write it as in "
+            f"--api-base {without_login(api_base)!r} is not a valid address; write it as in "
             f"http://127.0.0.1:8080/v1."
         )
 

@@ -50,7 +50,7 @@ class Patches:
         """Return one patch.
 
         Raises:
-            InputError: there is none of that id, or several begin with it.
+            InputError: no id begins with that, or several do.
 
         Example:
             >>> lab.patches.get("3696").id
@@ -110,7 +110,7 @@ class Patches:
         """Return one patch with its uses, its rivals, and the failure that it was born of.
 
         Raises:
-            InputError: there is none of that id, or several begin with it.
+            InputError: no id begins with that, or several do.
 
         Example:
             >>> details = lab.patches.show("3696")
@@ -156,7 +156,7 @@ class Patches:
         """Return every change of one patch, or of all, in order of time.
 
         Raises:
-            InputError: there is none of that id, or several begin with it.
+            InputError: no id begins with that, or several do.
 
         Example:
             >>> [(str(change.status), change.trace_id) for change in lab.patches.history("3696")]

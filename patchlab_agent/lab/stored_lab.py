@@ -88,7 +88,7 @@ class StoredLab:
 
         Args:
             runs: names or numbers of the store's runs, or paths of reports of `run --json`; two or
-                more. The first one is what the others are held against.
+                more. The others are compared with the first.
 
         Raises:
             UsageError: there are fewer than two.

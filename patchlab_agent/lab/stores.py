@@ -18,7 +18,7 @@ from patchlab_agent.store.store import Store
 
 
 def raw_store(path: Path, *, write: bool = False) -> Store:
-    """A store without a model; its skill must be installed.
+    """Open a store without a model; its skill must be installed.
 
     Args:
         path: its folder; no new one is made.
@@ -51,7 +51,7 @@ def lifecycle_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Lifec
 
 
 def store_contents(path: Path) -> StoreContents | None:
-    """What a store holds, or None where there is none.
+    """Return a store's contents in numbers, or None if there is no store.
 
     Raises:
         StoreError: the path holds something else, or a store that cannot be read.

@@ -15,7 +15,7 @@ from patchlab_agent.studies.sweep import PlannedRun, axes_of, plan, run_all
 
 
 def watch_nothing(planned: PlannedRun, number: int, total: int, runner: Runner) -> None:
-    """The default listener: nobody looks on."""
+    """Ignore the run: the default listener."""
 
 
 def compare_settings(

@@ -105,7 +105,7 @@ class CarrierReferee:
 
 
 def _nothing() -> None:
-    """What happens before most runs."""
+    """Do nothing, as before most runs."""
 
 
 class Loop:

@@ -35,11 +35,11 @@ from patchlab_agent.skill.seam import DriftingSimulator
 
 
 def no_trace(trace: Trace, number: int) -> None:
-    """The default listener: nobody looks on."""
+    """Ignore the trace: the default listener."""
 
 
 def no_golden(done: int) -> None:
-    """The default listener on the golden set."""
+    """Ignore the golden set: the default listener."""
 
 
 @dataclass
@@ -177,7 +177,7 @@ class Runner:
 
 
 def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObject:
-    """What a cassette keeps of a run, so that a replay can be the same one.
+    """Return the settings that a cassette keeps, so that a replay repeats the same run.
 
     Args:
         settings: the run's.

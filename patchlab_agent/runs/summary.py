@@ -126,7 +126,7 @@ def _drift(patches: PatchStore, run: FinishedRun) -> DriftReport | None:
 
 
 def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
-    """What was asked for, as far as it had a say, and no path of this machine."""
+    """Return the settings that had an effect, without any path of this machine."""
     idle = SIMULATION if run.settings.backend in (LITELLM, REPLAY) else MODEL
     shown = run.settings.model_dump(mode="json", exclude={*PATHS, *idle})
     if shown.get("api_base"):

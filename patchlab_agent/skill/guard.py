@@ -111,7 +111,7 @@ class Member:
         return f"{self.name} of skill {self.skill!r}" if self.skill else self.name
 
     def _place(self, error: Exception) -> str:
-        """The line of the package that raised, or that called what raised."""
+        """Return the line of the package that raised, or that called the code that did."""
         lines = [
             f"{Path(frame.f_code.co_filename).name}, line {line}"
             for frame, line in walk_tb(error.__traceback__)
@@ -190,7 +190,7 @@ def _on(on: str) -> str:
 
 
 def _about(arguments: tuple[Any, ...]) -> str:
-    """What a call is about: the first text, or thing with a request or a trigger, of its own."""
+    """Return the subject of a call: its first text, request or trigger."""
     for value in arguments:
         if isinstance(value, str):
             return shown(value)
@@ -211,7 +211,7 @@ def shown(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """An exception's message on one line, short, and without what a terminal would obey."""
+    """Return an exception's message on one line, shortened, without control characters."""
     line = " ".join(text.split())
     short = line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in short).rstrip(".;")

@@ -111,7 +111,7 @@ class Task(Protocol):
     def examples_of(
         self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
     ) -> Sequence[Example]:
-        """The worked examples that fixes bring into the prompt, beside their rules.
+        """Return the worked examples that fixes add to the prompt, besides their rules.
 
         Args:
             fixes: what the prompt teaches.
@@ -130,7 +130,7 @@ class Task(Protocol):
         return {} if None in quote.values() else quote
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
-        """Whether a successful request is plain enough to stand in another one's prompt.
+        """Return whether a successful request is plain enough to appear in another one's prompt.
 
         Unless it is overridden, no request is, so that no stranger's words are.
         """
@@ -240,7 +240,7 @@ class Simulator(Protocol):
 
     @abstractmethod
     def requests(self, rng: random.Random) -> Iterator[Case]:
-        """An endless stream of cases, which shares none with the held-out ones."""
+        """Yield cases without end, none of them among the held-out ones."""
         ...
 
     def read_cases(self, path: Path) -> list[Case]:
@@ -254,12 +254,12 @@ class Simulator(Protocol):
 
     @abstractmethod
     def golden(self) -> Sequence[Case]:
-        """The labeled cases held out from stream and gate."""
+        """Return the labeled cases that are held out from stream and gate."""
         ...
 
     @abstractmethod
     def regression(self) -> Sequence[Case]:
-        """The labeled cases that the gate replays."""
+        """Return the labeled cases that the gate replays."""
         ...
 
     def expected(self, case: Case) -> Quote:
@@ -268,12 +268,12 @@ class Simulator(Protocol):
 
     @abstractmethod
     def judge(self, case: Case, quote: Quote | None) -> Feedback:
-        """The carrier's answer to a quote; None is an answer that could not be used."""
+        """Judge a quote as the carrier does; None is an answer that could not be used."""
         ...
 
     @abstractmethod
     def uncovered(self, case: Case) -> Sequence[Fix]:
-        """The carrier's rules that the case needs and every prompt lacks: the ceiling's context.
+        """Return the carrier's rules that the case needs and every prompt lacks, for the ceiling.
 
         With those that stand in every prompt, the ceiling has exactly what concerns the case.
         """

@@ -241,7 +241,7 @@ def test_a_recording_goes_on_where_it_was_cut_short_and_is_replayed(
         (("--replay", "none.jsonl"), 2, "make one with python -m bench.attacks --model"),
         (("--record", "new.jsonl"), 2, "name one with --model"),
         (("--model", "openai/toy", "--replay", "x.jsonl"), 2, "leave --model or --replay out"),
-        (("--model", "openai/toy", "--api-base", "nowhere"), 2, "is no address"),
+        (("--model", "openai/toy", "--api-base", "nowhere"), 2, "is not a valid address"),
     ],
 )
 def test_bad_options_say_what_to_do(

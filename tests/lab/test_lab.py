@@ -139,11 +139,11 @@ def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
         ({"model": "ollama_chat/x"}, "--model is for a real model; add --backend litellm"),
         (
             {"backend": "litellm", "model": "openai/x", "api_base": "localhost:8080/v1"},
-            "--api-base 'localhost:8080/v1' is no address; write it as in http://",
+            "--api-base 'localhost:8080/v1' is not a valid address; write it as in http://",
         ),
         (
             {"backend": "litellm", "model": "openai/x", "api_base": "http://[me:hush@x"},
-            r"--api-base 'http://\*\*\*@x' is no address",
+            r"--api-base 'http://\*\*\*@x' is not a valid address",
         ),
         ({"temperature": 0.5}, "--temperature is for a real model"),
         ({"max_tokens_total": 5}, "--max-tokens-total is for a real model"),

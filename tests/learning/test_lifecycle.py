@@ -13,7 +13,7 @@ from patchlab_agent.lab.stores import lifecycle_by_hand
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.event import PatchEvent
-from patchlab_agent.models.evidence import Record, Standing
+from patchlab_agent.models.evidence import Pairs, Record, Standing, Use
 from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
@@ -404,3 +404,57 @@ def test_a_patch_from_elsewhere_is_stored_as_it_stands_there(tmp_path: Path) -> 
         with pytest.raises(UsageError, match="only the gate lets it in"):
             lab.lifecycle.adopt(patch, "imported from a")
         assert stored(lab, patch.id) == here
+
+
+def drawn(number: int, *, held_out: bool, right: bool) -> Use:
+    return Use(request=f"request {number}", held_out=held_out, right=right, share=0.5)
+
+
+@pytest.mark.parametrize(
+    ("right_with", "kind", "status"),
+    [(True, "proven", Status.ACTIVE), (False, "convicted", Status.QUARANTINED)],
+)
+def test_pairs_of_uses_decide_at_the_fifth_that_tells(
+    tmp_path: Path, right_with: bool, kind: str, status: Status
+) -> None:
+    with words_lab(tmp_path) as lab:
+        patch = learned(lab)
+        kinds: list[list[str]] = []
+        for number in range(10):
+            held_out = number % 2 == 1
+            judged = drawn(number, held_out=held_out, right=right_with != held_out)
+            told = lab.lifecycle.count_use(stored(lab, patch.id), judged, f"t-{number}")
+            kinds.append([str(event.kind) for event in told])
+        assert kinds == [[]] * 9 + [[kind]]
+        here = stored(lab, patch.id)
+        assert here.status is status
+        assert here.history[-1].trace_id == "t-9"
+        assert (here.record.pairs.gained, here.record.pairs.lost) == (
+            (5, 0) if right_with else (0, 5)
+        )
+        if kind == "convicted":
+            assert (here.recurrences, here.record.outcomes) == (0, "")
+
+
+def test_a_use_is_kept_until_its_pair_comes_and_counts_once(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        patch = learned(lab)
+        waiting = drawn(1, held_out=True, right=False)
+        assert lab.lifecycle.count_use(patch, waiting, "t-1") == ()
+        assert stored(lab, patch.id).record.pairs.waiting == waiting
+        before = stored(lab, patch.id)
+        assert lab.lifecycle.count_use(before, waiting, "t-2") == ()
+        assert stored(lab, patch.id) == before
+
+
+def test_a_pair_that_tells_nothing_decides_nothing(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        patch = learned(lab)
+        record = Record(pairs=Pairs(signs="+" * 5, gained=5))
+        lab.store.patches.upsert(patch.model_copy(update={"record": record}))
+        # The pairs would prove it, but this use brings none that tells.
+        assert (
+            lab.lifecycle.count_use(stored(lab, patch.id), drawn(1, held_out=True, right=True), "")
+            == ()
+        )
+        assert stored(lab, patch.id).standing is Standing.TRIAL

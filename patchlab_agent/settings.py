@@ -39,10 +39,10 @@ def _origins(text: str) -> str:
     return ",".join(sorted(named)) or NOBODY
 
 
-Group = Literal["running", "answering", "using", "learning", "spending", "real_model"]
+Group = Literal["running", "answering", "using", "learning", "gating", "spending", "real_model"]
 """Which commands take a setting: those that run many requests, those that ask a model, those whose
-answers are uses of what was learned, those that may make patches, those that ask a model more than
-a few times, and those that may ask a real one."""
+answers are uses of what was learned, those that propose patches, those that put patches before the
+gate, those that ask a model more than a few times, and those that may ask a real one."""
 REAL = "A real model"
 """The help's heading for what only a real model heeds."""
 
@@ -129,23 +129,23 @@ class AgentSettings(Frozen):
         default="rules",
         description="Who proposes patches: the skill's rules, or the model itself.",
     )
-    gate: Annotated[Literal["on", "off"], Option("learning")] = Field(
+    gate: Annotated[Literal["on", "off"], Option("gating")] = Field(
         default="on",
         description="off activates every proposed patch untested, to show what the gate is worth.",
     )
-    gate_alpha: Annotated[float, Option("learning", metavar="SHARE")] = Field(
+    gate_alpha: Annotated[float, Option("gating", metavar="SHARE")] = Field(
         default=0.05,
         gt=0,
         lt=0.5,
         description="Upper bound on the probability that chance alone lets a patch in, or "
         "proves it.",
     )
-    gate_max_calls: Annotated[int, Option("learning")] = Field(
+    gate_max_calls: Annotated[int, Option("gating")] = Field(
         default=400,
         ge=2,
         description="Maximum number of answers that the gate may request for one decision.",
     )
-    trust: Annotated[str, AfterValidator(_origins), Option("learning", metavar="ORIGINS")] = Field(
+    trust: Annotated[str, AfterValidator(_origins), Option("gating", metavar="ORIGINS")] = Field(
         default="import,model,person",
         description="Origins whose lessons are let in on trial where nothing available can "
         "verify them: person, model, import, separated by commas; or nobody.",

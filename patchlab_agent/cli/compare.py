@@ -36,6 +36,7 @@ PICTURES = (".svg", ".png")
     options.ANSWERING,
     options.USING,
     options.LEARNING,
+    options.GATING,
     options.SPENDING,
     MODEL,
 )

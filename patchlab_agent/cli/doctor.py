@@ -70,6 +70,7 @@ def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
     options.ANSWERING,
     options.USING,
     options.LEARNING,
+    options.GATING,
     options.SPENDING,
     options.REAL_MODEL,
 )

@@ -49,7 +49,7 @@ def export(
 
 
 @app.command("import")
-@options.takes(options.ANSWERING, options.SPENDING, options.REAL_MODEL)
+@options.takes(options.ANSWERING, options.GATING, options.SPENDING, options.REAL_MODEL)
 def import_patches(
     context: typer.Context,
     file: Annotated[

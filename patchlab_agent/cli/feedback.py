@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json
 from patchlab_agent.cli.traces import TraceId
+from patchlab_agent.errors import UsageError
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import strict_json
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
 
 
-@options.takes(options.ANSWERING, options.LEARNING, options.SPENDING, options.REAL_MODEL)
+@options.takes(
+    options.ANSWERING,
+    options.LEARNING,
+    options.GATING,
+    options.SPENDING,
+    options.REAL_MODEL,
+)
 def feedback(
     context: typer.Context,
     trace_id: TraceId,
@@ -57,6 +64,8 @@ def feedback(
 
         patchlab-agent feedback 2 --label destination_unknown --field destination --detail DE
     """
+    if value is not None and field is None:
+        raise UsageError("--value is what the quote has in a field; add --field.")
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.stores import require_store

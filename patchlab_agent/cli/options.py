@@ -64,6 +64,7 @@ RUNNING = group("running")
 ANSWERING = group("answering")
 USING = group("using")
 LEARNING = group("learning")
+GATING = group("gating")
 SPENDING = group("spending")
 REAL_MODEL = group("real_model")
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     options.ANSWERING,
     options.USING,
     options.LEARNING,
+    options.GATING,
     options.SPENDING,
     options.REAL_MODEL,
 )

@@ -77,7 +77,7 @@ def retire(
 
 
 @app.command()
-@options.takes(options.ANSWERING, options.SPENDING, options.REAL_MODEL)
+@options.takes(options.ANSWERING, options.GATING, options.SPENDING, options.REAL_MODEL)
 def regate(
     context: typer.Context,
     ids: Annotated[
@@ -115,7 +115,10 @@ def regate(
 
         chosen = None if status is None else Status(status)
         gated = lab.regate(*ids or (), status=chosen, on_patch=on_patch)
-    _print(gated.events, as_json)
+    if as_json:
+        print_json(gated.model_dump(mode="json"))
+    else:
+        _print(gated.events, as_json)
     if gated.stopped is not None:
         raise PartialRun(f"{gated.stopped.reason} What was gated before it is kept.")
 

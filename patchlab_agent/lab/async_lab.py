@@ -12,6 +12,7 @@ from typing import ParamSpec, Self, TypeVar
 
 from pydantic import JsonValue
 
+from patchlab_agent.errors import StoreError
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
@@ -30,9 +31,10 @@ Result = TypeVar("Result")
 
 
 class AsyncLab:
-    """A lab whose calls are awaited, each in a thread of its own so that the loop goes on.
+    """A lab whose calls are awaited, in a thread of the lab's own so that the loop goes on.
 
-    Calls on one lab take turns: a store has one writer. What needs no model is at hand as `lab`.
+    Calls on one lab take turns: a store has one writer. What needs no model is at hand as `lab`,
+    for use while no call is under way.
 
     Args:
         lab: open; it is closed with this one.
@@ -160,5 +162,7 @@ class AsyncLab:
     async def _call(
         self, call: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
+        if self._closing is not None:
+            raise StoreError(f"{self.lab.store.path} is closed; open it again.")
         in_context = partial(copy_context().run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._turns, in_context)

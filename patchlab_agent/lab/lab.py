@@ -49,6 +49,7 @@ from patchlab_agent.skill.guard import guarded
 from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
+from patchlab_agent.text import check_request
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export
 
@@ -102,6 +103,7 @@ class Lab(AssembledLab):
             - item "bleach": declare "hazmat"
             Answer:
         """
+        self.store.require_open()
         return self.agent.prepare(request)
 
     def record(
@@ -156,6 +158,8 @@ class Lab(AssembledLab):
             ['activated']
         """
         self.store.require_writable()
+        # What was learned from it since stands in the store, not in the caller's copy.
+        trace = self.store.traces.get(trace.id) or trace
         learned = Learned()
         asked = None if referee is None else guarded(referee, "Referee", REFEREE)
         try:
@@ -239,6 +243,8 @@ class Lab(AssembledLab):
         check_run(self.skill, wanted)
         if cases is None:
             cases = read_cases(self.skill, wanted)
+        for case in cases or ():
+            check_request(case.request)
         check_replayable(wanted, cases, lambda: self.contents)
         runner = Runner(self, wanted, cases)
         if watch is not None:
@@ -425,6 +431,8 @@ def open_lab(
     """
     given: dict[str, Any] = known_settings(settings)
     if isinstance(backend, str):
+        if given.get("replay") is not None and backend == AgentSettings().backend:
+            backend = REPLAY
         if backend == REPLAY:
             given = {**_recorded(given), **given}
         return lab_of(checked(RunSettings, {**given, "backend": backend}), clock=clock)

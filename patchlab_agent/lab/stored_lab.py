@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,14 +40,16 @@ class StoredLab:
         self.store = store
         self.clock = clock
 
-    @cached_property
+    @property
     def patches(self) -> Patches:
-        """The stored patches."""
+        """The stored patches; raises `StoreError` once the store is closed."""
+        self.store.require_open()
         return Patches(self.store, self.labels, lifecycle_by_hand(self.store, self.clock))
 
-    @cached_property
+    @property
     def traces(self) -> Traces:
-        """The stored traces."""
+        """The stored traces; raises `StoreError` once the store is closed."""
+        self.store.require_open()
         return Traces(self.store, self.labels)
 
     @property
@@ -59,6 +60,7 @@ class StoredLab:
     @property
     def contents(self) -> StoreContents:
         """The numbers of what the store holds."""
+        self.store.require_open()
         return contents_of(self.store)
 
     @property

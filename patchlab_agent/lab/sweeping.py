@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from patchlab_agent.errors import UsageError
 from patchlab_agent.lab.comparing import compared
 from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.lab.preflight import check_settings
+from patchlab_agent.lab.stores import store_contents
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
@@ -42,7 +44,14 @@ def compare_settings(
         >>> [side.label for side in report.sides]
         ['top-k=0', 'top-k=5']
     """
+    if base.record is not None:
+        raise UsageError("A cassette is of a single run; leave record out.")
     runs = plan(base, vary, Path(folder), check_settings)
+    for planned in runs:
+        if store_contents(planned.settings.store) is not None:
+            raise UsageError(
+                f"{folder} holds stores of an earlier comparison; name an empty folder."
+            )
 
     def listen(planned: PlannedRun, runner: Runner) -> None:
         watch(planned, runs.index(planned) + 1, len(runs), runner)

@@ -1,4 +1,4 @@
-"""Stored values with what is known about them, for lists, searches and detail views."""
+"""What calls of the lab return: stored values with what is known about them, and outcomes."""
 
 from __future__ import annotations
 

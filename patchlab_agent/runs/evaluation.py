@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from patchlab_agent.agent.agent import EMPTY, Agent, Ask, Question, or_raise
 from patchlab_agent.backends.base import BatchBackend
-from patchlab_agent.errors import Interruption
+from patchlab_agent.errors import InputError, Interruption, SkillError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
 from patchlab_agent.skill.seam import Simulator
@@ -16,7 +16,7 @@ from patchlab_agent.text import check_request
 
 
 class Contexts(NamedTuple):
-    """The context of each of a case's three answers, by what usage books the call under."""
+    """The context of each of a case's three answers, by the purpose that its usage has."""
 
     patched: Context
     baseline: Context = EMPTY
@@ -74,11 +74,10 @@ class Evaluator:
         """Return what each case's three prompts show: what was learned, nothing, and all it needs.
 
         Raises:
-            InputError: a request is empty, too long or contains control characters.
-            Interruption: the skill failed.
+            Interruption: the skill failed, or one of its cases asks what cannot be asked.
         """
         for case in cases:
-            check_request(case.request)
+            _check(case)
         return [
             Contexts(patched=self._agent.context_of(ask), ceiling=self._perfect(case))
             for case, ask in zip(cases, asks, strict=True)
@@ -135,6 +134,14 @@ class Evaluator:
 
     def _with_feedback(self, case: Case, attempt: Attempt) -> Judged:
         return Judged(attempt=attempt, feedback=self._simulator.judge(case, attempt.quote))
+
+
+def _check(case: Case) -> None:
+    try:
+        check_request(case.request)
+    except InputError as error:
+        # The user's own requests were checked before the run: this one is the skill's.
+        raise SkillError(f"A case of the skill cannot be asked. {error}") from error
 
 
 def stratified(cases: Sequence[Case], n: int) -> list[Case]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Any, TypeAlias, TypeVar, cast
 
-from patchlab_agent.errors import PatchLabError, SkillError
+from patchlab_agent.errors import Interruption, SkillError
 
 Part = TypeVar("Part")
 Value = TypeVar("Value")
@@ -71,7 +71,7 @@ class Member:
         """
         try:
             yield
-        except PatchLabError:
+        except Interruption:
             raise
         except self.promise.raises:
             raise

@@ -349,9 +349,21 @@ class Skill:
 _TASK: Promises = {
     "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
+    "examples_of": Promise(gives=(Sequence,)),
+    "judged": Promise(gives=(dict,)),
+    "may_show": Promise(gives=(bool,)),
 }
 _PROPOSER: Promises = {"propose": Promise(gives=(Proposal,))}
-_SIMULATOR: Promises = {"judge": Promise(gives=(Feedback,)), "requests": Promise(gives=(Case,))}
+_SIMULATOR: Promises = {
+    "judge": Promise(gives=(Feedback,)),
+    "requests": Promise(gives=(Case,)),
+    "read_cases": Promise(gives=(list,), raises=(InputError,)),
+    "golden": Promise(gives=(Sequence,)),
+    "regression": Promise(gives=(Sequence,)),
+    "uncovered": Promise(gives=(Sequence,)),
+    "expected": Promise(gives=(dict,)),
+    "confusion": Promise(gives=(Mapping,)),
+}
 _BACKEND: Promises = {"complete": Promise(gives=(Completion,))}
 
 

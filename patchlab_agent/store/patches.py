@@ -36,6 +36,7 @@ class PatchStore:
         collection: Chroma's collection.
         distances: distances of the collection's embedder.
         parse_fix: the skill's function to read fixes back.
+        is_alone: nobody else writes to the collection, so that what was read once still holds.
 
     Example:
         >>> lab.store.patches.count(), lab.store.patches.active_count
@@ -47,7 +48,10 @@ class PatchStore:
         collection: Collection,
         distances: Distances,
         parse_fix: Callable[[JsonObject], Fix],
+        *,
+        is_alone: bool = True,
     ) -> None:
+        self._is_alone = is_alone
         self._collection = collection
         self._distances = distances
         self._parse_fix = parse_fix
@@ -77,7 +81,7 @@ class PatchStore:
 
     def get(self, patch_id: str) -> Patch | None:
         """Return the patch with an id, or None."""
-        if patch_id not in self._loaded:
+        if patch_id not in self._loaded or not self._is_alone:
             found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
             if not found:
                 return None
@@ -178,12 +182,14 @@ class PatchStore:
 
     def count(self) -> int:
         """Return the number of patches, whatever their status."""
-        return self._count
+        return self._count if self._is_alone else self._collection.count()
 
     @property
     def active_count(self) -> int:
         """The number of active patches."""
-        return len(self._active)
+        if self._is_alone:
+            return len(self._active)
+        return sum(1 for _ in records(self._collection, {"status": str(Status.ACTIVE)}))
 
     def count_standing(self, standing: Standing) -> int:
         """Return the number of active patches with this standing."""

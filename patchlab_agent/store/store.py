@@ -73,7 +73,10 @@ class Store:
             self._client = client = open_client(path)
             distances = Distances(function)
             self.patches = PatchStore(
-                open_collection(client, "patches", function), distances, parse_fix
+                open_collection(client, "patches", function),
+                distances,
+                parse_fix,
+                is_alone=write,
             )
             self.examples = ExampleStore(
                 open_collection(client, "examples", function), distances, may_show
@@ -172,6 +175,15 @@ class Store:
         self.traces.flush()
         return tuple(islice(self.traces.select(Selection(run=run)), limit))
 
+    def require_open(self) -> None:
+        """Make sure that the store is still open.
+
+        Raises:
+            StoreError: it is closed.
+        """
+        if self._client is None:
+            raise StoreError(f"{self.path} is closed; open it again.")
+
     def require_writable(self) -> None:
         """Make sure that the store may be written to, before anything is.
 
@@ -180,8 +192,7 @@ class Store:
         """
         if self._lock is None:
             raise StoreError(f"{self.path} is open for reading only; open it for writing.")
-        if self._client is None:
-            raise StoreError(f"{self.path} is closed; open it again.")
+        self.require_open()
 
     def close(self) -> None:
         """Write what is pending and release the lock."""

@@ -27,7 +27,8 @@ def steer(cli: Cli, store: Path, *arguments: object) -> list[dict[str, Any]]:
     """The events that a command tells."""
     result = cli("patches", *arguments, "--store", store, "--json")
     assert (result.code, result.err) == (0, "")
-    events: list[dict[str, Any]] = result.json
+    told = result.json
+    events: list[dict[str, Any]] = told["events"] if isinstance(told, dict) else told
     for event in events:
         assert list(event) == list(PatchEvent.model_fields)
     return events
@@ -176,5 +177,6 @@ def test_an_outage_keeps_what_was_gated_before_it(
         for patch in patches(cli, store)
         if patch["history"][-1]["cause"].startswith("gated again by hand: ")
     ]
-    told = result.json if as_json else rows(result.out)
+    told = result.json["events"] if as_json else rows(result.out)
+    assert not as_json or result.json["stopped"]["kind"] == "outage"
     assert 0 < len(gated) == len(told)

@@ -176,7 +176,7 @@ def test_it_closes_its_lab_from_whichever_thread(open_words: OpenLab, tmp_path: 
         lab.answer("salt")
     # A second time changes nothing.
     asyncio.run(closed.close())
-    with pytest.raises(RuntimeError, match="shutdown"):
+    with pytest.raises(StoreError, match="closed"):
         asyncio.run(closed.answer("salt"))
 
 

@@ -121,8 +121,11 @@ def test_a_replay_needs_a_store_with_nothing_in_it(own_folder: Path) -> None:
 def test_a_cassette_of_ones_own_is_played(own_folder: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         open_lab(backend="replay", replay="nowhere.jsonl")
-    with pytest.raises(UsageError, match="--replay is for --backend replay"):
+    # As on the command line, it implies the backend of that name.
+    with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         open_lab(replay="nowhere.jsonl")
+    with pytest.raises(UsageError, match="--replay is for --backend replay"):
+        open_lab(backend="litellm", model="openai/x", replay="nowhere.jsonl")
     assert listing(own_folder) == []
 
 

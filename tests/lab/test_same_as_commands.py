@@ -147,8 +147,8 @@ CHANGES: dict[str, list[tuple[tuple[object, ...], Changed]]] = {
     "patches retire": [(("ID",), lambda lab: lab.patches.retire(active(lab)))],
     "patches rollback": [(("--to", "1"), lambda lab: lab.patches.rollback(1))],
     "patches regate": [
-        (("ID",), lambda lab: lab.regate(active(lab)).events),
-        (("--status", "retired"), lambda lab: lab.regate(status=Status.RETIRED).events),
+        (("ID",), lambda lab: lab.regate(active(lab))),
+        (("--status", "retired"), lambda lab: lab.regate(status=Status.RETIRED)),
     ],
     "patches effect": [
         (("--golden", 6, "--traces", 20), lambda lab: lab.effects(golden=6, traces=20)),

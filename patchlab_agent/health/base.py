@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from patchlab_agent.errors import PatchLabError
-from patchlab_agent.models.health import Check, Verdict
+from patchlab_agent.models.health import Check, CheckStatus
 
 
 def looked(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
@@ -19,7 +19,7 @@ def looked(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
     except BaseException as error:  # Chroma's panics are not of type Exception
         yield Check(
             name=name,
-            status=Verdict.FAILED,
+            status=CheckStatus.FAILED,
             found=f"The check crashed: {type(error).__name__}: {error}",
             remedy="Treat what it names as damaged: restore it, or use another.",
         )
@@ -32,7 +32,7 @@ def failed(name: str, error: PatchLabError) -> Check:
         found, remedy = str(error), "See the message."
     return Check(
         name=name,
-        status=Verdict.FAILED,
+        status=CheckStatus.FAILED,
         found=found if found.endswith(".") else f"{found}.",
         remedy=remedy[:1].upper() + remedy[1:],
     )

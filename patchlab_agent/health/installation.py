@@ -17,7 +17,7 @@ from patchlab_agent.config import (
     variable,
 )
 from patchlab_agent.health.base import looked
-from patchlab_agent.models.health import Check, Verdict
+from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import load_skill, skill_names
@@ -32,11 +32,11 @@ def surroundings(folder: Path, environment: Mapping[str, str]) -> Iterator[Check
     broken = broken_variables(environment)
     for problem in broken.values():
         yield Check(
-            name="settings", status=Verdict.FAILED, found=problem, remedy="Correct or unset it."
+            name="settings", status=CheckStatus.FAILED, found=problem, remedy="Correct or unset it."
         )
     for problem in unknown_variables(environment):
         yield Check(
-            name="settings", status=Verdict.WARNING, found=problem, remedy="Rename or unset it."
+            name="settings", status=CheckStatus.WARNING, found=problem, remedy="Rename or unset it."
         )
     table = find_table(folder)
     known = map(variable, NAMES)
@@ -57,7 +57,7 @@ def versions() -> Iterator[Check]:
         except PackageNotFoundError:
             yield Check(
                 name=package,
-                status=Verdict.FAILED,
+                status=CheckStatus.FAILED,
                 found="It is not installed.",
                 remedy="Run: pip install patchlab-agent",
             )
@@ -68,7 +68,7 @@ def package_check(package: str, release: str) -> Check:
     if package == "litellm" and release.startswith(COMPROMISED):
         return Check(
             name=package,
-            status=Verdict.FAILED,
+            status=CheckStatus.FAILED,
             found=f"{release} was compromised: it may have read your keys.",
             remedy="Run: pip install 'litellm!=1.82.7,!=1.82.8,!=1.107.*'; then change every key "
             "that this machine holds.",
@@ -84,7 +84,7 @@ def skills() -> Iterator[Check]:
     if not names:
         yield Check(
             name="skills",
-            status=Verdict.FAILED,
+            status=CheckStatus.FAILED,
             found="No skill is installed.",
             remedy="Reinstall patchlab-agent: pip install --force-reinstall patchlab-agent",
         )

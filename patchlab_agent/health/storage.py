@@ -10,7 +10,7 @@ from pathlib import Path
 
 from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
-from patchlab_agent.models.health import Check, Verdict
+from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.check import contents, is_locked
@@ -32,7 +32,7 @@ def embedding(settings: AgentSettings) -> Iterator[Check]:
     else:
         yield Check(
             name="embedder",
-            status=Verdict.FAILED,
+            status=CheckStatus.FAILED,
             found=f"{name} returns vectors of length {length:.3g} instead of 1.",
             remedy="Reinstall it, or use --embedder hashing with another store.",
         )
@@ -66,14 +66,14 @@ def _lock(path: Path) -> Iterator[Check]:
     if is_locked(path):
         yield Check(
             name="store lock",
-            status=Verdict.WARNING,
+            status=CheckStatus.WARNING,
             found=f"Another patchlab-agent is writing to {path}.",
             remedy="Wait for it; reading works meanwhile.",
         )
     elif not os.access(path, os.W_OK):
         yield Check(
             name="store lock",
-            status=Verdict.WARNING,
+            status=CheckStatus.WARNING,
             found=f"{path} cannot be written.",
             remedy="Change its permissions, or only read it.",
         )
@@ -90,7 +90,7 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     more = len(found.problems) - SHOWN
     yield Check(
         name="store",
-        status=Verdict.FAILED,
+        status=CheckStatus.FAILED,
         found=f"{about}; {counts}; {shown}" + (f"; and {more} more" if more > 0 else ""),
         remedy="Restore it from a copy, delete those records with plain chromadb, or start over "
         "with run --fresh.",
@@ -110,7 +110,7 @@ def room(free: int, folder: Path) -> Check:
         return Check(name="disk", found=found)
     return Check(
         name="disk",
-        status=Verdict.WARNING if free else Verdict.FAILED,
+        status=CheckStatus.WARNING if free else CheckStatus.FAILED,
         found=found,
         remedy="Free some space, or use a --store elsewhere.",
     )

@@ -9,7 +9,7 @@ from pydantic import Field, computed_field
 from patchlab_agent.models.base import Frozen
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """The result of one check."""
 
     OK = "ok"
@@ -21,7 +21,7 @@ class Check(Frozen):
     """One check and its finding."""
 
     name: str
-    status: Verdict = Verdict.OK
+    status: CheckStatus = CheckStatus.OK
     found: str
     remedy: str = Field(default="", description="what to do about it; empty if nothing is wrong")
 
@@ -35,4 +35,4 @@ class Health(Frozen):
     @property
     def ok(self) -> bool:
         """True if nothing failed; warnings do not count as failures."""
-        return all(check.status is not Verdict.FAILED for check in self.checks)
+        return all(check.status is not CheckStatus.FAILED for check in self.checks)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from patchlab_agent.models.health import Check, Health, Verdict
+from patchlab_agent.models.health import Check, CheckStatus, Health
 from patchlab_agent.models.setting import Setting, SettingSource
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.tables import table_of
 
-_STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red"}
+_STYLES = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "bold red"}
 
 
 def health_table(health: Health) -> RenderableType:
@@ -39,7 +39,7 @@ def _found(check: Check) -> RenderableType:
 def _sum(health: Health) -> str:
     failed, warned = (
         sum(check.status is verdict for check in health.checks)
-        for verdict in (Verdict.FAILED, Verdict.WARNING)
+        for verdict in (CheckStatus.FAILED, CheckStatus.WARNING)
     )
     if not failed and not warned:
         return "Nothing is wrong."

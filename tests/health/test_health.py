@@ -12,7 +12,7 @@ from patchlab_agent.health.base import failed, looked
 from patchlab_agent.health.examine import examine
 from patchlab_agent.health.installation import package_check, surroundings
 from patchlab_agent.health.storage import LOW_DISK, disk, room
-from patchlab_agent.models.health import Check, Health, Verdict
+from patchlab_agent.models.health import Check, CheckStatus, Health
 from patchlab_agent.settings import AgentSettings
 
 FINE = Check(name="fine", found="all well")
@@ -30,7 +30,7 @@ def test_a_check_that_breaks_has_failed(raised: BaseException) -> None:
 
     first, second = looked("store", look)
     assert first == FINE
-    assert (second.name, second.status) == ("store", Verdict.FAILED)
+    assert (second.name, second.status) == ("store", CheckStatus.FAILED)
     assert type(raised).__name__ in second.found
     assert "odd" in second.found
     assert second.remedy
@@ -55,13 +55,13 @@ def test_a_person_may_still_interrupt() -> None:
 )
 def test_an_errors_message_is_finding_and_remedy(message: str, found: str, remedy: str) -> None:
     check = failed("store", StoreError(message))
-    assert (check.status, check.found, check.remedy) == (Verdict.FAILED, found, remedy)
+    assert (check.status, check.found, check.remedy) == (CheckStatus.FAILED, found, remedy)
 
 
 @pytest.mark.parametrize("release", ["1.82.7", "1.82.8", "1.107.0", "1.107.12"])
 def test_a_compromised_release_is_named(release: str) -> None:
     check = package_check("litellm", release)
-    assert check.status is Verdict.FAILED
+    assert check.status is CheckStatus.FAILED
     assert release in check.found
     assert "pip install" in check.remedy
 
@@ -75,9 +75,9 @@ def test_other_releases_are_not(package: str, release: str) -> None:
 
 def test_room_is_judged_by_what_a_run_writes() -> None:
     here = Path("here")
-    assert room(LOW_DISK, here).status is Verdict.OK
-    assert room(LOW_DISK - 1, here).status is Verdict.WARNING
-    assert room(0, here).status is Verdict.FAILED
+    assert room(LOW_DISK, here).status is CheckStatus.OK
+    assert room(LOW_DISK - 1, here).status is CheckStatus.WARNING
+    assert room(0, here).status is CheckStatus.FAILED
     assert "Free some space" in room(0, here).remedy
 
 
@@ -87,8 +87,8 @@ def test_the_disk_of_a_folder_to_come_is_that_of_its_parent(own_folder: Path) ->
 
 
 def test_only_failures_are_failures() -> None:
-    warning = Check(name="a", status=Verdict.WARNING, found="so so", remedy="wait")
-    failure = Check(name="b", status=Verdict.FAILED, found="bad", remedy="mend")
+    warning = Check(name="a", status=CheckStatus.WARNING, found="so so", remedy="wait")
+    failure = Check(name="b", status=CheckStatus.FAILED, found="bad", remedy="mend")
     assert Health(checks=(FINE, warning)).ok
     assert not Health(checks=(FINE, warning, failure)).ok
 
@@ -96,7 +96,7 @@ def test_only_failures_are_failures() -> None:
 def test_what_surrounds_is_told_from_what_is_given(own_folder: Path) -> None:
     (own_folder / "pyproject.toml").write_text("[tool.patchlab]\nseed = 1\n", "utf-8")
     unknown, known = surroundings(own_folder, {"PATCHLAB_TOPK": "1", "PATCHLAB_SEED": "2"})
-    assert (unknown.status, known.status) == (Verdict.WARNING, Verdict.OK)
+    assert (unknown.status, known.status) == (CheckStatus.WARNING, CheckStatus.OK)
     assert known.found == f"{own_folder / 'pyproject.toml'} (seed); PATCHLAB_SEED"
 
 
@@ -104,7 +104,7 @@ def test_every_check_runs_whatever_the_others_find(own_folder: Path) -> None:
     (own_folder / "store").write_text("a file", "utf-8")
     broken = AgentSettings(skill="cooking", embedder="magic", store=Path("store"))
     found = {check.name: check.status for check in examine(broken, environment={}).checks}
-    assert {name for name, status in found.items() if status is Verdict.FAILED} == {
+    assert {name for name, status in found.items() if status is CheckStatus.FAILED} == {
         *("prompts", "embedder", "store", "cassette", "backend"),
     }
-    assert found["disk"] is Verdict.OK
+    assert found["disk"] is CheckStatus.OK

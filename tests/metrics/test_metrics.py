@@ -10,7 +10,14 @@ from patchlab_agent.metrics.failures import clusters
 from patchlab_agent.metrics.golden import golden_report
 from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
-from patchlab_agent.metrics.success import CURVE_POINTS, arm_rates, curve, highlights, prompt_tokens
+from patchlab_agent.metrics.success import (
+    CURVE_POINTS,
+    arm_rates,
+    curve,
+    drift_report,
+    highlights,
+    prompt_tokens,
+)
 from patchlab_agent.metrics.usage import example_summary, patch_uses
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
@@ -378,3 +385,44 @@ def test_what_says_nothing_about_a_prompts_growth_is_left_out(uncounted: Outcome
 
 def test_no_prompt_has_no_median() -> None:
     assert prompt_tokens([]) is None
+
+
+def drifting(*stretches: tuple[int, bool]) -> list[Outcome]:
+    """Outcomes in stretches of so many, right or wrong."""
+    right = [is_right for length, is_right in stretches for _ in range(length)]
+    return [outcome(n, patched=None if ok else "wrong") for n, ok in enumerate(right, start=1)]
+
+
+def test_a_drift_is_told_by_the_latest_runs_before_it_and_the_windows_after() -> None:
+    # Ten wrong ones are too long ago to count; of the 200 that do, 20 are wrong.
+    outcomes = drifting((10, False), (20, False), (180, True), (30, False), (80, True))
+    found = drift_report(outcomes, 211, ["a rule is gone"], {})
+    assert (found.at, found.changes) == (211, ("a rule is gone",))
+    assert (found.before.successes, found.before.total) == (180, 200)
+    assert found.lowest == 0.4
+    # Windows of 50: the one that ends at the 75th run after the change has five wrong ones left.
+    assert found.recovered == 75
+    assert found.gone == ()
+
+
+def test_a_drift_that_success_does_not_come_back_from_has_no_recovery() -> None:
+    found = drift_report(drifting((60, True), (60, False)), 61, [], {})
+    assert (found.lowest, found.recovered) == (0.0, None)
+
+
+@pytest.mark.parametrize(("after", "lowest"), [(49, None), (50, 1.0)])
+def test_a_drift_needs_a_whole_window_to_be_judged(after: int, lowest: float | None) -> None:
+    found = drift_report(drifting((20, True), (after, True)), 21, [], {})
+    assert found.lowest == lowest
+    assert found.recovered == (None if lowest is None else 50)
+
+
+def test_a_drift_names_the_lessons_that_went_after_it_once_each() -> None:
+    outcomes = drifting((60, True), (60, True))
+    early = replace(outcomes[10], events=(event("convicted", "early"),))
+    gone = (event("convicted", "p"), event("superseded", "q"), event("retired", "r"))
+    outcomes[10] = early
+    outcomes[60] = replace(outcomes[60], events=gone)
+    outcomes[70] = replace(outcomes[70], events=(event("convicted", "p"),))
+    found = drift_report(outcomes, 61, [], {"p": "lb is half a kilo"})
+    assert found.gone == ("lb is half a kilo", "q")

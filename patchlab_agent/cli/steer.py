@@ -118,7 +118,7 @@ def regate(
     if as_json:
         print_json(gated.model_dump(mode="json"))
     else:
-        _print(gated.events, as_json)
+        _print_table(gated.events)
     if gated.stopped is not None:
         raise PartialRun(f"{gated.stopped.reason} What was gated before it is kept.")
 
@@ -126,7 +126,11 @@ def regate(
 def _print(events: Sequence[PatchEvent], as_json: bool) -> None:
     if as_json:
         print_json(dumped(events))
-        return
+    else:
+        _print_table(events)
+
+
+def _print_table(events: Sequence[PatchEvent]) -> None:
     from patchlab_agent.report.inspect import event_table
 
     out().print(event_table(events) if events else "No such patch.")

@@ -19,13 +19,12 @@ from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.naming import (
-    OK_LABEL,
     feedback_on,
     find_patches,
     known_label,
     known_settings,
 )
-from patchlab_agent.lab.preflight import check_replayable, check_run, read_cases
+from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
 from patchlab_agent.learning.learner import Learned
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
@@ -47,6 +46,7 @@ from patchlab_agent.settings import (
 )
 from patchlab_agent.skill.guard import guarded
 from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.text import check_request
@@ -242,7 +242,7 @@ class Lab(AssembledLab):
         wanted = self._run_settings(settings)
         check_run(self.skill, wanted)
         if cases is None:
-            cases = read_cases(self.skill, wanted)
+            cases = own_cases(self.skill, wanted)
         for case in cases or ():
             check_request(case.request)
         check_replayable(wanted, cases, lambda: self.contents)

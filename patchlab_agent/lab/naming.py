@@ -13,14 +13,12 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback, Trace, named_run, trace_name
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import TraceStore
 
 MAX_DIGITS = 16
 """Digits of a trace's number; a longer one is an id, if anything."""
-
-OK_LABEL = "OK"
-"""What people say in place of an error label where nothing is wrong."""
 
 Found = TypeVar("Found")
 

@@ -40,7 +40,7 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
         build_embedder(settings.embedder)
     check_run(skill, settings)
     read_info(settings.store)
-    return read_cases(skill, settings)
+    return own_cases(skill, settings)
 
 
 def check_run(skill: Skill, settings: RunSettings) -> None:
@@ -66,7 +66,7 @@ def check_run(skill: Skill, settings: RunSettings) -> None:
         )
 
 
-def read_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
+def own_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
     """Read the user's labeled requests; None where generated ones are asked for.
 
     Raises:

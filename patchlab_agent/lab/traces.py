@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from patchlab_agent.lab.naming import OK_LABEL, find_patch, find_trace, known_label
+from patchlab_agent.lab.naming import find_patch, find_trace, known_label
 from patchlab_agent.models.listing import FoundTrace
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, named_run
+from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import check_request
 

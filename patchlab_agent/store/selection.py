@@ -11,6 +11,7 @@ from patchlab_agent.models.tally import Tally
 
 UNJUDGED = ""
 OK_LABEL = "OK"
+"""The label of an accepted answer, in metadata and where people name it."""
 
 
 def where(selection: Selection) -> Any:

@@ -185,7 +185,7 @@ class _Printer:
     def _steps(self, trace: Trace, number: int) -> None:
         from patchlab_agent.report.steps import steps
 
-        out().print(steps(trace, title=f"Run {number}", prompt=number <= self._trace))
+        out().print(steps(trace, title=f"Trace {trace.id}", prompt=number <= self._trace))
 
 
 def _print(report: RunReport) -> None:

@@ -15,6 +15,7 @@ class Outcome:
     """The parts of one trace that the metrics are computed from."""
 
     number: int
+    """The trace's number in the store, by which `traces show` finds it."""
     request: str
     baseline: str | None
     patched: str | None
@@ -28,7 +29,7 @@ class Outcome:
     """Tokens of the baseline prompt and of the patched one; None if the backend does not count."""
 
     @classmethod
-    def of(cls, trace: Trace, number: int) -> Outcome:
+    def of(cls, trace: Trace) -> Outcome:
         """Reduce a judged trace to its outcome; labels are None where the carrier said OK.
 
         Raises:
@@ -38,7 +39,7 @@ class Outcome:
             raise ValueError(f"trace {trace.id} was not compared")
         applied = [ref for ref in trace.retrieved if ref.applied]
         return cls(
-            number=number,
+            number=trace.index,
             request=trace.request,
             baseline=trace.baseline.feedback.label,
             patched=trace.feedback.label,

@@ -58,8 +58,8 @@ def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[
                 status[event.patch_id] = event.kind.becomes
         points.append(
             CurvePoint(
-                first=part[0].number,
-                last=part[-1].number,
+                first=start + 1,
+                last=start + len(part),
                 baseline=proportion([o.baseline is None for o in part]),
                 patched=proportion([o.patched is None for o in part]),
                 ceiling=proportion([o.ceiling is None for o in part]),
@@ -110,7 +110,7 @@ def highlights(outcomes: Iterable[Outcome], n: int) -> tuple[Highlight, ...]:
     turned = [outcome for outcome in outcomes if outcome.saved or outcome.harmed]
     return tuple(
         Highlight(
-            run=outcome.number,
+            trace=outcome.number,
             request=outcome.request,
             baseline=outcome.baseline or "OK",
             patched=outcome.patched or "OK",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Proportion(Frozen):
@@ -53,11 +53,16 @@ class PatchCounts(Frozen):
     retired: int = 0
     disabled: int = 0
 
+    @property
+    def total(self) -> int:
+        """All patches, of whatever status."""
+        return self.active + self.quarantined + self.retired + self.disabled
+
 
 class CurvePoint(Frozen):
     """One stretch of the run."""
 
-    first: int = Field(description="first run of the stretch, from 1")
+    first: int = Field(description="first request of the stretch, counted from 1")
     last: int
     baseline: Proportion
     patched: Proportion
@@ -73,8 +78,8 @@ class FailureCluster(Frozen):
     patched: int = Field(description="failures with patches")
     share: float = Field(description="of all failures with patches")
     example: str = Field(description="the first such request")
-    first_seen: int = Field(description="run, from 1")
-    last_seen: int
+    first_seen: int = Field(description="trace number in the store, as in `traces show 41`")
+    last_seen: int = Field(description="trace number in the store")
     runs_to_patch: int | None = Field(
         description="runs from the first failure to the first active patch for the label"
     )
@@ -93,23 +98,28 @@ class PatchUse(Frozen):
 
 
 class PatchSummary(Frozen):
-    """Patches of a run, and of the store after it."""
+    """Patches of a run, and of the store after it.
+
+    Every proposal ends in one of four ways, so `activated`, `quarantined`, `known` and
+    `active_already` add up to `proposed`.
+    """
 
     proposed: int = Field(description="patches that failures proposed, for the first time or again")
-    created: int = Field(description="patches that were new")
-    activated: int
-    quarantined: int
-    retired: int
-    without_lesson: int = Field(description="failures that taught nothing")
+    created: int = Field(description="of the proposals, patches that were new to the store")
+    activated: int = Field(description="proposals that the gate let in")
+    quarantined: int = Field(description="proposals that the gate kept out, now or again")
     known: int = Field(description="proposals that skipped the gate: known and unchanged")
     active_already: int = Field(description="proposals that an active patch already covers")
+    without_lesson: int = Field(description="failures that taught nothing")
+    superseded: int = Field(description="active patches that gave way to a newer one")
     proven: int = Field(description="patches proven by their uses in the run")
     convicted: int = Field(description="patches convicted by their uses in the run")
-    quarantine_reasons: dict[str, int] = Field(description="by the gate's reason code")
-    active_in_store: int
+    in_store: PatchCounts = Field(description="all patches of the store, by status")
     proven_in_store: int = Field(description="active patches that are proven")
     on_trial_in_store: int = Field(description="active patches that are on trial")
-    total_in_store: int
+    quarantine_reasons: dict[str, int] = Field(
+        description="patches in quarantine by the first of the gate's reason codes"
+    )
     kinds: dict[str, int] = Field(description="activated patches by kind of fix")
     most_useful: tuple[PatchUse, ...]
 
@@ -242,7 +252,7 @@ class Stop(Frozen):
 class Highlight(Frozen):
     """A request that patches turned from wrong to right, or from right to wrong."""
 
-    run: int
+    trace: int = Field(description="number of its trace in the store")
     request: str
     baseline: str
     patched: str

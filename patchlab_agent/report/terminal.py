@@ -97,7 +97,7 @@ def _curve(report: RunReport, unicode: bool) -> Table:
     marks = "█ baseline, ▒ won by patches, │ ceiling" if unicode else "# baseline, + won, | ceiling"
     table = table_of(
         "Learning curve",
-        *("runs", "", "baseline", "patched", "ceiling", "active"),
+        *("requests", "", "baseline", "patched", "ceiling", "active"),
         texts=2,
         caption=marks,
     )
@@ -118,8 +118,8 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
         "Failures by label, each with its first request",
         *("label", "base", "patched", "share", "first", "last", "to fix", "to last"),
         caption=(
-            "first, last: run numbers; to fix, to last: runs from the first failure\n"
-            "to the first active patch, and to the last failure."
+            "first, last: traces, as in `traces show 41`; to fix, to last: requests from\n"
+            "the first failure to the first active patch, and to the last failure."
         ),
     )
     for cluster in clusters:
@@ -128,8 +128,8 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
             fmt.count(cluster.baseline),
             fmt.count(cluster.patched),
             fmt.percent(cluster.share),
-            fmt.count(cluster.first_seen),
-            fmt.count(cluster.last_seen),
+            str(cluster.first_seen),
+            str(cluster.last_seen),
             fmt.count(cluster.runs_to_patch),
             fmt.count(cluster.runs_to_last),
         )
@@ -137,21 +137,31 @@ def _clusters(clusters: tuple[FailureCluster, ...]) -> Table:
 
 
 def _patches(patches: PatchSummary) -> Table:
-    table = table_of("Patches", "", "", texts=2)
+    table = table_of("Patches", "", "")
+    table.add_column("")
     table.show_header = False
-    table.add_row("created", f"{patches.created} of {patches.proposed} proposals")
-    table.add_row("activated", f"{patches.activated}  {_listed(patches.kinds)}")
-    table.add_row("quarantined", f"{patches.quarantined}")
-    table.add_row("retired", f"{patches.retired}")
-    table.add_row("known, gate skipped", f"{patches.known}")
-    table.add_row("already active", f"{patches.active_already}")
-    table.add_row("failures without a lesson", f"{patches.without_lesson}")
-    table.add_row("by their uses", f"{patches.proven} proven, {patches.convicted} convicted")
-    table.add_row("store", f"{patches.active_in_store} active of {patches.total_in_store}")
-    table.add_row(
-        "active", f"{patches.proven_in_store} proven, {patches.on_trial_in_store} on trial"
+    rows = (
+        ("proposals of the run", patches.proposed, f"{fmt.count(patches.created)} of them new"),
+        ("- activated", patches.activated, _listed(patches.kinds)),
+        ("- quarantined", patches.quarantined, ""),
+        ("- known, gate skipped", patches.known, ""),
+        ("- already active", patches.active_already, ""),
+        ("failures without a lesson", patches.without_lesson, ""),
+        ("proven by their uses", patches.proven, ""),
+        ("convicted by their uses", patches.convicted, ""),
+        ("superseded by newer ones", patches.superseded, ""),
+        ("patches in the store", patches.in_store.total, ""),
+        (
+            "- active",
+            patches.in_store.active,
+            f"{patches.proven_in_store} proven, {patches.on_trial_in_store} on trial",
+        ),
+        ("- quarantined", patches.in_store.quarantined, _listed(patches.quarantine_reasons)),
+        ("- retired", patches.in_store.retired, ""),
+        ("- disabled", patches.in_store.disabled, ""),
     )
-    table.add_row("in quarantine because", _listed(patches.quarantine_reasons))
+    for name, number, told in rows:
+        table.add_row(name, fmt.count(number), told)
     return table
 
 
@@ -214,12 +224,12 @@ def _before_after(before: Score, after: Score, name: str) -> str:
 def _highlights(report: RunReport) -> Table:
     table = table_of(
         "The latest requests to which patches made a difference",
-        *("run", "request", "baseline", "patched", "applied"),
+        *("trace", "request", "baseline", "patched", "applied"),
         texts=5,
     )
     for highlight in report.highlights:
         table.add_row(
-            line(str(highlight.run)),
+            line(str(highlight.trace)),
             fmt.literal(highlight.request),
             line(highlight.baseline),
             line(highlight.patched),

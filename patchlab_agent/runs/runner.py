@@ -107,7 +107,7 @@ class Runner:
         full_calls = self.lab.gate.full_calls
         outcomes: list[Outcome] = []
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
-            outcomes.append(Outcome.of(referee.truly(trace), number))
+            outcomes.append(Outcome.of(referee.truly(trace)))
             self.on_trace(trace, number)
         golden: list[GoldenOutcome] = []
         error = loop.stopped
@@ -161,7 +161,7 @@ class Runner:
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
                 yield GoldenOutcome(
-                    outcome=Outcome.of(trace, ask.index),
+                    outcome=Outcome.of(trace),
                     needs_lesson=bool(simulator.uncovered(case)),
                     baseline=simulator.confusion(case, baseline),
                     patched=simulator.confusion(case, trace.quote),

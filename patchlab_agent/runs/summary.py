@@ -29,6 +29,7 @@ from patchlab_agent.models.report import (
     Cost,
     DriftReport,
     GateCalls,
+    PatchCounts,
     PatchSummary,
     RunReport,
     Stop,
@@ -143,31 +144,35 @@ def _patch_summary(store: PatchStore, outcomes: Sequence[Outcome]) -> PatchSumma
         for use in uses
         if (patch := store.get(use.id)) is not None
     ]
-    active = [event for event in events if event.kind is EventKind.ACTIVATED]
+    decisions = [event for outcome in outcomes for event in _decisions(outcome.events)]
+    ends = Counter(event.kind for event in decisions)
     return PatchSummary(
-        proposed=sum(len(_decided(outcome.events)) for outcome in outcomes),
+        proposed=len(decisions),
         created=sum(event.created for event in events),
-        activated=len(active),
-        quarantined=kinds[EventKind.QUARANTINED],
-        retired=kinds[EventKind.SUPERSEDED],
+        activated=ends[EventKind.ACTIVATED],
+        quarantined=ends[EventKind.QUARANTINED] + ends[EventKind.REGATED],
+        known=ends[EventKind.KNOWN],
+        active_already=ends[EventKind.ACTIVE_ALREADY],
         without_lesson=kinds[EventKind.NONE],
-        known=kinds[EventKind.KNOWN],
-        active_already=kinds[EventKind.ACTIVE_ALREADY],
+        superseded=kinds[EventKind.SUPERSEDED],
         proven=kinds[EventKind.PROVEN],
         convicted=kinds[EventKind.CONVICTED],
-        quarantine_reasons=_quarantine_reasons(store),
-        active_in_store=store.active_count,
+        in_store=PatchCounts(**Counter(map(str, store.statuses().values()))),
         proven_in_store=store.count_standing(Standing.PROVEN),
         on_trial_in_store=store.count_standing(Standing.TRIAL),
-        total_in_store=store.count(),
-        kinds=_counted(str(event.fix["kind"]) for event in active if event.fix),
+        quarantine_reasons=_quarantine_reasons(store),
+        kinds=_counted(
+            str(event.fix["kind"])
+            for event in decisions
+            if event.fix and event.kind is EventKind.ACTIVATED
+        ),
         most_useful=tuple(named),
     )
 
 
 def _quarantine_reasons(store: PatchStore) -> dict[str, int]:
     reports = (patch.gate for patch in store.all(Status.QUARANTINED))
-    return _counted(code for gate in reports if gate for code in gate.codes)
+    return _counted(gate.codes[0] if gate and gate.codes else "none_given" for gate in reports)
 
 
 def _cost(meter: MeteredBackend) -> Iterator[Cost]:
@@ -201,9 +206,12 @@ def stop_of(error: Interruption) -> Stop:
     return Stop(kind="outage" if is_outage else "refused", reason=str(error))
 
 
-def _decided(events: Iterable[PatchEvent]) -> set[str]:
-    """Return the ids of the patches that one request's failure gave to decide on."""
-    return {each.patch_id for each in events if each.patch_id and each.kind.is_decision}
+def _decisions(events: Iterable[PatchEvent]) -> Iterable[PatchEvent]:
+    """Return what became in the end of each patch that one request's failure proposed."""
+    # A patch that was kept out is tried again once another of the same failure is in.
+    return {
+        each.patch_id: each for each in events if each.patch_id and each.kind.is_decision
+    }.values()
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

@@ -154,7 +154,7 @@ def _side(
             stream=report.overall.difference.lost,
         ),
         lessons=_lessons(entrant, cases, rules),
-        active=report.patches.active_in_store,
+        active=report.patches.in_store.active,
         quarantined=entrant.at_end.quarantined,
         prompt_tokens=report.prompt_tokens.patched if report.prompt_tokens else None,
         calls=sum(cost.calls for cost in report.cost),

@@ -132,7 +132,7 @@ def test_a_setting_is_what_run_makes_of_it(cli: Cli) -> None:
     run = cli("run", "--runs", 12, "--golden", 8, "--noise", 0.1, "--json").json
     assert side.patched.model_dump() == run["golden"]["all"]["patched"]
     assert side.stream.model_dump() == run["overall"]["patched"]
-    assert side.active == run["patches"]["active_in_store"]
+    assert side.active == run["patches"]["in_store"]["active"]
 
 
 def test_with_the_gate_off_it_shows_what_the_gate_is_for(gates: Result) -> None:

@@ -128,7 +128,7 @@ def test_an_outage_on_the_golden_set_keeps_the_whole_stream(cli: Cli, breaks: Br
 
 def test_after_an_outage_the_store_can_be_used(cli: Cli, breaks: Breaks) -> None:
     breaks(at("run-0001:12"), OUTAGE)
-    learned = cli(*RUN, "--json").json["patches"]["active_in_store"]
+    learned = cli(*RUN, "--json").json["patches"]["in_store"]["active"]
     assert learned > 0
     breaks(never, OUTAGE)
     again = cli(*RUN, "--json")

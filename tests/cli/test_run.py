@@ -74,10 +74,9 @@ def test_the_figures_shown_are_those_of_the_kept_report(
     for label in report.golden.labels if report.golden else ():
         assert f" {label.label} {label.support} " in learned.result.text
     patches = report.patches
-    assert f"created {patches.created} of {patches.proposed} proposals" in learned.result.text
-    assert f"store {patches.active_in_store} active of {patches.total_in_store}" in (
-        learned.result.text
-    )
+    told = f"proposals of the run {patches.proposed} {patches.created} of them new"
+    assert told in learned.result.text
+    assert f"patches in the store {patches.in_store.total} " in learned.result.text
     for cost in report.cost:
         assert f" {cost.purpose} {cost.calls:,} {cost.cache_hits:,} " in learned.result.text
 
@@ -105,7 +104,7 @@ def test_a_second_run_says_that_it_continues(store: Path, report: RunReport, cli
     second = cli("run", "--runs", 20, "--golden", 12, "--store", store)
     assert second.code == 0
     assert "run-0002: 20 requests" in second.text
-    active = report.patches.active_in_store
+    active = report.patches.in_store.active
     assert f"It continues with {active} active patches that were learned before." in second.text
     assert sorted(path.name for path in (store / "runs").iterdir()) == [
         f"run-000{number}.{kind}" for number in (1, 2) for kind in ("json", "snapshot.jsonl")

@@ -33,7 +33,7 @@ def test_without_a_terminal_it_asks_for_yes_and_leaves_the_store_alone(
     refused = cli(*RUN, "--fresh", "--store", store)
     kept = _kept(store, "run-0001")["patches"]
     assert isinstance(kept, dict)
-    total, active = kept["total_in_store"], kept["active_in_store"]
+    total, active = sum(kept["in_store"].values()), kept["in_store"]["active"]
     assert_refused(refused, 2, f"{total} patches ({active} active)", f"{RUNS} traces", "--yes")
     assert refused.err.startswith("Error: ")
     assert str(store) in refused.err

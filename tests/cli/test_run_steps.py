@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import Learned
+from tests.cli.conftest import RUNS, Learned
 from tests.cli.helpers import Cli, called
 
 
 def _blocks(text: str) -> list[str]:
     """The steps of each run, up to the report."""
     steps = text.partition("╭─ PatchLab")[0]
-    return [block for block in re.split(r"^(?=Run \d+  )", steps, flags=re.MULTILINE) if block]
+    return [block for block in re.split(r"^(?=Trace t-\d+  )", steps, flags=re.MULTILINE) if block]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,9 @@ def verbose(learned: Learned, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_verbose_prints_every_run_and_then_the_report(verbose: str) -> None:
     blocks = _blocks(verbose)
-    numbers = [int(re.findall(r"\ARun (\d+)  ", block)[0]) for block in blocks]
-    assert numbers == list(range(1, 21))
+    # The run that it goes on from has taken the numbers before.
+    numbers = [int(re.findall(r"\ATrace t-(\d+)  ", block)[0]) for block in blocks]
+    assert numbers == list(range(RUNS, RUNS + 20))
     assert "╭─ PatchLab" in verbose
 
 
@@ -68,7 +69,7 @@ def test_trace_prints_the_first_runs_alone_with_prompt_and_raw_answer(cli: Cli) 
     result = cli("run", "--runs", 4, "--golden", 0, "--trace", 2, "--store", "s")
     assert (result.code, result.err) == (0, "")
     blocks = _blocks(result.out)
-    assert [block[:5] for block in blocks] == ["Run 1", "Run 2"]
+    assert [block.split()[1] for block in blocks] == ["t-0000000", "t-0000001"]
     for block in blocks:
         assert "  prompt\n" in block
         assert "| Request: " in block

@@ -52,7 +52,7 @@ def test_a_run_reports_and_keeps_what_it_learned(lab: Lab) -> None:
     assert report.golden is not None
     assert report.golden.all.cases == 3
     assert len(report.highlights) == 2
-    assert report.patches.active_in_store == lab.contents.active > 0
+    assert report.patches.in_store.active == lab.contents.active > 0
     assert lab.report() == lab.report(1) == lab.report("run-0001") == report
     assert lab.runs == ("run-0001",)
     assert lab.contents.runs == 1

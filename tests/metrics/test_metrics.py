@@ -106,8 +106,8 @@ def test_an_outcome_is_what_figures_need_of_a_trace() -> None:
     trace = make_trace(
         feedback=WRONG, baseline=OK, ceiling=OK, applied=("p1", "p2"), events=(ACTIVATED,)
     )
-    found = Outcome.of(trace, 7)
-    assert (found.number, found.request, found.events) == (7, trace.request, (ACTIVATED,))
+    found = Outcome.of(trace)
+    assert (found.number, found.request, found.events) == (trace.index, trace.request, (ACTIVATED,))
     assert (found.baseline, found.patched, found.ceiling) == (None, "word_unknown", None)
     assert found.applied == ("p1", "p2")
     assert found.triggers == ("trigger of p1", "trigger of p2")
@@ -123,7 +123,7 @@ def test_an_outcome_is_what_figures_need_of_a_trace() -> None:
 )
 def test_a_trace_that_was_not_compared_gives_no_outcome(trace: Trace) -> None:
     with pytest.raises(ValueError, match=f"{trace.id} was not compared"):
-        Outcome.of(trace, 1)
+        Outcome.of(trace)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_each_applied_patch_has_its_uses_saves_and_harms() -> None:
 def test_highlights_are_the_latest_requests_that_patches_turned(n: int, runs: list[int]) -> None:
     outcomes = [*run("x..", "xx.", ".y."), outcome(4, "z", None, applied=("p",)), outcome(5)]
     found = highlights(outcomes, n)
-    assert [highlight.run for highlight in found] == runs
+    assert [highlight.trace for highlight in found] == runs
     if n == 9:
         assert [(h.baseline, h.patched) for h in found] == [("x", "OK"), ("OK", "y"), ("z", "OK")]
         assert found[-1].applied == ("trigger of p",)
@@ -357,7 +357,7 @@ def asked_with(
     )
     judged = Judged(attempt=one, feedback=OK)
     trace = make_trace(baseline=OK, ceiling=OK)
-    return Outcome.of(trace.model_copy(update={"attempt": other, "baseline": judged}), 1)
+    return Outcome.of(trace.model_copy(update={"attempt": other, "baseline": judged}))
 
 
 def test_prompts_are_compared_by_their_medians() -> None:

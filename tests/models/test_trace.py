@@ -103,7 +103,7 @@ def test_a_trace_survives_json_unchanged() -> None:
 
 
 def test_a_report_carries_its_schemas_version() -> None:
-    assert RunReport.model_fields["schema_version"].default == 4
+    assert RunReport.model_fields["schema_version"].default == 5
 
 
 def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:

@@ -131,21 +131,20 @@ NOTHING = comparison(0, 0, 0, 0)
 NO_SCORE = Score(precision=None, recall=None, f1=None)
 
 SUMMARY = PatchSummary(
-    proposed=31,
+    proposed=54,
     created=29,
     activated=23,
     quarantined=6,
-    retired=2,
-    without_lesson=11,
     known=13,
     active_already=12,
+    without_lesson=11,
+    superseded=2,
     proven=8,
     convicted=1,
-    quarantine_reasons={"outweighed": 4, "not_reproduced": 3},
-    active_in_store=21,
+    in_store=PatchCounts(active=21, quarantined=7, retired=8, disabled=1),
     proven_in_store=16,
     on_trial_in_store=5,
-    total_in_store=37,
+    quarantine_reasons={"outweighed": 4, "not_reproduced": 3},
     kinds={"unit": 14, "restriction": 9},
     most_useful=(
         PatchUse(
@@ -163,17 +162,16 @@ NO_PATCHES = PatchSummary(
     created=0,
     activated=0,
     quarantined=0,
-    retired=0,
-    without_lesson=0,
     known=0,
     active_already=0,
+    without_lesson=0,
+    superseded=0,
     proven=0,
     convicted=0,
-    quarantine_reasons={},
-    active_in_store=0,
+    in_store=PatchCounts(),
     proven_in_store=0,
     on_trial_in_store=0,
-    total_in_store=0,
+    quarantine_reasons={},
     kinds={},
     most_useful=(),
 )
@@ -225,7 +223,7 @@ def full_report(**changes: Any) -> RunReport:
         ),
         "highlights": (
             Highlight(
-                run=1201,
+                trace=1201,
                 request="Send 3 lb tea box to Spain",
                 baseline="weight_mismatch",
                 patched="OK",

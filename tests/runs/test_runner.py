@@ -127,8 +127,8 @@ def test_a_second_run_goes_on_where_the_first_one_ended(tmp_path: Path) -> None:
     first, second = map(run, seen)
     assert (first.run, second.run) == ("run-0001", "run-0002")
     assert first.continued_from == 0
-    assert second.continued_from == first.patches.active_in_store > 0
-    assert second.patches.total_in_store > first.patches.total_in_store
+    assert second.continued_from == first.patches.in_store.active > 0
+    assert second.patches.in_store.total > first.patches.in_store.total
     assert [trace.id for trace in seen[1]] == [f"t-{number:07d}" for number in range(12, 24)]
     requests = [{trace.request for trace in traces} for traces in seen]
     assert len(requests[0] & requests[1]) < 3
@@ -157,9 +157,9 @@ def test_a_users_cases_are_run_in_their_order(tmp_path: Path) -> None:
     assert [report.overall.baseline.successes, report.overall.patched.successes] == [1, 3]
     assert report.overall.ceiling.rate == 1.0
     assert report.overall.gap_closed == pytest.approx(0.5)
-    assert [(h.run, h.request, h.baseline, h.patched) for h in report.highlights] == [
-        (2, "one zok", "word_unknown", "OK"),
-        (4, "zok blim", "word_unknown", "OK"),
+    assert [(h.trace, h.request, h.baseline, h.patched) for h in report.highlights] == [
+        (1, "one zok", "word_unknown", "OK"),
+        (3, "zok blim", "word_unknown", "OK"),
     ]
     assert report.highlights[1].applied in (("zok", "blim"), ("blim", "zok"))
 
@@ -191,8 +191,8 @@ def test_the_summary_counts_what_became_of_the_failures(tmp_path: Path) -> None:
     assert kept == {"zok": Status.ACTIVE, "blim": Status.QUARANTINED}
     # zok is learned; blim is refused, and twice more unasked, on the same request and another.
     assert (patches.proposed, patches.created, patches.known) == (4, 2, 2)
-    assert (patches.activated, patches.quarantined, patches.retired) == (1, 1, 0)
-    assert (patches.active_in_store, patches.total_in_store) == (1, 2)
+    assert (patches.activated, patches.quarantined, patches.superseded) == (1, 1, 0)
+    assert (patches.in_store.active, patches.in_store.total) == (1, 2)
     assert patches.quarantine_reasons == {"still_wrong": 1}
     assert patches.kinds == {"word": 1}
     (use,) = patches.most_useful
@@ -200,13 +200,27 @@ def test_the_summary_counts_what_became_of_the_failures(tmp_path: Path) -> None:
     assert use.teaches == "zok → word: word=zok, meaning=red"
 
 
-def test_what_a_new_lesson_supersedes_is_counted_as_retired(tmp_path: Path) -> None:
+def test_what_the_summary_shows_together_adds_up(tmp_path: Path) -> None:
+    with open_lab(store=tmp_path, noise=0.1) as lab:
+        settings = RunSettings(store=tmp_path, runs=150, golden=0, false_feedback=0.2)
+        patches = Runner(lab, settings).run().patches
+    ends = (patches.activated, patches.quarantined, patches.known, patches.active_already)
+    assert sum(ends) == patches.proposed
+    assert min(ends[:2]) > 0
+    assert sum(patches.kinds.values()) == patches.activated
+    assert sum(patches.quarantine_reasons.values()) == patches.in_store.quarantined > 0
+    assert patches.proven_in_store + patches.on_trial_in_store == patches.in_store.active
+    assert patches.created == patches.in_store.total
+
+
+def test_what_a_new_lesson_supersedes_is_counted(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         lab.store.patches.upsert(make_patch("zok", "blue"))
         report = runner(lab, runs=2).run(show=9)
     patches = report.patches
-    assert (patches.proposed, patches.activated, patches.retired) == (1, 1, 1)
-    assert (patches.active_in_store, patches.total_in_store) == (1, 2)
+    assert (patches.proposed, patches.activated, patches.superseded) == (1, 1, 1)
+    assert patches.in_store.retired == 1
+    assert (patches.in_store.active, patches.in_store.total) == (1, 2)
     assert [point.patches.active for point in report.curve] == [1, 1]
     assert [point.patches.retired for point in report.curve] == [1, 1]
 

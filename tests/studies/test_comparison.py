@@ -91,7 +91,7 @@ def test_the_other_figures_are_those_of_the_report() -> None:
     [side] = compare_runs([Entrant("one", ONE)], Rules()).sides
     assert side.stream == ONE.overall.patched
     assert (side.run, side.backend, side.runs) == (ONE.run, ONE.backend, ONE.runs)
-    assert side.active == ONE.patches.active_in_store
+    assert side.active == ONE.patches.in_store.active
     assert side.quarantined == ONE.curve[-1].patches.quarantined
     assert side.calls == sum(cost.calls for cost in ONE.cost) > 0
     assert ONE.prompt_tokens is not None
@@ -298,7 +298,7 @@ def test_runs_start_with_nothing_learned_and_can_be_repeated(
     for entrant, planned in zip(entrants, runs, strict=True):
         assert (entrant.report.continued_from, entrant.report.runs) == (0, 3)
         assert entrant.patches is not None
-        assert len(entrant.patches) == entrant.report.patches.total_in_store
+        assert len(entrant.patches) == entrant.report.patches.in_store.total
         # What is kept can be compared again.
         kept = compare_stored(["run-0001", "1"], planned.settings.store).sides[0]
         assert kept.patched == compare_runs([entrant], Rules()).sides[0].patched

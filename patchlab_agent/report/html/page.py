@@ -58,7 +58,7 @@ def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -
         patches=listed,
         evidence_plots=_evidence_plots(listed, report),
         all_patches=len(rows),
-        traces=trace_rows(shown, report.runs),
+        traces=trace_rows(shown),
         applied_options=_applied_options(listed),
         known={row.patch.id for row in listed} | {trace.id for trace in shown},
         css=_asset("page.css"),

@@ -37,7 +37,7 @@ class PatchRow:
 def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[PatchRow, ...]:
     """Return all patches as rows, the most used first."""
     compared = [trace for trace in traces if trace.feedback and trace.baseline and trace.ceiling]
-    uses = {use.id: use for use in patch_uses([Outcome.of(t, t.index) for t in compared], {})}
+    uses = {use.id: use for use in patch_uses([Outcome.of(t) for t in compared], {})}
     applied: dict[str, list[str]] = {}
     for trace in traces:
         for patch_id in trace.applied:
@@ -74,29 +74,21 @@ class TraceRow:
 
     Attributes:
         trace: as stored.
-        number: of the request in its run, from 1.
         outcome: words to filter by: `right` or `failed`, and `saved` or `harmed` if patches made
             the difference.
         fields: of both quotes.
     """
 
     trace: Trace
-    number: int
     outcome: str
     fields: tuple[Field, ...]
 
 
-def trace_rows(traces: Sequence[Trace], last: int) -> tuple[TraceRow, ...]:
-    """Return traces as rows, with both quotes side by side.
-
-    Args:
-        traces: of one run, the newest first.
-        last: the number of the newest one in its run.
-    """
+def trace_rows(traces: Iterable[Trace]) -> tuple[TraceRow, ...]:
+    """Return traces as rows, with both quotes side by side."""
     return tuple(
         TraceRow(
             trace=trace,
-            number=last - (traces[0].index - trace.index),
             outcome=_outcome(trace),
             fields=_fields(trace),
         )

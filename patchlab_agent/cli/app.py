@@ -35,6 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    # The commands inherit it.
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Find out how far context engineering takes a model whose weights never change.",
 )
 app.command()(run)
@@ -58,7 +60,10 @@ def _version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", "-V", help="Print the version.", callback=_version, is_eager=True
+        ),
     ] = False,
     install_completion: Install = None,
     show_completion: Show = None,

@@ -26,6 +26,14 @@ OneStatus = Annotated[
 
 @app.command("list")
 def list_patches(
+    words: Annotated[
+        str | None,
+        typer.Argument(
+            help="Only those whose trigger contains these words.",
+            metavar="WORDS",
+            show_default=False,
+        ),
+    ] = None,
     status: OneStatus = None,
     label: Annotated[
         str | None, typer.Option(help="Only those learned from a failure with this label.")
@@ -40,10 +48,6 @@ def list_patches(
         Literal["trial", "proven"] | None,
         typer.Option(help="Only active patches with this standing.", show_default="all"),
     ] = None,
-    trigger: Annotated[
-        str | None,
-        typer.Option(help="Only those whose trigger contains these words.", metavar="WORDS"),
-    ] = None,
     unused: Annotated[
         bool, typer.Option("--unused", help="Only those that no stored trace used.")
     ] = False,
@@ -51,6 +55,9 @@ def list_patches(
         Literal["trigger", "uses", "effect"],
         typer.Option(help="By trigger; or highest first by uses, or by effect: saves minus harms."),
     ] = "trigger",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number.", show_default="all")
+    ] = None,
     store: options.Store = DEFAULT_STORE,
     as_json: options.Json = False,
 ) -> None:
@@ -61,9 +68,11 @@ def list_patches(
     credited. `patches effect` tells them apart.
 
     Examples:
+        patchlab-agent patches list battery
+
         patchlab-agent patches list --status quarantined
 
-        patchlab-agent patches list --status active --sort effect
+        patchlab-agent patches list --sort effect --limit 10
 
         patchlab-agent patches list --unused --label destination_unknown
 
@@ -78,9 +87,10 @@ def list_patches(
             kind=kind,
             origin=origin,
             standing=Standing[standing.upper()] if standing else None,
-            trigger=trigger,
+            trigger=words,
             unused=unused,
             sort=sort,
+            limit=limit,
         )
     if as_json:
         print_json(dumped(found))

@@ -17,7 +17,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="The run's name or number: run-0003, or 3.",
+            help="The run's name or number: run-0003, or 3; last is the newest.",
             show_default="the last one",
             autocompletion=run_names,
         ),

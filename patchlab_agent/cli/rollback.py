@@ -18,7 +18,7 @@ def rollback(
     to: Annotated[
         str,
         typer.Option(
-            help="The run's name or number: run-0003, or 3.",
+            help="The run's name or number: run-0003, or 3; last is the newest.",
             metavar="RUN",
             autocompletion=snapshot_names,
         ),

@@ -38,6 +38,12 @@ class Root(TyperGroup):
                 option.envvar, option.show_envvar = variable(str(option.name)), False
                 command.epilog = EPILOG
 
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Take `help COMMAND` for `COMMAND --help`, as people try it first."""
+        if arguments[:1] == ["help"]:
+            arguments = [*arguments[1:], "--help"]
+        return super().parse_args(context, arguments)
+
     def make_context(self, *arguments: Any, **extra: Any) -> Any:
         """Read the table for completion, too, which calls no callback and can show no error."""
         if extra.get("resilient_parsing"):

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Inspect the stored traces.")
 TraceId = Annotated[
     str,
     typer.Argument(
-        help="Its id, a unique prefix of it, or its number: 41 is t-0000041.",
+        help="Its id, a unique prefix of it, or its number: 41 is t-0000041; last is the newest.",
         autocompletion=trace_ids,
     ),
 ]
@@ -36,7 +36,9 @@ Applied = Annotated[
         autocompletion=patch_ids,
     ),
 ]
-Run = Annotated[str | None, typer.Option(help="Only those of one run: run-0001, or quote.")]
+Run = Annotated[
+    str | None, typer.Option(help="Only those of one run: run-0001, 1, last, or quote.")
+]
 
 
 class _Filters(TypedDict):

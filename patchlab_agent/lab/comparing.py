@@ -11,7 +11,7 @@ from patchlab_agent.errors import InputError, StoreError, UsageError
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import named_run
+from patchlab_agent.models.trace import LAST, named_run
 from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.store import Store
@@ -80,6 +80,8 @@ def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
     if path.suffix == ".json" or len(path.parts) != 1:
         raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
     with nullcontext(store) if store is not None else raw_store(folder) as opened:
+        if run == LAST:
+            run = next(reversed(opened.runs()), LAST)
         if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"
             raise InputError(f"{folder} has no run {name!r}; there are: {known}.")

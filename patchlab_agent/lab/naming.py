@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from patchlab_agent.errors import InputError, UsageError
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import Feedback, Trace, named_run, trace_name
+from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.selection import OK_LABEL
@@ -45,10 +45,16 @@ def find_patches(patches: PatchStore, prefixes: Iterable[str]) -> list[Patch]:
 def find_trace(traces: TraceStore, named: str | int) -> Trace:
     """Return the trace whose id begins with a prefix, or that has a number: 41 → t-0000041.
 
+    `last` is the newest one.
+
     Raises:
         InputError: none does, or several do.
     """
     named = str(named)
+    if named == LAST:
+        for newest in traces.newest(1):
+            return newest
+        raise InputError("There is no trace yet; make one with `patchlab-agent quote`.")
     if named.isascii() and named.isdigit() and len(named) < MAX_DIGITS:
         numbered = traces.get(trace_name(int(named)))
         if numbered is not None:
@@ -67,7 +73,7 @@ def find_run(store: Store, wanted: str | int | None) -> str:
         raise InputError(
             f"{store.path} has no report of a run; make one with `patchlab-agent run`."
         )
-    if wanted is None:
+    if wanted is None or wanted == LAST:
         return runs[-1]
     name = named_run(str(wanted))
     if name not in runs:

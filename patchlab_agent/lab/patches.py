@@ -69,6 +69,7 @@ class Patches:
         trigger: str | None = None,
         unused: bool = False,
         sort: SortKey = "trigger",
+        limit: int | None = None,
     ) -> tuple[ListedPatch, ...]:
         """List the patches of which all that is given holds.
 
@@ -81,6 +82,7 @@ class Patches:
             trigger: with these words in their trigger.
             unused: applied in no stored trace.
             sort: by trigger, or the highest first: uses, or effect: saves minus harms.
+            limit: how many, at most; None: all.
 
         Raises:
             InputError: there is no such label.
@@ -104,7 +106,7 @@ class Patches:
         if sort != "trigger":
             # Stable, so that equal ones stay sorted by trigger and id.
             chosen.sort(key=lambda listed: -int(getattr(listed.tally, sort)))
-        return tuple(chosen)
+        return tuple(chosen[:limit])
 
     def show(self, patch_id: str) -> PatchDetails:
         """Return one patch with its uses, its rivals, and the failure that it was born of.

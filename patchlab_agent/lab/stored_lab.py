@@ -72,7 +72,7 @@ class StoredLab:
         """Return the report of a run.
 
         Args:
-            run: its name or number: `run-0003`, or `3`; None: the last one.
+            run: its name or number: `run-0003`, or `3`; None or `last`: the last one.
 
         Raises:
             InputError: there is no such report.

@@ -9,7 +9,7 @@ from itertools import islice
 from patchlab_agent.lab.naming import find_patch, find_trace, known_label
 from patchlab_agent.models.listing import FoundTrace
 from patchlab_agent.models.selection import Selection
-from patchlab_agent.models.trace import Trace, named_run
+from patchlab_agent.models.trace import LAST, Trace, named_run, run_name
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import check_request
@@ -32,7 +32,7 @@ class Traces:
         self._labels = labels
 
     def get(self, named: str | int) -> Trace:
-        """Return one trace by its id, as much of it as is unique, or its number.
+        """Return one trace by its id, as much of it as is unique, its number, or `last`.
 
         Raises:
             InputError: there is none, or several begin with it.
@@ -61,7 +61,7 @@ class Traces:
             failed: that were found wrong.
             better: right with what was learned and wrong without.
             applied: to which this patch was applied; as much of its id as is unique.
-            run: of one run: `run-0001`, its number, or `quote`.
+            run: of one run: `run-0001`, its number, `last`, or `quote`.
 
         Raises:
             InputError: there is no such label or patch.
@@ -118,5 +118,8 @@ class Traces:
             failed=failed,
             better=better,
             applied=patch and patch.id,
-            run=None if run is None else named_run(str(run)),
+            run=None if run is None else self._run(str(run)),
         )
+
+    def _run(self, named: str) -> str:
+        return run_name(self._store.info.runs) if named == LAST else named_run(named)

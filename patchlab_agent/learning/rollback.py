@@ -17,7 +17,7 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
 from patchlab_agent.models.rollback import PutBack, RollbackReport
-from patchlab_agent.models.trace import named_run, run_name
+from patchlab_agent.models.trace import LAST, named_run, run_name
 from patchlab_agent.store.patches import describe
 from patchlab_agent.store.store import Store
 
@@ -121,6 +121,8 @@ def find_snapshot(store: Store, wanted: str) -> str:
         StoreError: it has no snapshot.
     """
     name, kept = named_run(wanted), store.snapshots()
+    if name == LAST and kept:
+        return kept[-1]
     if name in kept:
         return name
     if not _was_started(store, name):

@@ -346,6 +346,10 @@ def trace_index(name: str) -> int:
     return int(found[1]) if found else -1
 
 
+LAST = "last"
+"""Names the newest trace or run of a store."""
+
+
 def run_name(number: int) -> str:
     """Return the name of a store's run, counted from 1."""
     return f"run-{number:04d}"

@@ -133,3 +133,27 @@ def test_help_imports_nothing_heavy() -> None:
     assert "patchlab_agent.cli.run" in loaded
     heavy = {"chromadb", "litellm", "matplotlib", "scipy", "numpy", "wordllama", "jinja2"}
     assert not loaded & heavy
+
+
+@pytest.mark.parametrize(
+    ("first_guess", "exact"),
+    [
+        (["-h"], ["--help"]),
+        (["help"], ["--help"]),
+        (["-V"], ["--version"]),
+        (["run", "-h"], ["run", "--help"]),
+        (["help", "run"], ["run", "--help"]),
+        (["help", "patches", "list"], ["patches", "list", "--help"]),
+        (["patches", "list", "-h"], ["patches", "list", "--help"]),
+    ],
+)
+def test_first_guesses_at_help_work(cli: Cli, first_guess: list[str], exact: list[str]) -> None:
+    wanted, found = cli(*exact), cli(*first_guess)
+    assert (found.code, found.out) == (0, wanted.out)
+    assert wanted.out
+
+
+def test_help_for_a_command_that_is_not_there_is_refused(cli: Cli) -> None:
+    found = cli("help", "nope")
+    assert found.code == 2
+    assert "No such command 'nope'" in found.err

@@ -202,8 +202,8 @@ def test_filters_select_by_what_they_say(
 
 def test_trigger_selects_by_its_words(store: Path, cli: Cli, patches: list[dict[str, Any]]) -> None:
     first = patches[0]["trigger"]
-    assert patches[0]["id"] in listed(cli, store, "--trigger", first.title())
-    assert listed(cli, store, "--trigger", first[:-1]) == []
+    assert patches[0]["id"] in listed(cli, store, first.title())
+    assert listed(cli, store, first[:-1]) == []
 
 
 @pytest.mark.parametrize("order", ["uses", "effect"])

@@ -248,3 +248,23 @@ def test_an_export_overwrites_nothing_unless_it_is_told_to(
     nowhere = tmp_path / "no" / "such.jsonl"
     assert_refused(cli("traces", "export", nowhere, "--store", store), 2, "cannot be written")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "store"]
+
+
+def test_last_is_the_newest_trace(store: Path, cli: Cli) -> None:
+    assert cli("quote", "Ship 2 kg kite box to US", "--store", store).code == 0
+    newest = cli("traces", "show", "last", "--store", store, "--json").json
+    assert (newest["index"], newest["request"]) == (RUNS, "Ship 2 kg kite box to US")
+
+
+def test_a_number_in_the_report_is_the_traces(store: Path, cli: Cli) -> None:
+    report = cli("report", "--store", store, "--json").json
+    assert report["clusters"]
+    for cluster in report["clusters"]:
+        shown = cli("traces", "show", cluster["first_seen"], "--store", store, "--json").json
+        assert shown["request"] == cluster["example"]
+
+
+def test_last_is_the_newest_run(store: Path, cli: Cli) -> None:
+    assert cli("run", "--runs", 3, "--golden", 0, "--store", store).code == 0
+    found = _list(cli, store, "--run", "last", "--limit", 9)
+    assert [trace["run"] for trace in found] == ["run-0002"] * 3

@@ -436,3 +436,22 @@ def test_a_deleted_store_is_gone_and_anything_else_stays(path: Path, tmp_path: P
     with pytest.raises(StoreError, match="is not a store"):
         delete_store(tmp_path / "mine")
     assert (tmp_path / "mine" / "notes.txt").read_text("utf-8") == "keep"
+
+
+def test_last_names_the_newest_trace_and_run(lab: Lab) -> None:
+    with pytest.raises(InputError, match="There is no trace yet"):
+        lab.traces.get("last")
+    lab.run(SHORT)
+    second = lab.run(SHORT)
+    answered = lab.answer("a zok")
+    assert lab.traces.get("last") == answered
+    assert lab.report("last") == second
+    assert {trace.run for trace in lab.traces.select(run="last")} == {"run-0002"}
+    assert lab.patches.rollback("last").run == "run-0002"
+    assert [side.label for side in lab.compare("last", 1).sides] == ["run-0002", "run-0001"]
+
+
+def test_the_list_of_patches_can_be_cut_short(path: Path) -> None:
+    with open_store(path) as lab:
+        every = lab.patches.select()
+        assert lab.patches.select(limit=2) == every[:2]

@@ -33,22 +33,25 @@ FIGURES = [
     "- covered 16 18.8 % 87.5 % 93.8 % +68.8 [+67.7, +70.0] 91.7 %",
     "- known 18 94.4 % 94.4 % 94.4 % +0.0 [-1.1, +1.2] –",
     "- uncovered 0 – – – – –",
-    "runs baseline patched ceiling active",
+    "requests baseline patched ceiling active",
     "1–617 ██████▒▒▒▒▒▒······ 25.0 % 50.0 % 75.0 % 11",
     "618–1234 ███████▒▒▒▒▒▒▒▒▒······· 30.0 % 65.0 % 95.0 % 21",
     "label base patched share first last to fix to last",
     "unit_unknown 321 123 45.6 % 5 999 7 994 Ship 2 lb tea box",
-    "created 29 of 31 proposals",
-    "activated 23 unit 14, restriction 9",
-    "quarantined 6",
-    "retired 2",
-    "known, gate skipped 13",
-    "already active 12",
-    "by their uses 8 proven, 1 convicted",
+    "proposals of the run 54 29 of them new",
+    "- activated 23 unit 14, restriction 9",
+    "- quarantined 6",
+    "- known, gate skipped 13",
+    "- already active 12",
     "failures without a lesson 11",
-    "store 21 active of 37",
-    "active 16 proven, 5 on trial",
-    "in quarantine because outweighed 4, not_reproduced 3",
+    "proven by their uses 8",
+    "convicted by their uses 1",
+    "superseded by newer ones 2",
+    "patches in the store 37",
+    "- active 21 16 proven, 5 on trial",
+    "- quarantined 7 outweighed 4, not_reproduced 3",
+    "- retired 8",
+    "- disabled 1",
     "patch teaches uses saves harms",
     "abcdef01 battery → restriction: item=battery, demand=hazmat 47 41 3",
     "example request uses gains harms now",
@@ -58,7 +61,7 @@ FIGURES = [
     "label support precision recall F1",
     "embargo_destination 17 0.51 → 0.91 0.52 → 0.92 0.53 → 0.93",
     "liquid_restricted 0 – → – – → – – → –",
-    "run request baseline patched applied",
+    "trace request baseline patched applied",
     "1201 Send 3 lb tea box to Spain weight_mismatch OK lb, tea",
     "purpose calls cache hits tokens in tokens out cost per call",
     "patched 4,321 876 7,654,321 54,321 $1.2500 12.3 ms",
@@ -108,7 +111,7 @@ def test_every_figure_of_a_huge_run_fits_into_80_columns() -> None:
     report = full_report(overall=huge, curve=(point,), clusters=(cluster,))
     text = text_of(report, 80)
     assert "100,000 0.0 % 100.0 % 100.0 % +100.0 [+98.9, +101.2] 100.0 %" in text
-    assert "100,000 100,000 100.0 % 100,000 100,000 100,000 100,000" in text
+    assert "100,000 100,000 100.0 % 100000 100000 100,000 100,000" in text
     assert "90001–100000" in text
 
 
@@ -119,7 +122,7 @@ def test_the_parts_come_from_the_answer_down_to_the_cost() -> None:
         "Success on the same requests",
         "Learning curve",
         "Failures by label",
-        "Patches created",
+        "proposals of the run",
         "Most useful patches",
         "Examples that made a difference",
         "Golden set by label",
@@ -153,9 +156,9 @@ def test_a_run_of_nothing_says_so() -> None:
     assert "run-0042: 0 requests" in text
     assert "No request was run." in text
     assert "all runs 0 – – – – –" in text
-    assert "created 0 of 0 proposals" in text
-    assert "activated 0 –" in text
-    assert "in quarantine because –" in text
+    assert "proposals of the run 0 0 of them new" in text
+    assert "- activated 0 –" in text
+    assert "- quarantined 0 –" in text
 
 
 def test_a_run_that_continues_says_from_what() -> None:
@@ -241,7 +244,7 @@ def test_any_report_fits_any_terminal(report: RunReport, unicode: bool, width: i
     if report.runs:
         assert "from 40.0 % to 75.0 %" in text
         assert "70.0 % of the way to perfect context" in text
-        assert "21 active of 37" in text
+        assert "- active 21 16 proven, 5 on trial" in text
         assert "0.51 → 0.91" in text
         assert "abcdef01" in text
     else:

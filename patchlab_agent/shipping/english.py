@@ -15,6 +15,21 @@ SERVICES = {
 DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
 """Words and signs that a destination follows, the most reliable first."""
 
+NUMBER_WORDS = frozenset(
+    [
+        *("one", "two", "three", "four", "five", "six", "seven"),
+        *("eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"),
+        *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty"),
+        *("forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"),
+        *("thousand", "million", "dozen", "couple", "half", "third", "thirds"),
+        *("quarter", "quarters"),
+    ]
+)
+"""Words that are part of a number, whatever they stand for."""
+
+SHARES = frozenset({"each", "apiece", "per"})
+"""Words that make a weight that of one of several things."""
+
 FILLERS = frozenset(
     [
         "a",

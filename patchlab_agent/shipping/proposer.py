@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Proposal, close
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.english import FILLERS, NUMBER_WORDS, SERVICES
 from patchlab_agent.shipping.examples import number_example
+from patchlab_agent.shipping.numbers import HOLE, Number, numbers_in, skeleton, stands_alone
 from patchlab_agent.shipping.patch_tests import patch_of
 from patchlab_agent.shipping.rules import (
     DestinationFix,
@@ -34,11 +34,12 @@ from patchlab_agent.shipping.rules import (
 from patchlab_agent.shipping.schema import LIQUID, Refusal, ShippingQuote
 from patchlab_agent.text import as_trigger, normalise, occurs, words
 
-_NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
-_SCALE = re.compile(_NUMBER + r" kg on the scale")
-_FACTOR = re.compile(r"\bis " + _NUMBER + r" kg")
-_LIMIT = re.compile(r"up to " + _NUMBER + r" kg")
-_BARE = re.compile(_NUMBER + r"(?:\s*kg)?")
+_KG = rf"{HOLE}\s*kg\b"
+_SCALE = re.compile(rf"{_KG} on the scale", re.IGNORECASE)
+_FACTOR = re.compile(rf"(?:{HOLE}[^{HOLE}]*)?\bis {_KG}", re.IGNORECASE)
+_LIMIT = re.compile(rf"up to {_KG}", re.IGNORECASE)
+_BARE = re.compile(rf"\s*{HOLE}(?:\s*kg)?\s*", re.IGNORECASE)
+_CLAUSE = re.compile("[;:\n]")
 _NEGATIONS = frozenset({"no", "not", "never", "cannot", "false"})
 _COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
@@ -77,6 +78,9 @@ class _Failure:
         self.request = request
         self.quote = quote
         self.feedback = feedback
+        numbers = numbers_in(feedback.detail, printed=True)
+        self._skeleton = skeleton(feedback.detail, numbers)
+        self._numbers = [each.value if _is_certain(each) else None for each in numbers]
 
     def trigger(self, *candidates: str | None) -> str:
         """Return the first candidate that occurs in the request.
@@ -92,12 +96,34 @@ class _Failure:
                 return trigger
         raise NoLesson("no word of the request names what went wrong")
 
-    def number(self, pattern: re.Pattern[str]) -> float | None:
-        """Return the number that a pattern finds in the detail, or that the detail consists of."""
-        detail = self.feedback.detail
-        found = pattern.search(detail) or _BARE.fullmatch(detail.strip())
-        value = float(found.group(1)) if found else math.inf
-        return value if math.isfinite(value) else None
+    def number(self, pattern: re.Pattern[str]) -> float:
+        """Return the number that a pattern finds in the detail, or that the detail consists of.
+
+        Raises:
+            NoLesson: there is no such number, or it can be read in several ways.
+        """
+        found = self.stated(pattern)
+        if found is None and _BARE.fullmatch(self._skeleton):
+            found = self._numbers[0]
+        if found is not None:
+            return found
+        if None in self._numbers:
+            raise NoLesson("the feedback's detail gives no number that can be read in one way only")
+        raise NoLesson("the feedback's detail gives no number to learn")
+
+    def stated(self, pattern: re.Pattern[str]) -> float | None:
+        """Return the number that a pattern finds in the detail.
+
+        None if it finds none, or different ones, or if its clause holds further numbers. Of two
+        numbers that belong together, as in `2 lb is 0.9 kg`, the number is the second per first.
+        """
+        values, found = list(self._numbers), set()
+        for clause in _CLAUSE.split(self._skeleton):
+            count = clause.count(HOLE)
+            own, values = values[:count], values[count:]
+            if match := pattern.search(clause):
+                found.add(_ratio(own) if match.group().count(HOLE) == count else None)
+        return found.pop() if len(found) == 1 else None
 
     def weight(self) -> float:
         """Return the weight as the request writes it, to infer its unit from.
@@ -109,8 +135,12 @@ class _Failure:
         weight = self.quote.weight
         if not weight:
             raise NoLesson("the answer names no weight to infer the unit from")
-        written = [reading for word in words(self.request) for reading in _readings(word)]
-        if written and not any(close(number, weight) for number in written):
+        written = numbers_in(self.request)
+        if not all(map(_is_certain, written)):
+            raise NoLesson("the request's number can be read in several ways")
+        if len({number.value for number in written}) > 1:
+            raise NoLesson("the request writes several numbers")
+        if not all(close(number.value or 0, weight) for number in written):
             raise NoLesson("the answer's number is not the request's, so it was misread")
         return weight
 
@@ -146,21 +176,18 @@ class _Failure:
         return told.strip()
 
 
-def _readings(word: str) -> list[float]:
-    """Return the values of a word in digits, its comma read as decimal or thousands mark."""
-    if not word[0].isdigit():
-        return []
-    found = []
-    for text in (word.replace(",", "."), word.replace(",", "")):
-        with suppress(ValueError):
-            found.append(float(text))
-    return found
+def _is_certain(number: Number) -> bool:
+    return number.value is not None and number.certain
 
 
-def _required(value: float | None) -> float:
-    if value is None:
-        raise NoLesson("the feedback's detail gives no number to learn")
-    return value
+def _ratio(values: Sequence[float | None]) -> float | None:
+    """Return the only value, or the second per first."""
+    match values:
+        case [float(value)]:
+            return value
+        case [float(first), float(second)] if first > 0:
+            return second / first
+    return None
 
 
 Lesson = Callable[[_Failure], tuple[ShippingFix, str]]
@@ -168,30 +195,40 @@ Lesson = Callable[[_Failure], tuple[ShippingFix, str]]
 
 def _unit(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.quote.unit)
-    measured = _SCALE.search(failure.feedback.detail)
-    if measured is None:
-        factor = _required(failure.number(_FACTOR))
-    else:
-        factor = float(measured.group(1)) / failure.weight()
+    measured = failure.stated(_SCALE)
+    factor = failure.number(_FACTOR) if measured is None else measured / failure.weight()
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
 
 
 def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
-    kg = _required(failure.number(_SCALE))
-    factor = kg / failure.weight()
+    factor = failure.number(_SCALE) / failure.weight()
     trigger = failure.trigger(failure.quote.unit)
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.6g}")), trigger
 
 
 def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
-    kg, quote = _required(failure.number(_SCALE)), failure.quote
+    kg, quote = failure.number(_SCALE), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to infer the weight from")
     if not occurs(quote.unit, failure.request):
         raise NoLesson("the answer's unit is not the request's, so the number cannot be inferred")
     value = _spoken(kg / quote.kg_per_unit)
     word = failure.trigger(*_unexplained(failure))
+    if _is_part_of_number(word, failure):
+        raise NoLesson("the request's number has several parts or readings")
     return number_example(word, value), word
+
+
+def _is_part_of_number(word: str, failure: _Failure) -> bool:
+    """Return whether a word alone is not the number: `five` in `twenty five kg`."""
+    if not all(map(_is_certain, numbers_in(failure.request))):
+        return True
+    tokens, unit = words(failure.request), normalise(failure.quote.unit or "")
+    return any(
+        not stands_alone(tokens, at, at + 1)
+        for at, token in enumerate(tokens)
+        if token == word and (word in NUMBER_WORDS or tokens[at + 1 : at + 2] == (unit,))
+    )
 
 
 def _spoken(value: float) -> float:
@@ -248,7 +285,7 @@ def _liquids(failure: _Failure) -> tuple[ShippingFix, str]:
 
 def _parcel(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.named(), failure.quote.parcel)
-    return ParcelFix(parcel=trigger, limit_kg=_required(failure.number(_LIMIT))), trigger
+    return ParcelFix(parcel=trigger, limit_kg=failure.number(_LIMIT)), trigger
 
 
 def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -317,10 +354,10 @@ def _wrong_refusal(failure: _Failure) -> tuple[ShippingFix, str]:
 
 
 def _wrong_overweight(failure: _Failure) -> tuple[ShippingFix, str]:
-    limit = _required(failure.number(_LIMIT))
+    limit = failure.number(_LIMIT)
     if limit != failure.quote.parcel_limit_kg:
         return _parcel(failure)
-    if _SCALE.search(failure.feedback.detail) is None:
+    if failure.stated(_SCALE) is None:
         raise NoLesson("the feedback's detail gives no weight to learn from")
     return _mismatch(failure)
 

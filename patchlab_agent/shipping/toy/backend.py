@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
+from patchlab_agent.shipping.numbers import stands_alone
 from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Declaration
 from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
 from patchlab_agent.shipping.toy.noise import Noise, Slip
@@ -88,8 +89,10 @@ def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:
         answer, tokens = example.answer, words(example.request)
         if answer.weight is None or answer.unit is None or answer.unit not in tokens:
             continue
-        word = ("", *tokens)[tokens.index(answer.unit)]
-        if word.isalpha() and (word,) not in known.names and word not in FILLERS:
+        at = tokens.index(answer.unit) - 1
+        word = tokens[at] if at >= 0 else ""
+        is_free = word.isalpha() and (word,) not in known.names and word not in FILLERS
+        if is_free and stands_alone(tokens, at, at + 1):
             found[word] = answer.weight
     return found
 

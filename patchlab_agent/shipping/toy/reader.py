@@ -1,23 +1,36 @@
 """The toy's understanding of English, without noise: from a request to an answer.
 
 It looks for names that its prompt defines, then guesses the remaining words by position: what
-follows `to` is a destination, what follows a number is a unit.
+follows `to` is a destination, what follows a number is a unit. Where it is not clear which weight
+is meant, it gives none: a wrong one would become a wrong price.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from patchlab_agent.shipping.english import DESTINATION_MARKERS, FILLERS, SERVICES
+from patchlab_agent.models.patch import close
+from patchlab_agent.shipping.english import (
+    DESTINATION_MARKERS,
+    FILLERS,
+    NUMBER_WORDS,
+    SERVICES,
+    SHARES,
+)
+from patchlab_agent.shipping.numbers import numbers_in, stands_alone
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.toy.lexicon import Kind, Lexicon
-from patchlab_agent.text import MAX_TRIGGER_WORDS, normalise
+from patchlab_agent.text import MAX_TRIGGER_WORDS, normalise, words
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*|->|<-|→|←|[,;:().?!]")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|->|<-|→|←|[,;:().?!]")
 _MAX_TOKENS = 400
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_MAX_WEIGHT = 1e9
+_ENGLISH_WORDS = 2
+"""So many common words make a request an English one, where `1,500` is 1500."""
+_SAME_RATIO = 1e-6
 
 
 @dataclass
@@ -32,10 +45,45 @@ class Understood:
     asked: tuple[Declaration, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Amount:
+    """A number, with the unit after it if a rule defines that."""
+
+    start: int
+    end: int
+    value: float | None
+    unit: str | None
+
+    @property
+    def after(self) -> int:
+        """Index of the token after number and unit."""
+        return self.end + (self.unit is not None)
+
+
 @dataclass
 class _Tokens:
     words: list[str]
+    numbers: dict[int, tuple[int, float | None]]
+    """Numbers in digits by their first token: the index after their last one, and the value."""
     claimed: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, request: str, lexicon: Lexicon) -> _Tokens:
+        """Split a request; a number consists of the same tokens as in a trigger."""
+        tokens, at = cls([], {}), 0
+        is_english = sum(word in FILLERS for word in words(request)) >= _ENGLISH_WORDS
+        for number in numbers_in(request):
+            tokens._add(_TOKEN.findall(normalise(request[at : number.start])), lexicon)
+            start, at = len(tokens.words), number.end
+            tokens._add(words(request[number.start : at]), lexicon)
+            value = number.value if number.certain or is_english else None
+            tokens.numbers[start] = len(tokens.words), value
+        tokens._add(_TOKEN.findall(normalise(request[at:])), lexicon)
+        return tokens
+
+    def _add(self, found: Sequence[str], lexicon: Lexicon) -> None:
+        room = max(_MAX_TOKENS - len(self.words), 0)
+        self.words += [lexicon.corrected(token) for token in found[:room]]
 
     def free(self, index: int) -> bool:
         """Return whether a token is a word that nothing has explained yet."""
@@ -43,6 +91,10 @@ class _Tokens:
             return False
         word = self.words[index]
         return word[0].isalpha() and word not in FILLERS
+
+    def word(self, index: int) -> str:
+        """Return the token at an index; empty outside."""
+        return self.words[index] if 0 <= index < len(self.words) else ""
 
     def claim(self, start: int, size: int) -> str:
         self.claimed.update(range(start, start + size))
@@ -64,8 +116,7 @@ def understand(request: str, lexicon: Lexicon, numbers: Mapping[str, float]) -> 
         lexicon: the names with a known meaning.
         numbers: words that stand for a number, learned from examples.
     """
-    found = _TOKEN.findall(normalise(request))[:_MAX_TOKENS]
-    tokens = _Tokens([lexicon.corrected(token) for token in found])
+    tokens = _Tokens.of(request, lexicon)
     result = Understood(asked=_services(tokens))
     _weight(tokens, lexicon, numbers, result)
     _named(tokens, lexicon, result)
@@ -87,31 +138,100 @@ def _weight(
     tokens: _Tokens, lexicon: Lexicon, numbers: Mapping[str, float], result: Understood
 ) -> None:
     units = lexicon.book.units
-    places = [i for i, word in enumerate(tokens.words) if word[0].isdigit() or word in numbers]
-    places.sort(key=lambda i: (tokens.words[i + 1 : i + 2] or [""])[0] not in units)
-    if not places:
-        known = [i for i, word in enumerate(tokens.words) if word in units]
-        if known:
-            result.unit = tokens.claim(known[0], 1)
-        return
-    at = places[0]
-    result.weight = _number(tokens.claim(at, 1), numbers)
-    if tokens.words[at + 1 : at + 2] and (
-        tokens.words[at + 1] in units
-        or (tokens.free(at + 1) and (tokens.words[at + 1],) not in lexicon.names)
-    ):
-        result.unit = tokens.claim(at + 1, 1)
+    amounts = list(_amounts(tokens, units, numbers))
+    measured = [amount for amount in amounts if amount.unit is not None]
+    if measured:
+        others = [amount for amount in amounts if amount.unit is None]
+        is_clear = (
+            SHARES.isdisjoint(tokens.words)
+            and all(_is_whole(tokens, each) for each in measured)
+            and not any(_may_belong(tokens, lexicon, other, measured) for other in others)
+        )
+        result.unit = measured[0].unit
+        result.weight = _total(tokens, measured, units) if is_clear else None
+        for amount in measured:
+            tokens.claim(amount.start, amount.after - amount.start)
+    elif amounts and stands_alone(tokens.words, amounts[0].start, amounts[0].end):
+        first = amounts[0]
+        result.weight = first.value
+        tokens.claim(first.start, first.end - first.start)
+        if tokens.free(first.end) and (tokens.words[first.end],) not in lexicon.names:
+            result.unit = tokens.claim(first.end, 1)
+    elif known := [i for i, word in enumerate(tokens.words) if word in units]:
+        result.unit = tokens.claim(known[0], 1)
 
 
-def _number(word: str, numbers: Mapping[str, float]) -> float | None:
-    if word in numbers:
-        return numbers[word]
-    plain = word.replace(",", "") if _THOUSANDS.fullmatch(word) else word.replace(",", ".")
-    try:
-        value = float(plain)
-    except ValueError:
+def _amounts(
+    tokens: _Tokens, units: Mapping[str, float], numbers: Mapping[str, float]
+) -> Iterator[_Amount]:
+    for start, word in enumerate(tokens.words):
+        if start in tokens.numbers:
+            end, value = tokens.numbers[start]
+        elif word in numbers:
+            end, value = start + 1, numbers[word]
+        else:
+            continue
+        unit = tokens.word(end)
+        weight = value if value is not None and 0 < value <= _MAX_WEIGHT else None
+        yield _Amount(start, end, weight, unit if unit in units else None)
+
+
+def _is_whole(tokens: _Tokens, amount: _Amount) -> bool:
+    """Return whether an amount is not part of one: `twenty five kg`, `2 kg and a half`."""
+    first, second, third = (tokens.word(amount.after + offset) for offset in range(3))
+    return stands_alone(tokens.words, amount.start, amount.end) and not (
+        (first, second) == ("and", "a") and third in NUMBER_WORDS
+    )
+
+
+def _may_belong(
+    tokens: _Tokens, lexicon: Lexicon, other: _Amount, measured: Sequence[_Amount]
+) -> bool:
+    """Return whether a number may be part of a weight, in a unit that no rule defines: `2 lb 3 oz`.
+
+    In `12 books, 2 kg` a rule says that the books are something else.
+    """
+    unit = other.end
+    if (tokens.word(unit),) in lexicon.names:
+        return False
+    after = unit + tokens.free(unit)
+    return any(
+        _adjoin(tokens, after, each.start) or _adjoin(tokens, each.after, other.start)
+        for each in measured
+    )
+
+
+def _adjoin(tokens: _Tokens, end: int, start: int) -> bool:
+    """Return whether nothing, or only a comma or `and`, stands between two indexes."""
+    return end <= start and {",", "and"}.issuperset(tokens.words[end:start])
+
+
+def _total(
+    tokens: _Tokens, measured: Sequence[_Amount], units: Mapping[str, float]
+) -> float | None:
+    """Return the weight in the first amount's unit; None if the amounts say different things."""
+    if any(amount.value is None for amount in measured):
         return None
-    return value if 0 < value <= 1e9 else None
+    kilograms = [(each.value or 0) * units[each.unit or ""] for each in measured]
+    one = units[measured[0].unit or ""]
+    if all(_continues(tokens, units, *pair) for pair in pairwise(measured)):
+        return float(f"{sum(kilograms) / one:.12g}") if len(measured) > 1 else measured[0].value
+    agree = all(close(kilograms[0], each) for each in kilograms)
+    return measured[0].value if agree else None
+
+
+def _continues(
+    tokens: _Tokens, units: Mapping[str, float], amount: _Amount, following: _Amount
+) -> bool:
+    """Return whether two amounts are one in a unit and its parts: `1 kg 500 g`, `2 lb 3 oz`."""
+    whole, part = units[amount.unit or ""], units[following.unit or ""]
+    ratio = whole / part
+    return (
+        _adjoin(tokens, amount.after, following.start)
+        and round(ratio) > 1
+        and abs(ratio - round(ratio)) < _SAME_RATIO
+        and (following.value or 0) < ratio
+    )
 
 
 def _named(tokens: _Tokens, lexicon: Lexicon, result: Understood) -> None:

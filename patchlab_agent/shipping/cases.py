@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
+from patchlab_agent.errors import InputError
 from patchlab_agent.models.case import Case
 from patchlab_agent.resources import resource
+from patchlab_agent.shipping.numbers import MAX_CHARS, number
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.skill.authoring import LabeledRow, checked_row, is_csv, labeled_rows
+
+_PLAIN = re.compile(r"\s*-?[0-9]{1,20}(?:\.[0-9]{1,20})?\s*")
 
 
 class LabeledRequest(Shipment):
@@ -44,7 +49,8 @@ def shipped_cases(name: str) -> tuple[Case, ...]:
 def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
     """Read the labeled requests of a JSONL or CSV file, each with its line number.
 
-    CSV needs a header; `services` contains declarations separated by semicolons.
+    CSV needs a header; `services` contains declarations separated by semicolons. A weight may be
+    written in any way that can be read in one way only; a single dot is the decimal mark.
 
     Raises:
         InputError: the file cannot be read or a line cannot be used; the message names both.
@@ -56,4 +62,18 @@ def _labeled(path: Path, row: LabeledRow) -> LabeledRequest:
     data = dict(row.data)
     if is_csv(path) and "services" in data:
         data["services"] = [name for name in data["services"].split(";") if name]
+    if is_csv(path) and "weight_kg" in data:
+        data["weight_kg"] = _weight(path, row.number, data["weight_kg"])
     return checked_row(path, row, LabeledRequest, data)
+
+
+def _weight(path: Path, line: int, cell: str) -> str | float:
+    if _PLAIN.fullmatch(cell):
+        return cell
+    weight = number(cell)
+    if weight is None:
+        raise InputError(
+            f"{path}, line {line}: weight_kg: {cell[:MAX_CHARS]!r} cannot be read as one number; "
+            "write it like 1500 or 1.5."
+        )
+    return weight

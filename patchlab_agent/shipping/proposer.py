@@ -96,20 +96,18 @@ class _Failure:
                 return trigger
         raise NoLesson("no word of the request names what went wrong")
 
-    def number(self, pattern: re.Pattern[str]) -> float:
+    def number(self, pattern: re.Pattern[str]) -> float | None:
         """Return the number that a pattern finds in the detail, or that the detail consists of.
 
         Raises:
-            NoLesson: there is no such number, or it can be read in several ways.
+            NoLesson: a number of the detail can be read in several ways.
         """
         found = self.stated(pattern)
+        if found is None and None in self._numbers:
+            raise NoLesson("the feedback's detail gives a number that can be read in several ways")
         if found is None and _BARE.fullmatch(self._skeleton):
-            found = self._numbers[0]
-        if found is not None:
-            return found
-        if None in self._numbers:
-            raise NoLesson("the feedback's detail gives no number that can be read in one way only")
-        raise NoLesson("the feedback's detail gives no number to learn")
+            return self._numbers[0]
+        return found
 
     def stated(self, pattern: re.Pattern[str]) -> float | None:
         """Return the number that a pattern finds in the detail.
@@ -190,24 +188,33 @@ def _ratio(values: Sequence[float | None]) -> float | None:
     return None
 
 
+def _required(value: float | None) -> float:
+    if value is None:
+        raise NoLesson("the feedback's detail gives no number to learn")
+    return value
+
+
 Lesson = Callable[[_Failure], tuple[ShippingFix, str]]
 
 
 def _unit(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.quote.unit)
     measured = failure.stated(_SCALE)
-    factor = failure.number(_FACTOR) if measured is None else measured / failure.weight()
+    factor = None if measured is None else measured / failure.weight()
+    if factor is None:
+        factor = _required(failure.number(_FACTOR))
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
 
 
 def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
-    factor = failure.number(_SCALE) / failure.weight()
+    kg = _required(failure.number(_SCALE))
+    factor = kg / failure.weight()
     trigger = failure.trigger(failure.quote.unit)
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.6g}")), trigger
 
 
 def _missing_weight(failure: _Failure) -> tuple[ShippingFix, str]:
-    kg, quote = failure.number(_SCALE), failure.quote
+    kg, quote = _required(failure.number(_SCALE)), failure.quote
     if quote.unit is None or quote.kg_per_unit is None:
         raise NoLesson("the answer names no unit to infer the weight from")
     if not occurs(quote.unit, failure.request):
@@ -285,7 +292,7 @@ def _liquids(failure: _Failure) -> tuple[ShippingFix, str]:
 
 def _parcel(failure: _Failure) -> tuple[ShippingFix, str]:
     trigger = failure.trigger(failure.named(), failure.quote.parcel)
-    return ParcelFix(parcel=trigger, limit_kg=failure.number(_LIMIT)), trigger
+    return ParcelFix(parcel=trigger, limit_kg=_required(failure.number(_LIMIT))), trigger
 
 
 def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -354,7 +361,7 @@ def _wrong_refusal(failure: _Failure) -> tuple[ShippingFix, str]:
 
 
 def _wrong_overweight(failure: _Failure) -> tuple[ShippingFix, str]:
-    limit = failure.number(_LIMIT)
+    limit = _required(failure.number(_LIMIT))
     if limit != failure.quote.parcel_limit_kg:
         return _parcel(failure)
     if failure.stated(_SCALE) is None:

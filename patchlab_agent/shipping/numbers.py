@@ -29,6 +29,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from patchlab_agent.shipping.english import NUMBER_WORDS
+from patchlab_agent.shipping.numerals import (
+    ARABIC_DECIMAL,
+    NARROW,
+    VULGAR,
+    english_value_of,
+    value_of,
+)
 
 MAX_CHARS = 40
 """Maximum length of a number; nobody means what is longer."""
@@ -38,13 +45,15 @@ MAX_CHARS = 40
 class Number:
     """A number in a text, from `start` up to `end`, sign included.
 
-    The value is certain unless it is the English reading of a number with two.
+    The value is certain unless it is the English reading of a number with two. What is part of a
+    name, as in `A4` and `#12`, counts nothing and has no value.
     """
 
     value: float | None
     start: int
     end: int
     certain: bool = True
+    in_name: bool = False
 
 
 class _Kind(Enum):
@@ -127,8 +136,6 @@ def _counts(token: str) -> bool:
     return token[:1].isdigit() or token in NUMBER_WORDS
 
 
-_NARROW = "\u00a0"
-"""Stands for all spaces that do not break, as style guides want them between thousands."""
 _ALIKE = {
     "-": "\u2010\u2012\u2013\u2212",
     "'": "\u2018\u2019\u02bc",
@@ -136,12 +143,9 @@ _ALIKE = {
     "*": "\u00d7\u2715\u2716",
     "%": "\u066a\u2030",
     "#": "\u2116",
-    _NARROW: "\u2007\u2008\u2009\u202f",
+    NARROW: "\u2007\u2008\u2009\u202f",
 }
 """Signs, each with others that mean the same: dashes, apostrophes, slashes, times."""
-_DECIMAL, _THOUSANDS = "\u066b", "\u066c"
-"""The marks of Arabic, which leave nothing open."""
-_VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 
 
 class _Folded(dict[int, str]):
@@ -160,9 +164,7 @@ class _Folded(dict[int, str]):
 
 
 _FOLDED = _Folded({ord(char): to for to, chars in _ALIKE.items() for char in (*chars, to)})
-_PIECE = re.compile(
-    rf"[0-9{_VULGAR}](?:(?:[^\w\s]{{1,3}}|_)?[0-9{_VULGAR}])*+(?:[eE][+-]?[0-9]++)?"
-)
+_PIECE = re.compile(rf"[0-9{VULGAR}](?:(?:[^\w\s]{{1,3}}|_)?[0-9{VULGAR}])*+(?:[eE][+-]?[0-9]++)?")
 _GAP = re.compile(r"\s*(?:[-+*/.,&~x]|and|or|to|up to)?\s*", re.IGNORECASE)
 _MAX_GAP = 12
 _LIMITS = re.compile(
@@ -193,16 +195,22 @@ def _continues(folded: str, piece: _Piece, following: _Piece) -> bool:
 
 def _piece(folded: str, digits: int, end: int) -> _Piece:
     start, before, further = digits, folded[digits - 1 : digits], _at(folded, digits - 2)
-    if before and before in f".,{_DECIMAL}":
+    if before and before in f".,{ARABIC_DECIMAL}":
         if before == "," and (further.isalpha() or _closes(further)):
             return _Piece(_Kind.PLAIN, digits, digits, end)
         if before == "," or not (_opens(further) or further in "+-"):
             return _Piece(_Kind.UNCLEAR, digits, digits, end)
         start, before, further = digits - 1, further, _at(folded, digits - 3)
     kind = _kind(before, further)
+    if kind is _Kind.NAME and _GLUED.search(folded[max(0, start - 7) : start]):
+        # The second number of `1kg500g`; in `1kg500`, its unit is missing.
+        kind = _Kind.PLAIN if folded[end : end + 1].isalpha() else _Kind.UNCLEAR
     if before and before in "+-" and _opens(further):
         start -= 1
     return _Piece(kind, start, digits, end)
+
+
+_GLUED = re.compile(r"[0-9][^\W\d_]{1,6}$")
 
 
 def _kind(before: str, further: str) -> _Kind:
@@ -243,17 +251,14 @@ def _joined(text: str, folded: str, group: list[_Piece], printed: bool) -> Numbe
     start, end = group[0].start, group[-1].end
     kinds = {piece.kind for piece in group}
     clear = kinds.isdisjoint({_Kind.NAME, _Kind.UNCLEAR}) and not _qualified(folded, start, end)
-    scripts = {
-        ord(c) - unicodedata.decimal(c) for c in text[start:end][:MAX_CHARS] if c.isdecimal()
-    }
-    if not clear or len(scripts) > 1 or end - start > MAX_CHARS:
-        return Number(None, start, end)
-    written = folded[start:end].lstrip("+-")
-    certain = _ENGLISH.fullmatch(written) is None
-    value = _value(written, printed) if certain else float(written.replace(",", ""))
+    if not clear or end - start > MAX_CHARS or _mixes_scripts(text[start:end]):
+        return Number(None, start, end, in_name=group[0].kind is _Kind.NAME)
+    numeral = folded[start:end].lstrip("+-")
+    english = english_value_of(numeral)
+    value = value_of(numeral, printed=printed) if english is None else english
     if value is not None and group[0].kind is _Kind.NEGATIVE:
         value = -value
-    return Number(value, start, end, certain)
+    return Number(value, start, end, certain=english is None)
 
 
 def _mixes_scripts(written: str) -> bool:
@@ -268,66 +273,3 @@ def _qualified(folded: str, start: int, end: int) -> bool:
         return True
     around = (_ORDINAL.match(folded, end), _TIMES.match(folded, end))
     return any(around) or bool(_LIMITS.search(folded[max(0, start - _MAX_GAP) : start]))
-
-
-_PLAIN = re.compile(
-    rf"(?P<whole>0|[1-9][0-9]*)?(?:(?P<mark>[.,{_DECIMAL}])(?P<part>[0-9]+))?"
-    r"(?P<power>[eE][+-]?[0-9]{1,3})?"
-)
-_ENGLISH = re.compile("[1-9][0-9]{0,2},[0-9]{3}")
-_GROUPED = tuple(
-    re.compile(rf"[1-9][0-9]{{0,2}}(?P<groups>(?:{group}[0-9]{{3}})+)(?:(?P<mark>{mark})[0-9]+)?")
-    for group, mark in (
-        (",", r"\."),
-        (r"\.", ","),
-        ("'", "[.,]"),
-        (_NARROW, "[.,]"),
-        (" ", "[.,]"),
-        (_THOUSANDS, _DECIMAL),
-    )
-)
-_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:(?P<mark>\.)[0-9]+)?")
-_FRACTION = re.compile(
-    rf"(?:(?P<whole>[1-9][0-9]*)[ {_NARROW}])?(?P<above>[1-9][0-9]*)/(?P<below>[1-9][0-9]*)"
-)
-_VULGAR_FRACTION = re.compile(rf"(?P<whole>[1-9][0-9]*)?[ {_NARROW}]?(?P<sign>[{_VULGAR}])")
-_MAX_BELOW = 100
-
-
-def _value(written: str, printed: bool) -> float | None:
-    """Return the value of a number without its sign; None if it has none or several."""
-    if found := _PLAIN.fullmatch(written):
-        return _plain(found, printed)
-    if found := _FRACTION.fullmatch(written):
-        above, below = int(found["above"]), int(found["below"])
-        return int(found["whole"] or 0) + above / below if above < below <= _MAX_BELOW else None
-    if found := _VULGAR_FRACTION.fullmatch(written):
-        return int(found["whole"] or 0) + unicodedata.numeric(found["sign"])
-    return _grouped(written)
-
-
-def _plain(found: re.Match[str], printed: bool) -> float | None:
-    whole, mark, part, power = found.group("whole", "mark", "part", "power")
-    if whole is None and part is None:
-        return None
-    either = mark in (".", ",") and len(part) == 3 and whole not in (None, "0") and len(whole) <= 3
-    if either and mark == "." and (power or (printed and not part.endswith("0"))):
-        either = False
-    value = float(f"{whole or 0}.{part or 0}{power or ''}")
-    return value if not either and value != float("inf") else None
-
-
-def _grouped(written: str) -> float | None:
-    """Return the value of a number with thousands marks that are nothing else."""
-    for pattern in (_INDIAN, *_GROUPED):
-        if found := pattern.fullmatch(written):
-            whole, mark, part = written.partition(found["mark"] or "\0")
-            groups = re.split("[^0-9]", whole)[1:]
-            # With one group, comma and dot are told apart by the other one, which follows.
-            clear = {
-                ",": bool(mark) or len(groups) > 1,
-                ".": bool(mark) or len(groups) > 1,
-                " ": len(groups) > 1 or groups[0].startswith("0"),
-            }.get(re.sub("[0-9]", "", whole)[:1], True)
-            return float(f"{re.sub('[^0-9]', '', whole)}.{part or 0}") if clear else None
-    return None

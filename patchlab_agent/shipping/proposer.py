@@ -133,7 +133,7 @@ class _Failure:
         weight = self.quote.weight
         if not weight:
             raise NoLesson("the answer names no weight to infer the unit from")
-        written = numbers_in(self.request)
+        written = [number for number in numbers_in(self.request) if not number.in_name]
         if not all(map(_is_certain, written)):
             raise NoLesson("the request's number can be read in several ways")
         if len({number.value for number in written}) > 1:

@@ -8,7 +8,7 @@ is meant, it gives none: a wrong one would become a wrong price.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -76,8 +76,9 @@ class _Tokens:
             tokens._add(_TOKEN.findall(normalise(request[at : number.start])), lexicon)
             start, at = len(tokens.words), number.end
             tokens._add(words(request[number.start : at]), lexicon)
-            value = number.value if number.certain or is_english else None
-            tokens.numbers[start] = len(tokens.words), value
+            if not number.in_name:
+                value = number.value if number.certain or is_english else None
+                tokens.numbers[start] = len(tokens.words), value
         tokens._add(_TOKEN.findall(normalise(request[at:])), lexicon)
         return tokens
 
@@ -138,7 +139,7 @@ def _weight(
     tokens: _Tokens, lexicon: Lexicon, numbers: Mapping[str, float], result: Understood
 ) -> None:
     units = lexicon.book.units
-    amounts = list(_amounts(tokens, units, numbers))
+    amounts = _without_definitions(tokens, lexicon, _amounts(tokens, units, numbers))
     measured = [amount for amount in amounts if amount.unit is not None]
     if measured:
         others = [amount for amount in amounts if amount.unit is None]
@@ -176,6 +177,22 @@ def _amounts(
         yield _Amount(start, end, weight, unit if unit in units else None)
 
 
+def _without_definitions(
+    tokens: _Tokens, lexicon: Lexicon, amounts: Iterable[_Amount]
+) -> list[_Amount]:
+    """Leave out amounts that say what a unit is, as in `1 lb is 0.45 kg` and `one is 0.45 kg`."""
+    kept: list[_Amount] = []
+    for amount in amounts:
+        subject, verb = tokens.word(amount.start - 2), tokens.word(amount.start - 1)
+        of_one = bool(kept) and kept[-1].value == 1 and kept[-1].end == amount.start - 2
+        is_unit = subject in lexicon.book.units or (subject,) not in lexicon.names
+        if verb == "is" and of_one and is_unit:
+            kept.pop()
+        elif (subject, verb) != ("one", "is"):
+            kept.append(amount)
+    return kept
+
+
 def _is_whole(tokens: _Tokens, amount: _Amount) -> bool:
     """Return whether an amount is not part of one: `twenty five kg`, `2 kg and a half`."""
     first, second, third = (tokens.word(amount.after + offset) for offset in range(3))
@@ -192,7 +209,7 @@ def _may_belong(
     In `12 books, 2 kg` a rule says that the books are something else.
     """
     unit = other.end
-    if (tokens.word(unit),) in lexicon.names:
+    if other.value is not None and (tokens.word(unit),) in lexicon.names:
         return False
     after = unit + tokens.free(unit)
     return any(

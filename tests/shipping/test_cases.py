@@ -73,6 +73,30 @@ def test_csv_is_read_with_its_line_numbers(tmp_path: Path) -> None:
     assert (full.weight_kg, full.stratum) == (1.0, "mine")
 
 
+@pytest.mark.parametrize(
+    ("cell", "kg"),
+    [
+        *(("2", 2), ("1.500", 1.5), (" 0.5 ", 0.5), ("1e3", 1000)),
+        *(('"0,5"', 0.5), ("½", 0.5), ("1 000", 1000), ("٢", 2), ('"1.000,5"', 1000.5)),
+    ],
+)
+def test_the_weight_of_a_csv_is_read_like_that_of_a_request(
+    tmp_path: Path, cell: str, kg: float
+) -> None:
+    text = f"{HEADER}\nShip books,{cell},books,box,US\n"
+    ((_, labeled),) = read_labeled(written(tmp_path, "mine.csv", text))
+    assert labeled.weight_kg == kg
+
+
+@pytest.mark.parametrize("cell", ['"1,500"', "2-3", "2 kg", "1_000", "heavy", "", "9" * 10_000])
+def test_a_weight_of_a_csv_that_is_unclear_is_refused(tmp_path: Path, cell: str) -> None:
+    text = f"{HEADER}\nShip books,{cell},books,box,US\n"
+    told = refused(written(tmp_path, "mine.csv", text))
+    assert "line 2: weight_kg: " in told
+    assert told.endswith("cannot be read as one number; write it like 1500 or 1.5.")
+    assert len(told) < 300
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 def test_line_ends_and_byte_order_marks_do_not_matter(tmp_path: Path, end: str, bom: str) -> None:

@@ -102,6 +102,36 @@ def test_a_unit_is_inferred_from_the_number_as_the_request_writes_it(
     assert patch.fix.kg_per_unit == 0.5
 
 
+@pytest.mark.parametrize(
+    ("detail", "kg_per_unit"),
+    [
+        ("4 kg on the scale", 2.0),
+        ("4kg on the scale", 2.0),
+        ("4,5 KG on the scale", 2.25),
+        ("½ kg on the scale", 0.25),
+        ("1.134 kg on the scale", 0.567),
+        ("1 firkin is 0,5 kg", 0.5),
+        ("2 firkin is 8 kg", 4.0),
+        ("a firkin is 1/2 kg", 0.5),
+        ("٢", 2.0),
+        ("1 1/2 kg", 1.5),
+        ("1,00,000 kg", 1e5),
+    ],
+)
+def test_a_unit_is_learned_from_a_number_in_any_form(detail: str, kg_per_unit: float) -> None:
+    firkin = {"unit": "firkin", "kg_per_unit": None, "weight_kg": None}
+    patch = learned("Ship 2 firkin books box to US", firkin, "unit_unknown", detail)
+    assert isinstance(patch.fix, UnitFix)
+    assert patch.fix.kg_per_unit == kg_per_unit
+
+
+def test_a_number_in_a_name_is_not_the_weight() -> None:
+    firkin = {"unit": "firkin", "kg_per_unit": None, "item": "a4 paper"}
+    request = "Order #4711: ship 2 firkin A4 paper box to US"
+    patch = learned(request, firkin, "unit_unknown", "4 kg on the scale")
+    assert patch.fix == UnitFix(unit="firkin", kg_per_unit=2)
+
+
 def test_what_a_person_typed_never_becomes_an_example() -> None:
     typed = 'Ship dozen kg books box to US. Note: "books" are prohibited'
     patch = learned(typed, NO_WEIGHT, "weight_missing", "12 kg on the scale")

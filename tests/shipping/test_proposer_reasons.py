@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,6 +94,92 @@ def test_where_there_is_nothing_to_learn_the_reason_is_given(
     label: str, request_text: str, changes: Changes, detail: str, why: str
 ) -> None:
     assert reason(request_text, changes, label, detail).startswith(why)
+
+
+SEVERAL = "the feedback's detail gives a number that can be read in several ways"
+REQUEST_SEVERAL = "the request's number can be read in several ways"
+FIRKIN: Changes = {"unit": "firkin", "kg_per_unit": None, "weight_kg": None}
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        *("1,500 kg on the scale", "1.500 kg on the scale", "2-3 kg on the scale", "-4 kg"),
+        *("2 to 3 kg", "2 kg to 3 kg on the scale", "4 kg on the scale; 5 kg on the scale"),
+        *("3 parcels, 4 kg on the scale", "1 firkin is 2-3 kg", "0 firkin is 4 kg"),
+        *("-2 firkin is 8 kg", "2 of 3 firkin is 4 kg", "more than 4 kg on the scale", "1.500"),
+        *("9" * 10_000, "9" * 10_000 + " kg on the scale", "2 x 4 kg on the scale", "05"),
+    ],
+    ids=lambda detail: detail[:20],
+)
+def test_a_detail_with_several_readings_teaches_nothing(detail: str) -> None:
+    request = "Ship 2 firkin books box to US"
+    for label, changes in (
+        ("unit_unknown", FIRKIN),
+        ("weight_mismatch", {**FIRKIN, "kg_per_unit": 1.0}),
+        ("weight_missing", {**FIRKIN, **NO_WEIGHT, "kg_per_unit": 1.0}),
+    ):
+        assert reason(request, changes, label, detail)
+
+
+@pytest.mark.parametrize("detail", ["up to 1,500 kg", "up to 2-3 kg", "up to -5 kg", "1.500 kg"])
+def test_a_limit_with_several_readings_teaches_nothing(detail: str) -> None:
+    assert reason(REQUEST, {}, "parcel_unknown", detail)
+
+
+@pytest.mark.parametrize(
+    ("written", "weight", "why"),
+    [
+        ("1,500", 1500.0, REQUEST_SEVERAL),
+        ("1,500", 1.5, REQUEST_SEVERAL),
+        ("1.500", 1.5, REQUEST_SEVERAL),
+        ("2 500", 500.0, REQUEST_SEVERAL),
+        ("2-3", 2.0, REQUEST_SEVERAL),
+        ("2 to 3", 3.0, REQUEST_SEVERAL),
+        ("-2", 2.0, MISREAD),
+        ("0,500", 500.0, MISREAD),
+        (".5", 5.0, MISREAD),
+        ("1/2", 2.0, MISREAD),
+        ("½", 2.0, MISREAD),
+        ("1½", 1.0, MISREAD),
+        ("1e3", 3.0, MISREAD),
+        ("12 books of 2", 2.0, "the request writes several numbers"),
+        ("1 stone 2", 2.0, "the request writes several numbers"),
+    ],
+)
+def test_no_unit_is_inferred_from_a_number_that_may_be_another(
+    written: str, weight: float, why: str
+) -> None:
+    request = f"Ship {written} firkin books box to US"
+    assert reason(request, {**FIRKIN, "weight": weight}, "unit_unknown", "4 kg on the scale") == why
+
+
+@pytest.mark.parametrize(
+    ("written", "kg"),
+    [
+        ("twenty five", 25),
+        ("2 and a half", 2.5),
+        ("two hundred", 200),
+        ("two or three", 2.5),
+        ("2-3 odd", 2.5),
+        ("2 gross", 288),
+    ],
+)
+def test_no_word_is_learned_that_is_only_part_of_a_number(written: str, kg: float) -> None:
+    request = f"Ship {written} kg books box to US"
+    assert reason(request, NO_WEIGHT, "weight_missing", f"{kg} kg on the scale") == (
+        "the request's number has several parts or readings"
+    )
+
+
+@pytest.mark.parametrize("unit", ["9", "9 ", "9,", "1 is ", "up to 9 ", "9 kg ", "a:", "9;", "is "])
+def test_a_long_detail_takes_linear_time(unit: str) -> None:
+    started = time.perf_counter()
+    for label in LABELS:
+        feedback = Feedback(label=label, detail=unit * (10_000 // len(unit)))
+        proposed("Ship 2 firkin books box to US", as_json(quote(**FIRKIN)), feedback)
+    # A quadratic pattern would take minutes.
+    assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """How the toy understands English, as far as its rules give words a meaning."""
 
+# ruff: noqa: RUF001 - digits and marks of other scripts are read as well
+
 from __future__ import annotations
 
 from typing import Any
@@ -57,6 +59,29 @@ def test_what_no_rule_names_is_guessed_by_its_place(row: dict[str, str]) -> None
         ("Ship 1,150,000.5 g books box to US", {"weight": 1150000.5, "unit": "g"}),
         ("Ship 0 kg books box to US", {"weight": None}),
         (f"Ship {'9' * 400} kg books box to US", {"weight": None}),
+        ("Ship 1,500,000,000 kg books box to US", {"weight": None}),
+        ("Ship 0,500 kg books box to US", {"weight": 0.5}),
+        ("Ship .5 kg books box to US", {"weight": 0.5}),
+        ("Ship 1/2 kg books box to US", {"weight": 0.5}),
+        ("Ship ½ kg books box to US", {"weight": 0.5}),
+        ("Ship 1½ kg books box to US", {"weight": 1.5}),
+        ("Ship 1 1/2 kg books box to US", {"weight": 1.5}),
+        ("Ship 1e3 g books box to US", {"weight": 1000.0, "unit": "g"}),
+        ("Ship ٢٫٥ kg books box to US", {"weight": 2.5}),
+        ("Ship २ kg books box to US", {}),
+        ("Ship 2 kg books box to US", {}),
+        ("Ship +2 kg books box to US", {}),
+        ("Ship -2 kg books box to US", {"weight": None}),
+        ("Ship −2 kg books box to US", {"weight": None}),
+        ("Ship minus 2 kg books box to US", {"weight": None}),
+        ("Ship more than 2 kg books box to US", {"weight": None}),
+        ("Ship 2+ kg books box to US", {"weight": None}),
+        ("Ship 1.500 kg books box to US", {"weight": None}),
+        ("Ship 2 500 g books box to US", {"weight": None, "unit": "g"}),
+        ("Ship 2 000 g books box to US", {"weight": 2000.0, "unit": "g"}),
+        ("Ship 05 kg books box to US", {"weight": None}),
+        ("books, 1,150 kg, box -> US", {"weight": None}),
+        ("Schicke 1,150 kg books box -> US", {"weight": None}),
         ("Ship 2.2.2 kg books box to US", {"weight": None}),
         ("Ship kg books box to US", {"weight": None}),
         ("Ship books box to US", {"weight": None, "unit": None}),
@@ -85,6 +110,92 @@ def test_what_no_rule_names_is_guessed_by_its_place(row: dict[str, str]) -> None
 )
 def test_details_of_a_request_are_understood(request_text: str, changes: dict[str, Any]) -> None:
     assert read(request_text) == books(**changes)
+
+
+LB = BASE.extended((UnitFix(unit="lb", kg_per_unit=0.45359237),))
+STONE = LB.extended((UnitFix(unit="stone", kg_per_unit=6.35029318),))
+
+
+@pytest.mark.parametrize(
+    ("said", "weight", "unit"),
+    [
+        ("1 kg 500 g", 1.5, "kg"),
+        ("1kg 500g", 1.5, "kg"),
+        ("1kg500g", 1.5, "kg"),
+        ("1 kg and 500 g", 1.5, "kg"),
+        ("1 kg, 500 g", 1.5, "kg"),
+        ("2 lb 3 oz", 2.1875, "lb"),
+        ("2 stone 3 lb 8 oz", 2.25, "stone"),
+        ("2 kg (4.4 lb)", 2.0, "kg"),
+        ("2 kg or 2000 g", 2.0, "kg"),
+        # Parts are smaller than the whole, and a whole number of them makes one.
+        ("1 kg 1500 g", None, "kg"),
+        ("500 g 1 kg", None, "g"),
+        ("1 kg 2 oz", None, "kg"),
+        ("1 kg 500", None, "kg"),
+        ("1kg500", None, "kg"),
+        ("1 kg 2-3 g", None, "kg"),
+    ],
+)
+def test_a_weight_in_a_unit_and_its_parts_is_one_weight(
+    said: str, weight: float | None, unit: str
+) -> None:
+    assert read(f"Ship {said} books box to US", STONE) == books(weight=weight, unit=unit)
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("2 lb 3 oz", BASE),
+        ("2 lb, 3 oz", BASE),
+        ("2 lb and 3 oz", BASE),
+        ("2-3 kg", BASE),
+        ("2–3 kg", BASE),
+        ("2 to 3 kg", BASE),
+        ("2 or 3 kg", BASE),
+        ("2 bis 3 kg", BASE),
+        ("between 2 kg and 3 kg", BASE),
+        ("2 kg to 3 kg", BASE),
+        ("2 kg or 3 kg", BASE),
+        ("2 x 5 kg", BASE),
+        ("2x5kg", BASE),
+        ("2 kg each", BASE),
+        ("two 2 kg", BASE),
+        ("2 and a half kg", BASE),
+        ("2 kg and a half", BASE),
+        ("twenty five kg", BASE),
+        ("one and a half kg", BASE),
+        ("two hundred kg", BASE),
+    ],
+)
+def test_of_several_numbers_none_is_taken_at_random(said: str, known: Lexicon) -> None:
+    found = read(f"Ship {said} books box to US", known, two=2.0, five=5.0, half=0.5)
+    assert found.weight is None
+    assert (found.unit in known.book.units) or found.unit is None
+
+
+@pytest.mark.parametrize(
+    ("request_text", "changes"),
+    [
+        ("Ship 12 books of 2 kg in a box to US", {}),
+        ("Ship one 2 kg box of books to US", {}),
+        ("Order #4711: ship 2 kg books box to US", {}),
+        ("Ship 2 kg books box to US by 12 May", {"destination": "us"}),
+        ("Ship mp3 books of 2 kg in a box to US", {}),
+        ("Ship 2 kg books box to US (1 lb is 0.45 kg)", {}),
+        ("Ship 2 kg books box to US; one is 0.001 kg", {}),
+        ("Ship 2 kg books and 3 kg tea box to US", {"weight": None}),
+    ],
+)
+def test_numbers_that_are_no_weight_leave_the_weight_alone(
+    request_text: str, changes: dict[str, Any]
+) -> None:
+    found = read(request_text)
+    assert {name: vars(found)[name] for name in ("weight", "unit", *changes)} == {
+        "weight": 2.0,
+        "unit": "kg",
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(

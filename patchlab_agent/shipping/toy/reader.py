@@ -204,10 +204,12 @@ def _is_whole(tokens: _Tokens, amount: _Amount) -> bool:
 def _may_belong(
     tokens: _Tokens, lexicon: Lexicon, other: _Amount, measured: Sequence[_Amount]
 ) -> bool:
-    """Return whether a number may be part of a weight, in a unit that no rule defines: `2 lb 3 oz`.
+    """Return whether a number may be part of a weight, as in `2 kg 5`.
 
-    In `12 books, 2 kg` a rule says that the books are something else.
+    So it may in `2 lb 3 oz`, if no rule defines `lb`; in `12 books, 2 kg`, a rule defines `books`.
     """
+    if any(each.after == other.start for each in measured):
+        return True
     unit = other.end
     if other.value is not None and (tokens.word(unit),) in lexicon.names:
         return False

@@ -15,15 +15,19 @@ SERVICES = {
 DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
 """Words and signs that a destination follows, the most reliable first."""
 
-NUMBER_WORDS = frozenset(
+FRACTIONS = frozenset(
     [
-        *("one", "two", "three", "four", "five", "six", "seven"),
-        *("eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"),
-        *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty"),
-        *("forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"),
-        *("thousand", "million", "dozen", "couple", "half", "third", "thirds"),
-        *("quarter", "quarters"),
+        *("half", "quarter", "quarters", "third", "thirds"),
+        *("halb", "halbes", "demi", "demie", "medio", "mezzo", "mezza", "meio", "meia"),
     ]
+)
+"""Words for a part of one, here also in languages that write it after the unit."""
+
+NUMBER_WORDS = FRACTIONS.union(
+    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+    ("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    ("nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+    ("hundred", "thousand", "million", "dozen", "couple"),
 )
 """Words that are part of a number, whatever they stand for."""
 

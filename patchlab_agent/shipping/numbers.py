@@ -168,7 +168,9 @@ _PIECE = re.compile(rf"[0-9{VULGAR}](?:(?:[^\w\s]{{1,3}}|_)?[0-9{VULGAR}])*+(?:[
 _GAP = re.compile(r"\s*(?:[-+*/.,&~x]|and|or|to|up to)?\s*", re.IGNORECASE)
 _MAX_GAP = 12
 _LIMITS = re.compile(
-    r"\b(?:minus|negative|than|under|over|least|most|below|above|between)\s*$", re.IGNORECASE
+    r"\b(?:minus|negative|than|under|over|least|most|below|above|between|till|bis|tot|hasta|à|до)"
+    r"\s*$",
+    re.IGNORECASE,
 )
 _ORDINAL = re.compile(r"(?:(?<=1)st|(?<=2)nd|(?<=3)rd|(?<=[0-9])th)(?![^\W\d_])", re.IGNORECASE)
 _TIMES = re.compile(r"x(?![^\W\d_])", re.IGNORECASE)

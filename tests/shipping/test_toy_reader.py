@@ -154,6 +154,8 @@ def test_a_weight_in_a_unit_and_its_parts_is_one_weight(
         ("2 to 3 kg", BASE),
         ("2 or 3 kg", BASE),
         ("2 bis 3 kg", BASE),
+        ("2 a 3 kg", BASE),
+        ("2 kg y medio", BASE),
         ("between 2 kg and 3 kg", BASE),
         ("2 kg to 3 kg", BASE),
         ("2 kg or 3 kg", BASE),
@@ -179,6 +181,7 @@ def test_of_several_numbers_none_is_taken_at_random(said: str, known: Lexicon) -
     [
         ("Ship 12 books of 2 kg in a box to US", {}),
         ("Ship one 2 kg box of books to US", {}),
+        ("Ship 2 kg box, half full of books, to US", {}),
         ("Order #4711: ship 2 kg books box to US", {}),
         ("Ship 2 kg books box to US by 12 May", {"destination": "us"}),
         ("Ship mp3 books of 2 kg in a box to US", {}),

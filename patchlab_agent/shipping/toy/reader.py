@@ -16,7 +16,7 @@ from patchlab_agent.models.patch import close
 from patchlab_agent.shipping.english import (
     DESTINATION_MARKERS,
     FILLERS,
-    NUMBER_WORDS,
+    FRACTIONS,
     SERVICES,
     SHARES,
 )
@@ -28,6 +28,8 @@ from patchlab_agent.text import MAX_TRIGGER_WORDS, normalise, words
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|->|<-|→|←|[,;:().?!]")
 _MAX_TOKENS = 400
 _MAX_WEIGHT = 1e9
+_SHORT = 3
+"""Length of the words that join a part of a number to it, in many languages."""
 _ENGLISH_WORDS = 2
 """So many common words make a request an English one, where `1,500` is 1500."""
 _SAME_RATIO = 1e-6
@@ -145,7 +147,7 @@ def _weight(
         others = [amount for amount in amounts if amount.unit is None]
         is_clear = (
             SHARES.isdisjoint(tokens.words)
-            and all(_is_whole(tokens, each) for each in measured)
+            and all(_is_whole(tokens, lexicon, each) for each in measured)
             and not any(_may_belong(tokens, lexicon, other, measured) for other in others)
         )
         result.unit = measured[0].unit
@@ -193,27 +195,30 @@ def _without_definitions(
     return kept
 
 
-def _is_whole(tokens: _Tokens, amount: _Amount) -> bool:
+def _is_whole(tokens: _Tokens, lexicon: Lexicon, amount: _Amount) -> bool:
     """Return whether an amount is not part of one: `twenty five kg`, `2 kg and a half`."""
-    first, second, third = (tokens.word(amount.after + offset) for offset in range(3))
-    return stands_alone(tokens.words, amount.start, amount.end) and not (
-        (first, second) == ("and", "a") and third in NUMBER_WORDS
-    )
+    at = amount.after
+    while tokens.word(at).isalpha() and len(tokens.word(at)) <= _SHORT:
+        if (tokens.word(at),) in lexicon.names:
+            break
+        at += 1
+    is_alone = stands_alone(tokens.words, amount.start, amount.end)
+    return is_alone and tokens.word(at) not in FRACTIONS
 
 
 def _may_belong(
     tokens: _Tokens, lexicon: Lexicon, other: _Amount, measured: Sequence[_Amount]
 ) -> bool:
-    """Return whether a number may be part of a weight, as in `2 kg 5`.
+    """Return whether a number may be part of a weight, as in `2 kg 5` and `2 bis 3 kg`.
 
     So it may in `2 lb 3 oz`, if no rule defines `lb`; in `12 books, 2 kg`, a rule defines `books`.
     """
     if any(each.after == other.start for each in measured):
         return True
-    unit = other.end
-    if other.value is not None and (tokens.word(unit),) in lexicon.names:
+    word = tokens.word(other.end)
+    if other.value is not None and (word,) in lexicon.names:
         return False
-    after = unit + tokens.free(unit)
+    after = other.end + word[:1].isalpha()
     return any(
         _adjoin(tokens, after, each.start) or _adjoin(tokens, each.after, other.start)
         for each in measured

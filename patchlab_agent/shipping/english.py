@@ -34,6 +34,9 @@ NUMBER_WORDS = FRACTIONS.union(
 SHARES = frozenset({"each", "apiece", "per"})
 """Words that make a weight that of one of several things."""
 
+TELLING = frozenset({"give", "help", "let", "offer", "quote", "send", "show", "tell"})
+"""Words after which `us` is a pronoun, and no country."""
+
 FILLERS = frozenset(
     [
         "a",

@@ -45,6 +45,9 @@ READ = {
     "Ship २ kg books box to India": Meant(2, "IN"),
     "Ship 1.5e3 g books box to Germany": Meant(1.5, "DE"),
     "Order #4711: ship one 2 kg box of books to Germany": Meant(2, "DE"),
+    "Send us a quote for 2 kg books box to Germany": Meant(2, "DE"),
+    "Ship 2 kg books box from US to Germany": Meant(2, "DE"),
+    "Send us 2 kg books box to US": Meant(2, "US"),
     "📦2 kg books box → Germany": Meant(2, "DE"),
     "Bitte 2,5 kg books in a box to Germany, danke": Meant(2.5, "DE"),
 }
@@ -73,6 +76,11 @@ OPEN = {
     f"Ship {'9' * 300} kg books box to Germany": Meant(None, "DE"),
     "Ship NaN kg books box to Germany": Meant(None, "DE"),
     "Ship 2 kg books box": Meant(2, None),
+    "Ship 2 kg books box from Germany": Meant(2, None),
+    "Ship 2 kg books box to Germany or France": Meant(2, None),
+    "2 kg books box, France or Germany": Meant(2, None),
+    "Send us 2 kg books box": Meant(2, None),
+    "Please tell us what 2 kg books box costs": Meant(2, None),
     "Ship 2 kg books box to nowhere in particular": Meant(2, None),
     # Other languages and scripts.
     "Schicken Sie 1,5 kg Bücher im Karton nach Deutschland": Meant(1.5, "DE"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from pydantic import ValidationError
 
@@ -40,6 +40,7 @@ _FACTOR = re.compile(rf"(?:{HOLE}[^{HOLE}]*)?\bis {_KG}", re.IGNORECASE)
 _LIMIT = re.compile(rf"up to {_KG}", re.IGNORECASE)
 _BARE = re.compile(rf"\s*{HOLE}(?:\s*kg)?\s*", re.IGNORECASE)
 _CLAUSE = re.compile("[;:\n]")
+_DIGITS = "0"
 _NEGATIONS = frozenset({"no", "not", "never", "cannot", "false"})
 _COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
@@ -115,12 +116,11 @@ class _Failure:
         None if it finds none, or different ones, or if its clause holds further numbers. Of two
         numbers that belong together, as in `2 lb is 0.9 kg`, the number is the second per first.
         """
-        values, found = list(self._numbers), set()
+        values, found = iter(self._numbers), set()
         for clause in _CLAUSE.split(self._skeleton):
-            count = clause.count(HOLE)
-            own, values = values[:count], values[count:]
+            own = list(islice(values, clause.count(HOLE)))
             if match := pattern.search(clause):
-                found.add(_ratio(own) if match.group().count(HOLE) == count else None)
+                found.add(_ratio(own) if match.group().count(HOLE) == len(own) else None)
         return found.pop() if len(found) == 1 else None
 
     def weight(self) -> float:
@@ -134,13 +134,21 @@ class _Failure:
         if not weight:
             raise NoLesson("the answer names no weight to infer the unit from")
         written = [number for number in numbers_in(self.request) if not number.in_name]
-        if not all(map(_is_certain, written)):
+        tokens = self.tokens()
+        in_digits = [at for at, token in enumerate(tokens) if token == _DIGITS]
+        is_whole = all(stands_alone(tokens, at, at + 1) for at in in_digits)
+        if not is_whole or not all(map(_is_certain, written)):
             raise NoLesson("the request's number can be read in several ways")
         if len({number.value for number in written}) > 1:
             raise NoLesson("the request writes several numbers")
         if not all(close(number.value or 0, weight) for number in written):
             raise NoLesson("the answer's number is not the request's, so it was misread")
         return weight
+
+    def tokens(self) -> tuple[str, ...]:
+        """Return the words of the request, with `_DIGITS` for each number in digits."""
+        found = skeleton(self.request, numbers_in(self.request))
+        return words(found.replace(HOLE, f" {_DIGITS} "))
 
     def confirm(self, ours: str | None) -> None:
         """Check that the carrier refers to what the quote names.
@@ -230,7 +238,7 @@ def _is_part_of_number(word: str, failure: _Failure) -> bool:
     """Return whether a word alone is not the number: `five` in `twenty five kg`."""
     if not all(map(_is_certain, numbers_in(failure.request))):
         return True
-    tokens, unit = words(failure.request), normalise(failure.quote.unit or "")
+    tokens, unit = failure.tokens(), normalise(failure.quote.unit or "")
     return any(
         not stands_alone(tokens, at, at + 1)
         for at, token in enumerate(tokens)

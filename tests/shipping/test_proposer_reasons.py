@@ -136,6 +136,8 @@ def test_a_limit_with_several_readings_teaches_nothing(detail: str) -> None:
         ("2 500", 500.0, REQUEST_SEVERAL),
         ("2-3", 2.0, REQUEST_SEVERAL),
         ("2 to 3", 3.0, REQUEST_SEVERAL),
+        ("2 and a half", 2.0, REQUEST_SEVERAL),
+        ("2 hundred", 2.0, REQUEST_SEVERAL),
         ("-2", 2.0, MISREAD),
         ("0,500", 500.0, MISREAD),
         (".5", 5.0, MISREAD),

@@ -15,28 +15,6 @@ SERVICES = {
 DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
 """Words and signs that a destination follows, the most reliable first."""
 
-FRACTIONS = frozenset(
-    [
-        *("half", "quarter", "quarters", "third", "thirds"),
-        *("halb", "halbes", "demi", "demie", "medio", "mezzo", "mezza", "meio", "meia"),
-    ]
-)
-"""Words for a part of one, here also in languages that write it after the unit."""
-
-NUMBER_WORDS = FRACTIONS.union(
-    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-    ("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
-    ("nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
-    ("hundred", "thousand", "million", "dozen", "couple"),
-)
-"""Words that are part of a number, whatever they stand for."""
-
-SHARES = frozenset({"each", "apiece", "per"})
-"""Words that make a weight that of one of several things."""
-
-TELLING = frozenset({"give", "help", "let", "offer", "quote", "send", "show", "tell"})
-"""Words after which `us` is a pronoun, and no country."""
-
 FILLERS = frozenset(
     [
         "a",
@@ -96,3 +74,25 @@ FILLERS = frozenset(
     ]
 )
 """Words that name neither a thing nor a place."""
+
+FRACTIONS = frozenset(
+    [
+        *("half", "quarter", "quarters", "third", "thirds"),
+        *("halb", "halbes", "demi", "demie", "medio", "mezzo", "mezza", "meio", "meia"),
+    ]
+)
+"""Words for a part of one, here also in languages that write it after the unit."""
+
+NUMBER_WORDS = FRACTIONS.union(
+    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+    ("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    ("nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+    ("hundred", "thousand", "million", "dozen", "couple"),
+)
+"""Words that are part of a number, whatever they stand for."""
+
+SHARES = frozenset({"each", "apiece", "per"})
+"""Words that make a weight that of one of several things."""
+
+TELLING = frozenset({"give", "help", "let", "offer", "quote", "send", "show", "tell"})
+"""Words after which `us` is a pronoun, and no country."""

@@ -274,6 +274,21 @@ def _named(tokens: _Tokens, lexicon: Lexicon, result: Understood) -> None:
                 break
 
 
+def _is_origin(tokens: _Tokens, start: int) -> bool:
+    """Return whether a place is where something comes from, or `us` are who asks."""
+    before = tokens.word(start - 1)
+    return before == "from" or (tokens.words[start] == "us" and before in TELLING)
+
+
+def _is_choice(tokens: _Tokens, lexicon: Lexicon, start: int, size: int) -> bool:
+    """Return whether a place is one of several to choose from: `to Germany or France`."""
+    places = (
+        (tokens.word(start - 2),) if tokens.word(start - 1) == "or" else (),
+        (tokens.word(start + size + 1),) if tokens.word(start + size) == "or" else (),
+    )
+    return any("destination" in lexicon.names.get(place, ()) for place in places)
+
+
 def _matches(tokens: _Tokens, lexicon: Lexicon) -> Iterator[tuple[int, int, set[Kind]]]:
     destinations = []
     for start in range(len(tokens.words)):
@@ -289,21 +304,6 @@ def _matches(tokens: _Tokens, lexicon: Lexicon) -> Iterator[tuple[int, int, set[
     # Of several places, `to` marks the one that is meant; the others are not destinations.
     marked = [place for place in destinations if _is_marked(tokens, place[0], place[1])]
     yield from marked or destinations
-
-
-def _is_origin(tokens: _Tokens, start: int) -> bool:
-    """Return whether a place is where something comes from, or `us` are who asks."""
-    before = tokens.word(start - 1)
-    return before == "from" or (tokens.words[start] == "us" and before in TELLING)
-
-
-def _is_choice(tokens: _Tokens, lexicon: Lexicon, start: int, size: int) -> bool:
-    """Return whether a place is one of several to choose from: `to Germany or France`."""
-    places = (
-        (tokens.word(start - 2),) if tokens.word(start - 1) == "or" else (),
-        (tokens.word(start + size + 1),) if tokens.word(start + size) == "or" else (),
-    )
-    return any("destination" in lexicon.names.get(place, ()) for place in places)
 
 
 def _is_marked(tokens: _Tokens, start: int, size: int) -> bool:

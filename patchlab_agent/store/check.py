@@ -11,17 +11,20 @@ from typing import Any
 
 import chromadb
 from chromadb.api.models.Collection import Collection
+from chromadb.api.types import Documents, EmbeddingFunction
 from chromadb.errors import ChromaError
 
 from patchlab_agent.embedding import Distances
+from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.store import examples, patches, traces
-from patchlab_agent.store.chroma import is_open_here, open_client
+from patchlab_agent.store.chroma import is_open_here, open_client, open_collection
 from patchlab_agent.store.database import DATABASE, is_writable, pages_are_intact, read_database
 from patchlab_agent.store.integrity import (
     NEEDED,
+    dimension_of,
     is_new,
     own_embedder,
     problems,
@@ -57,16 +60,16 @@ def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
         StoreError: the database is lost, locked or damaged, or the marker's embedder is unknown.
         MissingExtra: the package of the store's embedder is not installed.
     """
-    distances = Distances(own_embedder(path, info.embedder))
+    function = own_embedder(path, info.embedder)
     kept = list(kept_problems(path, info, parse_fix))
     if is_open_here(path):
-        return _read(path, Contents(problems=kept), (), distances, parse_fix)
+        return _read(path, Contents(problems=kept), (), function, parse_fix)
     can_open = is_writable(path)
     held = read_database(path, write=can_open)
     if is_new(path, info, held):
         return Contents(problems=kept)
     require_database(path, info, held)
-    damaged = problems(path, held, len(distances.vector("")))
+    damaged = problems(path, held, dimension_of(function))
     found = Contents(
         counts={each.name: each.records for each in held if each.name in NEEDED},
         problems=[*damaged.values(), *kept],
@@ -75,7 +78,7 @@ def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
     if not pages_are_intact(path):
         found.problems.insert(0, f"{DATABASE} is damaged")
     elif can_open:
-        _read(path, found, damaged, distances, parse_fix)
+        _read(path, found, damaged, function, parse_fix)
     return found
 
 
@@ -83,18 +86,21 @@ def _read(
     path: Path,
     found: Contents,
     damaged: Container[str],
-    distances: Distances,
+    function: EmbeddingFunction[Documents],
     parse_fix: Callable[[JsonObject], Fix],
 ) -> Contents:
     """Add what Chroma says of the collections that are not known to be damaged."""
+    distances = Distances(function)
     with closing(open_client(path)) as client:
         # To read the vectors of a damaged index would have Chroma put another one in its place.
         names = [name for name in NEEDED if name not in damaged]
         for name in names:
             try:
-                collection = client.get_collection(name)
+                collection = open_collection(client, name, function)
                 found.counts[name] = collection.count()
                 found.problems += _problems(collection, _READERS[name], distances, parse_fix)
+            except StoreError as error:
+                found.problems.append(str(error).rpartition("; ")[0])
             except ChromaError as error:
                 found.problems.append(f"collection {name} cannot be read: {error}")
         if {"examples", "traces"}.issubset(names):

@@ -50,13 +50,20 @@ def own_embedder(path: Path, name: str) -> EmbeddingFunction[Documents]:
         ) from error
 
 
-def check_store(path: Path, info: StoreInfo, dimension: int, *, write: bool) -> bool:
+def dimension_of(function: EmbeddingFunction[Documents]) -> int:
+    """Return the length of an embedder's vectors."""
+    return len(function(["battery"])[0])
+
+
+def check_store(
+    path: Path, info: StoreInfo, function: EmbeddingFunction[Documents], *, write: bool
+) -> bool:
     """Make sure that a store is whole, as far as can be told without reading all of it.
 
     Args:
         path: its folder.
         info: its marker.
-        dimension: length of its embedder's vectors.
+        function: its embedder.
         write: the store is opened for writing.
 
     Returns:
@@ -75,7 +82,7 @@ def check_store(path: Path, info: StoreInfo, dimension: int, *, write: bool) -> 
             raise NothingYet(f"{path} holds nothing yet; run `patchlab-agent run` to fill it.")
         return True
     require_database(path, info, held)
-    for problem in problems(path, held, dimension).values():
+    for problem in problems(path, held, dimension_of(function)).values():
         raise StoreError(f"In {path}, {problem}; {RESTORE}.")
     return False
 

@@ -71,7 +71,6 @@ class Store:
     ) -> None:
         info = _checked(path, skill, embedder_name, write)
         function = own_embedder(path, info.embedder)
-        distances = Distances(function)
         self.path = path
         # Readers take no lock, so that a long run can be watched while it writes.
         self._lock = take_lock(path) if write else None
@@ -80,8 +79,9 @@ class Store:
             if write and not (path / MARKER).exists():
                 # Before Chroma's files: a folder that holds files but no marker is refused.
                 write_info(path, info)
-            create = check_store(path, info, len(distances.vector("")), write=write)
+            create = check_store(path, info, function, write=write)
             self._client = client = open_client(path)
+            distances = Distances(function)
             patches, examples, traces = (
                 Records(open_collection(client, name, function, create=create), path, needed)
                 for name, needed in NEEDED.items()

@@ -14,12 +14,7 @@ from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction, GetResult, QueryResult
 from chromadb.config import Settings
-from chromadb.errors import (
-    ChromaError,
-    InternalError,
-    InvalidDimensionException,
-    NotFoundError,
-)
+from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
 
@@ -35,8 +30,6 @@ INDEX: CreateCollectionConfiguration = {
 }
 
 PAGE = 1000
-_DAMAGE = (InternalError, InvalidDimensionException, NotFoundError)
-"""Errors of Chroma that no argument causes."""
 
 
 class LocalClient(Client):
@@ -69,6 +62,11 @@ def is_open_here(path: Path) -> bool:
     return any(client.path == path.resolve() for client in tuple(_open))
 
 
+def _is_panic(error: BaseException) -> bool:
+    """Return True for a panic of Chroma's Rust half, whose type cannot be imported."""
+    return type(error).__name__ == "PanicException"
+
+
 def open_client(path: Path) -> LocalClient:
     """Open an embedded persistent client.
 
@@ -77,7 +75,10 @@ def open_client(path: Path) -> LocalClient:
     """
     try:
         return LocalClient(path.resolve())
-    except (ChromaError, ValueError, OSError, RuntimeError) as error:
+    except BaseException as error:
+        # Whatever it is: where opening fails, Chroma leaves a half-made client for the next try.
+        if not isinstance(error, Exception) and not _is_panic(error):
+            raise
         raise StoreError(f"Chroma cannot open {path}: {error}; use another --store.") from error
 
 
@@ -196,8 +197,7 @@ class Records:
         try:
             yield
         except BaseException as error:
-            # Chroma's panics are not of type Exception, and of a type that cannot be imported.
-            if not isinstance(error, _DAMAGE) and type(error).__name__ != "PanicException":
+            if not isinstance(error, ChromaError) and not _is_panic(error):
                 raise
             raise StoreError(
                 f"Chroma cannot read the {self._collection.name} of {self._path} ({error}); "

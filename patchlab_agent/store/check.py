@@ -30,7 +30,7 @@ from patchlab_agent.store.integrity import (
     problems,
     require_database,
 )
-from patchlab_agent.store.kept import kept_problems
+from patchlab_agent.store.kept import kept_problems, patches_left
 from patchlab_agent.store.layout import StoreInfo
 
 PAGE = 500
@@ -75,6 +75,8 @@ def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
         problems=[*damaged.values(), *kept],
         is_read=can_open,
     )
+    if found.counts.get("patches") == 0 and (left := patches_left(path)):
+        found.problems.append(f"collection patches is empty, though the last run left {left:,}")
     if not pages_are_intact(path):
         found.problems.insert(0, f"{DATABASE} is damaged")
     elif can_open:

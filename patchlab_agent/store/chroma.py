@@ -104,21 +104,28 @@ def open_collection(
     known = cast("Any", function)
     try:
         if not create:
-            return client.get_collection(name, embedding_function=known)
+            collection = client.get_collection(name, embedding_function=known)
+            if collection.configuration_json.get("embedding_function") is None:
+                raise _foreign(client, name, function)
+            return collection
         # Chroma writes the function into the configuration it is given.
         return client.get_or_create_collection(
             name, embedding_function=known, configuration=deepcopy(INDEX)
         )
     except ValueError as error:
-        raise StoreError(
-            f"Chroma cannot open collection {name!r} in {client.path}: it was made with another "
-            f"embedder than {function.name()}; use another --store."
-        ) from error
+        raise _foreign(client, name, function) from error
     except ChromaError as error:
         raise StoreError(
             f"Chroma cannot open collection {name!r} in {client.path}: {error}; use another "
             "--store."
         ) from error
+
+
+def _foreign(client: LocalClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
+    return StoreError(
+        f"Chroma cannot open collection {name!r} in {client.path}: it was made with another "
+        f"embedder than {function.name()}; use another --store."
+    )
 
 
 class Records:

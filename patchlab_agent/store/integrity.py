@@ -13,8 +13,7 @@ from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.store.chroma import is_open_here
 from patchlab_agent.store.database import DATABASE, Held, read_database
 from patchlab_agent.store.index import index_problem
-from patchlab_agent.store.layout import MARKER, StoreInfo, is_locked, kept_runs
-from patchlab_agent.store.snapshots import SUFFIX, read_header
+from patchlab_agent.store.layout import MARKER, StoreInfo, is_locked
 
 NEEDED = {
     "patches": ("patch", "trigger", "status"),
@@ -135,14 +134,3 @@ def _problems(path: Path, held: Sequence[Held], dimension: int) -> Iterator[tupl
             yield name, f"collection {name} has vectors of {found}, so of another embedder"
         elif (problem := index_problem(path, collection)) is not None:
             yield name, f"collection {name} cannot be read: {problem}"
-        elif name == "patches" and collection.records == 0 and (left := _left(path)):
-            yield name, f"collection {name} is empty, though the last run left {left:,}"
-
-
-def _left(path: Path) -> int:
-    """Return the number of patches at the end of the last run, which are never deleted."""
-    runs = kept_runs(path, SUFFIX)
-    try:
-        return read_header(path / "runs" / f"{runs[-1]}{SUFFIX}").patches if runs else 0
-    except StoreError:
-        return 0  # for `doctor` to find

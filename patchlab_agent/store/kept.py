@@ -12,7 +12,7 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import run_name
 from patchlab_agent.store.layout import MARKER, StoreInfo, kept_runs
 from patchlab_agent.store.reports import OtherVersion, read_report
-from patchlab_agent.store.snapshots import SUFFIX, read_snapshot
+from patchlab_agent.store.snapshots import SUFFIX, read_header, read_snapshot
 
 
 def kept_problems(
@@ -37,6 +37,15 @@ def kept_problems(
     for prompt in sorted((path / "prompts").glob("*.txt")):
         if not _is_itself(prompt):
             yield f"{prompt} is damaged"
+
+
+def patches_left(path: Path) -> int:
+    """Return the number of patches at the end of the last run; no command deletes any."""
+    runs = kept_runs(path, SUFFIX)
+    try:
+        return read_header(path / "runs" / f"{runs[-1]}{SUFFIX}").patches if runs else 0
+    except StoreError:
+        return 0  # a problem of its own
 
 
 def _problem(read: Callable[[], object]) -> Iterator[str]:

@@ -92,10 +92,9 @@ def of_another_embedder(path: Path) -> None:
     with chroma(path) as client:
         client.delete_collection("patches")
         client.create_collection("patches")
-    (path / "runs" / "run-0001.snapshot.jsonl").unlink()
 
 
-def made_again_empty(path: Path) -> None:
+def of_no_embedder(path: Path) -> None:
     with chroma(path) as client:
         client.delete_collection("patches")
         client.create_collection("patches", embedding_function=None)
@@ -126,7 +125,7 @@ LOSSES: dict[str, tuple[Damage, str]] = {
     "no collections": (without_any_collection, f"{DATABASE} holds nothing"),
     "another dimension": (of_another_dimension, "2 dimensions instead of 512"),
     "another embedder": (of_another_embedder, "another embedder than patchlab_hashing"),
-    "emptied": (made_again_empty, "patches is empty, though the last run left 1"),
+    "no embedder": (of_no_embedder, "another embedder than patchlab_hashing"),
     "no index": (
         lambda p: shutil.rmtree(index_of(p)),
         f"traces .*{HEADER} .* is missing",
@@ -315,6 +314,13 @@ def test_a_record_that_is_no_json_is_a_store_error(
 def test_what_is_kept_beside_the_database_is_looked_into(path: Path, kept: str, words: str) -> None:
     (path / kept).write_text('{"format":', "utf-8")
     assert any(re.search(words, problem) for problem in looked_into(path).problems)
+
+
+def test_an_emptied_collection_is_found(path: Path) -> None:
+    with words_store(path) as store:
+        store.patches._collection.delete(ids=store.patches.find(""))
+    words_store(path).close()
+    assert looked_into(path).problems == ["collection patches is empty, though the last run left 1"]
 
 
 def test_a_report_of_another_version_is_no_damage(path: Path) -> None:

@@ -162,7 +162,10 @@ def run_bare(calls: Sequence[Call]) -> Journal:
     function = embedder("hashing")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         client = open_client(Path(folder))
-        opened = {name: open_collection(client, name, function) for name in ("patches", "traces")}
+        opened = {
+            name: open_collection(client, name, function, create=True)
+            for name in ("patches", "traces")
+        }
         with journaled() as journal:
             for call in wanted:
                 getattr(opened[call.collection], call.operation)(**call.arguments)

@@ -154,8 +154,13 @@ def embedder(name: str) -> EmbeddingFunction[Documents]:
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
         built: EmbeddingFunction[Documents] = point.load()()
         return built
-    known = ", ".join([*EMBEDDERS, *sorted(entry_points(group=ENTRY_POINT_GROUP).names)])
+    known = ", ".join(known_embedders())
     raise UsageError(f"There is no embedder {name!r}; choose one of: {known}.")
+
+
+def known_embedders() -> list[str]:
+    """Return the short names of all embedders: the built-in ones, then those of packages."""
+    return [*EMBEDDERS, *sorted(entry_points(group=ENTRY_POINT_GROUP).names)]
 
 
 class Distances:

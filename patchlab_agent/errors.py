@@ -67,7 +67,7 @@ class InputError(PatchLabError):
 
 
 class StoreError(PatchLabError):
-    """The store is missing, in use, foreign, of another version, or not writable.
+    """The store is missing, damaged, in use, foreign, of another version, or not writable.
 
     Example:
         >>> try:

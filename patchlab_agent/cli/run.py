@@ -19,7 +19,7 @@ from patchlab_agent.cli.console import (
     progress,
 )
 from patchlab_agent.cli.page import Html, check_page, write_page
-from patchlab_agent.errors import PartialRun, UsageError
+from patchlab_agent.errors import PartialRun, StoreError, UsageError
 from patchlab_agent.settings import REPLAY_STORE, RunSettings
 
 if TYPE_CHECKING:
@@ -133,19 +133,32 @@ def _run(
 
 
 def _start_over(store: Path, yes: bool) -> None:
-    from patchlab_agent.lab.stores import delete_store, store_contents
+    from patchlab_agent.lab.stores import delete_store
 
     # Opening a store touches its files; with --yes there is nothing to count.
-    contents = None if yes else store_contents(store)
-    if contents is not None and contents.patches:
-        what = (
-            f"{contents.patches} patches ({contents.active} active) and {contents.traces} traces "
-            f"in {store}"
-        )
+    what = None if yes else _lost_with(store)
+    if what is not None:
         if not is_interactive():
             raise UsageError(f"--fresh would delete {what}; add --yes to do it.")
         typer.confirm(f"Delete {what}?", abort=True, err=True)
     delete_store(store)
+
+
+def _lost_with(store: Path) -> str | None:
+    """Say what is deleted together with a store; None if it is nothing worth a question."""
+    from patchlab_agent.lab.stores import require_store, store_contents
+
+    try:
+        contents = store_contents(store)
+    except StoreError:
+        require_store(store)
+        return f"{store}, which cannot be opened"
+    if contents is None or not contents.patches:
+        return None
+    return (
+        f"{contents.patches} patches ({contents.active} active) and {contents.traces} traces "
+        f"in {store}"
+    )
 
 
 class _Printer:

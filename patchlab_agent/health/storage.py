@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from patchlab_agent.embedding import embedder
+from patchlab_agent.embedding import embedder, known_embedders
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import load_skill
-from patchlab_agent.store.check import contents, is_locked
-from patchlab_agent.store.layout import StoreInfo, read_info
+from patchlab_agent.store.check import contents
+from patchlab_agent.store.layout import StoreInfo, is_locked, read_info
 
 LOW_DISK = 200 * 1024**2
 """In bytes; a run of a thousand requests writes about a tenth of this."""
@@ -43,7 +42,7 @@ def _embedder_of(path: Path) -> str | None:
         info = read_info(path)
     except StoreError:
         return None  # the store's own check reports it
-    return info.embedder if info else None
+    return info.embedder if info and info.embedder in known_embedders() else None
 
 
 def store(settings: AgentSettings) -> Iterator[Check]:
@@ -70,28 +69,31 @@ def _lock(path: Path) -> Iterator[Check]:
             found=f"Another patchlab-agent is writing to {path}.",
             remedy="Wait for it; reading works meanwhile.",
         )
-    elif not os.access(path, os.W_OK):
-        yield Check(
-            name="store lock",
-            status=CheckStatus.WARNING,
-            found=f"{path} cannot be written.",
-            remedy="Change its permissions, or only read it.",
-        )
 
 
 def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     found = contents(path, info, load_skill(info.skill).task.parse_fix)
     counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
     about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
+    about = f"{about}; {counts}" if counts else f"{about}; nothing yet"
+    if not found.problems and found.is_read:
+        yield Check(name="store", found=f"{about}, all intact")
+        return
     if not found.problems:
-        yield Check(name="store", found=f"{about}; {counts}, all intact")
+        yield Check(
+            name="store",
+            status=CheckStatus.WARNING,
+            found=f"{about}, not looked into, as {path} cannot be written and Chroma opens nothing "
+            "that it cannot write.",
+            remedy="Change its permissions.",
+        )
         return
     shown = "; ".join(found.problems[:SHOWN])
     more = len(found.problems) - SHOWN
     yield Check(
         name="store",
         status=CheckStatus.FAILED,
-        found=f"{about}; {counts}; {shown}" + (f"; and {more} more" if more > 0 else ""),
+        found=f"{about}; {shown}" + (f"; and {more} more" if more > 0 else ""),
         remedy="Restore it from a copy, delete those records with plain chromadb, or start over "
         "with run --fresh.",
     )

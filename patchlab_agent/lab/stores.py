@@ -13,6 +13,7 @@ from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store import layout
+from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.store import Store
 
@@ -58,8 +59,11 @@ def store_contents(path: Path) -> StoreContents | None:
     """
     if read_info(path) is None:
         return None
-    with raw_store(path) as store:
-        return contents_of(store)
+    try:
+        with raw_store(path) as store:
+            return contents_of(store)
+    except NothingYet:
+        return StoreContents(patches=0, active=0, traces=0, runs=0)
 
 
 def contents_of(store: Store) -> StoreContents:

@@ -1,28 +1,39 @@
-"""Integrity checks of a store's collections, which change nothing."""
+"""Integrity checks of a whole store, which change nothing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import chromadb
 from chromadb.api.models.Collection import Collection
-from chromadb.errors import ChromaError, NotFoundError
-from filelock import FileLock, Timeout
+from chromadb.api.types import Documents, EmbeddingFunction
+from chromadb.errors import ChromaError
 
-from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.embedding import Distances
+from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.store import examples, patches, traces
-from patchlab_agent.store.chroma import open_client
+from patchlab_agent.store.chroma import is_open_here, open_client, open_collection
+from patchlab_agent.store.database import DATABASE, is_writable, pages_are_intact, read_database
+from patchlab_agent.store.integrity import (
+    NEEDED,
+    dimension_of,
+    is_new,
+    own_embedder,
+    problems,
+    require_database,
+)
+from patchlab_agent.store.kept import kept_problems, patches_left
 from patchlab_agent.store.layout import StoreInfo
 
 PAGE = 500
-NAMES = ("patches", "traces", "examples")
 SAME = 1e-4
 """Largest cosine distance at which a stored vector counts as the embedder's own."""
 
@@ -34,51 +45,68 @@ class Contents:
     Attributes:
         counts: number of records in each existing collection.
         problems: one phrase for each record or collection that is not as it should be.
+        is_read: False if the store cannot be written, so that Chroma could not read the records.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-
-
-def is_locked(path: Path) -> bool:
-    """Return True if another process is writing to the store.
-
-    Raises:
-        OSError: the lock cannot be tried.
-    """
-    lock = path / ".lock"
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
+    is_read: bool = True
 
 
 def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
-    """Read every record of a store, and check that its parts agree with each other.
+    """Read all of a store, and check that its parts agree with each other.
 
     Raises:
-        StoreError: Chroma cannot open the folder.
-        UsageError, MissingExtra: the store's embedder cannot be built.
+        StoreError: the database is lost, locked or damaged, or the marker's embedder is unknown.
+        MissingExtra: the package of the store's embedder is not installed.
     """
-    distances = Distances(embedder(info.embedder))
-    found = Contents()
-    client = open_client(path)
-    try:
-        for name in NAMES:
+    function = own_embedder(path, info.embedder)
+    kept = list(kept_problems(path, info, parse_fix))
+    if is_open_here(path):
+        return _read(path, Contents(problems=kept), (), function, parse_fix)
+    can_open = is_writable(path)
+    held = read_database(path, write=can_open)
+    if is_new(path, info, held):
+        return Contents(problems=kept)
+    require_database(path, info, held)
+    damaged = problems(path, held, dimension_of(function))
+    found = Contents(
+        counts={each.name: each.records for each in held if each.name in NEEDED},
+        problems=[*damaged.values(), *kept],
+        is_read=can_open,
+    )
+    if found.counts.get("patches") == 0 and (left := patches_left(path)):
+        found.problems.append(f"collection patches is empty, though the last run left {left:,}")
+    if not pages_are_intact(path):
+        found.problems.insert(0, f"{DATABASE} is damaged")
+    elif can_open:
+        _read(path, found, damaged, function, parse_fix)
+    return found
+
+
+def _read(
+    path: Path,
+    found: Contents,
+    damaged: Container[str],
+    function: EmbeddingFunction[Documents],
+    parse_fix: Callable[[JsonObject], Fix],
+) -> Contents:
+    """Add what Chroma says of the collections that are not known to be damaged."""
+    distances = Distances(function)
+    with closing(open_client(path)) as client:
+        # To read the vectors of a damaged index would have Chroma put another one in its place.
+        names = [name for name in NEEDED if name not in damaged]
+        for name in names:
             try:
-                collection = client.get_collection(name)
+                collection = open_collection(client, name, function)
                 found.counts[name] = collection.count()
                 found.problems += _problems(collection, _READERS[name], distances, parse_fix)
-            except NotFoundError:
-                found.problems.append(f"there is no collection {name}")
+            except StoreError as error:
+                found.problems.append(str(error).rpartition("; ")[0])
             except ChromaError as error:
                 found.problems.append(f"collection {name} cannot be read: {error}")
-        found.problems += _orphans(client)
-    finally:
-        client.close()
+        if {"examples", "traces"}.issubset(names):
+            found.problems += _orphans(client)
     return found
 
 
@@ -90,6 +118,8 @@ def _problems(
 ) -> Iterator[str]:
     for record_id, metadata, document, vector in _records(collection):
         what = f"{collection.name} record {record_id}"
+        if document is None:
+            yield f"{what} has no text"
         try:
             record = read({**(metadata or {}), "": document}, parse_fix)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -175,5 +205,5 @@ def _orphans(client: chromadb.api.ClientAPI) -> Iterator[str]:
     except ChromaError:
         return  # already reported for the collection itself
     for record_id, metadata in zip(shown["ids"], shown["metadatas"] or (), strict=True):
-        if metadata.get("trace_id") not in known:
+        if metadata and metadata.get("trace_id") not in known:
             yield f"examples record {record_id} is of no stored trace"

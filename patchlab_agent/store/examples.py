@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Words
 from typing import Any, NamedTuple
 
-from chromadb.api.models.Collection import Collection
-
 from patchlab_agent.embedding import Distances
+from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.trace import Example
+from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.coverage import CoverageIndex
 from patchlab_agent.store.nearest import EDGE, MARGIN
 from patchlab_agent.text import words
@@ -43,14 +43,14 @@ class ExampleStore:
     found, so that no later answer to the same words takes its place.
 
     Args:
-        collection: Chroma's collection.
+        collection: their records.
         distances: distances of its embedder.
         may_show: returns whether a request and its answer may stand in another request's prompt.
     """
 
     def __init__(
         self,
-        collection: Collection,
+        collection: Records,
         distances: Distances,
         may_show: Callable[[str, JsonObject], bool],
     ) -> None:
@@ -336,10 +336,13 @@ def parse(request: str, metadata: Mapping[str, Any]) -> StoredExample:
 
 def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, StoredExample]:
     """Return the examples of a page of their collection, by key."""
-    return {
-        key: parse(document, metadata)
-        for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
-    }
+    try:
+        return {
+            key: parse(document, metadata)
+            for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
+        }
+    except ValueError as error:
+        raise StoreError("An example cannot be read; `patchlab-agent doctor` names it.") from error
 
 
 def _parts(keys: Sequence[str]) -> Iterator[list[str]]:

@@ -123,6 +123,26 @@ def take_lock(path: Path) -> FileLock:
     return lock
 
 
+def is_locked(path: Path) -> bool:
+    """Return True if another process is writing to the store."""
+    lock = path / ".lock"
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except PermissionError:
+        return False  # in a store that may only be read
+
+
+def kept_runs(path: Path, suffix: str) -> tuple[str, ...]:
+    """Return the names of the runs of which a store keeps a file with this suffix, in order."""
+    found = (p.name.removesuffix(suffix) for p in (path / "runs").glob(f"run-*{suffix}"))
+    return tuple(sorted(found, key=lambda name: (len(name), name)))
+
+
 def delete_store(path: Path) -> None:
     """Delete a store's folder; do nothing if there is no store.
 

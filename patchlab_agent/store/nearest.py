@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from chromadb.api.models.Collection import Collection
-
 from patchlab_agent.embedding import Distances
+from patchlab_agent.store.chroma import Records
 
 MARGIN = 8
 EDGE = 1e-6
@@ -23,7 +22,7 @@ class Near(NamedTuple):
 
 
 def nearest(
-    collection: Collection,
+    collection: Records,
     distances: Distances,
     text: str,
     n: int,
@@ -33,7 +32,7 @@ def nearest(
     """Return the `n` records nearest to a text.
 
     Args:
-        collection: Chroma's collection.
+        collection: the records.
         distances: distances of the collection's embedder.
         text: the text to look for.
         n: number of records, at least 1.

@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chromadb.api.models.Collection import Collection
-
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
@@ -16,7 +14,7 @@ from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Fix, Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.ranking import rank_key
-from patchlab_agent.store.chroma import records
+from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.triggers import TriggerIndex
 from patchlab_agent.text import occurs, phrases, same_word, words
@@ -33,7 +31,7 @@ class PatchStore:
     the parts by name and the whole as JSON, its vector embeds the trigger.
 
     Args:
-        collection: Chroma's collection.
+        collection: their records.
         distances: distances of the collection's embedder.
         parse_fix: the skill's function to read fixes back.
         is_alone: nobody else writes to the collection, so that what was read once still holds.
@@ -45,7 +43,7 @@ class PatchStore:
 
     def __init__(
         self,
-        collection: Collection,
+        collection: Records,
         distances: Distances,
         parse_fix: Callable[[JsonObject], Fix],
         *,
@@ -60,7 +58,7 @@ class PatchStore:
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
         self._active = TriggerIndex()
-        for patch_id, metadata in records(collection, {"status": str(Status.ACTIVE)}):
+        for patch_id, metadata in collection.all({"status": str(Status.ACTIVE)}):
             self._active.add(patch_id, str(metadata["trigger"]))
 
     def upsert(self, patch: Patch) -> None:
@@ -122,13 +120,13 @@ class PatchStore:
         given: list[Any] = [{name: value} for name, value in wanted.items() if value is not None]
         where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         for _, metadata in sorted(
-            records(self._collection, where), key=lambda page: (str(page[1]["trigger"]), page[0])
+            self._collection.all(where), key=lambda page: (str(page[1]["trigger"]), page[0])
         ):
             yield self._parse(metadata)
 
     def statuses(self) -> dict[str, Status]:
         """Return the status of each patch, by id."""
-        found = records(self._collection)
+        found = self._collection.all()
         return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
 
     def rivals(self, patch: Patch, status: Status | None = None) -> list[Patch]:
@@ -138,7 +136,7 @@ class PatchStore:
             patch: a patch, stored or not.
             status: the status of the others; None matches any.
         """
-        found = records(self._collection, {"conflict_key": json.dumps(patch.fix.conflict_key)})
+        found = self._collection.all({"conflict_key": json.dumps(patch.fix.conflict_key)})
         others = [
             self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id
         ]
@@ -189,11 +187,11 @@ class PatchStore:
         """The number of active patches."""
         if self._is_alone:
             return len(self._active)
-        return sum(1 for _ in records(self._collection, {"status": str(Status.ACTIVE)}))
+        return sum(1 for _ in self._collection.all({"status": str(Status.ACTIVE)}))
 
     def count_standing(self, standing: Standing) -> int:
         """Return the number of active patches with this standing."""
-        return sum(1 for _ in records(self._collection, {"standing": str(standing)}))
+        return sum(1 for _ in self._collection.all({"standing": str(standing)}))
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         """Return the `k` active patches most relevant to a request.
@@ -257,8 +255,11 @@ class PatchStore:
         return patch
 
     def _parse(self, metadata: Any) -> Patch:
-        data = json.loads(metadata["patch"])
-        return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
+        try:
+            data = json.loads(metadata["patch"])
+            return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError("A patch cannot be read; `patchlab-agent doctor` names it.") from error
 
 
 def _trigger(_document: str, metadata: Any) -> str:

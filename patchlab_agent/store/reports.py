@@ -9,6 +9,10 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.report import SCHEMA_VERSION, RunReport
 
 
+class OtherVersion(StoreError):
+    """A kept file is whole, but another version of the program has to read it."""
+
+
 def read_report(path: Path) -> RunReport:
     """Read the report in a file.
 
@@ -19,7 +23,7 @@ def read_report(path: Path) -> RunReport:
         text = path.read_text("utf-8")
         version = _version(text)
         if version != SCHEMA_VERSION:
-            raise StoreError(
+            raise OtherVersion(
                 f"{path} is a report of version {version}, this one reads version "
                 f"{SCHEMA_VERSION}; run again, or use the patchlab-agent that wrote it."
             )

@@ -17,6 +17,7 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.store.reports import OtherVersion
 
 SNAPSHOT_FORMAT = 1
 SUFFIX = ".snapshot.jsonl"
@@ -125,7 +126,7 @@ def _header(path: Path, line: str) -> SnapshotHeader:
         found = json.loads(line)
         version = found.get("format") if isinstance(found, dict) else None
         if isinstance(version, int) and version != SNAPSHOT_FORMAT:
-            raise StoreError(
+            raise OtherVersion(
                 f"{path} is a snapshot of format {version}, this version reads format "
                 f"{SNAPSHOT_FORMAT}; use the patchlab-agent that wrote it."
             )

@@ -9,16 +9,24 @@ from types import TracebackType
 
 from chromadb.api.client import Client
 
-from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
-from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.chroma import Records, open_client, open_collection
 from patchlab_agent.store.examples import ExampleStore
-from patchlab_agent.store.layout import MARKER, StoreInfo, read_info, take_lock, write_info
+from patchlab_agent.store.integrity import NEEDED, check_store, own_embedder
+from patchlab_agent.store.layout import (
+    MARKER,
+    StoreInfo,
+    kept_runs,
+    read_info,
+    take_lock,
+    write_info,
+)
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.snapshots import (
@@ -44,8 +52,9 @@ class Store:
         write: False opens it for reading, even while another process is writing.
 
     Raises:
-        StoreError: it cannot be opened, belongs to another skill or has another embedder; or it is
-            to be read and does not exist.
+        StoreError: it cannot be opened, belongs to another skill or has another embedder, has lost
+            something or is damaged, as far as that is seen at once; or it is to be read and does
+            not exist.
         UsageError: there is no embedder of that name.
         MissingExtra: the embedder's package is not installed.
     """
@@ -61,7 +70,7 @@ class Store:
         write: bool = True,
     ) -> None:
         info = _checked(path, skill, embedder_name, write)
-        function = embedder(info.embedder)
+        function = own_embedder(path, info.embedder)
         self.path = path
         # Readers take no lock, so that a long run can be watched while it writes.
         self._lock = take_lock(path) if write else None
@@ -70,20 +79,16 @@ class Store:
             if write and not (path / MARKER).exists():
                 # Before Chroma's files: a folder that holds files but no marker is refused.
                 write_info(path, info)
+            create = check_store(path, info, function, write=write)
             self._client = client = open_client(path)
             distances = Distances(function)
-            self.patches = PatchStore(
-                open_collection(client, "patches", function),
-                distances,
-                parse_fix,
-                is_alone=write,
+            patches, examples, traces = (
+                Records(open_collection(client, name, function, create=create), path, needed)
+                for name, needed in NEEDED.items()
             )
-            self.examples = ExampleStore(
-                open_collection(client, "examples", function), distances, may_show
-            )
-            self.traces = TraceStore(
-                open_collection(client, "traces", function), self.examples, distances
-            )
+            self.patches = PatchStore(patches, distances, parse_fix, is_alone=write)
+            self.examples = ExampleStore(examples, distances, may_show)
+            self.traces = TraceStore(traces, self.examples, distances)
         except BaseException:
             # Nobody gets the object, so nobody else could release the lock.
             self._release()
@@ -116,7 +121,7 @@ class Store:
 
     def runs(self) -> tuple[str, ...]:
         """Return the names of the runs with a stored report, in order."""
-        return self._kept(".json")
+        return kept_runs(self.path, ".json")
 
     def report(self, run: str) -> RunReport:
         """Read the stored report of a run.
@@ -144,7 +149,7 @@ class Store:
 
     def snapshots(self) -> tuple[str, ...]:
         """Return the names of the runs that left a snapshot, in order."""
-        return self._kept(SUFFIX)
+        return kept_runs(self.path, SUFFIX)
 
     def snapshot_header(self, run: str) -> SnapshotHeader:
         """Read the header of a run's snapshot.
@@ -164,11 +169,6 @@ class Store:
 
     def _snapshot(self, run: str) -> Path:
         return self.path / "runs" / f"{run}{SUFFIX}"
-
-    def _kept(self, suffix: str) -> tuple[str, ...]:
-        """Return the names of the runs that have a file with this suffix, in order."""
-        found = (p.name.removesuffix(suffix) for p in (self.path / "runs").glob(f"run-*{suffix}"))
-        return tuple(sorted(found, key=lambda name: (len(name), name)))
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
         """Return a run's latest traces, newest first, after writing those that are pending."""

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from chromadb.api.models.Collection import Collection
-
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Trace, trace_index
-from patchlab_agent.store.chroma import records
+from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
@@ -31,12 +29,12 @@ class TraceStore:
     name and the whole as JSON.
 
     Args:
-        traces: Chroma's collection of all traces.
+        traces: their records.
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
     """
 
-    def __init__(self, traces: Collection, examples: ExampleStore, distances: Distances) -> None:
+    def __init__(self, traces: Records, examples: ExampleStore, distances: Distances) -> None:
         self._collection = traces
         self._distances = distances
         self.examples = examples
@@ -174,7 +172,7 @@ class TraceStore:
 
     def tallies(self) -> dict[str, Tally]:
         """Return uses, saves and harms of each patch that some written trace applied, by id."""
-        applying = records(self._collection, {"applied": {"$ne": ""}})
+        applying = self._collection.all({"applied": {"$ne": ""}})
         return tallied(metadata for _, metadata in applying)
 
 

@@ -61,7 +61,7 @@ def test_one_that_may_not_be_shown_makes_room_for_another(tmp_path: Path) -> Non
         store.traces.flush()
         stored = store.examples._collection
         stored.update(ids=stored.get()["ids"][-1:], documents=["a secret zok"])
-        stored.add(
+        stored.upsert(
             ids=["x"],
             documents=["zok alone"],
             embeddings=[store.examples._distances.vector("zok alone").tolist()],
@@ -194,7 +194,7 @@ def test_a_record_of_an_older_version_has_no_evidence_yet(tmp_path: Path) -> Non
         collection = store.examples._collection
         [key] = collection.get()["ids"]
         collection.delete(ids=[key])
-        collection.add(
+        collection.upsert(
             ids=[key],
             documents=["a zok"],
             embeddings=[store.examples._distances.vector("a zok").tolist()],

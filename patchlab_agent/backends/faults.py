@@ -5,49 +5,56 @@ Errors are recognised by name and HTTP status, so that nothing here needs to imp
 
 from __future__ import annotations
 
-import os
+import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from patchlab_agent.backends.wording import Meaning, Told
 from patchlab_agent.errors import BackendError, BackendUnavailable, PromptTooLong
-from patchlab_agent.models.model import without_login
+from patchlab_agent.models.masking import masked, masked_words
+from patchlab_agent.models.model import secrets_in, without_login
 
 LONGEST_WAIT = 60.0
 """Maximum number of seconds that a call waits before a retry."""
 _SHOWN_CHARS = 300
-_SECRET = re.compile(
-    r"\b(?:(?:sk|pk|rk|gsk|xai|hf)[-_]|AIza)[-_A-Za-z0-9]{8,}|(?i:bearer\s+)[-.~+/\w]{16,}"
-)
-_KEY_VARIABLE = re.compile(r"(?i)(key|token|secret|password)$")
-_TOO_LONG = "ContextWindowExceededError"
-_TOO_LONG_TEXT = re.compile(r"(?i)exceed\w*\b.*\bcontext[ _](length|size|window)")
-_FILTERED = "ContentPolicyViolationError"
+_CODES = frozenset({"code", "type", "param"})
+_REJECTED = "failed_generation"
+_DEEPEST = 5
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_KEY_TEXT = re.compile(r"Missing credentials|api_key client option must be set")
+
+
+def meaning_of(error: BaseException) -> Meaning:
+    """Return what a failed call says about the call, the prompt or the answer."""
+    status = _status(error)
+    if status is None or _unsendable(error) is not None:
+        return Meaning.UNKNOWN
+    if status >= 500 and _was_answered(error) is not True:
+        # litellm gives what is no server's answer such a status, too.
+        return Meaning.UNKNOWN
+    return _told(error, status).meaning
+
+
+def rejected_answer(error: BaseException, secrets: frozenset[str]) -> str:
+    """Return the answer that a server rejects, so far as it shows it."""
+    answer = next((each for name, each in _fields(error) if name == _REJECTED), "")
+    return masked(answer, secrets)
 
 
 def is_transient(error: BaseException) -> bool:
     """Return True if the same call may succeed later."""
     status = _status(error)
     passing = status is not None and (status in {408, 409, 429} or status >= 500)
-    return passing and _unsendable(error) is None
+    may_change = status != 501 and meaning_of(error) is Meaning.UNKNOWN
+    return passing and may_change and _unsendable(error) is None
 
 
 def is_worth_waiting(error: BaseException) -> bool:
     """Return True if the same call may succeed after a pause of at most `LONGEST_WAIT`."""
     return is_transient(error) and (retry_after(error) or 0) <= LONGEST_WAIT
-
-
-def is_unwanted_parameter(error: BaseException) -> bool:
-    """Return True if the server may have rejected how the answer's form was requested."""
-    return _status(error) in {400, 422} and not _is_too_long(error)
-
-
-def is_filtered(error: BaseException) -> bool:
-    """Return True if the provider's content filter rejected the request."""
-    return _kind(error) == _FILTERED
 
 
 def retry_after(error: BaseException | None, now: datetime | None = None) -> float | None:
@@ -77,20 +84,21 @@ def translated(
     if status is None:
         return None
     who = f"{model} at {without_login(api_base)}" if api_base else f"{model} of the provider"
+    said = _said(error, secrets_in(api_base))
     if is_transient(error):
-        return BackendUnavailable(f"{who} {_outage(error, status, 1 + retries)}.")
+        return BackendUnavailable(f"{who} {_outage(error, status, 1 + retries, said)}.")
     if (why := _unsendable(error)) is not None:
         return BackendError(f"{who} cannot be asked: {why}.")
-    if _is_too_long(error):
+    if meaning_of(error) is Meaning.TOO_LONG:
+        answer = " or --max-tokens" if _told(error, status).names_answer_limit else ""
         return PromptTooLong(
             f"{who} takes no prompt this long; serve it with a longer context, or lower "
-            f"--context-tokens ({_said(error)})."
+            f"--context-tokens{answer} ({said})."
         )
-    return BackendError(f"{who} {_REFUSALS.get(status, _refused(error))} ({_said(error)}).")
+    return BackendError(f"{who} {_refused(error, status)} ({said}).")
 
 
-def _outage(error: Exception, status: int, tries: int) -> str:
-    said = _said(error)
+def _outage(error: Exception, status: int, tries: int, said: str) -> str:
     answered = _was_answered(error)
     if (wanted := retry_after(error)) is not None and wanted > LONGEST_WAIT:
         return f"asks for a pause of {wanted:,.0f} seconds ({said}); continue after that"
@@ -134,31 +142,55 @@ _REFUSALS = {
     402: "requires payment first; check the provider's billing",
     403: "may not be used with this key; use another key or model",
     404: "does not exist; correct --model or --api-base",
+    501: "does not implement this call; use another --model or --api-base",
 }
 
 
-def _refused(error: Exception) -> str:
+def _refused(error: Exception, status: int) -> str:
+    told = _told(error, status)
     if _kind(error) == "UnsupportedParamsError":
         return "does not accept a parameter; omit --seed-model or set another --temperature"
-    return "refuses the call; correct the options that the message names"
+    if told.meaning is Meaning.NO_SYSTEM:
+        return "accepts no system message, nor this order of turns; use another chat template"
+    if status in _REFUSALS:
+        return _REFUSALS[status]
+    if told.names_an_option:
+        return "refuses the call; correct the options that the message names"
+    return "refuses the call, for which no option is to blame; look at the server's log"
 
 
-def scrub(text: str) -> str:
-    """Return a text without anything that looks like a key or is one in the environment."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and _KEY_VARIABLE.search(name):
-            text = text.replace(value, "***")
-    return _SECRET.sub("***", text)
+def _told(error: BaseException, status: int) -> Told:
+    codes = {each for name, each in _fields(error) if name in _CODES}
+    codes.add(_kind(error))
+    return Told(status, frozenset(code.lower() for code in codes), _words(error))
 
 
-def _said(error: Exception) -> str:
-    told, _, _ = scrub(str(error)).partition(_TRACEBACK)
-    text = " ".join(told.split()).removeprefix("litellm.")
+def _fields(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Yield names and texts of what a server sent in place of an answer, however deep."""
+    sent = getattr(error, "body", None)
+    if not isinstance(sent, dict):
+        sent = None
+        with suppress(ValueError, RecursionError):
+            sent, _ = json.JSONDecoder().raw_decode(str(error)[str(error).find("{") :])
+    yield from _texts(sent)
+
+
+def _texts(sent: object, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(sent, dict) and depth < _DEEPEST:
+        for name, value in sent.items():
+            if isinstance(value, str | int):
+                yield str(name), str(value)
+            yield from _texts(value, depth + 1)
+
+
+def _words(error: BaseException) -> str:
+    told, _, _ = str(error).partition(_TRACEBACK)
+    return " ".join(told.split()).removeprefix("litellm.")
+
+
+def _said(error: BaseException, secrets: frozenset[str]) -> str:
+    text = masked_words(_words(error), secrets)
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
-
-
-def _is_too_long(error: BaseException) -> bool:
-    return _kind(error) == _TOO_LONG or bool(_TOO_LONG_TEXT.search(str(error)))
 
 
 def _was_answered(error: BaseException) -> bool | None:
@@ -193,4 +225,14 @@ def _status(error: BaseException) -> int | None:
     if status == 500 and _NO_KEY_TEXT.search(str(error)):
         # litellm passes off as a server's answer what OpenAI's library raises before any call.
         return 401
-    return status if isinstance(status, int) else None
+    if not isinstance(status, int):
+        return None
+    # litellm turns some of a server's statuses, as 413, into others.
+    return next(_answered_statuses(error), status)
+
+
+def _answered_statuses(error: BaseException) -> Iterator[int]:
+    for cause in _causes(error):
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if type(cause).__name__ == "HTTPStatusError" and isinstance(status, int):
+            yield status

@@ -8,7 +8,6 @@ where litellm looks for them; none is kept here.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import time
@@ -23,18 +22,29 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from patchlab_agent.backends.base import Answered, BatchBackend
 from patchlab_agent.backends.faults import (
     LONGEST_WAIT,
-    is_filtered,
-    is_unwanted_parameter,
     is_worth_waiting,
+    meaning_of,
+    rejected_answer,
     retry_after,
     translated,
 )
+from patchlab_agent.backends.manner import Manner
+from patchlab_agent.backends.reading import completion_of
+from patchlab_agent.backends.wording import Meaning
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.base import JsonObject, digest
-from patchlab_agent.models.model import DEFAULT_TIMEOUT, ModelParameters, Structure
+from patchlab_agent.models.model import (
+    DEFAULT_TIMEOUT,
+    ModelParameters,
+    Structure,
+    secrets_in,
+    server_at,
+)
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 
 DEFAULT_RETRIES = 5
+PROVIDER = "provider"
+"""Stands for the address of the model's own provider."""
 NO_KEY = "none-needed"
 """Key sent to a local server if none is set, as litellm insists on sending one."""
 
@@ -63,7 +73,9 @@ class LlmBackend(BatchBackend):
     too long, it is not retried. Any other failure is final at once.
 
     The first answer in a form settles how the model is held to it: by JSON schema; if the model
-    or its server refuses that, by JSON mode; else by the prompt alone.
+    or its server refuses that, by JSON mode; else by the prompt alone. The first answer to a system
+    message settles whether there is one: where the model's template has none, it precedes the
+    first user turn.
 
     Args:
         parameters: model and sampling.
@@ -101,7 +113,9 @@ class LlmBackend(BatchBackend):
         self._rng = rng or random.Random()  # noqa: S311 - spreads pauses, decides nothing
         self._sleep = sleep
         self._portal: tuple[AbstractContextManager[BlockingPortal], BlockingPortal] | None = None
+        self._secrets = secrets_in(api_base)
         self._settled: dict[str, Structure] = {}
+        self._manner = Manner()
         self._outage: BackendUnavailable | None = None
         self._limit = asyncio.Semaphore(concurrency)
 
@@ -119,6 +133,14 @@ class LlmBackend(BatchBackend):
     def structure(self) -> Structure | None:
         """The structure, as given or as settled by the first answer."""
         return self._structure
+
+    @property
+    def server(self) -> str:
+        """The server's address without login or key, or `PROVIDER`."""
+        provider = self.parameters.model.partition("/")[0].partition("_chat")[0].upper()
+        named = (os.environ.get(f"{provider}_{name}") for name in ("API_BASE", "BASE_URL"))
+        address = self._api_base or next(filter(None, named), None)
+        return PROVIDER if address is None else server_at(address)
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
         """Answer prompts, `concurrency` at a time."""
@@ -177,28 +199,30 @@ class LlmBackend(BatchBackend):
 
     async def _in_structure(self, prompt: Prompt) -> Completion:
         """Answer a prompt; the first of its form in the strictest structure not refused."""
-        order, form = list(Structure), _form(prompt)
-        is_settled = form in self._settled
+        form = _form(prompt)
         structure = (
             self._settled.get(form)
             or self._structure
             or _strictest(_litellm(), self.parameters.model, self._api_base)
         )
+        manner = self._manner.with_structure(structure, is_settled=form in self._settled)
         while True:
             try:
-                completion = await self._ask(prompt, structure)
+                completion = await self._ask(prompt, manner)
             except _Refused as refusal:
-                if is_settled or structure is Structure.TEXT:
+                milder = manner.milder(refusal.meaning, prompt)
+                if milder is None:
                     raise refusal.translated from refusal
-                structure = order[order.index(structure) + 1]
+                manner = milder
             else:
                 # A filtered answer says nothing about the form.
                 if not completion.filtered:
-                    self._settled[form] = structure
-                    self._structure = self._structure or structure
+                    self._settled[form] = manner.structure
+                    self._structure = self._structure or manner.structure
+                    self._manner = manner.settled(prompt)
                 return completion
 
-    async def _ask(self, prompt: Prompt, structure: Structure) -> Completion:
+    async def _ask(self, prompt: Prompt, manner: Manner) -> Completion:
         started = time.perf_counter()
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_worth_waiting),
@@ -209,18 +233,20 @@ class LlmBackend(BatchBackend):
         )
         litellm = _litellm()
         try:
-            arguments = self._arguments(prompt, structure)
+            arguments = self._arguments(prompt, manner)
             response: Any = await retrying(litellm.acompletion, **arguments)
         except Exception as error:
-            if is_filtered(error):
+            meaning = meaning_of(error)
+            if meaning is Meaning.FILTERED:
                 return Completion(text="", usage=Usage(seconds=_since(started)), filtered=True)
+            if meaning is Meaning.BAD_ANSWER:
+                answer = rejected_answer(error, self._secrets)
+                return Completion(text=answer, usage=Usage(seconds=_since(started)))
             known = translated(error, self.parameters.model, self._api_base, self._retries)
             if known is None:
                 raise
-            if is_unwanted_parameter(error):
-                raise _Refused(known) from error
-            raise known from error
-        return _completion(litellm, response, _since(started))
+            raise _Refused(known, meaning) from error
+        return completion_of(response, _cost(litellm, response), _since(started), self._secrets)
 
     def _pause(self, state: RetryCallState) -> float:
         """Return the seconds until the next try: the server's wish, else backoff with jitter."""
@@ -231,12 +257,12 @@ class LlmBackend(BatchBackend):
         ceiling = min(LONGEST_WAIT, 2.0 ** (state.attempt_number - 1))
         return self._rng.uniform(ceiling / 2, ceiling)
 
-    def _arguments(self, prompt: Prompt, structure: Structure) -> dict[str, Any]:
+    def _arguments(self, prompt: Prompt, manner: Manner) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.parameters.model,
-            "messages": [message.model_dump() for message in prompt.messages],
+            "messages": [message.model_dump() for message in manner.messages(prompt)],
             "temperature": self.parameters.temperature,
-            "max_tokens": self.parameters.max_tokens,
+            manner.limit: self.parameters.max_tokens,
             "timeout": self._timeout,
             "num_retries": 0,
             "max_retries": 0,
@@ -250,7 +276,7 @@ class LlmBackend(BatchBackend):
                 os.environ.setdefault("OLLAMA_API_BASE", self._api_base)
             if self.parameters.model.startswith("openai/") and not os.environ.get("OPENAI_API_KEY"):
                 arguments["api_key"] = NO_KEY
-        match structure:
+        match manner.structure:
             case Structure.SCHEMA:
                 schema = {"name": "answer", "schema": wire_schema(prompt.answer_schema)}
                 arguments["response_format"] = {
@@ -267,11 +293,12 @@ def _form(prompt: Prompt) -> str:
 
 
 class _Refused(Exception):
-    """A call that the server rejected as made; another structure may work."""
+    """A call that failed for good as it was made; another manner may work."""
 
-    def __init__(self, translated: BackendError) -> None:
+    def __init__(self, translated: BackendError, meaning: Meaning) -> None:
         super().__init__(str(translated))
         self.translated = translated
+        self.meaning = meaning
 
 
 def wire_schema(schema: JsonObject) -> JsonObject:
@@ -323,40 +350,9 @@ def _since(started: float) -> float:
     return round(time.perf_counter() - started, 3)
 
 
-def _completion(litellm: Any, response: Any, seconds: float) -> Completion:
-    choices = getattr(response, "choices", None) or []
-    message = getattr(choices[0], "message", None) if choices else None
-    usage = getattr(response, "usage", None)
-    details = getattr(usage, "prompt_tokens_details", None)
-    ended = getattr(choices[0], "finish_reason", None) if choices else None
+def _cost(litellm: Any, response: Any) -> float | None:
     try:
         # litellm may also report 0 for a model without a known price.
-        cost = litellm.completion_cost(completion_response=response) or None
+        return litellm.completion_cost(completion_response=response) or None
     except Exception:
-        cost = None
-    return Completion(
-        text=_text(message),
-        usage=Usage(
-            # litellm reports 0 for a server that counts no tokens.
-            prompt_tokens=getattr(usage, "prompt_tokens", None) or None,
-            cached_prompt_tokens=getattr(details, "cached_tokens", None),
-            completion_tokens=getattr(usage, "completion_tokens", None) or None,
-            cost_usd=cost,
-            seconds=seconds,
-        ),
-        cut_off=ended == "length",
-        filtered=ended == "content_filter",
-    )
-
-
-def _text(message: Any) -> str:
-    """Return a model's text, or the arguments of the tool that it meant to call.
-
-    Half a surrogate pair, which no file can hold, becomes a question mark.
-    """
-    said: str = getattr(message, "content", None) or ""
-    calls = getattr(message, "tool_calls", None)
-    if calls and not said:
-        arguments = calls[0].function.arguments
-        said = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    return said.encode("utf-8", "replace").decode("utf-8")
+        return None

@@ -18,10 +18,10 @@ from patchlab_agent.backends.base import (
     outage_in,
 )
 from patchlab_agent.backends.cassette import Cassette, Header, RecordedAnswer, Stable, answer_key
-from patchlab_agent.backends.faults import scrub
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import InputError, PromptTooLong
 from patchlab_agent.models.base import Frozen, JsonObject, digest
+from patchlab_agent.models.masking import masked, masked_words
 from patchlab_agent.models.trace import Completion, Prompt
 
 REQUESTS = "requests_digest"
@@ -151,7 +151,7 @@ class RecordingBackend(WrappedBackend):
         told = known.model_copy(
             update={
                 "structure": known.structure or self._model.structure,
-                "note": scrub(self._note) or known.note,
+                "note": masked_words(self._note) or known.note,
                 "settings": {**known.settings, **self._settings},
             }
         )
@@ -263,7 +263,7 @@ def check_same_run(path: Path, header: Header, settings: JsonObject) -> None:
 
 def _scrubbed(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return scrub(value)
+        return masked(value)
     if isinstance(value, list):
         return [_scrubbed(part) for part in value]
     if isinstance(value, dict):

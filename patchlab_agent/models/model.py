@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from enum import StrEnum
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
@@ -50,9 +52,78 @@ class Structure(StrEnum):
     """The prompt asks for JSON, which is then extracted from the text."""
 
 
-_LOGIN = re.compile(r"//[^/@\s]*@")
+_SCHEME = re.compile(r"(?:[A-Za-z][\w+.-]*:/+|//)")
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104 - nothing is bound to it
+_OPEN_QUERY = frozenset({"api-version", "api_version", "version", "deployment", "model", "region"})
+_HIDDEN = "***"
+_SHORTEST_SECRET = 4
 
 
 def without_login(address: str) -> str:
-    """Return an address that is safe to show and store: user name and password are masked."""
-    return _LOGIN.sub("//***@", address)
+    """Return an address that is safe to show and store: login and values of its query are masked.
+
+    What of the query is known to be no key, as `api-version`, stays.
+    """
+    start, login, place = _parts(address)
+    head, mark, query = place.replace("#", "?", 1).partition("?")
+    shown = "&".join(_without_value(field) for field in query.split("&"))
+    return f"{start}{_HIDDEN + '@' if login else ''}{head}{mark}{shown if mark else ''}"
+
+
+def secrets_in(address: str | None) -> frozenset[str]:
+    """Return what of an address nobody may be told, in each form in which a server may repeat it.
+
+    Those are the password, a user name without one, their `Basic` credentials, and the values of
+    the query.
+    """
+    _, login, place = _parts(address or "")
+    user, _, password = login.partition(":")
+    found = {password or user}
+    if login:
+        found.add(b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode())
+    for field in place.replace("#", "?", 1).partition("?")[2].split("&"):
+        name, _, value = field.partition("=")
+        found.add("" if name.lower() in _OPEN_QUERY else value or name)
+    found |= {unquote(each) for each in found}
+    return frozenset(each for each in found if len(each) >= _SHORTEST_SECRET)
+
+
+def server_at(address: str) -> str:
+    """Return which server an address is of, however it is written and whoever logs in.
+
+    Example:
+        >>> server_at("HTTP://me:secret@LocalHost:80/v1/?key=mine")
+        'http://127.0.0.1/v1'
+    """
+    start, _, place = _parts(address)
+    try:
+        parts = urlsplit(start + place)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return without_login(address)
+    if host in _LOOPBACK:
+        host = _LOOPBACK[0]
+    host = f"[{host}]" if ":" in host else host
+    usual = port is None or port == {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}{'' if usual else f':{port}'}{parts.path.rstrip('/')}"
+
+
+def _parts(address: str) -> tuple[str, str, str]:
+    """Return the scheme, the login, and all from the host on."""
+    start = _SCHEME.match(address)
+    scheme = start[0] if start else ""
+    rest = address[len(scheme) :]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" not in authority and not _HOST.fullmatch(authority) and "@" in rest:
+        # A password with an unquoted slash or question mark; no host ends in such a port.
+        authority = rest[: rest.rindex("@") + 1]
+    login, mark, _ = authority.rpartition("@")
+    return scheme, login, rest[len(login + mark) :]
+
+
+def _without_value(field: str) -> str:
+    name, mark, _ = field.partition("=")
+    if name.lower() in _OPEN_QUERY or not name:
+        return field
+    return f"{name}={_HIDDEN}" if mark else _HIDDEN

@@ -180,12 +180,12 @@ def test_a_timeout_is_set_on_the_call(server: Server, backend: MakeBackend) -> N
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        (400, "correct the options that the message names"),
+        (400, "no option is to blame; look at the server's log"),
         (401, "set the provider's key in the environment"),
         (403, "use another key or model"),
         (404, "correct --model or --api-base"),
-        (413, "correct the options"),
-        (422, "correct the options"),
+        (422, "no option is to blame"),
+        (501, "another --model or --api-base"),
     ],
 )
 def test_any_other_status_is_final_and_named_with_its_remedy(

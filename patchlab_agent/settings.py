@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.masking import masked_words
 from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
 from patchlab_agent.models.patch import Origin
 
@@ -28,6 +29,11 @@ MAX_CONCURRENCY = 64
 
 
 NOBODY = "nobody"
+
+
+def _without_keys(note: str) -> str:
+    """Mask what reports, cassettes and pages are not to repeat."""
+    return masked_words(note)
 
 
 def _origins(text: str) -> str:
@@ -195,7 +201,9 @@ class AgentSettings(Frozen):
         description="Cassette file to record the model's answers in; answers that it already "
         "holds are not requested again.",
     )
-    record_note: Annotated[str, Option("real_model", metavar="TEXT", panel=REAL)] = Field(
+    record_note: Annotated[
+        str, AfterValidator(_without_keys), Option("real_model", metavar="TEXT", panel=REAL)
+    ] = Field(
         default="",
         description="Note to store in the cassette: the model's file, quantization, server.",
     )

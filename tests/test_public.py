@@ -43,6 +43,11 @@ def test_each_name_is_the_one_of_its_home(name: str, home: str) -> None:
         assert value.__module__ in {f"patchlab_agent.{home}", "builtins", "collections.abc"}
 
 
+def test_dir_lists_every_public_name() -> None:
+    assert set(patchlab_agent.__all__) <= set(dir(patchlab_agent))
+    assert dir(patchlab_agent) == sorted(dir(patchlab_agent))
+
+
 def test_any_other_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
         _ = patchlab_agent.Nonsense

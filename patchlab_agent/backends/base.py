@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias
+from inspect import iscoroutine
+from typing import NoReturn, Protocol, TypeAlias
 
-from patchlab_agent.errors import BackendUnavailable, Interruption
+from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption, UsageError
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Prompt
 
 Answered: TypeAlias = Completion | Interruption
 """The outcome of one prompt of a batch."""
+
+
+_METHODS = ("complete", "complete_batch", "close")
 
 
 class Backend(Protocol):
@@ -22,7 +26,7 @@ class Backend(Protocol):
     learns comes through its prompt.
 
     A backend that can work on several prompts at a time also has a method `complete_batch`, as in
-    `BatchBackend`; any other gets its prompts one after another.
+    `BatchBackend`, whether or not it is a subclass; any other gets its prompts one after another.
 
     Example:
         >>> class Echo:
@@ -158,20 +162,81 @@ class WrappedBackend(BatchBackend):
         self.inner.close()
 
 
+def checked_backend(backend: Backend) -> Backend:
+    """Return a backend from outside, once it is sure that it has all that one needs.
+
+    Raises:
+        UsageError: a member is missing, or of another kind; names it.
+    """
+    who = type(backend).__name__
+    if isinstance(backend, type):
+        raise UsageError(f"backend is the class {backend.__name__}; give an object of it.")
+    can = {name for name in _METHODS if callable(getattr(backend, name, None))}
+    wrong = [
+        *(["name (a str)"] if not isinstance(getattr(backend, "name", None), str) else []),
+        *(["varies (a bool)"] if not isinstance(getattr(backend, "varies", None), bool) else []),
+        *(["complete(prompt)"] if not can & {"complete", "complete_batch"} else []),
+        *(["close()"] if "close" not in can else []),
+    ]
+    if wrong:
+        raise UsageError(
+            f"backend is a {who} without {', '.join(wrong)}; a backend has name, varies, complete "
+            f"and close, as patchlab_agent.Backend shows."
+        )
+    return backend
+
+
 def complete_batch(backend: Backend, prompts: Sequence[Prompt]) -> list[Answered]:
-    """Answer prompts with any backend; after an outage the rest of a batch is not tried."""
-    if isinstance(backend, BatchBackend):
-        return backend.complete_batch(prompts)
+    """Answer prompts with any backend; after an outage the rest of a batch is not tried.
+
+    What is no completion is an error in its place, as is one that the backend raised.
+    """
+    at_once = getattr(backend, "complete_batch", None)
+    if at_once is not None:
+        try:
+            return _checked_answers(backend, at_once(prompts), len(prompts))
+        except Interruption as error:
+            return [error] * len(prompts)
     answered: list[Answered] = []
     for position, prompt in enumerate(prompts):
         try:
-            answered.append(backend.complete(prompt))
+            answered.append(_checked_answer(backend, backend.complete(prompt)))
         except BackendUnavailable as outage:
             # The rest would meet the same outage, each after all of its retries.
             return [*answered, *[outage] * (len(prompts) - position)]
         except Interruption as error:
             answered.append(error)
     return answered
+
+
+def _checked_answers(backend: Backend, answers: object, expected: int) -> list[Answered]:
+    if iscoroutine(answers) or not isinstance(answers, list | tuple):
+        _refuse(backend, answers, "a list of Completions")
+    if len(answers) != expected:
+        raise BackendError(
+            f"Backend {backend.name} returned {len(answers)} answers to {expected} prompts; "
+            f"return one for each, in their order."
+        )
+    return [
+        each if isinstance(each, Interruption) else _checked_answer(backend, each)
+        for each in answers
+    ]
+
+
+def _checked_answer(backend: Backend, answer: object) -> Completion:
+    if not isinstance(answer, Completion):
+        _refuse(backend, answer, "a Completion")
+    return answer
+
+
+def _refuse(backend: Backend, answer: object, wanted: str) -> NoReturn:
+    if iscoroutine(answer):
+        # Nobody will await it, which Python would complain of later and elsewhere.
+        answer.close()
+    remedy = "return Completion(text=…)" if isinstance(answer, str) else f"return {wanted}"
+    raise BackendError(
+        f"Backend {backend.name} returned a {type(answer).__name__}, not {wanted}; {remedy}."
+    )
 
 
 def outage_in(answered: Iterable[Answered]) -> BackendUnavailable | None:

@@ -34,6 +34,10 @@ class Header(Frozen):
     structure: Structure | None = Field(
         default=None, description="how the model was held to the answer's form"
     )
+    server: str | None = Field(
+        default=None,
+        description="the address of the server, without login or key; null: it is not told",
+    )
     note: str = Field(default="", description="the model's file, its quantization, its server")
     settings: dict[str, JsonValue] = Field(
         default_factory=dict, description="of the run that was recorded"

@@ -43,7 +43,7 @@ from patchlab_agent.models.model import (
 from patchlab_agent.models.trace import Completion, Prompt, Usage
 
 DEFAULT_RETRIES = 5
-PROVIDER = "provider"
+PROVIDER = "the provider"
 """Stands for the address of the model's own provider."""
 NO_KEY = "none-needed"
 """Key sent to a local server if none is set, as litellm insists on sending one."""

@@ -49,8 +49,8 @@ class RecordingBackend(WrappedBackend):
         added: number of answers that were asked for and appended.
 
     Raises:
-        InputError: the file is not a cassette, belongs to another model or other parameters, or
-            cannot be written.
+        InputError: the file is not a cassette, belongs to another model, server or other
+            parameters, or cannot be written.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class RecordingBackend(WrappedBackend):
                     f"{path} was recorded with {header.parameters}, not with {model.parameters}; "
                     f"name another file."
                 )
+            _check_same_server(path, header, model.server)
             self._answers, self._stable, self._header = cassette.answers, cassette.stable, header
             # A replay has one structure for all answers, so a later session keeps to the first's.
             model.settle(header.structure)
@@ -151,6 +152,7 @@ class RecordingBackend(WrappedBackend):
         told = known.model_copy(
             update={
                 "structure": known.structure or self._model.structure,
+                "server": self._model.server,
                 "note": masked_words(self._note) or known.note,
                 "settings": {**known.settings, **self._settings},
             }
@@ -202,6 +204,16 @@ class RecordingBackend(WrappedBackend):
         data = line.model_dump(mode="json", exclude_defaults=not isinstance(line, Header))
         text = json.dumps(_scrubbed(data), ensure_ascii=False) + "\n"
         self._file.write(text.encode("utf-8"))
+
+
+def _check_same_server(path: Path, header: Header, server: str) -> None:
+    """Refuse to mix answers of two servers: a server of one's own calls any model by any name."""
+    if header.server in {None, server}:
+        return
+    raise InputError(
+        f"{path} was recorded at {header.server}, not at {server}; name another file, or, if the "
+        f"same model moved, write its new address in place of the old one in {path.name}."
+    )
 
 
 def _check_writable(path: Path) -> None:

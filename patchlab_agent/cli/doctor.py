@@ -101,7 +101,7 @@ def _effective(context: typer.Context) -> list[Setting]:
     found = []
     for name, value in values.items():
         _, source = chosen.get(name, (None, SettingSource.DEFAULT))
-        shown = without_login(value) if isinstance(value, str) else value
+        shown = without_login(value) if name == "api_base" and value else value
         found.append(Setting(name=name, value=shown, source=source, where=_where(name, source)))
     return found
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from patchlab_agent.agent.agent import Agent, utc_now
 from patchlab_agent.agent.holdout import Holdout
-from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.base import Backend, checked_backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.conversation import MAX_REPAIRS
@@ -418,8 +418,8 @@ def open_lab(
 
     Raises:
         SkillError: there is no such skill.
-        UsageError: the skill has no such backend, there is no such embedder or setting, or a value
-            is out of range.
+        UsageError: the skill has no such backend, a member of the given one is missing, there is
+            no such embedder or setting, or a value is out of range.
         InputError: a cassette cannot be used.
         StoreError: the store cannot be opened.
         PromptError: the skill's templates are broken.
@@ -436,7 +436,7 @@ def open_lab(
         if backend == REPLAY:
             given = {**_recorded(given), **given}
         return lab_of(checked(RunSettings, {**given, "backend": backend}), clock=clock)
-    wanted = checked(RunSettings, {**given, "backend": backend.name})
+    wanted = checked(RunSettings, {**given, "backend": checked_backend(backend).name})
     return lab_of(wanted, model=models.own_backend(backend, wanted), clock=clock)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from patchlab_agent.backends.base import Backend
+from patchlab_agent.backends.base import Backend, checked_backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
@@ -37,7 +37,7 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
         retries: further calls of a real one after a passing failure.
 
     Raises:
-        UsageError: there is no such backend, or settings contradict each other.
+        UsageError: there is no such backend, it lacks a member, or settings contradict each other.
         InputError: a cassette cannot be used.
     """
     if settings.backend != LITELLM:
@@ -51,8 +51,7 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
     if settings.backend == REPLAY:
         return ReplayBackend(Cassette(cassette_path(skill, settings.replay)))
     for point in entry_points(group=ENTRY_POINT_GROUP, name=settings.backend):
-        offered: Backend = point.load()(settings)
-        return offered
+        return checked_backend(point.load()(settings))
     offered_names = sorted(entry_points(group=ENTRY_POINT_GROUP).names)
     known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY, *offered_names])
     raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
@@ -114,9 +113,10 @@ def _refuse_without_model(settings: AgentSettings) -> None:
 def _check_address(api_base: str) -> None:
     try:
         parts = urlsplit(api_base)
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        is_valid = False
+    if not is_valid:
         raise UsageError(
             f"--api-base {without_login(api_base)!r} is not a valid address; write it as in "
             f"http://127.0.0.1:8080/v1."

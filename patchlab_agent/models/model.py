@@ -115,8 +115,9 @@ def _parts(address: str) -> tuple[str, str, str]:
     scheme = start[0] if start else ""
     rest = address[len(scheme) :]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" not in authority and not _HOST.fullmatch(authority) and "@" in rest:
-        # A password with an unquoted slash or question mark; no host ends in such a port.
+    host = authority.rpartition("@")[2]
+    if "@" in rest and not (host and _HOST.fullmatch(host)):
+        # A password with an unquoted slash or question mark: what precedes that is no host.
         authority = rest[: rest.rindex("@") + 1]
     login, mark, _ = authority.rpartition("@")
     return scheme, login, rest[len(login + mark) :]

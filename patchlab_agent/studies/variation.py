@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from patchlab_agent.errors import UsageError
+from patchlab_agent.models.masking import masked
 from patchlab_agent.settings import PATHS, RunSettings, checked
 
 MAX_SETTINGS = 24
@@ -23,7 +24,7 @@ class Variation:
     """One choice of a value for each varied name.
 
     Attributes:
-        varied: name → value as given, in the order of the names.
+        varied: name → value as given, keys masked, in the order of the names.
         settings: the base with these values.
     """
 
@@ -61,7 +62,9 @@ def variations(base: RunSettings, given: Sequence[str]) -> list[Variation]:
         )
     options = [_option(name) for name in names]
     found = [
-        Variation(dict(zip(options, values, strict=True)), _changed(base, names, values))
+        Variation(
+            dict(zip(options, map(masked, values), strict=True)), _changed(base, names, values)
+        )
         for values in chosen
     ]
     _refuse_equal(found)

@@ -30,6 +30,7 @@ from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import (
+    LOCAL,
     OPENAI,
     SCHEMA,
     Provider,
@@ -62,11 +63,12 @@ def recorder(path: Path, backend: MakeBackend) -> Iterator[MakeRecorder]:
     def make(
         *,
         model: dict[str, Any] | None = None,
+        api_base: str | None = OPENAI.api_base,
         budget: Budget | None = None,
         settings: JsonObject | None = None,
         **options: Any,
     ) -> RecordingBackend:
-        llm = backend(model=model)
+        llm = backend(model=model, api_base=api_base)
         inner: BatchBackend = BudgetedBackend(llm, budget) if budget else llm
         made.append(RecordingBackend(inner, llm, path, **options))
         if settings is not None:
@@ -331,6 +333,82 @@ def test_a_cassette_takes_no_answers_of_another_model(
     assert path.read_bytes() == before
 
 
+MOVED = "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize("other", [MOVED, f"{LOCAL}/v2", "http://10.0.0.1:18091/v1", None])
+def test_a_cassette_takes_no_answers_of_another_server(
+    recorder: MakeRecorder, path: Path, other: str | None
+) -> None:
+    recorded(recorder, PROMPTS[0])
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"at http://127.0.0.1:18091/v1, not at .*name another"):
+        recorder(api_base=other)
+    assert path.read_bytes() == before
+
+
+def test_nor_a_server_those_of_the_models_provider(recorder: MakeRecorder, path: Path) -> None:
+    recorded(recorder, api_base=None)
+    assert not path.exists()
+    recording = recorder(api_base=None)
+    recording._keep("key", PROMPTS[0], Completion(text="hosted"))
+    recording.close()
+    with pytest.raises(InputError, match=r"at the provider, not at http://127.0.0.1:18091/v1"):
+        recorder()
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        f"{LOCAL}/v1/",
+        "http://LOCALHOST:18091/v1",
+        "http://me:hush-hush@127.0.0.1:18091/v1",
+        "http://127.0.0.1:18091/v1?key=hush-hush",
+    ],
+)
+def test_one_server_has_many_addresses_and_no_key_is_kept(
+    recorder: MakeRecorder, path: Path, same: str
+) -> None:
+    recorded(recorder, PROMPTS[0], api_base=OPENAI.api_base)
+    again = recorder(api_base=same)
+    assert texts(again, PROMPTS[0]) == ["answer 1"]
+    again.close()
+    assert Cassette(path).header.server == OPENAI.api_base
+    assert "hush" not in path.read_text("utf-8")
+
+
+def test_a_server_that_moved_goes_on_once_the_file_says_so(
+    recorder: MakeRecorder, path: Path
+) -> None:
+    recorded(recorder, PROMPTS[0], settings={"runs": 1})
+    recorded(recorder, PROMPTS[0], settings={"runs": 2})
+    path.write_text(path.read_text("utf-8").replace(f"{LOCAL}/v1", MOVED), "utf-8")
+    assert texts(recorder(api_base=MOVED), PROMPTS[0]) == ["answer 1"]
+
+
+def test_a_cassette_that_names_no_server_goes_on_at_any_and_then_names_it(
+    recorder: MakeRecorder, path: Path
+) -> None:
+    recorded(recorder, *PROMPTS[:2])
+    old = path.read_text("utf-8").replace(f'"server": "{LOCAL}/v1", ', "")
+    assert "server" not in old
+    path.write_text(old, "utf-8")
+    assert texts(ReplayBackend(Cassette(path)), *PROMPTS[:2]) == ["answer 1", "answer 2"]
+    recorded(recorder, *PROMPTS)
+    assert path.read_text("utf-8").startswith(old)
+    assert texts(ReplayBackend(Cassette(path)), *PROMPTS) == ["answer 1", "answer 2", "answer 3"]
+    with pytest.raises(InputError, match="name another file"):
+        recorder(api_base=MOVED)
+
+
+def test_a_server_may_be_named_in_the_environment(
+    recorder: MakeRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded(recorder, PROMPTS[0])
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{LOCAL}/v1")
+    assert texts(recorder(api_base=None), PROMPTS[0]) == ["answer 1"]
+
+
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("line", ["no JSON", '{"hello": 1}', "[]", '{"stable": 1}'])
 def test_a_line_of_something_else_is_named(
@@ -427,6 +505,7 @@ def test_the_header_says_what_was_asked_and_how(
         "cassette": 1,
         "parameters": parameters(provider, seed=3).model_dump(mode="json"),
         "structure": "json_object",
+        "server": provider.api_base,
         "note": "m-Q4.gguf",
         "settings": settings,
     }

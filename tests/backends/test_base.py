@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +15,19 @@ from patchlab_agent.backends.base import (
     BatchBackend,
     ScriptedBackend,
     WrappedBackend,
+    checked_backend,
     complete_batch,
 )
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, Interruption
+from patchlab_agent.errors import (
+    BackendError,
+    BackendUnavailable,
+    BudgetReached,
+    Interruption,
+    UsageError,
+)
+from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt
 from tests.support.words_skill import Reader
@@ -131,6 +142,118 @@ def test_after_an_outage_the_rest_of_a_batch_is_not_tried() -> None:
 def test_a_bug_in_a_backend_is_no_answer() -> None:
     with pytest.raises(ZeroDivisionError):
         complete_batch(ScriptedBackend([ZeroDivisionError()]), [prompt("a")])
+
+
+class Together:
+    """A backend for batches that is a subclass of nothing."""
+
+    name, varies = "together", False
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = answers
+        self.batches: list[int] = []
+
+    def complete(self, prompt: Prompt) -> Completion:
+        raise AssertionError("its prompts go together")
+
+    def complete_batch(self, prompts: Sequence[Prompt]) -> Any:
+        self.batches.append(len(prompts))
+        return list(self.answers)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def test_whoever_has_the_method_gets_its_prompts_together() -> None:
+    refused = BackendError("refused")
+    backend = Together(Completion(text="a"), refused)
+    assert said(complete_batch(Plain(backend), [prompt("a"), prompt("b")])) == ["a", refused]
+    assert backend.batches == [2]
+
+
+@pytest.mark.parametrize(
+    ("answers", "wanted"),
+    [
+        (("a", "b"), r"returned a str, not a Completion; return Completion\(text=…\)"),
+        ((Completion(text="a"), None), "returned a NoneType, not a Completion"),
+        ((Completion(text="a"),), "returned 1 answers to 2 prompts; return one for each"),
+    ],
+)
+def test_a_batch_of_something_else_is_an_error_in_place_of_each(
+    answers: tuple[object, ...], wanted: str
+) -> None:
+    found = complete_batch(Together(*answers), [prompt("a"), prompt("b")])
+    assert len(found) == 2
+    for each in found:
+        assert isinstance(each, BackendError)
+        assert re.search(wanted, str(each))
+
+
+def test_a_batch_that_fails_as_a_whole_fails_for_each() -> None:
+    class Out(Together):
+        def complete_batch(self, prompts: Sequence[Prompt]) -> Any:
+            raise out
+
+    out = BackendUnavailable("out")
+    assert complete_batch(Out(), [prompt("a"), prompt("b")]) == [out, out]
+
+
+@pytest.mark.parametrize("kind", ["str", "dict", "NoneType", "coroutine"])
+def test_what_is_no_completion_is_told_what_is_wanted(kind: str) -> None:
+    async def later() -> Completion:
+        return Completion(text="a")
+
+    returned: dict[str, Callable[[], object]] = {
+        "str": lambda: "a",
+        "dict": dict,
+        "NoneType": lambda: None,
+        "coroutine": later,
+    }
+
+    class Odd(ScriptedBackend):
+        def complete(self, prompt: Prompt) -> Any:
+            return returned[kind]()
+
+    [found] = complete_batch(Odd(), [prompt("a")])
+    assert isinstance(found, BackendError)
+    assert str(found).startswith(f"Backend scripted returned a {kind}, not a Completion; return")
+
+
+def lacking(member: str) -> object:
+    return type("Mine", (), {n: v for n, v in vars(ScriptedBackend).items() if n != member})()
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        ("name", r"name \(a str\)"),
+        ("varies", r"varies \(a bool\)"),
+        ("complete", r"complete\(prompt\)"),
+        ("close", r"close\(\)"),
+    ],
+)
+def test_a_backend_without_a_member_is_told_which(member: str, told: str, tmp_path: Path) -> None:
+    mine: Any = lacking(member)
+    with pytest.raises(UsageError, match=f"^backend is a Mine without {told}; a backend has name"):
+        open_lab(backend=mine, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("other", [None, object(), 7, print])
+def test_what_is_no_backend_at_all_is_told_all(other: Any) -> None:
+    with pytest.raises(UsageError, match=r"name .*varies .*complete.*close"):
+        checked_backend(other)
+
+
+def test_a_class_is_no_backend() -> None:
+    kind: Any = ScriptedBackend
+    with pytest.raises(UsageError, match="is the class ScriptedBackend; give an object of it"):
+        checked_backend(kind)
+
+
+@pytest.mark.parametrize("good", [ScriptedBackend(), Together(), Echo(), Plain(Echo())])
+def test_a_good_backend_passes(good: Backend) -> None:
+    assert checked_backend(good) is good
 
 
 def test_how_answers_are_structured_is_told_by_the_innermost() -> None:

@@ -122,21 +122,21 @@ class OpenAiCompatible(Provider):
     redials = 1
 
     def answer(self, text: str = TEXT, *, cut_off: bool = False) -> Body:
-        return self._choice({"content": text}, "length" if cut_off else "stop")
+        return self.choice({"content": text}, "length" if cut_off else "stop")
 
     def tool_call(self, arguments: Body) -> Body:
         function = {"name": "answer", "arguments": json.dumps(arguments)}
         calls = [{"id": "call_1", "type": "function", "function": function}]
-        return self._choice({"content": None, "tool_calls": calls}, "tool_calls")
+        return self.choice({"content": None, "tool_calls": calls}, "tool_calls")
 
     def empty_answers(self) -> dict[str, Body]:
         refused = {"content": None, "refusal": "I cannot help with that."}
         return {
             "no choices": {**self.answer(), "choices": []},
-            "null content": self._choice({"content": None}, "stop"),
+            "null content": self.choice({"content": None}, "stop"),
             "empty content": self.answer(""),
-            "refusal": self._choice(refused, "stop"),
-            "content filter": self._choice({"content": None}, "content_filter"),
+            "refusal": self.choice(refused, "stop"),
+            "content filter": self.choice({"content": None}, "content_filter"),
         }
 
     def error(self, message: str, kind: str = "invalid_request_error") -> Body:
@@ -177,7 +177,7 @@ class OpenAiCompatible(Provider):
     def key(self, headers: httpx.Headers) -> str | None:
         return headers["authorization"].removeprefix("Bearer ")
 
-    def _choice(self, message: Body, finish_reason: str) -> Body:
+    def choice(self, message: Body, finish_reason: str) -> Body:
         choice = {
             "index": 0,
             "message": {"role": "assistant", **message},

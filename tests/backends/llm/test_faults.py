@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -224,6 +225,61 @@ def test_a_prompt_that_is_too_long_is_final_and_no_refusal_of_the_form(
     assert (len(server.bodies), slept) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (413, "Request too large for model"),
+        (400, "the model is loaded with context length of only 4096 tokens"),
+        (500, "Context size has been exceeded."),
+        (429, "Request too large for gpt-4o on tokens per min (TPM): Limit 1, Requested 2."),
+    ],
+)
+def test_so_is_one_by_any_status_and_in_anybodys_words(
+    *,
+    provider: Provider,
+    server: Server,
+    backend: MakeBackend,
+    slept: list[float],
+    status: int,
+    message: str,
+) -> None:
+    server.will(refusal(provider, status, message))
+    with pytest.raises(PromptTooLong, match="takes no prompt this long; serve it with a longer"):
+        backend().complete(prompt())
+    assert (len(server.bodies), slept) == (1, [])
+
+
+def test_where_room_for_the_answer_is_short_a_shorter_answer_is_a_remedy(
+    provider: Provider, server: Server, backend: MakeBackend
+) -> None:
+    said = "This model's maximum context length is 2048 tokens, 600 of them in the completion."
+    server.will(refusal(provider, 400, said))
+    with pytest.raises(PromptTooLong, match="lower --context-tokens or --max-tokens"):
+        backend().complete(prompt())
+
+
+@pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (400, "content_filter", "The prompt was filtered by the content policy."),
+        (400, "content_filter", "no"),
+        (400, "invalid_prompt", "Your prompt was flagged."),
+        (403, None, "Your input was flagged: it requires moderation."),
+        (403, "content_policy_violation", "no"),
+    ],
+)
+def test_a_filter_is_known_by_its_code_or_its_words(
+    *, server: Server, backend: MakeBackend, status: int, code: str | None, message: str
+) -> None:
+    body = OPENAI.error(message)
+    body["error"]["code"] = code
+    server.will(httpx.Response(status, json=body))
+    model = backend()
+    assert model.complete(prompt()).filtered
+    assert (len(server.bodies), model.structure) == (1, None)
+
+
 @pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
 def test_a_filtered_request_is_an_answer_without_text_that_settles_no_form(
     provider: Provider, server: Server, backend: MakeBackend
@@ -280,6 +336,17 @@ def test_a_model_without_a_known_provider_is_final(
         backend(model={"model": model}, api_base=None).complete(prompt())
     assert type(error.value) is BackendError
     assert (server.bodies, slept) == ([], [])
+
+
+def test_a_server_that_repeats_a_login_or_key_is_not_quoted() -> None:
+    class Refused(Exception):
+        status_code = 400
+
+    basic = b64encode(b"me:hush-hush").decode()
+    said = f"me:hush-hush sent Basic {basic} and x=quiet-key, x-api-key: qqqqqqqq"
+    error = translated(Refused(said), "m", "http://me:hush-hush@127.0.0.1:9/v1?x=quiet-key", 0)
+    assert not any(each in str(error) for each in ("hush", basic, "quiet", "qqqq"))
+    assert "at http://***@127.0.0.1:9/v1?x=*** refuses" in str(error)
 
 
 SECRETS = [

@@ -84,6 +84,55 @@ def test_half_a_surrogate_pair_becomes_a_character_that_files_can_hold(
     assert backend().complete(prompt()).text == "fine ?"
 
 
+FUNCTION = {"name": "answer", "arguments": TEXT}
+CALLS = [{"id": "call_1", "type": "function", "function": FUNCTION}]
+ELSEWHERE: dict[str, Body] = {
+    "reasoning_content": {"content": None, "reasoning_content": TEXT},
+    "reasoning": {"content": None, "reasoning": TEXT},
+    "reasoning, content blank": {"content": "\n\n", "reasoning_content": TEXT},
+    "reasoning, no content": {"reasoning_content": TEXT},
+    "function_call": {"content": None, "function_call": FUNCTION},
+    "function_call beside text": {"content": "I call it.", "function_call": FUNCTION},
+    "a tool beside text": {"content": "I call {answer}.", "tool_calls": CALLS},
+    "a tool after reasoning": {
+        "content": None,
+        "reasoning_content": 'Maybe {"weight": 9}?',
+        "tool_calls": CALLS,
+    },
+    "the second tool": {
+        "content": "",
+        "tool_calls": [
+            {"id": "call_0", "type": "function", "function": {"name": "think", "arguments": ""}},
+            *CALLS,
+        ],
+    },
+    "content beside a tool": {
+        "content": TEXT,
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "log", "arguments": "{}"}}
+        ],
+    },
+    "content beside reasoning": {"content": TEXT, "reasoning_content": 'Maybe {"weight": 9}?'},
+}
+
+
+@pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
+@pytest.mark.parametrize("message", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_an_answer_is_read_where_it_stands(
+    server: Server, backend: MakeBackend, message: Body
+) -> None:
+    server.will(ok(OPENAI.choice(message, "stop")))
+    assert backend().complete(prompt()).text == TEXT
+
+
+@pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
+def test_a_thought_that_was_cut_off_is_no_answer(server: Server, backend: MakeBackend) -> None:
+    thought = {"content": None, "reasoning_content": 'Maybe {"weight": 9}? Or'}
+    server.will(ok(OPENAI.choice(thought, "length")))
+    completion = backend().complete(prompt())
+    assert (completion.text, completion.cut_off) == ("", True)
+
+
 @pytest.mark.parametrize("arguments", [{"weight": 2.5}, {}])
 def test_the_arguments_of_a_tool_call_are_the_text(
     provider: Provider, server: Server, backend: MakeBackend, arguments: Body

@@ -27,10 +27,12 @@ _CREDENTIAL_NAME = (
     r"(?:api|access|auth|bearer|refresh|secret)[-_ ]?token|(?:client[-_ ])?secret|"
     r"password|passwd|pwd|(?:proxy-)?authorization)"
 )
+_VALUE = r"(?:\*{3}|[^\s\"'`,;&()<>{}\[\]]{3,})"
 _NAMED = re.compile(
-    rf"(?i)(\b{_CREDENTIAL_NAME}(?: provided)?[\"'`]?(?:\s*[:=]\s*|(?<=-key)\s+|(?<=-token)\s+)"
-    r"[\"'`]?(?:(?:basic|bearer|token)\s+)?)(?:\*{3}|[^\s\"'`,;&()<>{}\[\]]{3,})"
+    rf"(?i)(\b{_CREDENTIAL_NAME}(?: provided)?[\"'`]?\s*[:=]\s*[\"'`]?"
+    rf"(?:(?:basic|bearer|token)\s+)?){_VALUE}"
 )
+_FLAG = re.compile(rf"(?i)((?<!\S)--?[-\w]*(?:key|token|secret|password|passwd|pwd)\s+){_VALUE}")
 
 
 def masked(text: str, known: Iterable[str] = ()) -> str:
@@ -66,7 +68,7 @@ def masked_words(text: str, known: Iterable[str] = ()) -> str:
         >>> masked_words("llama-server --api-key hunter2, password: swordfish")
         'llama-server --api-key ***, password: ***'
     """
-    return _NAMED.sub(rf"\1{MASK}", masked(text, known))
+    return _FLAG.sub(rf"\1{MASK}", _NAMED.sub(rf"\1{MASK}", masked(text, known)))
 
 
 def _without_credentials(found: re.Match[str]) -> str:

@@ -159,7 +159,15 @@ class OpenAiCompatible(Provider):
                 "n_ctx": 4096,
             }
         }
-        return [openai, newer, llama_cpp]
+        lm_studio = self.error(
+            "Trying to keep the first 9000 tokens when context the overflows. However, the model "
+            "is loaded with context length of only 4096 tokens, which is not enough."
+        )
+        vllm = self.error(
+            "The decoder prompt (length 6379) is longer than the maximum model length of 4096.",
+            "BadRequestError",
+        )
+        return [openai, newer, llama_cpp, lm_studio, vllm]
 
     def messages(self, body: Body) -> list[tuple[str, str]]:
         return [(message["role"], message["content"]) for message in body["messages"]]

@@ -251,8 +251,21 @@ def test_a_full_disk_is_one_sentence_and_the_model_is_closed(
     recording.close()
 
 
+@pytest.mark.parametrize(
+    "too_long",
+    [
+        *(httpx.Response(400, json=body) for body in OPENAI.too_long()),
+        httpx.Response(413, html="<html><h1>413 Request Entity Too Large</h1></html>"),
+        httpx.Response(500, json=OPENAI.error("Context size has been exceeded.")),
+    ],
+)
 def test_a_repair_that_there_was_no_room_for_is_so_in_a_replay(
-    provider: Provider, server: Server, recorder: MakeRecorder, path: Path
+    *,
+    provider: Provider,
+    server: Server,
+    recorder: MakeRecorder,
+    path: Path,
+    too_long: httpx.Response,
 ) -> None:
     def outcome(backend: BatchBackend) -> Any:
         conversation = Conversation(backend, refuse, lambda _: "Again.", 2)
@@ -261,7 +274,6 @@ def test_a_repair_that_there_was_no_room_for_is_so_in_a_replay(
     def refuse(text: str) -> str:
         raise InvalidAnswer(f"{text} is no use")
 
-    too_long = httpx.Response(400, json=provider.too_long()[0])
     server.will(ok(provider.answer("this")), too_long)
     recording = recorder()
     first = outcome(recording)

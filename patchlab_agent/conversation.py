@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from patchlab_agent.backends.base import Answered, Backend, complete_batch
+from patchlab_agent.backends.base import Answered, Backend, checked_backend, complete_batch
 from patchlab_agent.errors import Interruption, InvalidAnswer, PromptTooLong, SkillError
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
@@ -48,6 +48,9 @@ class Conversation(Generic[Value]):
         complaint: returns the message to the model about a problem.
         max_repairs: maximum number of further turns.
 
+    Raises:
+        UsageError: the backend lacks a member.
+
     Example:
         >>> read = load_skill("shipping").task.read
         >>> backend = ScriptedBackend(["no idea", "no"])
@@ -64,7 +67,7 @@ class Conversation(Generic[Value]):
         complaint: Callable[[str], str],
         max_repairs: int,
     ) -> None:
-        self._backend = backend
+        self._backend = checked_backend(backend)
         self._read = read
         self._complaint = complaint
         self._max_repairs = max_repairs

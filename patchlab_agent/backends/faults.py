@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,17 +44,22 @@ def rejected_answer(error: BaseException, secrets: frozenset[str]) -> str:
     return masked(answer, secrets)
 
 
-def is_transient(error: BaseException) -> bool:
-    """Return True if the same call may succeed later."""
+def is_transient(error: BaseException, known: Collection[Meaning] = ()) -> bool:
+    """Return True if the same call may succeed later.
+
+    Args:
+        error: of litellm.
+        known: what the server's answers to other calls rule out.
+    """
     status = _status(error)
     passing = status is not None and (status in {408, 409, 429} or status >= 500)
-    may_change = status != 501 and meaning_of(error) is Meaning.UNKNOWN
+    may_change = status != 501 and meaning_of(error) in {Meaning.UNKNOWN, *known}
     return passing and may_change and _unsendable(error) is None
 
 
-def is_worth_waiting(error: BaseException) -> bool:
+def is_worth_waiting(error: BaseException, known: Collection[Meaning] = ()) -> bool:
     """Return True if the same call may succeed after a pause of at most `LONGEST_WAIT`."""
-    return is_transient(error) and (retry_after(error) or 0) <= LONGEST_WAIT
+    return is_transient(error, known) and (retry_after(error) or 0) <= LONGEST_WAIT
 
 
 def retry_after(error: BaseException | None, now: datetime | None = None) -> float | None:
@@ -77,7 +82,11 @@ def retry_after(error: BaseException | None, now: datetime | None = None) -> flo
 
 
 def translated(
-    error: Exception, model: str, api_base: str | None, retries: int
+    error: Exception,
+    model: str,
+    api_base: str | None,
+    retries: int,
+    known: Collection[Meaning] = (),
 ) -> BackendError | None:
     """Return the package's error for one of litellm's; None if the error is not a failed call."""
     status = _status(error)
@@ -85,7 +94,7 @@ def translated(
         return None
     who = f"{model} at {without_login(api_base)}" if api_base else f"{model} of the provider"
     said = _said(error, secrets_in(api_base))
-    if is_transient(error):
+    if is_transient(error, known):
         return BackendUnavailable(f"{who} {_outage(error, status, 1 + retries, said)}.")
     if (why := _unsendable(error)) is not None:
         return BackendError(f"{who} cannot be asked: {why}.")
@@ -152,6 +161,8 @@ def _refused(error: Exception, status: int) -> str:
         return "does not accept a parameter; omit --seed-model or set another --temperature"
     if told.meaning is Meaning.NO_SYSTEM:
         return "accepts no system message, nor this order of turns; use another chat template"
+    if told.meaning is Meaning.UNPAID:
+        return _REFUSALS[402]
     if status in _REFUSALS:
         return _REFUSALS[status]
     if told.names_an_option:

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -225,7 +225,7 @@ class LlmBackend(BatchBackend):
     async def _ask(self, prompt: Prompt, manner: Manner) -> Completion:
         started = time.perf_counter()
         retrying = AsyncRetrying(
-            retry=retry_if_exception(is_worth_waiting),
+            retry=retry_if_exception(partial(is_worth_waiting, known=manner.known)),
             stop=stop_after_attempt(1 + self._retries),
             wait=self._pause,
             sleep=self._sleep,
@@ -242,10 +242,12 @@ class LlmBackend(BatchBackend):
             if meaning is Meaning.BAD_ANSWER:
                 answer = rejected_answer(error, self._secrets)
                 return Completion(text=answer, usage=Usage(seconds=_since(started)))
-            known = translated(error, self.parameters.model, self._api_base, self._retries)
-            if known is None:
+            failure = translated(
+                error, self.parameters.model, self._api_base, self._retries, manner.known
+            )
+            if failure is None:
                 raise
-            raise _Refused(known, meaning) from error
+            raise _Refused(failure, meaning) from error
         return completion_of(response, _cost(litellm, response), _since(started), self._secrets)
 
     def _pause(self, state: RetryCallState) -> float:

@@ -24,6 +24,8 @@ class Meaning(StrEnum):
     """The limit of an answer goes by another name: `max_completion_tokens`."""
     NO_STRUCTURE = "no structure"
     """The server does not hold a model to this kind of form."""
+    UNPAID = "unpaid"
+    """The account has nothing left to spend."""
     BAD_ANSWER = "bad answer"
     """The server rejects what the model answered."""
     UNKNOWN = "unknown"
@@ -69,6 +71,10 @@ class Told:
         may_filter = 400 <= self.status < 500 and self.status not in _NEVER_FILTERED
         words = self._words
         return may_filter and bool(_FILTER.search(words)) and not _ACCOUNT.search(words)
+
+    def _is_unpaid(self) -> bool:
+        by_words = 400 <= self.status < 500 and _UNPAID.search(self._words)
+        return bool(self.codes & _UNPAID_CODES or by_words)
 
     def _is_too_long(self) -> bool:
         if self.status == 413 or self.codes & _LENGTH_CODES:
@@ -148,6 +154,9 @@ _LENGTH_CODES = frozenset(
         *("max_tokens_per_request", "contextwindowexceedederror", "prompt_too_long"),
     }
 )
+_UNPAID_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+# Not "quota" alone: some call a minute's rate so.
+_UNPAID = re.compile(r"(?i)credit balance is too low|insufficient (balance|credits?|funds)")
 _INPUT = r"(prompts?|inputs?|requests?|string|messages?|body|payload|entity|history|conversation)"
 _EXCEEDS = (
     r"(exceed\w*|(longer|greater|larger|more|higher) than|over the|beyond|must have|must be|"
@@ -223,6 +232,7 @@ _OPTION = re.compile(
 
 _TESTS = (
     (Meaning.FILTERED, Told._is_filtered),
+    (Meaning.UNPAID, Told._is_unpaid),
     (Meaning.BAD_ANSWER, Told._has_bad_answer),
     (Meaning.TOO_LONG, Told._is_too_long),
     (Meaning.NO_SYSTEM, Told._has_no_system),

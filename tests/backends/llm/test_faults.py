@@ -349,6 +349,31 @@ def test_a_server_that_repeats_a_login_or_key_is_not_quoted() -> None:
     assert "at http://***@127.0.0.1:9/v1?x=*** refuses" in str(error)
 
 
+@pytest.mark.parametrize("provider", [OPENAI], indirect=True, ids=str)
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (429, "insufficient_quota", "You exceeded your current quota."),
+        (400, None, "Your credit balance is too low to access the API."),
+    ],
+)
+def test_an_account_with_nothing_left_is_asked_once(
+    *,
+    server: Server,
+    backend: MakeBackend,
+    slept: list[float],
+    status: int,
+    code: str,
+    message: str,
+) -> None:
+    body = OPENAI.error(message)
+    body["error"]["code"] = code
+    server.will(httpx.Response(status, json=body))
+    with pytest.raises(BackendError, match="requires payment first; check the provider's billing"):
+        backend().complete(prompt())
+    assert (len(server.bodies), slept) == (1, [])
+
+
 SECRETS = [
     "sk-proj-Abcdefgh_12345678",
     "gsk_abcdefgh12345678",

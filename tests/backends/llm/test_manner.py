@@ -177,6 +177,18 @@ def test_what_was_accepted_once_is_not_tried_otherwise(
     assert len(server.bodies) == 2
 
 
+@pytest.mark.parametrize("message", ["System role not supported", "grammar engine has died"])
+def test_a_500_about_what_was_accepted_before_is_an_outage(
+    server: Server, backend: MakeBackend, slept: list[float], message: str
+) -> None:
+    model = backend()
+    model.complete(prompt("a"))
+    refusing(server, lambda _: True, 500, message)
+    with pytest.raises(BackendUnavailable, match="failed 3 times with status 500"):
+        model.complete(prompt("b"))
+    assert len(slept) == 2
+
+
 def test_the_limit_of_an_answer_goes_by_the_name_that_the_server_wants(
     server: Server, backend: MakeBackend
 ) -> None:

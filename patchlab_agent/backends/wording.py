@@ -114,22 +114,13 @@ _ABOUT_SOMETHING_ELSE = frozenset({401, 402, 408, 409, 429, 502, 503, 504, 529})
 
 _FILTER_CODES = frozenset(
     {
-        *("content_filter", "content_filter_error", "content_policy_violation", "invalid_prompt"),
-        *("content_filtered", "content_blocked", "content_moderation", "content_policy"),
-        *("data_inspection_failed", "datainspectionfailed", "guardrail_intervened", "safety"),
-        *(
-            "contentpolicyviolationerror",
-            "moderation_blocked",
-            "moderation",
-            "policy_violation",
-            "prohibited_content",
-        ),
+        *("content_filter", "content_filter_error", "content_filtered", "content_blocked"),
+        *("content_policy", "content_policy_violation", "content_moderation", "invalid_prompt"),
+        *("contentpolicyviolationerror", "policy_violation", "prohibited_content", "safety"),
         *("responsibleaipolicyviolation", "responsible_ai_policy_violation"),
-        *(
-            "sensitivecontentdetected",
-            "sensitive_words_detected",
-            "inputtextsensitivecontentdetected",
-        ),
+        *("data_inspection_failed", "datainspectionfailed", "guardrail_intervened"),
+        *("moderation", "moderation_blocked", "sensitive_words_detected"),
+        *("sensitivecontentdetected", "inputtextsensitivecontentdetected"),
     }
 )
 _FILTER = re.compile(

@@ -15,13 +15,13 @@ _KEY = re.compile(
     # By the prefixes that providers give their keys; those of clouds and forges; JSON web tokens.
     r"\b(?:(?:sk|pk|rk|gsk|xai|hf|pplx|nvapi|csk)[-_]|AIza)[-_A-Za-z0-9]{8,}"
     r"|\b(?:(?:gh[opsu]|github_pat)_|glpat-|xox[abps]-|r8_|AKIA)[-_A-Za-z0-9]{16,}"
-    r"|\beyJ[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]*"
+    r"|\beyJ[-_A-Za-z0-9]{8,300}\.[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]*"
     r"|\b(?i:bearer\s+)[-.~+/\w]{16,}=*"
 )
 _BASIC = re.compile(r"(?i)\b(basic\s+)([-+/\w]{4,}={0,2})")
 _LOGIN = re.compile(r"(?<=://)[^/\s\"'<>]+@")
 _QUERY_NAME = r"(?:key|token|secret|signature|sig|password|passwd|pwd|auth|credential)"
-_QUERY = re.compile(rf"(?i)([?&][-.\w]*{_QUERY_NAME}[-.\w]*=)[^&#\s\"'<>]+")
+_QUERY = re.compile(rf"(?i)([?&][-.\w]{{0,40}}{_QUERY_NAME}[-.\w]{{0,40}}=)[^&#\s\"'<>]+")
 _CREDENTIAL_NAME = (
     r"(?:x-)?(?:(?:api|secret|private|access|subscription)[-_ ]?key|"
     r"(?:api|access|auth|bearer|refresh|secret)[-_ ]?token|(?:client[-_ ])?secret|"

@@ -118,6 +118,14 @@ def test_ordinary_words_stay(text: str) -> None:
     assert masked(text) == masked_words(text) == text
 
 
+@pytest.mark.parametrize(
+    "part", ["eyJ-", "?key", "sk-", "basic ", "://", "--key-", "bearer ", "api key ", "x@://"]
+)
+def test_a_long_text_is_read_once(part: str) -> None:
+    text = part * 20_000
+    assert masked_words(text)
+
+
 def test_a_key_of_the_environment_is_masked_however_it_looks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

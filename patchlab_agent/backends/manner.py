@@ -36,17 +36,22 @@ class Manner:
 
     def milder(self, refused: Meaning, prompt: Prompt) -> Manner | None:
         """Return the manner to try after a refusal; None if none is left."""
-        if refused in self.known:
-            return None
+        is_open = refused not in self.known
         match refused:
-            case Meaning.NO_SYSTEM if self.has_system and _has_system(prompt):
+            case Meaning.NO_SYSTEM if is_open and self.has_system and _has_system(prompt):
                 return replace(self, has_system=False)
-            case Meaning.OTHER_LIMIT if self.limit == LIMIT:
+            case Meaning.OTHER_LIMIT if is_open and self.limit == LIMIT:
                 return replace(self, limit=OTHER_LIMIT)
-            case Meaning.NO_STRUCTURE if self.structure is not Structure.TEXT:
-                order = list(Structure)
-                return replace(self, structure=order[order.index(self.structure) + 1])
+            case Meaning.NO_STRUCTURE | Meaning.NO_SYSTEM | Meaning.OTHER_LIMIT:
+                # Words that speak of a role or limit, and are not about it, are about the form.
+                return self._less_strict()
         return None
+
+    def _less_strict(self) -> Manner | None:
+        if Meaning.NO_STRUCTURE in self.known or self.structure is Structure.TEXT:
+            return None
+        order = list(Structure)
+        return replace(self, structure=order[order.index(self.structure) + 1])
 
     def settled(self, prompt: Prompt) -> Manner:
         """Return this manner as an answer to a prompt leaves it for later ones."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.masking import masked
+from patchlab_agent.models.model import without_login
 from patchlab_agent.settings import PATHS, RunSettings, checked
 
 MAX_SETTINGS = 24
@@ -63,12 +64,17 @@ def variations(base: RunSettings, given: Sequence[str]) -> list[Variation]:
     options = [_option(name) for name in names]
     found = [
         Variation(
-            dict(zip(options, map(masked, values), strict=True)), _changed(base, names, values)
+            {name: _shown(name, value) for name, value in zip(options, values, strict=True)},
+            _changed(base, names, values),
         )
         for values in chosen
     ]
     _refuse_equal(found)
     return found
+
+
+def _shown(option: str, value: str) -> str:
+    return without_login(value) if option == "api-base" else masked(value)
 
 
 def _parsed(text: str) -> tuple[str, list[str]]:

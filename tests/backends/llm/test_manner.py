@@ -157,13 +157,21 @@ def test_a_prompt_without_a_system_message_settles_nothing_about_it(
 
 
 def test_roles_that_are_refused_in_any_order_are_final(
-    server: Server, backend: MakeBackend
+    server: Server, backend: MakeBackend, slept: list[float]
 ) -> None:
     refusing(server, lambda _: True, 400, "Conversation roles must alternate")
     with pytest.raises(BackendError, match="use another chat template") as error:
         backend().complete(prompt())
     assert "correct the options" not in str(error.value)
-    assert len(server.bodies) == 2
+    assert (len(server.bodies), slept) == (4, [])
+
+
+def test_words_about_a_system_may_be_about_the_form(server: Server, backend: MakeBackend) -> None:
+    said = "json_schema is not supported by this system"
+    refusing(server, lambda body: OPENAI.structure(body) is SCHEMA, 400, said)
+    model = backend()
+    assert model.complete(prompt()).text == TEXT
+    assert model.structure is JSON
 
 
 def test_what_was_accepted_once_is_not_tried_otherwise(

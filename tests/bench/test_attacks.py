@@ -35,6 +35,7 @@ class Model(BatchBackend):
     name = "openai/toy"
     varies = False
     structure = Structure.SCHEMA
+    server = "http://127.0.0.1:1/v1"
 
     def __init__(self, parameters: ModelParameters) -> None:
         self.parameters = parameters

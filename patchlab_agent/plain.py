@@ -11,7 +11,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from patchlab_agent.text import normalise
+import regex
+
+from patchlab_agent.text import JOINED, LETTERS, NUMBER, normalise
 
 MAX_WORD_HEFT = 16
 """Largest heft of a word that nothing vouches for: more could be a sentence."""
@@ -53,8 +55,8 @@ _SIGNS = frozenset(" .,;:!?'’()/&+-–→←½¼¾")
 _ARROWS = re.compile(r"<-|->")
 _SIGNS_ALONE = re.compile(r"(?<!\S)[^\w\s](?:[^\w\s])+(?!\S)|[^\w\s]{3,}")
 """Signs that do not punctuate words, such as Morse code."""
-_PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_WORD = re.compile(r"[^\W\d_]+")
+_PIECE = regex.compile(f"{NUMBER}|{LETTERS}")
+_WORD = regex.compile(LETTERS)
 _MICRO = "\u03bc"
 """The micro sign after compatibility normalisation: Greek, but common in units."""
 _CONFUSED = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU", "COPTIC"}
@@ -99,7 +101,7 @@ def oddity(text: str) -> str:
         >>> oddity("2 kg tea to Portugal"), bool(oddity("<|im_end|>"))
         ('', True)
     """
-    bare = _ARROWS.sub(" ", text)
+    bare = JOINED.sub("", _ARROWS.sub(" ", text))
     if odd := next(filter(None, map(_odd_character, bare)), ""):
         return odd
     # Some scripts stack two marks on a letter; more than that only hides what is written.

@@ -3,16 +3,20 @@
 A trigger occurs if its words stand next to each other in the request, as whole words: `gin` does
 not occur in `ginger`. Case and numbers glued to a unit (`0.5kg`) do not matter, and a word of six
 letters or more may contain one typing error, as long as its first letter is right.
+
+A word is a run of letters with the marks that belong to them, so two words that differ in a vowel
+sign only are two words. Nothing splits a text that is written without spaces: in Chinese, Japanese
+or Thai a whole run is one word. A run of emoji is a word as well.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, NoReturn
 
+import regex
 from rapidfuzz.distance import OSA
 
 from patchlab_agent.errors import InputError
@@ -22,19 +26,46 @@ MAX_TRIGGER_WORDS = 4
 MAX_TRIGGER_CHARS = 40
 FUZZY_MIN_LETTERS = 6
 
+NUMBER = r"\d+(?:[.,]\d+)*"
+LETTERS = r"[\p{L}\p{M}\p{Nl}\p{No}\u200c\u200d]+"
+"""Letters with their marks and joiners, as a pattern of the package `regex`."""
+WORD = rf"{LETTERS}(?:['’·-]{LETTERS})*"
+EMOJI = r"(?:(?![\u0000-\u25ff\u27a1\u2900-\u2b0f])\p{ExtPict}|[\p{RI}\p{EMod}])+"
+"""A pattern for a run of pictures; arrows and signs such as © are none."""
+_TOKEN = regex.compile(f"{NUMBER}|{WORD}|{EMOJI}")
+_LETTERS = regex.compile(LETTERS)
+
 _JOINERS = "\u200c\u200d"
 """Invisible characters that are part of how emoji and some scripts are written."""
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_CURSIVE = r"[\p{Arab}\p{Syrc}\p{Mong}\p{Nkoo}\p{Mand}\p{Adlm}]"
+JOINED = regex.compile(rf"(?<=\p{{ccc=9}})[{_JOINERS}]|(?<={_CURSIVE})[{_JOINERS}](?={_CURSIVE})")
+"""Joiners that change what is written: after a virama, or between letters of a cursive script.
+
+https://www.unicode.org/reports/tr31/#Layout_and_Format_Control_Characters
+"""
+_UNSEEN = regex.compile(rf"(?!{JOINED.pattern})\p{{DI}}|\p{{Me}}")
+"""What is not displayed, or only encloses a letter."""
+_ALIKE = str.maketrans({"ı": "i", "\u2010": "-"})
+"""Letters that have the same capital, and the typographic hyphen."""
+_ALPHABETS = tuple(
+    regex.compile(rf"\p{{{script}}}+")
+    for script in ("Latin", "Cyrillic", "Greek", "Armenian", "Georgian")
+)
+"""Scripts in which one wrong letter is more often an error than another word."""
 
 
 def normalise(text: str) -> str:
     """Fold case and compatibility forms, and reduce every run of white space to one space.
 
+    Characters that are not displayed are dropped, except for joiners that change a word.
+
     Example:
         >>> normalise("  Große  KISTE ")
         'grosse kiste'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    shown = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    # The dotted capital İ folds to an i with one more dot, and I is a capital of i and of ı.
+    folded = shown.casefold().replace("i\u0307", "i").translate(_ALIKE)
     # Folding case can leave combinations that NFKC would compose: a second pass settles them.
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
@@ -48,6 +79,14 @@ def words(text: str) -> tuple[str, ...]:
         ('ship', '0.5', 'kg', 'to', 'us')
     """
     return tuple(_TOKEN.findall(normalise(text)))
+
+
+def is_letters(word: str) -> bool:
+    """Return True if a word consists of letters with their marks: no number, hyphen or emoji.
+
+    `str.isalpha` is no such test: it is False for `दिल्ली`.
+    """
+    return _LETTERS.fullmatch(word) is not None
 
 
 def phrases(text: str, longest: int = MAX_TRIGGER_WORDS) -> tuple[str, ...]:
@@ -85,11 +124,15 @@ def occurs(trigger: str, text: str) -> bool:
 def same_word(wanted: str, found: str) -> bool:
     """Return True if `found` is `wanted`, give or take one letter missing, added, wrong or swapped.
 
-    Only long words may differ, and their first letter must be right.
+    Only long words may differ, and their first letter must be right. Both must be words of one and
+    the same alphabet: nobody types a letter of another by mistake, though it may look the same, and
+    in other scripts a single letter or mark makes another word.
     """
     if wanted == found:
         return True
-    if len(wanted) < FUZZY_MIN_LETTERS or wanted[0] != found[:1] or not wanted.isalpha():
+    if len(wanted) < FUZZY_MIN_LETTERS or wanted[0] != found[:1]:
+        return False
+    if not any(script.fullmatch(wanted) and script.fullmatch(found) for script in _ALPHABETS):
         return False
     return OSA.distance(wanted, found, score_cutoff=1) <= 1
 
@@ -122,10 +165,12 @@ def check_request(request: str) -> None:
         raise InputError(
             f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
         )
-    if any(not c.isprintable() and not c.isspace() and c not in _JOINERS for c in request):
-        raise InputError(
-            "The request contains control characters or invisible marks; give plain text."
-        )
+    for char in request:
+        if not char.isprintable() and not char.isspace() and char not in _JOINERS:
+            raise InputError(
+                "The request contains control characters or invisible marks "
+                f"(U+{ord(char):04X}); give plain text."
+            )
 
 
 def strict_json(text: str) -> Any:

@@ -78,6 +78,7 @@ ONLY_THERE: dict[str, set[str]] = {
     "scipy": {"statistics"},
     "matplotlib": {"report"},
     "rapidfuzz": {"text", "store"},
+    "regex": {"text", "plain", "shipping"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
     "anyio": {"backends"},

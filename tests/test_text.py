@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from patchlab_agent.text import (
     MAX_TRIGGER_CHARS,
     as_trigger,
     check_request,
+    is_letters,
     normalise,
     occurs,
     phrases,
@@ -53,10 +56,145 @@ def test_normalise(text: str, expected: str) -> None:
         ("x_y", ("x", "y")),
         ("2x4", ("2", "x", "4")),
         (" ,.!? ", ()),
+        # marks and joiners belong to their letters
+        ("दिल्ली को 2kg", ("दिल्ली", "को", "2", "kg")),
+        ("กรุงเทพฯ", ("กรุงเทพฯ",)),
+        ("מְנֹרָה ‏كِتَاب", ("מְנֹרָה", "كِتَاب")),
+        ("ශ්\u200dරී", ("ශ්\u200dරී",)),
+        ("می\u200cخواهم", ("می\u200cخواهم",)),
+        ("t\u0337e\u0337a", ("t\u0337e\u0337a",)),
+        # what is not displayed belongs to nothing
+        ("gin\u200bger", ("ginger",)),
+        ("gin\u200c\u200dger", ("ginger",)),
+        ("\ufeffbat\xadtery\u2060", ("battery",)),
+        # a script without spaces: the run is the word
+        ("寄2公斤书到德国", ("寄", "2", "公斤书到德国")),
+        ("本をドイツへ。", ("本をドイツへ",)),
+        # emoji are words, and part of none
+        ("2kg 📚box→🇩🇪", ("2", "kg", "📚", "box", "🇩🇪")),
+        ("👩🏽\u200d🌾 ❤\ufe0f", ("👩🏽🌾", "❤")),
+        ("➡ US ©", ("us",)),
+        # typographic hyphens, and a number in a box
+        ("e\u2011bike", ("e-bike",)),
+        ("2\ufe0f\u20e3 kg", ("2", "kg")),
     ],
 )
 def test_words(text: str, expected: tuple[str, ...]) -> None:
     assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("Türkiye", "TÜRKİYE", "TÜRKIYE", "türkiye", "Tu\u0308rki\u0307ye", "TU\u0308RKI\u0307YE"),
+        ("Diyarbakır", "DIYARBAKIR", "diyarbakır", "DİYARBAKIR"),
+        ("Straße", "STRASSE", "STRAẞE", "strasse"),
+        ("España", "ESPAÑA", "Espan\u0303a", "ＥＳＰＡÑＡ"),
+        ("Αθήνα", "ΑΘΉΝΑ", "Αθη\u0301να"),
+        ("Βόλος", "ΒΌΛΟΣ"),
+        ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+        ("가방", "\u1100\u1161\u1107\u1161\u11bc"),
+        ("ラジオ", "ﾗｼﾞｵ"),
+    ],
+    ids=lambda forms: forms[0],
+)
+def test_case_and_unicode_form_make_no_other_word(forms: tuple[str, ...]) -> None:
+    assert {words(form) for form in forms} == {words(forms[0])}
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        # one vowel sign or mark
+        ("दिल्ली", "दोलाला"),
+        ("दिल्लीवाला", "दिल्लीवाली"),
+        ("ক\u09bfতাবখানা", "ক\u09beতাবখানা"),
+        ("กรุงเทพฯนคร", "กรุงเทพฯนคู"),
+        ("كَتَبَتْ", "كُتِبَتْ"),
+        ("שָׁלוֹם", "שִׁלּוּם"),
+        ("تهران", "تهرانی"),
+        ("ශ්\u200dරී", "ශ්රී"),
+        # look-alikes of another alphabet
+        ("cargo", "c\u0430rgo"),
+        ("lithium", "l\u0456thium"),
+        ("battery", "b\u0430ttery"),
+        ("москва", "mосква"),
+        ("αθηναι", "aθηναι"),
+        # a script whose letters are syllables or words
+        ("大韩民国首尔市", "大韩民国首爾市"),
+        ("대한민국서울", "대한민국서월"),
+        ("アルゼンチン", "アルゼンテン"),
+        # marks that no letter has, emoji, hyphenated words
+        ("t\u0337e\u0337a\u0337box", "teabox"),
+        ("📚📚📚📚📚📚", "📚📚📚📚📚📗"),
+        ("t-shirts", "t-shirt"),
+    ],
+)
+def test_another_word_is_another_word(word: str, other: str) -> None:
+    for trigger, text in ((word, other), (other, word)):
+        assert not occurs(trigger, f"2 kg {text} box")
+        assert as_trigger(trigger) != as_trigger(text)
+
+
+LETTERS_OF = {
+    "Arabic": "ابتكلمنهويَُِّْ\u200c",
+    "Bengali": "কখগতদনরলািীেো্\u200d",
+    "Devanagari": "कखगदनरलिीेोा्\u200c\u200d",
+    "Han": "中国书公斤德意志",
+    "Hangul": "가각나다라마서울월",
+    "Hebrew": "אבגלמשתָּׁ",
+    "Kana": "アイウかきくーゝ",
+    "Sinhala": "කරශලතාිී්\u200d",
+    "Tamil": "கதமவாிீொ்",
+    "Thai": "กรุงเทพฯดีไ่้",
+}
+
+
+@pytest.mark.parametrize("script", LETTERS_OF)
+def test_where_a_mark_makes_a_word_no_error_is_forgiven(script: str) -> None:
+    spelt = st.text(st.sampled_from(LETTERS_OF[script]), min_size=1, max_size=12)
+
+    @given(spelt, spelt)
+    @settings(deadline=None, derandomize=True, max_examples=40)
+    def check(one: str, other: str) -> None:
+        if normalise(one) != normalise(other) and as_trigger(one):
+            assert not occurs(one, other)
+
+    check()
+
+
+@given(ANY_TEXT)
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_no_letter_and_no_mark_after_a_letter_falls_out_of_words(text: str) -> None:
+    kept = "".join(words(text))
+    wanted = [char for char in normalise(text) if unicodedata.category(char)[0] in "LM"]
+    assert [char for char in kept if unicodedata.category(char)[0] in "LM"] == wanted
+
+
+@given(
+    ANY_TEXT, st.sampled_from("\xad\u200b\u200e\u200f\u2060\ufe0f\ufeff\U000e0061"), st.integers()
+)
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_what_is_not_displayed_changes_no_word(text: str, char: str, at: int) -> None:
+    at %= len(text) + 1
+    assert words(text[:at] + char + text[at:]) == words(text)
+
+
+@given(ANY_TEXT)
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_a_normal_form_is_its_own_and_that_of_every_unicode_form(text: str) -> None:
+    wanted = normalise(text)
+    assert normalise(wanted) == wanted
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert normalise(unicodedata.normalize(form, text)) == wanted  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("word", "spelt"),
+    [("tea", True), ("दिल्ली", True), ("yoga-mat", False), ("2", False), ("📚", False)],
+)
+def test_letters_have_their_marks(word: str, spelt: bool) -> None:
+    assert is_letters(word) is spelt
 
 
 def test_phrases_are_runs_of_neighbours_each_once() -> None:
@@ -165,6 +303,7 @@ def test_as_trigger(text: str, trigger: str | None) -> None:
         ("a\0b", "control characters"),
         ("a\u202eb", "control characters"),
         ("a\ud800b", "control characters"),
+        ("gin\u200bger", r"invisible marks \(U\+200B\)"),
     ],
 )
 def test_what_cannot_be_a_request_is_refused(request_text: str, problem: str) -> None:

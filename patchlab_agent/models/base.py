@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -18,6 +19,12 @@ class Frozen(BaseModel):
     """An immutable value that rejects unknown fields, so that a misspelt one is never lost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def folded(text: str) -> str:
+    """Return a text without its case and without the differences between Unicode's forms."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", plain)
 
 
 def digest(value: Any, length: int = 16) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.base import Frozen, JsonObject, folded
 
 
 class Case(Frozen):
@@ -21,4 +21,4 @@ class Case(Frozen):
 
 def case_key(request: str) -> str:
     """Return a request's words, case and spacing aside; equal keys mean the same case."""
-    return " ".join(request.casefold().split())
+    return " ".join(folded(request).split())

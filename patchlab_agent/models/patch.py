@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, JsonValue, SerializeAsAny
 
-from patchlab_agent.models.base import Frozen, Quote, digest
+from patchlab_agent.models.base import Frozen, Quote, digest, folded
 from patchlab_agent.models.evidence import GateReport, Record, Standing
 
 
@@ -125,7 +125,7 @@ def agrees(expected: JsonValue, actual: JsonValue) -> bool:
     if _is_number(expected) and _is_number(actual):
         return close(expected, actual)  # type: ignore[arg-type]
     if isinstance(expected, str) and isinstance(actual, str):
-        return expected.casefold() == actual.casefold()
+        return folded(expected) == folded(actual)
     return expected == actual
 
 

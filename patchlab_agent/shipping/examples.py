@@ -14,7 +14,7 @@ from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.rules import ExampleFix, RequestPart, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Answer, Declaration
-from patchlab_agent.text import normalise, phrases, same_word
+from patchlab_agent.text import is_letters, normalise, phrases, same_word
 
 MAX_WORDS = 18
 MAX_NUMBERS = 3
@@ -182,8 +182,8 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
         return False
     confirmed, unconfirmed = _split(texts, known)
     said, named = pieces(request), {word for text in texts.values() for word in pieces(text)}
-    left = {word for word in said if word.isalpha() and not _among(confirmed, word)}
-    numbers = sum(not word.isalpha() for word in said)
+    left = {word for word in said if is_letters(word) and not _among(confirmed, word)}
+    numbers = sum(not is_letters(word) for word in said)
     return (
         len(said) <= MAX_WORDS
         and numbers <= MAX_NUMBERS

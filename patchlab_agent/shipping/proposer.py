@@ -32,7 +32,7 @@ from patchlab_agent.shipping.rules import (
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Refusal, ShippingQuote
-from patchlab_agent.text import as_trigger, normalise, occurs, words
+from patchlab_agent.text import as_trigger, is_letters, normalise, occurs, words
 
 _KG = rf"{HOLE}\s*kg\b"
 _SCALE = re.compile(rf"{_KG} on the scale", re.IGNORECASE)
@@ -269,7 +269,7 @@ def _unexplained(failure: _Failure) -> list[str]:
         quote.destination if quote.country else None,
     )
     explained = {word for name in named for word in words(name or "")}
-    left = {word for word in tokens if word.isalpha()} - explained - FILLERS - SERVICES.keys()
+    left = {word for word in tokens if is_letters(word)} - explained - FILLERS - SERVICES.keys()
     before_unit, unit = dict(pairwise(tokens)), normalise(quote.unit or "")
     return sorted(left, key=lambda word: (before_unit.get(word) != unit, tokens.index(word)))
 

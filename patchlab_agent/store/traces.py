@@ -155,9 +155,11 @@ class TraceStore:
         """Yield traces, newest first, that include every accepted one with the trigger."""
         # A wide query, as Chroma's regular expressions do not split words as triggers do; the
         # caller checks each trace. A number may be glued to its unit, so nothing need separate two
-        # words.
+        # words, and only a letter ends where another one does not follow.
         said = r"[^\p{L}]*".join(map(re.escape, words(trigger)))
-        alone = rf"(?i)(^|[^\p{{L}}]){said}([^\p{{L}}]|$)"
+        before = r"(^|[^\p{L}])" if trigger[:1].isalpha() else ""
+        after = r"([^\p{L}]|$)" if trigger[-1:].isalpha() else ""
+        alone = f"(?i){before}{said}{after}"
         literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
         # Chroma folds letter case and nothing else: those requests are read one by one.
         folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}

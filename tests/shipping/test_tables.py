@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from itertools import combinations, product
 
@@ -200,3 +201,10 @@ def test_rules_are_read_from_the_tables_alone() -> None:
     assert len(carrier.destinations) == len(rows("destinations"))
     assert len(carrier.items) == len(rows("items"))
     assert carrier.demands["violin"] == {"fragile", "insurance"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_one_name_in_every_case_and_unicode_form(name: str) -> None:
+    cases = (name, name.upper(), name.lower(), name.title(), name.swapcase())
+    forms = [unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in cases]
+    assert {normalise(form) for form in forms} == {normalise(name)}

@@ -13,7 +13,7 @@ from patchlab_agent.shipping.toy.lexicon import Lexicon, lexicon
 from patchlab_agent.shipping.toy.noise import Noise, Slip
 from patchlab_agent.shipping.toy.prompt import Shown, read_rules, read_turns
 from patchlab_agent.shipping.toy.reader import Understood, understand
-from patchlab_agent.text import words
+from patchlab_agent.text import is_letters, words
 
 BROKEN_ANSWER_SHARE = 0.2
 """Rate of truncated answers, as a share of the noise per field."""
@@ -91,14 +91,14 @@ def _numbers(examples: tuple[Shown, ...], known: Lexicon) -> dict[str, float]:
             continue
         at = tokens.index(answer.unit) - 1
         word = tokens[at] if at >= 0 else ""
-        is_free = word.isalpha() and (word,) not in known.names and word not in FILLERS
+        is_free = is_letters(word) and (word,) not in known.names and word not in FILLERS
         if is_free and stands_alone(tokens, at, at + 1):
             found[word] = answer.weight
     return found
 
 
 def _disturb(understood: Understood, noise: Noise, known: Lexicon) -> None:
-    others = [word for word in words(noise.request) if word.isalpha()]
+    others = [word for word in words(noise.request) if is_letters(word)]
     if noise.slip("weight"):
         understood.weight = None
     if slip := noise.slip("unit"):

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import regex
+
 from patchlab_agent.models.patch import close
 from patchlab_agent.shipping.english import (
     DESTINATION_MARKERS,
@@ -24,9 +26,9 @@ from patchlab_agent.shipping.english import (
 from patchlab_agent.shipping.numbers import numbers_in, stands_alone
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.toy.lexicon import Kind, Lexicon
-from patchlab_agent.text import MAX_TRIGGER_WORDS, normalise, words
+from patchlab_agent.text import EMOJI, MAX_TRIGGER_WORDS, WORD, normalise, words
 
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|->|<-|→|←|[,;:().?!]")
+_TOKEN = regex.compile(rf"{WORD}|{EMOJI}|->|<-|→|←|[,;:().?!]")
 _MAX_TOKENS = 400
 _MAX_WEIGHT = 1e9
 _SHORT = 3

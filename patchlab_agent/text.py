@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -177,12 +179,23 @@ def strict_json(text: str) -> Any:
     """Parse JSON that can be written again as UTF-8: no NaN, infinity or lone surrogate.
 
     Raises:
-        ValueError: the text is not such JSON.
+        ValueError: the text is not such JSON, or gives a key twice.
         RecursionError: it is nested too deeply.
     """
-    data = json.loads(text, parse_constant=_no_constant)
+    data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
     json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     return data
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once, each once."""
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if twice := repeated(name for name, _ in pairs):
+        raise ValueError(f"the key {twice[0]!r} is given twice")
+    return dict(pairs)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -25,7 +25,7 @@ from patchlab_agent.shipping.rules import (
     RuleBook,
     ShippingFix,
 )
-from patchlab_agent.shipping.schema import parse_object
+from patchlab_agent.skill.answers import read_object
 from patchlab_agent.text import as_trigger, occurs
 
 
@@ -152,4 +152,4 @@ _DEMOS = (
 
 
 def _read(text: str) -> Proposed:
-    return parse_object(text, Proposed)
+    return read_object(text, Proposed)

@@ -34,7 +34,8 @@ def _phrase(text: str) -> str:
     phrase = normalise(text)
     if as_trigger(text) is None or len(phrase) > MAX_TRIGGER_CHARS:
         raise ValueError("must be one to four words of at most 40 characters")
-    if odd := oddity(phrase):
+    # The normal form has lost what is not displayed, such as the gap in `l\u200bb`.
+    if odd := oddity(phrase) or oddity(" ".join(text.split())):
         raise ValueError(f"must be plain words: {odd}")
     return phrase
 

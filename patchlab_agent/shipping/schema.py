@@ -7,14 +7,16 @@ names what a rule forbids, so that code can check whether the request is about t
 
 from __future__ import annotations
 
-import json
+import re
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.shipping.countries import code_of
+from patchlab_agent.skill.answers import read_object
 from patchlab_agent.text import occurs
 
 
@@ -39,10 +41,29 @@ class Refusal(StrEnum):
 LIQUID = "liquid"
 """The category that only certain parcels accept."""
 
-Form = TypeVar("Form", bound=Frozen)
-
 MAX_TEXT = 80
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
+
+NO_VALUE = frozenset(["", "null", "none", "nil", "n/a", "undefined", "unknown", "-", "–", "—", "?"])
+"""Texts that models write in place of null; `na` is no such text, as it is Namibia's code."""
+_PLAIN_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
+
+
+def number_or_text(value: Any) -> Any:
+    """Return what a number may be made of: a number, or one in quotation marks.
+
+    Raises:
+        PydanticCustomError: it is a truth value, or a text that is no plain decimal.
+    """
+    is_text = isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value.strip())
+    if isinstance(value, bool) or is_text:
+        raise PydanticCustomError("number", "Input should be a number, such as 2.5")
+    return value
+
+
+def has_value(text: str) -> bool:
+    """Return whether a text names something, rather than saying that there is nothing."""
+    return text.strip().casefold() not in NO_VALUE
 
 
 class Answer(Frozen):
@@ -64,7 +85,9 @@ class Answer(Frozen):
     parcel_limit_kg: float | None = Field(
         gt=0, le=1e6, allow_inf_nan=False, description="what the parcel holds, from the rules"
     )
-    parcel_takes_liquids: bool = Field(description="whether the rules say it may carry liquids")
+    parcel_takes_liquids: bool = Field(
+        strict=True, description="whether the rules say it may carry liquids"
+    )
     destination: Text | None = Field(description="where to, as written")
     country: Text | None = Field(description="the destination's country code, from the rules")
     embargo: Text | None = Field(
@@ -74,6 +97,25 @@ class Answer(Frozen):
         max_length=len(Declaration),
         description="what the rules say the item must be declared as, and what the sender asks for",
     )
+
+    @field_validator("weight", "kg_per_unit", "parcel_limit_kg", mode="before")
+    @classmethod
+    def _is_number(cls, value: Any) -> Any:
+        return number_or_text(value) if has_value(str(value)) else None
+
+    @field_validator(
+        *("unit", "item", "category", "prohibited", "parcel", "destination", "country", "embargo"),
+        mode="before",
+    )
+    @classmethod
+    def _is_something(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not has_value(value) else value
+
+    @field_validator("country")
+    @classmethod
+    def _is_code(cls, value: str | None) -> str | None:
+        # A country that is not known by its code is not known to the tariff either.
+        return None if value is None else code_of(value)
 
 
 class ShippingQuote(Frozen):
@@ -104,6 +146,11 @@ CLAIMS = (
     *("parcel_limit_kg", "parcel_takes_liquids", "country", "declarations", "refusal"),
 )
 """The claims of a quote with a price."""
+PRICED_BY = (
+    *("weight", "unit", "kg_per_unit", "item", "category"),
+    *("parcel", "parcel_limit_kg", "destination", "country"),
+)
+"""The parts of an answer that must be known before there is a price."""
 GROUNDS: dict[Refusal, tuple[str, ...]] = {
     Refusal.PROHIBITED: ("item", "prohibited"),
     Refusal.EMBARGO: ("embargo",),
@@ -119,52 +166,7 @@ def parse_answer(text: str) -> Answer:
     Raises:
         InvalidAnswer: the text contains no answer of the right form.
     """
-    return parse_object(text, Answer)
-
-
-def parse_object(text: str, kind: type[Form]) -> Form:
-    """Read the JSON object in a completion, which may be in a fenced block or amid prose.
-
-    If several have the requested form, the last one counts: a model may think first.
-
-    Raises:
-        InvalidAnswer: there is no such object, or it does not have the requested form.
-    """
-    objects, broken = _objects(text)
-    refused: ValidationError | None = None
-    for value in reversed(objects):
-        try:
-            return kind.model_validate(value)
-        except ValidationError as error:
-            refused = refused or error
-    if refused is not None:
-        first = refused.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "answer"
-        raise InvalidAnswer(f"{where}: {first['msg']}") from refused
-    if broken is not None:
-        raise InvalidAnswer(f"the answer is no valid JSON: {broken}") from broken
-    raise InvalidAnswer("the answer holds no JSON object")
-
-
-def _objects(text: str) -> tuple[list[JsonValue], Exception | None]:
-    """Return the outermost JSON objects in a text, and the error in the first invalid one."""
-    decoder = json.JSONDecoder()
-    objects: list[JsonValue] = []
-    broken: Exception | None = None
-    position = text.find("{")
-    while position != -1:
-        try:
-            value, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            broken = broken or error
-            # Skip what was already read of a broken object.
-            position = max(position + 1, error.pos)
-        except (ValueError, RecursionError) as error:
-            return objects, error
-        else:
-            objects.append(value)
-        position = text.find("{", position)
-    return objects, broken
+    return read_object(text, Answer)
 
 
 def weight_kg(answer: Answer) -> float | None:

@@ -15,6 +15,7 @@ from patchlab_agent.shipping.rules import RuleBook, parse_fix
 from patchlab_agent.shipping.schema import (
     CLAIMS,
     GROUNDS,
+    PRICED_BY,
     Answer,
     Refusal,
     ShippingQuote,
@@ -84,5 +85,6 @@ def settle(answer: Answer) -> ShippingQuote:
     kg = weight_kg(answer)
     refused: Refusal | None = refusal(answer, kg)
     facts = answer.model_dump()
-    price = None if refused else price_eur(kg, answer.country)
+    is_known = all(facts[name] is not None for name in PRICED_BY)
+    price = price_eur(kg, answer.country) if is_known and not refused else None
     return ShippingQuote(**facts, weight_kg=kg, refusal=refused, price_eur=price)

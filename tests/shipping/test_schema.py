@@ -100,16 +100,31 @@ def test_arbitrary_text_is_an_answer_or_an_invalid_one(text: str) -> None:
         ("weight", float("inf")),
         ("weight", 1e10),
         ("weight", "two"),
+        ("weight", True),
+        ("weight", False),
+        ("weight", "2,5"),
+        ("weight", "1_000"),
+        ("weight", "1e3"),
+        ("weight", "٢"),
+        ("weight", 10**400),
+        ("weight", "9" * 400),
+        ("weight", [2]),
+        ("kg_per_unit", True),
+        ("parcel_limit_kg", True),
         ("kg_per_unit", 0),
         ("kg_per_unit", float("inf")),
         ("kg_per_unit", 1e7),
         ("parcel_limit_kg", -1),
         ("parcel_limit_kg", float("nan")),
         ("parcel_takes_liquids", None),
+        ("parcel_takes_liquids", 1),
+        ("parcel_takes_liquids", "yes"),
         ("unit", "x" * (MAX_TEXT + 1)),
         ("item", 7),
         ("declarations", ["explosive"]),
         ("declarations", ["hazmat"] * 5),
+        ("declarations", "hazmat"),
+        ("declarations", [True]),
         ("prohibited", True),
         ("embargo", "x" * (MAX_TEXT + 1)),
         ("refusal", "overweight_parcel"),
@@ -119,6 +134,50 @@ def test_arbitrary_text_is_an_answer_or_an_invalid_one(text: str) -> None:
 def test_a_field_out_of_its_range_is_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(InvalidAnswer, match=field):
         parse_answer(json.dumps({**ANSWER, field: value}))
+
+
+TEXTS = ("unit", "item", "category", "prohibited", "parcel", "destination", "country", "embargo")
+NUMBERS = ("weight", "kg_per_unit", "parcel_limit_kg")
+
+
+@pytest.mark.parametrize("field", [*TEXTS, *NUMBERS])
+@pytest.mark.parametrize("text", ["null", "None", " NULL ", "n/a", "", "-", "unknown"])
+def test_a_text_in_place_of_null_is_null(field: str, text: str) -> None:
+    assert getattr(parse_answer(json.dumps({**ANSWER, field: text})), field) is None
+
+
+def test_a_number_may_stand_in_quotation_marks() -> None:
+    assert parse_answer(json.dumps({**ANSWER, "weight": " 2.5 "})).weight == 2.5
+
+
+@pytest.mark.parametrize(
+    ("country", "wanted"),
+    [
+        ("US", "US"),
+        ("EU", "EU"),
+        ("XK", "XK"),
+        (" de ", "DE"),
+        ("NA", "NA"),
+        ("UK", None),
+        ("ZZ", None),
+        ("XX", None),
+        ("Germany", None),
+        ("DEU", None),
+        ("D", None),
+        ("ＤＥ", None),
+        ("D\u0415", None),
+    ],
+)
+def test_a_country_is_a_code_or_unknown(country: str, wanted: str | None) -> None:
+    assert parse_answer(json.dumps({**ANSWER, "country": country})).country == wanted
+
+
+@pytest.mark.parametrize("field", sorted(Answer.model_fields))
+@pytest.mark.parametrize("other", [99, None, "shoes"])
+def test_no_field_may_be_given_twice(field: str, other: Any) -> None:
+    twice = f"{json.dumps(ANSWER)[:-1]}, {json.dumps(field)}: {json.dumps(other)}}}"
+    with pytest.raises(InvalidAnswer, match=f"{field}: the key is given twice"):
+        parse_answer(twice)
 
 
 @pytest.mark.parametrize("field", sorted(Answer.model_fields))

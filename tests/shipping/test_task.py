@@ -57,6 +57,14 @@ def test_code_multiplies_compares_and_prices(
     assert {name: found[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize("field", sorted(ANSWER.keys() - {"prohibited", "embargo", "declarations"}))
+def test_there_is_no_price_without_all_that_it_rests_on(field: str) -> None:
+    if field != "parcel_takes_liquids":
+        assert read(**{field: None})["price_eur"] is None
+        assert read(**{field: "null"})["price_eur"] is None
+    assert read()["price_eur"] is not None
+
+
 def test_every_quote_comes_back_from_its_json() -> None:
     found = read(declarations=["fragile", "hazmat"])
     assert ShippingQuote.model_validate(found).model_dump(mode="json") == found

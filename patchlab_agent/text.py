@@ -47,7 +47,7 @@ https://www.unicode.org/reports/tr31/#Layout_and_Format_Control_Characters
 """
 _UNSEEN = regex.compile(rf"(?!{JOINED.pattern})\p{{DI}}|\p{{Me}}")
 """What is not displayed, or only encloses a letter."""
-_ALIKE = str.maketrans({"ı": "i", "\u2010": "-"})
+_ALIKE = str.maketrans({"\u0131": "i", "\u2010": "-"})
 """Letters that have the same capital, and the typographic hyphen."""
 _ALPHABETS = tuple(
     regex.compile(rf"\p{{{script}}}+")
@@ -66,7 +66,7 @@ def normalise(text: str) -> str:
         'grosse kiste'
     """
     shown = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-    # The dotted capital İ folds to an i with one more dot, and I is a capital of i and of ı.
+    # The dotted capital İ folds to an i with one more dot; I is the dotless i's capital as well.
     folded = shown.casefold().replace("i\u0307", "i").translate(_ALIKE)
     # Folding case can leave combinations that NFKC would compose: a second pass settles them.
     return " ".join(unicodedata.normalize("NFKC", folded).split())
@@ -173,6 +173,16 @@ def check_request(request: str) -> None:
                 "The request contains control characters or invisible marks "
                 f"(U+{ord(char):04X}); give plain text."
             )
+
+
+def json_of(text: str) -> Any:
+    """Parse JSON in which no object gives a key twice.
+
+    Raises:
+        ValueError: the text is not such JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_no_key_twice)
 
 
 def strict_json(text: str) -> Any:

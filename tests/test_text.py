@@ -1,5 +1,6 @@
 """Words, phrases and triggers, by tables of values."""
 
+# ruff: noqa: RUF001 - look-alike characters are what these tests are about
 from __future__ import annotations
 
 import unicodedata
@@ -59,7 +60,7 @@ def test_normalise(text: str, expected: str) -> None:
         # marks and joiners belong to their letters
         ("दिल्ली को 2kg", ("दिल्ली", "को", "2", "kg")),
         ("กรุงเทพฯ", ("กรุงเทพฯ",)),
-        ("מְנֹרָה ‏كِتَاب", ("מְנֹרָה", "كِتَاب")),
+        ("מְנֹרָה \u200fكِتَاب", ("מְנֹרָה", "كِتَاب")),
         ("ශ්\u200dරී", ("ශ්\u200dරී",)),
         ("می\u200cخواهم", ("می\u200cخواهم",)),
         ("t\u0337e\u0337a", ("t\u0337e\u0337a",)),

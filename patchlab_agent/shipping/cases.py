@@ -13,7 +13,13 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.numbers import MAX_CHARS, number
 from patchlab_agent.shipping.shipment import Shipment
-from patchlab_agent.skill.authoring import LabeledRow, checked_row, is_csv, labeled_rows
+from patchlab_agent.skill.authoring import (
+    LabeledRow,
+    checked_row,
+    checked_rows,
+    is_csv,
+    labeled_rows,
+)
 
 _PLAIN = re.compile(r"\s*-?[0-9]{1,20}(?:\.[0-9]{1,20})?\s*")
 
@@ -53,27 +59,27 @@ def read_labeled(path: Path) -> list[tuple[int, LabeledRequest]]:
     written in any way that can be read in one way only; a single dot is the decimal mark.
 
     Raises:
-        InputError: the file cannot be read or a line cannot be used; the message names both.
+        InputError: the file cannot be read or a line cannot be used; the message names all lines.
     """
-    return [(row.number, _labeled(path, row)) for row in labeled_rows(path)]
+
+    def labeled(row: LabeledRow) -> LabeledRequest:
+        data = dict(row.data)
+        if is_csv(path) and "services" in data:
+            data["services"] = [name for name in data["services"].split(";") if name]
+        if is_csv(path) and "weight_kg" in data:
+            data["weight_kg"] = _weight(data["weight_kg"])
+        return checked_row(LabeledRequest, data)
+
+    return checked_rows(path, labeled_rows(path, LabeledRequest), labeled)
 
 
-def _labeled(path: Path, row: LabeledRow) -> LabeledRequest:
-    data = dict(row.data)
-    if is_csv(path) and "services" in data:
-        data["services"] = [name for name in data["services"].split(";") if name]
-    if is_csv(path) and "weight_kg" in data:
-        data["weight_kg"] = _weight(path, row.number, data["weight_kg"])
-    return checked_row(path, row, LabeledRequest, data)
-
-
-def _weight(path: Path, line: int, cell: str) -> str | float:
+def _weight(cell: str) -> str | float:
     if _PLAIN.fullmatch(cell):
         return cell
     weight = number(cell)
     if weight is None:
         raise InputError(
-            f"{path}, line {line}: weight_kg: {cell[:MAX_CHARS]!r} cannot be read as one number; "
-            "write it like 1500 or 1.5."
+            f"weight_kg: {cell[:MAX_CHARS]!r} cannot be read as one number; "
+            "write it like 1500 or 1.5"
         )
     return weight

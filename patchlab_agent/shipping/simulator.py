@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, close
@@ -20,6 +19,7 @@ from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, RuleBoo
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
+from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.text import normalise, words
 
@@ -72,20 +72,21 @@ class ShippingSimulator:
                 repeats a case that is held out for the golden set or the gate.
         """
         held_out = {case_key(case.request) for case in (*self.golden(), *self.regression())}
-        cases = []
-        for number, labeled in read_labeled(path):
+        rows, faults = read_labeled(path), {}
+        for number, labeled in rows:
             if unknown := self._carrier.knows(labeled.shipment):
-                raise InputError(
-                    f"{path}, line {number}: the carrier does not know the {unknown}; "
-                    "see fixtures/shipping for what it knows."
+                faults[number] = (
+                    f"the carrier does not know the {unknown}; "
+                    "see fixtures/shipping for what it knows"
                 )
-            if case_key(labeled.request) in held_out:
-                raise InputError(
-                    f"{path}, line {number}: this request is held out for the golden set or the "
-                    "gate; remove it, or the run would measure memory."
+            elif case_key(labeled.request) in held_out:
+                faults[number] = (
+                    "this request is held out for the golden set or the gate; "
+                    "remove it, or the run would measure memory"
                 )
-            cases.append(labeled.case())
-        return cases
+        if faults:
+            raise faulty(path, faults)
+        return [labeled.case() for _, labeled in rows]
 
     def golden(self) -> Sequence[Case]:
         """Return the cases of `fixtures/shipping/golden.jsonl`."""

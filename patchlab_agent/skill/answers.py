@@ -42,17 +42,18 @@ _CLOSES = {opening.casefold(): closing for opening, closing in _THINKING}
 _SPEAKER = (
     r"request|user|human|customer|sender|client|question|query|q|instruction|input|prompt|system"
 )
+_LINE = rf"(?:(?:next|new|another|second)[ ])?(?:{_SPEAKER})(?:[ ]?\d+)?"
 _TURN = "|".join(
     [
-        # <|im_end|>  <|eot_id|>  <｜User｜>  [|user|]
-        r"[<\[][|｜][^|｜<>\[\]\n]{1,64}[|｜][>\]]",
+        # <|im_end|>  <|eot_id|>  [|user|]; DeepSeek's bars are wide.
+        r"[<\[][|\uff5c][^|\uff5c<>\[\]\n]{1,64}[|\uff5c][>\]]",
         # </s>  <eos>  <end_of_turn>  <start_of_turn>user
         r"</?(?:s|eos|bos|(?:start|end)_of_turn)>",
         r"\[/?INST\]|<</?SYS>>",
         # ### Instruction  ## User
         rf"^#{{2,}}[ ]?(?:{_SPEAKER}|response|assistant)\b",
         # Request: …  **User:** …  Next request 2: …
-        rf"^[^\w\n{{]{{0,8}}(?:(?:next|new|another|second)[ ])?(?:{_SPEAKER})(?:[ ]?\d+)?\W{{0,3}}[:：]",
+        rf"^[^\w\n{{]{{0,8}}{_LINE}\W{{0,3}}[:\uff1a]",
     ]
 )
 _MARK = re.compile(
@@ -116,9 +117,9 @@ def read_object(text: str, kind: type[Form]) -> Form:
 
     It is the first object in the model's own turn that has all required fields of the form and is
     no part of a thought (`<think>`). A later one counts instead only if the reply says so: it takes
-    the first back (`No, wait:`), calls it a draft or an example, or sets the later one in a fenced
-    block or concludes with it after one amid prose. Whatever follows the end of the turn, such as an invented
-    `Request:` line or a chat template's `<|im_end|>`, answers something else.
+    the first back (`No, wait:`), calls it a draft or an example, or, where the first stands amid
+    prose, concludes with the later one or sets it in a fenced block. Whatever follows the end of
+    the turn, such as an invented `Request:` line or `<|im_end|>`, answers something else.
 
     Raises:
         InvalidAnswer: there is no such object, it gives a key twice, or it does not have the form.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.text import check_request
+from patchlab_agent.text import check_request, json_of, repeated
 
 
 def lesson(
@@ -55,14 +55,23 @@ def lesson(
     return Patch(skill=skill, trigger=trigger, fix=fix, tests=tuple(tests), provenance=born)
 
 
+MAX_TOLD = 5
+"""Lines of a file whose faults are told one by one."""
+MAX_COLUMNS, MAX_COLUMN = 12, 40
+"""Of a wrong header, how many names are told, and how many characters of each."""
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 class LabeledRow(Frozen):
     """One row of a file of labeled requests."""
 
     number: int = Field(description="of its line, from 1")
     data: dict[str, Any]
+    fault: str = Field(default="", description="why its data could not be read")
 
 
 Model = TypeVar("Model", bound=BaseModel)
+Checked = TypeVar("Checked")
 
 
 class _Labeled(Frozen):
@@ -82,7 +91,7 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
         truth: the model of all other fields.
 
     Raises:
-        InputError: the file cannot be read or a line cannot be used; the message names both.
+        InputError: the file cannot be read or a line cannot be used; the message names all lines.
 
     Example:
         >>> from pathlib import Path
@@ -93,33 +102,76 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
         >>> [case.truth for case in read_cases(Path("mine.jsonl"), Truth)]
         [{'item': 'kite'}]
     """
-    cases = []
-    for row in labeled_rows(path):
+
+    def case(row: LabeledRow) -> Case:
         data = {k: v for k, v in row.data.items() if v or not is_csv(path)}
         own = {name: data.pop(name) for name in _Labeled.model_fields if name in data}
-        labeled = checked_row(path, row, _Labeled, own)
-        label = checked_row(path, row, truth, data).model_dump(mode="json")
-        cases.append(Case(request=labeled.request, truth=label, stratum=labeled.stratum))
-    return cases
+        labeled = checked_row(_Labeled, own)
+        label = checked_row(truth, data).model_dump(mode="json")
+        return Case(request=labeled.request, truth=label, stratum=labeled.stratum)
+
+    return [made for _, made in checked_rows(path, labeled_rows(path, _Labeled, truth), case)]
 
 
-def checked_row(path: Path, row: LabeledRow, kind: type[Model], data: JsonObject) -> Model:
+def checked_rows(
+    path: Path, rows: Iterable[LabeledRow], check: Callable[[LabeledRow], Checked]
+) -> list[tuple[int, Checked]]:
+    """Return what a check makes of each row, with its line number.
+
+    Args:
+        path: of their file.
+        rows: as `labeled_rows` gives them.
+        check: raises `InputError` for a row that cannot be used.
+
+    Raises:
+        InputError: rows cannot be used; the message names the file and every such line.
+    """
+    checked, faults = [], {}
+    for row in rows:
+        try:
+            if row.fault:
+                raise InputError(row.fault)
+            checked.append((row.number, check(row)))
+        except InputError as error:
+            faults[row.number] = str(error).removesuffix(".")
+    if faults:
+        raise faulty(path, faults)
+    return checked
+
+
+def faulty(path: Path, faults: Mapping[int, str]) -> InputError:
+    """Return the error that names all lines of a file that cannot be used.
+
+    Args:
+        path: of the file.
+        faults: what is wrong, by line number; at least one.
+    """
+    if len(faults) == 1:
+        [(number, why)] = faults.items()
+        return InputError(f"{path}, line {number}: {why}.")
+    shown = dict(islice(faults.items(), MAX_TOLD))
+    *first, last = map(str, shown)
+    more = len(faults) - len(shown)
+    if more:
+        first, last = [*first, last], f"{more:,} more"
+    told = "; ".join(f"line {number}: {why}" for number, why in shown.items())
+    return InputError(f"{path}, lines {', '.join(first)} and {last}: {told}.")
+
+
+def checked_row(kind: type[Model], data: JsonObject) -> Model:
     """Return data of a row as a model; a request among it must be one that can be asked.
 
     Raises:
-        InputError: it cannot be used; the message names file and line.
+        InputError: it cannot be used.
     """
-    where = f"{path}, line {row.number}"
     try:
         checked = kind.model_validate(data)
-        if "request" in kind.model_fields:
-            check_request(str(data["request"]))
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(f"{where}: {field}: {first['msg']}; fix it.") from error
+        raise InputError(f"{field}: {first['msg']}; fix it") from error
+    if "request" in kind.model_fields:
+        check_request(str(data["request"]))
     return checked
 
 
@@ -128,11 +180,15 @@ def is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv"
 
 
-def labeled_rows(path: Path) -> list[LabeledRow]:
+def labeled_rows(path: Path, *kinds: type[BaseModel]) -> list[LabeledRow]:
     """Read the rows of a JSONL or CSV file, at least one; the cells of a CSV are texts.
 
+    Args:
+        path: ends in `.jsonl` or `.csv`.
+        kinds: models whose fields, taken together, are the columns of a CSV.
+
     Raises:
-        InputError: the file cannot be read or a line cannot be used; the message names both.
+        InputError: the file cannot be read, or the header of a CSV has other columns.
     """
     if path.suffix.lower() not in (".jsonl", ".csv"):
         raise InputError(f"{path} must end in .jsonl or .csv; convert it.")
@@ -142,35 +198,79 @@ def labeled_rows(path: Path) -> list[LabeledRow]:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    rows = list(_csv_rows(path, text) if is_csv(path) else _json_rows(path, text))
+    rows = _csv_rows(path, text, kinds) if is_csv(path) else list(_json_rows(text))
     if not rows:
         raise InputError(f"{path} contains no request; give one labeled request per line.")
     return rows
 
 
-def _json_rows(path: Path, text: str) -> Iterator[LabeledRow]:
+def _json_rows(text: str) -> Iterator[LabeledRow]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
+            data = json_of(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: not valid JSON ({error}); fix it.") from error
-        if not isinstance(data, dict):
-            raise InputError(f"{path}, line {number}: not a JSON object; write one per line.")
-        yield LabeledRow(number=number, data=data)
+            yield LabeledRow(number=number, data={}, fault=f"not valid JSON ({error}); fix it")
+            continue
+        is_object = isinstance(data, dict)
+        fault = "" if is_object else "not a JSON object; write one per line"
+        yield LabeledRow(number=number, data=data if is_object else {}, fault=fault)
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[LabeledRow]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(path: Path, text: str, kinds: Sequence[type[BaseModel]]) -> list[LabeledRow]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise InputError(
-                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} "
-                    "cells, as in the header; fix it."
-                )
-            yield LabeledRow(number=reader.line_num, data=dict(row))
+        header = next(reader, [])
+        _check_separator(path, header)
+        rows = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
-        number = reader.reader.line_num
-        raise InputError(f"{path}, line {number}: not valid CSV ({error}); fix it.") from error
+        raise InputError(
+            f"{path}, line {reader.line_num}: not valid CSV ({error}); fix it."
+        ) from error
+    if header:
+        _check_columns(path, header, kinds)
+    wrong = f"expected {len(header)} cells, as in the header; fix it"
+    return [
+        LabeledRow(
+            number=number,
+            data=dict(zip(header, cells, strict=False)),
+            fault="" if len(cells) == len(header) else wrong,
+        )
+        for number, cells in rows
+    ]
+
+
+def _check_separator(path: Path, header: Sequence[str]) -> None:
+    if len(header) != 1:
+        return
+    if header[0].lstrip().startswith("{"):
+        raise InputError(f"{path}, line 1: this is JSON and no header; name the file .jsonl.")
+    for sign, name in _OTHER_SEPARATORS.items():
+        if sign in header[0]:
+            raise InputError(
+                f"{path}, line 1: the header separates its columns by {name}; "
+                "save the file with commas."
+            )
+
+
+def _check_columns(path: Path, header: Sequence[str], kinds: Sequence[type[BaseModel]]) -> None:
+    """Check that a header has each column that is wanted, once, and no other."""
+    fields = {n: field for kind in kinds for n, field in kind.model_fields.items()}
+    required = [name for name, field in fields.items() if field.is_required()]
+    is_closed = all(kind.model_config.get("extra") == "forbid" for kind in kinds)
+    lacking = [name for name in required if name not in header]
+    unknown = [name for name in header if name not in fields] if kinds and is_closed else []
+    twice = repeated(header)
+    if not (lacking or unknown or twice):
+        return
+    faults = {"lacks": lacking, "has the unknown": unknown, "repeats": twice}
+    said = " and ".join(f"{what} {_listed(names)}" for what, names in faults.items() if names)
+    optional = [name for name in fields if name not in required]
+    wanted = _listed(required) + (f", and optionally {_listed(optional)}" if optional else "")
+    raise InputError(f"{path}, line 1: the header {said}; its columns must be {wanted}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name[:MAX_COLUMN]) for name in names[:MAX_COLUMNS]]
+    return ", ".join(shown) + (" …" if len(names) > MAX_COLUMNS else "")

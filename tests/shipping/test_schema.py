@@ -1,5 +1,6 @@
 """What counts as an answer, and what code makes of it."""
 
+# ruff: noqa: RUF001 - look-alike characters are what these tests are about
 from __future__ import annotations
 
 import json

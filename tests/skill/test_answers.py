@@ -1,5 +1,6 @@
 """Where an answer stands in what a model writes, and what is no answer."""
 
+# ruff: noqa: RUF001 - look-alike characters are what these tests are about
 from __future__ import annotations
 
 import json

@@ -71,6 +71,76 @@ def test_a_row_that_cannot_be_used_is_named_by_file_and_line(
     assert why in str(caught.value)
 
 
+def refused(folder: Path, name: str, text: str) -> str:
+    path = written(folder, name, text)
+    with pytest.raises(InputError) as caught:
+        read_cases(path, Truth)
+    assert str(caught.value).startswith(f"{path}, line")
+    return str(caught.value).removeprefix(f"{path}, ")
+
+
+def test_all_lines_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    good, twice = '{"request": "a zok", "team": "red"}', '{"request": "a", "team": 1, "team": 2}'
+    told = refused(tmp_path, "a.jsonl", "\n".join([twice, good, "nonsense", "[]"]))
+    assert told.startswith(
+        "lines 1, 3 and 4: line 1: not valid JSON (the key 'team' is given twice)"
+    )
+    assert "; line 3: not valid JSON (" in told
+    assert told.endswith("; line 4: not a JSON object; write one per line.")
+    told = refused(tmp_path, "a.jsonl", "\n".join([twice] * 99))
+    assert told.startswith("lines 1, 2, 3, 4, 5 and 94 more: line 1: ")
+    assert told.count("given twice") == 5
+    told = refused(tmp_path, "a.csv", "request,team\na,b,c\na,b\n ,b\n")
+    assert told.startswith("lines 2 and 4: line 2: expected 2 cells")
+    assert told.endswith("; line 4: The request is empty; say in words what you want.")
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "wanted"),
+    [
+        (
+            "request;team\na, b;red\n",
+            "separates its columns by semicolons",
+            "save the file with commas",
+        ),
+        ("request\tteam\na\tred\n", "separates its columns by tabs", "save the file with commas"),
+        ("request|team\na|red\n", "separates its columns by bars", "save the file with commas"),
+        ("Request,Team\na,red\n", "unknown 'Request', 'Team'", "must be 'request', 'team'"),
+        (
+            "anfrage,team\na,red\n",
+            "lacks 'request' and has the unknown 'anfrage'",
+            "'request', 'team'",
+        ),
+        ("a zok,red\nthe blim,green\n", "lacks 'request', 'team'", "optionally 'stratum', 'size'"),
+        ("request,team,\na,red,\n", "unknown ''", "must be 'request', 'team'"),
+        ("request,team,team\na,red,red\n", "repeats 'team'", "must be 'request', 'team'"),
+        ("request\na\n", "lacks 'team'", "must be 'request', 'team'"),
+        ('{"request": "a"}\n{"request": "b"}\n', "this is JSON", "name the file .jsonl"),
+        (",".join("abcdefghijklmnop") + "\n", "'l' …", "must be 'request', 'team'"),
+        ("x" * 9999 + "\n", "'" + "x" * 40 + "'", "must be 'request', 'team'"),
+    ],
+    ids=lambda value: value[:24],
+)
+def test_a_header_of_another_kind_is_blamed(
+    tmp_path: Path, text: str, found: str, wanted: str
+) -> None:
+    told = refused(tmp_path, "a.csv", text)
+    assert told.startswith("line 1: ")
+    assert found in told
+    assert wanted in told
+
+
+class Open(BaseModel):
+    """A truth with whatever columns there are."""
+
+    team: str
+
+
+def test_an_open_model_takes_further_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "request,team,note\na zok,red,x\n")
+    assert read_cases(path, Open)[0].truth == {"team": "red"}
+
+
 def test_a_lesson_is_a_patch_that_is_tested_on_its_failure_first() -> None:
     trace, fix = make_trace(), WordFix(word="zok", meaning="red")
     patch = lesson(

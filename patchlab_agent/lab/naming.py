@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
 from patchlab_agent.settings import RunSettings
@@ -17,6 +18,10 @@ from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import TraceStore
 
+MAX_NAME = 200
+"""Characters of a label, a field or an id, as typed."""
+MAX_SAID = 1000
+"""Characters of a detail or of a value that is a text."""
 MAX_DIGITS = 16
 """Digits of a trace's number; a longer one is an id, if anything."""
 
@@ -128,15 +133,25 @@ def feedback_on(
 
     Raises:
         UsageError: the parts contradict each other.
-        InputError: the quote has no such field, or a text is not plain.
+        InputError: the quote has no such field, or a text is too long or not plain.
     """
     if label == OK_LABEL:
         if field or value is not None or detail:
             raise UsageError("OK says that nothing is wrong; leave the other options out.")
         return Feedback()
     texts = [detail, *([value] if isinstance(value, str) else [])]
+    for text in texts:
+        if len(text) > MAX_SAID:
+            raise InputError(
+                f"--detail and --value hold up to {MAX_SAID:,} characters, not {len(text):,}; "
+                "shorten the text."
+            )
     if not all(text.isprintable() for text in texts):
         raise InputError("--detail and --value must be plain text on one line; leave the rest out.")
+    try:
+        storable(value)
+    except ValueError as error:
+        raise InputError(f"--value cannot be stored: {error}.") from error
     if field is None:
         if value is not None:
             raise UsageError("--value is what the quote has in a field; add --field.")
@@ -151,6 +166,7 @@ def feedback_on(
 def _found(
     prefix: str, ids: list[str], get: Callable[[str], Found | None], one: str, many: str
 ) -> Found:
+    prefix = _short(prefix)
     exact = [prefix] if prefix in ids else ids
     found = get(exact[0]) if len(exact) == 1 else None
     if found is not None:
@@ -160,7 +176,13 @@ def _found(
     raise InputError(f"{len(ids)} {many} have ids that start with {prefix!r}; give more of it.")
 
 
+def _short(typed: str) -> str:
+    """Return a name as typed, cut where no name is that long."""
+    return typed if len(typed) <= MAX_NAME else f"{typed[:MAX_NAME]}…"
+
+
 def _known(typed: str, names: Iterable[str], lacking: str) -> str:
+    typed = _short(typed)
     wanted = typed.strip().casefold().replace("-", "_")
     by_name = {name.casefold(): name for name in names}
     if wanted in by_name:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, JsonValue, SerializeAsAny
 
-from patchlab_agent.models.base import Frozen, Quote, digest, folded
+from patchlab_agent.models.base import Frozen, Quote, Said, Storable, digest, folded
 from patchlab_agent.models.evidence import GateReport, Record, Standing
 
 
@@ -166,12 +166,12 @@ class Provenance(Frozen):
     """
 
     origin: Origin = Origin.STREAM
-    trace_id: str
-    request: str
-    label: str
-    field: str | None = None
-    value: JsonValue = None
-    detail: str = ""
+    trace_id: Said
+    request: Said
+    label: Said
+    field: Said | None = None
+    value: Storable = None
+    detail: Said = ""
 
 
 MAX_FAILING = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeVar
 
-from pydantic import Field, JsonValue, SerializeAsAny, SkipValidation
+from pydantic import Field, SerializeAsAny, SkipValidation
 
-from patchlab_agent.models.base import Frozen, JsonObject, Quote
+from patchlab_agent.models.base import Frozen, JsonObject, Quote, Said, Storable, Whole
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.patch import Fix, Form, Patch
 
@@ -114,7 +114,7 @@ class Completion(Frozen):
         False
     """
 
-    text: str
+    text: Whole
     usage: Usage = Usage()
     cut_off: bool = Field(default=False, description="the token limit cut it off")
     filtered: bool = Field(default=False, description="the provider's filter removed it")
@@ -128,10 +128,10 @@ class Feedback(Frozen):
         "item_unknown item='kite' (toys)"
     """
 
-    label: str | None = Field(default=None, description="None means OK")
-    field: str | None = Field(default=None, description="the quote's field that is wrong")
-    value: JsonValue = Field(default=None, description="the offending value, as given in the quote")
-    detail: str = Field(default="", description="what the carrier knows about it, in short")
+    label: Said | None = Field(default=None, description="None means OK")
+    field: Said | None = Field(default=None, description="the quote's field that is wrong")
+    value: Storable = Field(default=None, description="the offending value, as given in the quote")
+    detail: Said = Field(default="", description="what the carrier knows about it, in short")
 
     @property
     def ok(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from patchlab_agent.errors import InputError
-from patchlab_agent.models.base import Frozen, JsonObject
+from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
@@ -108,6 +108,10 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
         own = {name: data.pop(name) for name in _Labeled.model_fields if name in data}
         labeled = checked_row(_Labeled, own)
         label = checked_row(truth, data).model_dump(mode="json")
+        try:
+            storable(label)
+        except ValueError as error:
+            raise InputError(f"{error}; fix it") from error
         return Case(request=labeled.request, truth=label, stratum=labeled.stratum)
 
     return [made for _, made in checked_rows(path, labeled_rows(path, _Labeled, truth), case)]

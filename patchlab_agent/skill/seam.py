@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Quote, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
@@ -52,6 +52,18 @@ class Reading:
 
     answer: JsonObject
     quote: Quote
+
+    def __post_init__(self) -> None:
+        """Check that both can be stored.
+
+        Raises:
+            InvalidAnswer: they cannot, and the model should give another answer.
+        """
+        for part in (self.answer, self.quote):
+            try:
+                storable(part)
+            except ValueError as error:
+                raise InvalidAnswer(str(error)) from error
 
 
 class Task(Protocol):

@@ -13,10 +13,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from patchlab_agent.errors import InputError
+from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.skill.seam import Task, load_skill
-from patchlab_agent.text import as_trigger, occurs, strict_json
+from patchlab_agent.text import as_trigger, check_request, occurs, strict_json
+
+MAX_LINE = 1_000_000
+"""Characters of a line."""
+MAX_TESTS = 100
+"""Tests of a patch; each costs calls of the model when the patch is gated."""
 
 
 def export_lines(
@@ -117,15 +123,27 @@ def _problem(patch: Patch, given: object, skill: str) -> str:
         return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; remove it"
     if as_trigger(patch.trigger) != patch.trigger:
         return f"{patch.trigger!r} is not a valid trigger; give one to four words in lower case"
-    # No failing request is demanded: a variant has none, only tests made for it, and right answers
-    # have to let it in.
-    if not patch.tests:
-        return "the patch has no test, so the gate cannot tell what it fixes; add a failing one"
     if given not in (None, patch.id):
         return (
             f"the patch was changed, so it is no longer {given!r}; "
             "omit its id to import it as a new one"
         )
+    return _untestable(patch)
+
+
+def _untestable(patch: Patch) -> str:
+    """Return what is wrong with a patch's tests; empty if nothing is."""
+    # No failing request is demanded: a variant has none, only tests made for it, and right answers
+    # have to let it in.
+    if not patch.tests:
+        return "the patch has no test, so the gate cannot tell what it fixes; add a failing one"
+    if len(patch.tests) > MAX_TESTS:
+        return f"the patch has {len(patch.tests):,} tests; leave {MAX_TESTS} of them"
+    for number, test in enumerate(patch.tests):
+        try:
+            check_request(test.request)
+        except InputError as error:
+            return f"tests.{number}: {str(error).removesuffix('.')}"
     return ""
 
 
@@ -148,6 +166,11 @@ def _unplain(patch: Patch, task: Task) -> str:
 
 
 def _json(where: str, line: str) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise InputError(
+            f"{where} has {len(line):,} characters, a patch up to {MAX_LINE:,}; "
+            "correct the line or remove it."
+        )
     try:
         data = strict_json(line)
     except (ValueError, RecursionError) as error:
@@ -156,6 +179,10 @@ def _json(where: str, line: str) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise InputError(f"{where} is not a JSON object; correct the line or remove it.")
+    try:
+        storable(data)
+    except ValueError as error:
+        raise _unusable(where, error) from error
     return data
 
 

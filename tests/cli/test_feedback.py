@@ -161,6 +161,9 @@ def test_a_lesson_that_the_gate_refuses_is_kept_with_its_reason(cli: Cli) -> Non
     assert f"patchlab-agent patches enable {patch['id']}" in result.out
 
 
+ITEM = (0, "--label", "item_unknown", "--field", "item")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -175,6 +178,16 @@ def test_a_lesson_that_the_gate_refuses_is_kept_with_its_reason(cli: Cli) -> Non
         ((0, "--label", "item_unknown", "--field", "zzz"), 3, ("choose one of: weight, unit",)),
         ((0, "--label", "item_unknown", "--value", "x"), 2, ("add --field",)),
         ((0, "--label", "OK", "--detail", "x"), 2, ("leave the other options out",)),
+        # What could not be read back, or takes long to read, is not stored.
+        ((*ITEM, "--value", "[" * 210 + "]" * 210), 3, ("more than 32 levels",)),
+        ((*ITEM, "--value", "[" * 2000 + "]" * 2000), 3, ("up to 1,000 characters, not 4,000",)),
+        ((*ITEM, "--value", "1" + "0" * 400), 3, ("the number is too large",)),
+        ((*ITEM, "--value", "x" * 1001), 3, ("up to 1,000 characters, not 1,001",)),
+        ((*ITEM, "--value", json.dumps(["x" * 10_001])), 3, ("0: 10,001 characters",)),
+        ((*ITEM, "--detail", "9" * 10_000), 3, ("up to 1,000 characters, not 10,000",)),
+        ((0, "--label", "x" * 100_000), 3, ("There is no label", "xxx…'")),
+        ((0, "--label", "item_unknown", "--field", "x" * 100_000), 3, ("no field", "xxx…'")),
+        (("x" * 100_000, "--label", "OK"), 3, ("No trace has an id", "xxx…'")),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_changes_nothing(

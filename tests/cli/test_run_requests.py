@@ -109,6 +109,34 @@ GOOD = json.dumps(ROWS[0])
         ("bad.jsonl", GOOD.replace(": 2,", ": -2,").encode(), ("line 1", "weight_kg")),
         ("bad.jsonl", GOOD.replace(": 2,", ": NaN,").encode(), ("line 1", "weight_kg")),
         ("bad.jsonl", GOOD.replace('"country"', '"land"').encode(), ("line 1",)),
+        ("bad.jsonl", GOOD.replace(": 2,", ": true,").encode(), ("line 1", "weight_kg", "number")),
+        ("bad.jsonl", GOOD.replace('"FR"', '"ZZ"').encode(), ("line 1", "country")),
+        ("bad.jsonl", GOOD.replace('"books"', '"null"').encode(), ("line 1", "item")),
+        ("bad.jsonl", GOOD.replace(": 2,", f": {10**400},").encode(), ("line 1", "weight_kg")),
+        ("bad.jsonl", GOOD.replace("Ship", "Ship\\u0000").encode(), ("line 1", "control")),
+        ("bad.jsonl", GOOD.replace("Ship", "Ship" * 500_000).encode(), ("line 1", "2,000")),
+        (
+            "bad.jsonl",
+            "\n".join(
+                [GOOD.replace(": 2,", ": true,"), f'{GOOD[:-1]}, "weight_kg": 13}}', GOOD]
+            ).encode(),
+            ("bad.jsonl, lines 1 and 2: line 1: weight_kg", "line 2", "'weight_kg' is given twice"),
+        ),
+        (
+            "bad.jsonl",
+            "\n".join([GOOD, GOOD.replace("books", "unicorn"), GOOD.replace("box", "x")]).encode(),
+            ("bad.jsonl, lines 2 and 3: line 2: the carrier does not know", "unicorn", "'x'"),
+        ),
+        (
+            "bad.csv",
+            b"request;weight_kg;item;parcel;country\nShip 2 kg, please;2;books;box;FR\n",
+            ("bad.csv, line 1: the header", "semicolons", "commas"),
+        ),
+        (
+            "bad.csv",
+            b"request,weight,item,parcel,country\nx,2,books,box,FR\n",
+            ("bad.csv, line 1: the header", "lacks 'weight_kg'", "unknown 'weight'", "'services'"),
+        ),
         ("bad.csv", b"request,weight_kg,item,parcel,country\na,b\n", ("bad.csv, line 2", "cells")),
         ("bad.csv", b"request,weight_kg,item,parcel,country\n", ("bad.csv", "no request")),
         ("bad.csv", b'request\n"open', ("bad.csv, line 2", "CSV")),

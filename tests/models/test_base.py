@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from patchlab_agent.models import patch, report, rollback, trace
-from patchlab_agent.models.base import Frozen, digest
+from patchlab_agent.models.base import MAX_NESTING, Frozen, digest, storable
 from patchlab_agent.models.case import Case, case_key
+from patchlab_agent.models.patch import Provenance, agrees
+from patchlab_agent.models.trace import Feedback
 
 pytestmark = pytest.mark.quick
 
@@ -77,12 +80,78 @@ def test_digest_tells_values_apart_as_json_does(one: object, other: object) -> N
         ("Ship 2 kg to US", "ship 2  KG\tto us", True),
         (" a b ", "a b", True),
         ("STRASSE", "straße", True),
+        ("Türkiye", "TU\u0308RKIYE", True),
         ("ab", "a b", False),
         ("2 kg", "2kg", False),
     ],
 )
 def test_case_key_ignores_case_and_spacing_only(one: str, other: str, same: bool) -> None:
     assert (case_key(one) == case_key(other)) is same
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for number in range(levels):
+        value = [value] if number % 2 else {"a": value}
+    return value
+
+
+@given(JSON)
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_what_is_storable_comes_back_from_its_json(value: Any) -> None:
+    try:
+        feedback = Feedback(label="x", value=value)
+    except ValidationError:
+        return
+    assert Feedback.model_validate_json(feedback.model_dump_json().encode()) == feedback
+    assert storable(value) is value
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (nested(MAX_NESTING + 1), "more than 32 levels"),
+        (nested(5000), "more than 32 levels"),
+        ({"a": [1, 10**400]}, "a.1: the number is too large"),
+        (-(2**63), "the number is too large"),
+        ([float("inf")], "0: the number is not finite"),
+        (float("nan"), "the number is not finite"),
+        ("\ud800", "half a character"),
+        ({"\udfff": 1}, "key: half a character"),
+        ({"x" * 99: "x" * 10_001}, "x" * 40 + ": 10,001 characters are too many"),
+        ([[]] * 50_001, "more than 50,000 values"),
+        (["x" * 9_999] * 101, "1,000,000 characters"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_store_could_not_give_back_is_refused(value: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        storable(value)
+    with pytest.raises(ValidationError):
+        Feedback(label="x", field="y", value=value)
+    with pytest.raises(ValidationError):
+        Provenance(trace_id="t", request="", label="x", value=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [nested(MAX_NESTING), 2**63 - 1, 1e300, "x" * 10_000, None, {}],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_store_can_give_back_is_taken(value: Any) -> None:
+    assert Feedback(label="x", field="y", value=value).value == value
+
+
+@pytest.mark.parametrize("field", ["label", "field", "detail"])
+@pytest.mark.parametrize("text", ["x" * 10_001, "\ud800"], ids=["long", "half"])
+def test_no_text_of_feedback_is_longer_or_half(field: str, text: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        Feedback(**{field: text})
+
+
+def test_texts_agree_in_any_unicode_form() -> None:
+    assert agrees("Türkiye", "TU\u0308RKIYE")
+    assert not agrees("दिल्ली", "दोलाला")
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

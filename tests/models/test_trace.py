@@ -7,6 +7,7 @@ import pytest
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import (
     OK,
+    Completion,
     Context,
     Example,
     Feedback,
@@ -120,3 +121,9 @@ def test_an_example_keeps_its_rules_own_fields_in_json() -> None:
     assert shown.model_dump(mode="json")["rules"] == [
         {"kind": "word", "word": "zok", "meaning": "red"}
     ]
+
+
+def test_half_a_character_in_a_completion_is_replaced() -> None:
+    completion = Completion(text="a\ud83d b 🎁")
+    assert completion.text == "a\N{REPLACEMENT CHARACTER} b 🎁"
+    assert Completion.model_validate_json(completion.model_dump_json()) == completion

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -139,6 +141,33 @@ class Open(BaseModel):
 def test_an_open_model_takes_further_columns(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "request,team,note\na zok,red,x\n")
     assert read_cases(path, Open)[0].truth == {"team": "red"}
+
+
+class Loose(BaseModel):
+    """A truth that may be anything."""
+
+    team: Any
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("[" * 210 + "]" * 210, "more than 32 levels"),
+        ("[" * 100_000 + "]" * 100_000, "not valid JSON (maximum recursion"),
+        ("1" + "0" * 400, "team: the number is too large"),
+        ("1" + "0" * 5000, "not valid JSON (Exceeds the limit"),
+        ("NaN", "team: the number is not finite"),
+        ('"\\ud800"', "team: half a character"),
+        (json.dumps("x" * 20_000), "team: 20,000 characters are too many"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_truth_that_could_not_be_kept_is_refused(tmp_path: Path, value: str, why: str) -> None:
+    path = written(tmp_path, "a.jsonl", f'{{"request": "a zok", "team": {value}}}\n')
+    with pytest.raises(InputError) as caught:
+        read_cases(path, Loose)
+    assert str(caught.value).startswith(f"{path}, line 1: ")
+    assert why in str(caught.value)
 
 
 def test_a_lesson_is_a_patch_that_is_tested_on_its_failure_first() -> None:

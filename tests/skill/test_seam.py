@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from patchlab_agent.errors import InputError, SkillError
+from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
@@ -201,3 +201,14 @@ def test_what_was_accepted_is_judged_whole_or_not_at_all(tmp_path: Path) -> None
     task = words_skill(tmp_path).task
     assert task.judged({"a": None, "zok": "red", "length": 2}) == {"zok": "red"}
     assert task.judged({"zok": "red", "blim": None, "length": 2}) == {}
+
+
+def test_an_answer_that_could_not_be_stored_is_none() -> None:
+    deep: Any = {}
+    for _ in range(210):
+        deep = {"a": deep}
+    for part in ({"a": deep}, {"a": 10**400}, {"a": "\ud800"}):
+        with pytest.raises(InvalidAnswer):
+            Reading(answer=part, quote={})
+        with pytest.raises(InvalidAnswer):
+            Reading(answer={}, quote=part)

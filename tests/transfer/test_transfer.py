@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
@@ -294,6 +296,78 @@ def test_a_line_that_is_no_patch_is_refused_by_name(
         read_export("f", changed(change))
     assert str(refused.value).startswith("f, line 2: ")
     assert word in str(refused.value)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda data: data["provenance"].update(value=nested(210)), "more than 32 levels"),
+        (lambda data: data["provenance"].update(value=10**400), "value: the number is too large"),
+        (lambda data: data.update(recurrences=10**30), "recurrences: the number is too large"),
+        (lambda data: data["provenance"].update(detail="x" * 20_000), "detail: 20,000 characters"),
+        (lambda data: data["provenance"].update(value=["a"] * 60_000), "more than 50,000 values"),
+        (lambda data: data.update(trigger="x" * 2_000_000), "a patch up to 1,000,000"),
+        (lambda data: data["tests"].extend(data["tests"] * 3_000), "3,001 tests; leave 100"),
+        (
+            lambda data: data["tests"][0].update(request="x" * 3_000),
+            "tests.0: The request has 3,000",
+        ),
+        (lambda data: data["tests"][0].update(request="x" * 300_000), "tests.0.request: 300,000"),
+        (
+            lambda data: data["tests"][0].update(request="a\0b"),
+            "tests.0: The request contains control",
+        ),
+        (lambda data: data["tests"][0].update(request=" "), "tests.0: The request is empty"),
+        (lambda data: data["tests"][0].update(taken=nested(40)), "more than 32 levels"),
+        (lambda data: data["tests"][0].update(taken={"\0" * 20_000: 1}), "20,000 characters"),
+    ],
+)
+def test_what_a_store_could_not_keep_or_read_back_is_refused(
+    change: Callable[[dict[str, Any]], object], word: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        read_export("f", changed(change))
+    assert str(refused.value).startswith("f, line 2")
+    assert word in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+        max_leaves=20,
+    ),
+    st.sampled_from(["value", "detail", "label", "field", "request", "trace_id"]),
+)
+@settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_a_line_is_refused_or_comes_back_as_it_was(value: Any, name: str) -> None:
+    try:
+        _, [patch] = read_export(
+            "f", changed(lambda data: data["provenance"].update({name: value}))
+        )
+    except InputError:
+        return
+    kept = patch.model_dump_json().encode()
+    assert Patch.model_validate({**json.loads(kept), "fix": patch.fix}) == patch
+
+
+def test_a_key_given_twice_is_refused_by_its_line() -> None:
+    header, line = lines_of(zok())
+    with pytest.raises(InputError, match="f, line 2 is not valid JSON"):
+        read_export("f", [header, f'{line[:-1]}, "trigger": "other"}}'])
 
 
 def test_half_a_character_is_refused_by_its_line() -> None:

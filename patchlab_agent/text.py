@@ -175,11 +175,16 @@ def check_request(request: str) -> None:
             )
 
 
+class KeyTwice(ValueError):
+    """An object of JSON gives a key twice, so it is unclear which value is meant."""
+
+
 def json_of(text: str) -> Any:
     """Parse JSON in which no object gives a key twice.
 
     Raises:
-        ValueError: the text is not such JSON.
+        KeyTwice: an object does.
+        ValueError: the text is not valid JSON.
         RecursionError: it is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_no_key_twice)
@@ -189,7 +194,8 @@ def strict_json(text: str) -> Any:
     """Parse JSON that can be written again as UTF-8: no NaN, infinity or lone surrogate.
 
     Raises:
-        ValueError: the text is not such JSON, or gives a key twice.
+        KeyTwice: an object gives a key twice.
+        ValueError: the text is not such JSON.
         RecursionError: it is nested too deeply.
     """
     data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
@@ -204,7 +210,7 @@ def repeated(names: Iterable[str]) -> list[str]:
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice := repeated(name for name, _ in pairs):
-        raise ValueError(f"the key {twice[0]!r} is given twice")
+        raise KeyTwice(f"the key {twice[0]!r} is given twice")
     return dict(pairs)
 
 

@@ -16,7 +16,7 @@ from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.text import check_request, json_of, repeated
+from patchlab_agent.text import KeyTwice, check_request, json_of, repeated
 
 
 def lesson(
@@ -107,11 +107,11 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
         data = {k: v for k, v in row.data.items() if v or not is_csv(path)}
         own = {name: data.pop(name) for name in _Labeled.model_fields if name in data}
         labeled = checked_row(_Labeled, own)
-        label = checked_row(truth, data).model_dump(mode="json")
         try:
-            storable(label)
+            storable(data)
         except ValueError as error:
             raise InputError(f"{error}; fix it") from error
+        label = checked_row(truth, data).model_dump(mode="json")
         return Case(request=labeled.request, truth=label, stratum=labeled.stratum)
 
     return [made for _, made in checked_rows(path, labeled_rows(path, _Labeled, truth), case)]
@@ -214,6 +214,9 @@ def _json_rows(text: str) -> Iterator[LabeledRow]:
             continue
         try:
             data = json_of(line)
+        except KeyTwice as error:
+            yield LabeledRow(number=number, data={}, fault=f"{error}; fix it")
+            continue
         except (ValueError, RecursionError) as error:
             yield LabeledRow(number=number, data={}, fault=f"not valid JSON ({error}); fix it")
             continue

@@ -17,7 +17,7 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.skill.seam import Task, load_skill
-from patchlab_agent.text import as_trigger, check_request, occurs, strict_json
+from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000
 """Characters of a line."""
@@ -173,6 +173,8 @@ def _json(where: str, line: str) -> dict[str, Any]:
         )
     try:
         data = strict_json(line)
+    except KeyTwice as error:
+        raise _unusable(where, error) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{where} is not valid JSON in UTF-8; correct the line or remove it."

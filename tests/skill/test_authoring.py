@@ -85,7 +85,7 @@ def test_all_lines_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     good, twice = '{"request": "a zok", "team": "red"}', '{"request": "a", "team": 1, "team": 2}'
     told = refused(tmp_path, "a.jsonl", "\n".join([twice, good, "nonsense", "[]"]))
     assert told.startswith(
-        "lines 1, 3 and 4: line 1: not valid JSON (the key 'team' is given twice)"
+        "lines 1, 3 and 4: line 1: the key 'team' is given twice; fix it; "
     )
     assert "; line 3: not valid JSON (" in told
     assert told.endswith("; line 4: not a JSON object; write one per line.")

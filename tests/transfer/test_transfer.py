@@ -366,7 +366,7 @@ def test_a_line_is_refused_or_comes_back_as_it_was(value: Any, name: str) -> Non
 
 def test_a_key_given_twice_is_refused_by_its_line() -> None:
     header, line = lines_of(zok())
-    with pytest.raises(InputError, match="f, line 2 is not valid JSON"):
+    with pytest.raises(InputError, match="f, line 2: the key 'trigger' is given twice"):
         read_export("f", [header, f'{line[:-1]}, "trigger": "other"}}'])
 
 

@@ -67,11 +67,15 @@ class ShippingTask:
         return tuple(worked_examples(fixes, self._known, request, apart))
 
     def judged(self, quote: Quote) -> Quote:
-        """Return the claims of a quote: a refusal's grounds, or all that a price rests on."""
+        """Return the claims of a quote: a refusal's grounds, or all that a price rests on.
+
+        Without weight or country a quote claims nothing. An unknown name, such as the item's
+        category, takes its price but not its other claims.
+        """
         if quote.get("refusal") is not None:
             grounds = GROUNDS[Refusal(str(quote["refusal"]))]
             return {name: quote.get(name) for name in ("refusal", *grounds)}
-        if quote.get("price_eur") is None:
+        if quote.get("weight_kg") is None or quote.get("country") is None:
             return {}
         return {name: quote.get(name) for name in CLAIMS}
 

@@ -124,6 +124,12 @@ def test_a_refusal_claims_its_grounds_and_no_answer_without_a_price_anything(
     assert set(TASK.judged(read(**changes))) == set(claimed.split())
 
 
+def test_an_unknown_name_takes_the_price_and_no_other_claim() -> None:
+    quote = read(category=None)
+    assert quote["price_eur"] is None
+    assert TASK.judged(quote).keys() == TASK.judged(read()).keys()
+
+
 def test_a_price_claims_all_that_it_rests_on() -> None:
     claimed = set(TASK.judged(read()))
     assert {"weight", "kg_per_unit", "parcel_limit_kg", "country", "declarations"} <= claimed

@@ -25,7 +25,7 @@ MAX_NESTING = 32
 """Levels of lists and objects in a value; parsers give up at about 200."""
 MAX_VALUES = 50_000
 """Values in a value, all levels together."""
-MAX_CHARS = 10_000
+MAX_CHARS = 100_000
 """Characters of a text in a value."""
 MAX_ALL_CHARS = 1_000_000
 """Characters of all texts in a value together."""

@@ -183,7 +183,7 @@ ITEM = (0, "--label", "item_unknown", "--field", "item")
         ((*ITEM, "--value", "[" * 2000 + "]" * 2000), 3, ("up to 1,000 characters, not 4,000",)),
         ((*ITEM, "--value", "1" + "0" * 400), 3, ("the number is too large",)),
         ((*ITEM, "--value", "x" * 1001), 3, ("up to 1,000 characters, not 1,001",)),
-        ((*ITEM, "--value", json.dumps(["x" * 10_001])), 3, ("0: 10,001 characters",)),
+        ((*ITEM, "--value", json.dumps(["x" * 100_001])), 3, ("0: 100,001 characters",)),
         ((*ITEM, "--detail", "9" * 10_000), 3, ("up to 1,000 characters, not 10,000",)),
         ((0, "--label", "x" * 100_000), 3, ("There is no label", "xxx…'")),
         ((0, "--label", "item_unknown", "--field", "x" * 100_000), 3, ("no field", "xxx…'")),

@@ -118,7 +118,7 @@ def test_what_is_storable_comes_back_from_its_json(value: Any) -> None:
         (float("nan"), "the number is not finite"),
         ("\ud800", "half a character"),
         ({"\udfff": 1}, "key: half a character"),
-        ({"x" * 99: "x" * 10_001}, "x" * 40 + ": 10,001 characters are too many"),
+        ({"x" * 99: "x" * 100_001}, "x" * 40 + ": 100,001 characters are too many"),
         ([[]] * 50_001, "more than 50,000 values"),
         (["x" * 9_999] * 101, "1,000,000 characters"),
     ],
@@ -135,7 +135,7 @@ def test_what_a_store_could_not_give_back_is_refused(value: Any, problem: str) -
 
 @pytest.mark.parametrize(
     "value",
-    [nested(MAX_NESTING), 2**63 - 1, 1e300, "x" * 10_000, None, {}],
+    [nested(MAX_NESTING), 2**63 - 1, 1e300, "x" * 100_000, None, {}],
     ids=lambda value: type(value).__name__,
 )
 def test_what_a_store_can_give_back_is_taken(value: Any) -> None:
@@ -143,7 +143,7 @@ def test_what_a_store_can_give_back_is_taken(value: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["label", "field", "detail"])
-@pytest.mark.parametrize("text", ["x" * 10_001, "\ud800"], ids=["long", "half"])
+@pytest.mark.parametrize("text", ["x" * 100_001, "\ud800"], ids=["long", "half"])
 def test_no_text_of_feedback_is_longer_or_half(field: str, text: str) -> None:
     with pytest.raises(ValidationError, match=field):
         Feedback(**{field: text})

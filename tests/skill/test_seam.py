@@ -207,7 +207,8 @@ def test_an_answer_that_could_not_be_stored_is_none() -> None:
     deep: Any = {}
     for _ in range(210):
         deep = {"a": deep}
-    for part in ({"a": deep}, {"a": 10**400}, {"a": "\ud800"}):
+    parts: list[JsonObject] = [{"a": deep}, {"a": 10**400}, {"a": "\ud800"}]
+    for part in parts:
         with pytest.raises(InvalidAnswer):
             Reading(answer=part, quote={})
         with pytest.raises(InvalidAnswer):

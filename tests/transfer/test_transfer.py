@@ -311,7 +311,10 @@ def nested(levels: int) -> Any:
         (lambda data: data["provenance"].update(value=nested(210)), "more than 32 levels"),
         (lambda data: data["provenance"].update(value=10**400), "value: the number is too large"),
         (lambda data: data.update(recurrences=10**30), "recurrences: the number is too large"),
-        (lambda data: data["provenance"].update(detail="x" * 20_000), "detail: 20,000 characters"),
+        (
+            lambda data: data["provenance"].update(detail="x" * 200_000),
+            "detail: 200,000 characters",
+        ),
         (lambda data: data["provenance"].update(value=["a"] * 60_000), "more than 50,000 values"),
         (lambda data: data.update(trigger="x" * 2_000_000), "a patch up to 1,000,000"),
         (lambda data: data["tests"].extend(data["tests"] * 3_000), "3,001 tests; leave 100"),
@@ -326,7 +329,7 @@ def nested(levels: int) -> Any:
         ),
         (lambda data: data["tests"][0].update(request=" "), "tests.0: The request is empty"),
         (lambda data: data["tests"][0].update(taken=nested(40)), "more than 32 levels"),
-        (lambda data: data["tests"][0].update(taken={"\0" * 20_000: 1}), "20,000 characters"),
+        (lambda data: data["tests"][0].update(taken={"\0" * 110_000: 1}), "110,000 characters"),
     ],
 )
 def test_what_a_store_could_not_keep_or_read_back_is_refused(

@@ -7,7 +7,6 @@ is meant, it gives none: a wrong one would become a wrong price.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -72,8 +72,8 @@ _TAKES_BACK = re.compile(
 )
 _CONCLUDES = re.compile(r"(?i)\b(?:hence|therefore|thus|so|but)\b")
 _DRAFT = re.compile(
-    r"(?i)\b(?:draft|guess|attempt|at first|first reading|examples?|e\.g|format|form|template"
-    r"|schema|shape)\b"
+    r"(?i)\b(?:draft|guess|attempt|at first|first reading|(?:an|for) example|e\.g"
+    r"|(?:format|form|template|schema|shape) (?:is|looks))\b"
 )
 _ASIDE = re.compile(
     r"(?i)\b(?:if|would|for (?:example|instance|comparison)|e\.g|compar\w+|an?other|different"

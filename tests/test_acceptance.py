@@ -22,8 +22,8 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
-    """What `patchlab-agent run --seed 7 --golden 240` reports."""
-    settings = RunSettings(store=tmp_path_factory.mktemp("lab"), seed=7, golden=240)
+    """What `patchlab-agent run --seed 7 --golden 260` reports."""
+    settings = RunSettings(store=tmp_path_factory.mktemp("lab"), seed=7, golden=260)
     with lab_of(settings) as lab:
         return Runner(lab, settings).run(show=5)
 

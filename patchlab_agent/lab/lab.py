@@ -273,7 +273,7 @@ class Lab(AssembledLab):
             Interruption: the model's side or the skill failed.
 
         Example:
-            >>> report = lab.effects("3696", golden=240, traces=0)
+            >>> report = lab.effects("3696", golden=260, traces=0)
             >>> report.patches[0].saves
             1
         """

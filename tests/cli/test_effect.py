@@ -138,7 +138,7 @@ def test_unknown_and_inactive_patches_are_refused(
 def test_bad_numbers_and_stores_are_refused_and_nothing_is_made(
     cli: Cli, effect: Callable[..., Result], own_folder: Path
 ) -> None:
-    assert_refused(effect("--golden", 241), 2, "The golden set has 240 cases")
+    assert_refused(effect("--golden", 261), 2, "The golden set has 260 cases")
     assert_refused(effect("--traces", -1), 2, "--traces")
     assert_refused(effect("--sort", "luck"), 2, "--sort")
     assert_refused(cli("patches", "effect", "--store", "none"), 4, "There is no store at none")

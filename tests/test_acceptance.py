@@ -47,6 +47,21 @@ def test_covered_golden_cases_close_nine_tenths_of_the_gap(report: RunReport) ->
     assert report.golden.covered.gap_closed >= 0.9
 
 
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "Ship 5 kg books letter to EU",
+        "Quote for 0.5kg clothes tube -> US",
+        "Ship 1 kg alcohol box to US",
+    ],
+)
+def test_the_requests_of_the_design_are_learned(report: RunReport, request_text: str) -> None:
+    assert report.golden is not None
+    (case,) = (case for case in report.golden.cases if case.request == request_text)
+    assert case.baseline is not None
+    assert case.patched is None
+
+
 def test_patches_lose_next_to_no_golden_case(report: RunReport) -> None:
     assert report.golden is not None
     whole = report.golden.all

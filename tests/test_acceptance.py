@@ -59,7 +59,9 @@ def test_the_requests_of_the_design_are_learned(report: RunReport, request_text:
     assert report.golden is not None
     (case,) = (case for case in report.golden.cases if case.request == request_text)
     assert case.baseline is not None
-    assert case.patched is None
+    assert case.applied
+    # One of them is broken off by noise, whatever is learned.
+    assert case.patched == case.ceiling
 
 
 def test_patches_lose_next_to_no_golden_case(report: RunReport) -> None:

@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any, cast
+from typing import Any
 
 from patchlab_agent.models.case import Case, CaseSets
-from patchlab_agent.skill.seam import Simulator, Skill
+from patchlab_agent.skill.seam import Skill
 
 
 class RecordedSimulator:
@@ -19,12 +19,12 @@ class RecordedSimulator:
     the simulator that judges: all other members are its.
 
     Args:
-        simulator: the skill's.
+        skill: whose simulator it stands for.
         recorded: the cases; the simulator's own take the place of an empty set.
     """
 
-    def __init__(self, simulator: Simulator, recorded: CaseSets) -> None:
-        self._simulator = simulator
+    def __init__(self, skill: Skill, recorded: CaseSets) -> None:
+        self._simulator = skill.simulator
         self.recorded = recorded
 
     @property  # type: ignore[misc]
@@ -53,5 +53,5 @@ class RecordedSimulator:
 
 def with_cases(skill: Skill, recorded: CaseSets) -> Skill:
     """Return a skill that asks what a recording holds."""
-    stand_in = RecordedSimulator(skill.simulator, recorded)
-    return replace(skill, simulator=cast("Simulator", stand_in))
+    stand_in: Any = RecordedSimulator(skill, recorded)
+    return replace(skill, simulator=stand_in)

@@ -94,7 +94,9 @@ def test_what_became_of_patches_is_counted_as_the_traces_tell_it(cli: Cli) -> No
     assert patches["proven"] > 0
     assert patches["created"] == sum(event["created"] for event in events)
     assert patches["created"] <= patches["proposed"] <= len(events)
-    assert patches["proven_in_store"] + patches["on_trial_in_store"] == patches["in_store"]["active"]
+    assert (
+        patches["proven_in_store"] + patches["on_trial_in_store"] == patches["in_store"]["active"]
+    )
     for name, standing in (("proven_in_store", "proven"), ("on_trial_in_store", "trial")):
         found = cli("patches", "list", "--standing", standing, "--store", "s", "--json").json
         assert len(found) == patches[name] > 0

@@ -343,7 +343,7 @@ def _asks_for_price(tokens: _Tokens, index: int) -> bool:
     for word in reversed(tokens.words[:index]):
         if word in PRICE_WORDS:
             return True
-        if word not in FILLERS and word[0].isalnum():
+        if word not in FILLERS and word[:1].isalnum():
             return False
     return False
 

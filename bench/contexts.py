@@ -27,7 +27,7 @@ from rich.table import Table
 from bench.progress import told
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.lab.lab import Lab, lab_of
-from patchlab_agent.models.case import Case
+from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.trace import Attempt, Context, Message
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.settings import LITELLM, AgentSettings
@@ -224,6 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     with lab_of(settings, write=False) as lab, told("Contexts") as tell:
         simulator = lab.skill.simulator
+        if lab.recording is not None:
+            # A later session asks the same cases, however many there are by then.
+            held = CaseSets(golden=simulator.golden(), regression=simulator.regression())
+            lab.recording.begin({}, held)
         suite = simulator.golden() if options.suite == "golden" else simulator.regression()
         found = measure(lab, stratified(suite, options.cases), options.arms, tell)
     if options.json:

@@ -22,8 +22,8 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
-    """What `patchlab-agent run --seed 7 --golden 240` reports."""
-    settings = RunSettings(store=tmp_path_factory.mktemp("lab"), seed=7, golden=240)
+    """What `patchlab-agent run --seed 7 --golden 260` reports."""
+    settings = RunSettings(store=tmp_path_factory.mktemp("lab"), seed=7, golden=260)
     with lab_of(settings) as lab:
         return Runner(lab, settings).run(show=5)
 
@@ -45,6 +45,23 @@ def test_covered_golden_cases_close_nine_tenths_of_the_gap(report: RunReport) ->
     assert report.golden.covered.cases >= 100
     assert report.golden.covered.gap_closed is not None
     assert report.golden.covered.gap_closed >= 0.9
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "Ship 5 kg books letter to EU",
+        "Quote for 0.5kg clothes tube -> US",
+        "Ship 1 kg alcohol box to US",
+    ],
+)
+def test_the_requests_of_the_design_are_learned(report: RunReport, request_text: str) -> None:
+    assert report.golden is not None
+    (case,) = (case for case in report.golden.cases if case.request == request_text)
+    assert case.baseline is not None
+    assert case.applied
+    # One of them is broken off by noise, whatever is learned.
+    assert case.patched == case.ceiling
 
 
 def test_patches_lose_next_to_no_golden_case(report: RunReport) -> None:

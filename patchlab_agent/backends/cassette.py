@@ -2,27 +2,31 @@
 
 A cassette is JSONL that people can read and diff. Its first line is a header, which says what was
 asked and how; later headers may follow, and the last one counts. A line with `stable` holds
-messages that many prompts begin with; every other line is one answer with the rest of its prompt.
-An answer is found by the content of its question: model, parameters, messages, schema, and the
-draw if answers vary.
+messages that many prompts begin with, a line with `case` one labeled case of the recorded run, so
+that a replay does not depend on what a skill would generate today; every other line is one answer
+with the rest of its prompt. An answer is found by the content of its question: model, parameters,
+messages, schema, and the draw if answers vary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError
 
 from patchlab_agent.backends.base import Answered, BatchBackend
 from patchlab_agent.errors import CassetteMiss, InputError, PromptTooLong
-from patchlab_agent.models.base import Frozen, digest
+from patchlab_agent.models.base import Frozen, JsonObject, digest
+from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.model import ModelParameters, Structure
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 
 VERSION: Literal[1] = 1
+Suite: TypeAlias = Literal["stream", "golden", "regression"]
+"""One of the sets of cases that a run takes."""
 _Line = TypeVar("_Line", bound=Frozen)
 
 
@@ -49,6 +53,24 @@ class Stable(Frozen):
 
     stable: str
     messages: tuple[Message, ...]
+
+
+class RecordedCase(Frozen):
+    """A line with one case of the recorded run."""
+
+    case: Suite
+    number: int = Field(ge=1, description="the case's place in its set, from 1")
+    of: int | None = Field(
+        default=None, ge=1, description="size of the set; None: further cases may be added"
+    )
+    request: str = Field(min_length=1)
+    truth: JsonObject
+    stratum: str = ""
+
+    @property
+    def labeled(self) -> Case:
+        """The case."""
+        return Case(request=self.request, truth=self.truth, stratum=self.stratum)
 
 
 class RecordedAnswer(Frozen):
@@ -109,6 +131,11 @@ class Cassette:
         self.path = path
         self.answers: dict[str, Answered] = {}
         self.stable: set[str] = set()
+        self._lines: dict[Suite, dict[int, RecordedCase]] = {
+            "stream": {},
+            "golden": {},
+            "regression": {},
+        }
         try:
             data = path.read_bytes()
             *whole, last = data.split(b"\n")
@@ -125,11 +152,20 @@ class Cassette:
             self._take(len(whole) + 1, last.decode("utf-8"))
             self.size, self.is_ended = len(data), not last
 
+    @property
+    def cases(self) -> CaseSets:
+        """The cases of the recorded run; a set that was not recorded as a whole is empty."""
+        return CaseSets(**{suite: _in_order(lines) for suite, lines in self._lines.items()})
+
     def _take(self, number: int, line: str) -> None:
         if line.startswith('{"cassette"'):
             self.header = self._parsed(Header, number, line)
         elif line.startswith('{"stable"'):
             self.stable.add(self._parsed(Stable, number, line).stable)
+        elif line.startswith('{"case"'):
+            case = self._parsed(RecordedCase, number, line)
+            # A set that was cut short is written again from its start.
+            self._lines[case.case][case.number] = case
         elif line.strip():
             answer = self._parsed(RecordedAnswer, number, line)
             self.answers[answer.key] = answer.answered
@@ -142,6 +178,15 @@ class Cassette:
                 f"Line {number} of {self.path} is not valid in a version {VERSION} cassette; "
                 f"record it again."
             ) from error
+
+
+def _in_order(lines: Mapping[int, RecordedCase]) -> tuple[Case, ...]:
+    """Return the cases of a set up to the first gap; none if the set has an end and lacks some."""
+    found: list[RecordedCase] = []
+    while (line := lines.get(len(found) + 1)) is not None:
+        found.append(line)
+    size = found[0].of or len(found) if found else 0
+    return tuple(line.labeled for line in found[:size]) if len(found) >= size else ()
 
 
 class ReplayBackend(BatchBackend):

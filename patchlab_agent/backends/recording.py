@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,15 +17,24 @@ from patchlab_agent.backends.base import (
     complete_batch,
     outage_in,
 )
-from patchlab_agent.backends.cassette import Cassette, Header, RecordedAnswer, Stable, answer_key
+from patchlab_agent.backends.cassette import (
+    Cassette,
+    Header,
+    RecordedAnswer,
+    RecordedCase,
+    Stable,
+    Suite,
+    answer_key,
+)
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import InputError, PromptTooLong
 from patchlab_agent.models.base import Frozen, JsonObject, digest
+from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.masking import masked, masked_words
 from patchlab_agent.models.trace import Completion, Prompt
 
-REQUESTS = "requests_digest"
-"""Header setting with the digest of a run's own requests; None stands for generated ones."""
+OWN_REQUESTS = "own_requests"
+"""Header setting that says whether a run's requests were the user's own or generated ones."""
 _GROWING = frozenset({"runs", "golden"})
 _FIRST_BYTES = b'{"cassette": '
 
@@ -70,6 +79,8 @@ class RecordingBackend(WrappedBackend):
         self._note = note
         self._group = group
         self._settings: JsonObject = {}
+        self._cases = CaseSets()
+        self._unwritten: list[RecordedCase] = []
         self._answers: dict[str, Answered] = {}
         self._stable: set[str] = set()
         self._header: Header | None = None
@@ -83,20 +94,28 @@ class RecordingBackend(WrappedBackend):
                 )
             _check_same_server(path, header, model.server)
             self._answers, self._stable, self._header = cassette.answers, cassette.stable, header
+            self._cases = cassette.cases
             # A replay has one structure for all answers, so a later session keeps to the first's.
             model.settle(header.structure)
         # Before the first call: an answer that cannot be kept would have been paid for in vain.
         _check_writable(path)
 
-    def begin(self, settings: JsonObject) -> None:
-        """Start recording a run; a replay adopts the settings of the latest one.
+    def begin(self, settings: JsonObject, cases: CaseSets | None = None) -> None:
+        """Start recording a run; a replay adopts the settings of the latest one, and its cases.
+
+        Args:
+            settings: the run's.
+            cases: the run's; those that the cassette already holds are not written again.
 
         Raises:
-            InputError: the cassette was recorded with other settings.
+            InputError: the cassette was recorded with other settings, or on other requests.
         """
         if self._header is not None:
             check_same_run(self._path, self._header, settings)
         self._settings = settings
+        if cases is not None:
+            check_same_requests(self._path, self._cases.stream, cases.stream)
+            self._unwritten = list(_missing(self._cases, cases))
 
     def complete_batch(self, prompts: Sequence[Prompt]) -> list[Answered]:
         """Answer from the file, else ask and record; after an outage the rest is not tried.
@@ -161,6 +180,9 @@ class RecordingBackend(WrappedBackend):
             # Appended, never rewritten in place: a rewrite that is killed could lose answers.
             self._write(told)
             self._header = told
+        for line in self._unwritten:
+            self._write(line)
+        self._unwritten = []
 
     def _keep(self, key: str, prompt: Prompt, answered: Answered) -> None:
         if isinstance(answered, Completion):
@@ -265,12 +287,58 @@ def check_same_run(path: Path, header: Header, settings: JsonObject) -> None:
     """
     for name in sorted((header.settings.keys() & settings.keys()) - _GROWING):
         if header.settings[name] != settings[name]:
-            what = (
-                "on other requests"
-                if name == REQUESTS
-                else f"with {name}={header.settings[name]}, not with {settings[name]}"
+            if name == OWN_REQUESTS:
+                raise _on_other_requests(path)
+            raise InputError(
+                f"{path} was recorded with {name}={header.settings[name]}, not with "
+                f"{settings[name]}; name another file."
             )
-            raise InputError(f"{path} was recorded {what}; name another file.")
+
+
+def check_same_requests(path: Path, recorded: Sequence[Case], asked: Sequence[Case]) -> None:
+    """Check that a run asks the requests of a cassette, as far as both go.
+
+    Raises:
+        InputError: it asks others.
+    """
+    if not are_recorded(recorded, asked):
+        raise _on_other_requests(path)
+
+
+def are_recorded(recorded: Sequence[Case], asked: Sequence[Case]) -> bool:
+    """Return whether requests are the recorded ones, as far as both go."""
+    return all(case == _as_recorded(own) for case, own in zip(recorded, asked, strict=False))
+
+
+def _on_other_requests(path: Path) -> InputError:
+    return InputError(f"{path} was recorded on other requests; name another file.")
+
+
+def _as_recorded(case: Case) -> Case:
+    return Case.model_validate(_scrubbed(case.model_dump(mode="json")))
+
+
+def _missing(recorded: CaseSets, wanted: CaseSets) -> Iterator[RecordedCase]:
+    """Yield the lines that a cassette lacks of a run's cases.
+
+    A set of labeled cases that it holds stays as it is, however many there are by now: another set
+    would be another measure. The stream goes on where it ended.
+    """
+    sets: tuple[Suite, ...] = ("golden", "regression", "stream")
+    for suite in sets:
+        held, cases = getattr(recorded, suite), getattr(wanted, suite)
+        grows = suite == "stream"
+        if held and not grows:
+            continue
+        for number, case in enumerate(cases[len(held) :], start=len(held) + 1):
+            yield RecordedCase(
+                case=suite,
+                number=number,
+                of=None if grows else len(cases),
+                request=case.request,
+                truth=case.truth,
+                stratum=case.stratum,
+            )
 
 
 def _scrubbed(value: JsonValue) -> JsonValue:

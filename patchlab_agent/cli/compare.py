@@ -84,7 +84,7 @@ def compare(
     Examples:
         patchlab-agent compare 1 2
 
-        patchlab-agent compare --vary top-k=1,5,20 --runs 400 --golden 240
+        patchlab-agent compare --vary top-k=1,5,20 --runs 400 --golden 260
 
         patchlab-agent compare --vary noise=0.03,0.1,0.2 --vary gate=on,off --plot gate.svg
 

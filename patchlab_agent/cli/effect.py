@@ -62,7 +62,7 @@ def effect(
     Examples:
         patchlab-agent patches effect
 
-        patchlab-agent patches effect 3f9c --golden 240 --traces 0
+        patchlab-agent patches effect 3f9c --golden 260 --traces 0
 
         patchlab-agent patches effect --sort spoils --json
     """

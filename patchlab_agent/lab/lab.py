@@ -273,7 +273,7 @@ class Lab(AssembledLab):
             Interruption: the model's side or the skill failed.
 
         Example:
-            >>> report = lab.effects("3696", golden=240, traces=0)
+            >>> report = lab.effects("3696", golden=260, traces=0)
             >>> report.patches[0].saves
             1
         """
@@ -462,7 +462,7 @@ def lab_of(
         clock: the time as ISO 8601.
         write: False opens the store for reading, beside a process that writes; it must be there.
     """
-    skill = load_skill(settings.skill)
+    skill = models.as_recorded(load_skill(settings.skill), settings)
     is_simulated = model is None and settings.backend in skill.backends
     model = model or models.backend_of(skill, settings)
     # Where spending is limited, it goes to what is at hand, not to what comes next.

@@ -11,7 +11,7 @@ from patchlab_agent.backends.base import Backend, checked_backend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.llm import DEFAULT_RETRIES, LlmBackend
-from patchlab_agent.backends.recording import RecordingBackend
+from patchlab_agent.backends.recording import RecordingBackend, begun
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.model import ModelParameters, without_login
 from patchlab_agent.settings import (
@@ -22,10 +22,25 @@ from patchlab_agent.settings import (
     SPENDING,
     AgentSettings,
 )
+from patchlab_agent.skill.recorded import with_cases
 from patchlab_agent.skill.seam import Skill, load_skill
 
 ENTRY_POINT_GROUP = "patchlab_agent.backends"
 """Group under which packages offer backends: callables that take `AgentSettings` and build one."""
+
+
+def as_recorded(skill: Skill, settings: AgentSettings) -> Skill:
+    """Return a skill with the cases of the recording that is played or continued, if any.
+
+    Raises:
+        UsageError, InputError: the cassette cannot be used.
+    """
+    cassette = None
+    if settings.backend == REPLAY:
+        cassette = Cassette(cassette_path(skill, settings.replay))
+    elif settings.record is not None:
+        cassette = begun(settings.record)
+    return skill if cassette is None else with_cases(skill, cassette.cases)
 
 
 def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_RETRIES) -> Backend:

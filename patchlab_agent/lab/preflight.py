@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.backends.recording import (
-    REQUESTS,
+    are_recorded,
     begun,
+    check_same_requests,
     check_same_run,
 )
 from patchlab_agent.embedding import embedder as build_embedder
@@ -21,6 +22,7 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
+from patchlab_agent.skill.recorded import RecordedSimulator
 from patchlab_agent.skill.seam import DriftingSimulator, Skill, load_skill
 from patchlab_agent.store.layout import read_info
 
@@ -29,12 +31,13 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     """Find out, before anything is touched, whether a run can start.
 
     Returns:
-        The user's labeled requests, or None where generated ones are asked for.
+        The user's labeled requests or the recorded ones, or None where generated ones are asked
+        for.
 
     Raises:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
-    skill = load_skill(settings.skill)
+    skill = models.as_recorded(load_skill(settings.skill), settings)
     models.backend_of(skill, settings).close()
     if settings.embedder is not None:
         build_embedder(settings.embedder)
@@ -67,12 +70,19 @@ def check_run(skill: Skill, settings: RunSettings) -> None:
 
 
 def own_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
-    """Read the user's labeled requests; None where generated ones are asked for.
+    """Return the requests of a run: the user's labeled ones, or those of the recording to replay.
+
+    Returns:
+        None where generated ones are asked for.
 
     Raises:
         InputError: the file cannot be read, or a line cannot be used; names the line.
     """
-    return None if settings.requests is None else skill.simulator.read_cases(settings.requests)
+    if settings.requests is not None:
+        return skill.simulator.read_cases(settings.requests)
+    if settings.backend == REPLAY and isinstance(skill.simulator, RecordedSimulator):
+        return list(skill.simulator.recorded.stream) or None
+    return None
 
 
 def check_replayable(
@@ -84,29 +94,40 @@ def check_replayable(
 
     Args:
         settings: what is asked for.
-        cases: the user's labeled requests, or None where they are generated.
+        cases: the user's labeled requests or the recorded ones, or None where they are generated.
         contents: counts what the store holds that the run is to begin with; None: there is none.
 
     Raises:
-        UsageError: something was learned before, or a replay's requests are not the recorded ones.
-        InputError: the cassette to record into is of another kind of run, or cannot be read.
+        UsageError: something was learned before, or a replay asks for more than was recorded.
+        InputError: the cassette is of another kind of run, or cannot be read.
         StoreError, SkillError: the store or the skill cannot be used.
     """
-    run = recorded_run(settings, cases)
     if settings.backend == REPLAY:
-        path = models.cassette_path(load_skill(settings.skill), settings.replay)
-        recorded = Cassette(path).header.settings
-        if recorded.get(REQUESTS, run[REQUESTS]) != run[REQUESTS]:
-            remedy = "give its file with" if recorded[REQUESTS] else "leave out"
-            raise UsageError(f"{path} was recorded on other requests; {remedy} --requests.")
+        _check_recorded(settings, cases)
     elif settings.record is None:
         return
     elif (cassette := begun(settings.record)) is not None:
-        check_same_run(settings.record, cassette.header, run)
+        check_same_run(settings.record, cassette.header, recorded_run(settings, cases))
+        check_same_requests(settings.record, cassette.cases.stream, cases or ())
     found = contents()
     if found is not None and (found.runs or found.patches or found.traces):
         what = "replay" if settings.backend == REPLAY else "record"
         raise UsageError(
             f"To {what} a run takes a store with nothing in it; add --fresh, or name another one "
             f"than {settings.store} with --store."
+        )
+
+
+def _check_recorded(settings: RunSettings, cases: Sequence[Case] | None) -> None:
+    """Make sure that a replay asks what was recorded, and no more."""
+    cassette = Cassette(models.cassette_path(load_skill(settings.skill), settings.replay))
+    recorded = cassette.cases.stream
+    if not recorded:
+        return
+    if not are_recorded(recorded, cases or ()):
+        raise UsageError(f"{cassette.path} was recorded on other requests; leave out --requests.")
+    if settings.runs is not None and settings.runs > len(recorded):
+        raise UsageError(
+            f"{cassette.path} holds {len(recorded)} requests; give --runs a number from 1 to "
+            f"{len(recorded)}."
         )

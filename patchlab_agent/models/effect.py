@@ -77,7 +77,7 @@ class EffectReport(Frozen):
     """The effects of patches and examples, and the calls needed to measure them.
 
     Example:
-        >>> (effect,) = lab.effects(golden=240, traces=0).patches
+        >>> (effect,) = lab.effects(golden=260, traces=0).patches
         >>> effect.trigger, effect.saves, effect.spoils
         ('bleach', 1, 0)
     """

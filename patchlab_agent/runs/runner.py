@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from patchlab_agent.agent.agent import Ask, or_raise
-from patchlab_agent.backends.recording import REQUESTS
+from patchlab_agent.backends.recording import OWN_REQUESTS
 from patchlab_agent.errors import BudgetReached, Interruption
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
-from patchlab_agent.models.base import JsonObject, digest
-from patchlab_agent.models.case import Case
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.report import (
     RunReport,
 )
@@ -83,13 +84,14 @@ class Runner:
             Interruption: the model's side or the skill failed before anything was answered.
             InputError: the cassette to record into is of another kind of run.
         """
-        if self.lab.recording is not None:
-            self.lab.recording.begin(recorded_run(self.settings, self.cases))
         started_at, start = self.lab.agent.clock(), time.perf_counter()
         at_start = self.lab.store.patches.statuses()
         continued_from = self.lab.store.patches.active_count
         self.lab.meter.reset()
         name = self.lab.store.start_run()
+        if self.lab.recording is not None:
+            kept = recorded_run(self.settings, self.cases)
+            self.lab.recording.begin(kept, self._case_sets(name))
         referee = CarrierReferee(
             self.lab.skill.simulator,
             falsify=self.lab.skill.falsify,
@@ -137,6 +139,19 @@ class Runner:
         self.lab.store.keep_snapshot(name)
         return report
 
+    def _case_sets(self, name: str) -> CaseSets:
+        """Return all cases of the run, for a recording."""
+        simulator = self.lab.skill.simulator
+        stream: list[Case] = []
+        # A stream that fails does so again, and is reported, when the run gets there.
+        with suppress(Interruption):
+            stream.extend(self._stream(name))
+        return CaseSets(
+            stream=tuple(stream),
+            golden=tuple(simulator.golden()),
+            regression=tuple(simulator.regression()),
+        )
+
     def _stream(self, name: str) -> Iterator[Case]:
         if self.cases is not None:
             return islice(iter(self.cases), self.total)
@@ -183,5 +198,5 @@ def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObj
         settings: the run's.
         cases: the user's labeled requests, or None where they are generated.
     """
-    requests = None if cases is None else digest([case.model_dump() for case in cases])
-    return {**settings.model_dump(mode="json", include=set(RECORDED)), REQUESTS: requests}
+    kept = settings.model_dump(mode="json", include=set(RECORDED))
+    return {**kept, OWN_REQUESTS: cases is not None}

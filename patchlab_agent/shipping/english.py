@@ -15,6 +15,9 @@ SERVICES = {
 DESTINATION_MARKERS = ("to", "->", "→", "destination", "for")
 """Words and signs that a destination follows, the most reliable first."""
 
+PRICE_WORDS = frozenset(["quote", "quotes", "quotation", "price", "prices", "cost", "much"])
+"""Words with which a sender asks what it costs; `for` after one of them names what is shipped."""
+
 FILLERS = frozenset(
     [
         "a",
@@ -40,7 +43,10 @@ FILLERS = frozenset(
         "send",
         "shipping",
         "quote",
+        "quotes",
+        "quotation",
         "price",
+        "prices",
         "how",
         "much",
         "what",

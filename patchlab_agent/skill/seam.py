@@ -241,7 +241,7 @@ class Simulator(Protocol):
     Example:
         >>> simulator = load_skill("shipping").simulator
         >>> len(simulator.golden()), simulator.labels[:2]
-        (240, ('weight_missing', 'weight_mismatch'))
+        (260, ('weight_missing', 'weight_mismatch'))
     """
 
     @property

@@ -52,7 +52,7 @@ SHARED_OPTIONS = [
     (("--frobnicate",), 2, ("--frobnicate",)),
 ]
 RUN_OPTIONS = [
-    (("--golden", "100000"), 2, ("--golden", "240")),
+    (("--golden", "100000"), 2, ("--golden", "260")),
     (("--golden", "-1"), 2, ("--golden",)),
     (("--runs", "0"), 2, ("--runs",)),
     (("--runs", "some"), 2, ("--runs",)),

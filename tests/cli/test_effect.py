@@ -36,7 +36,7 @@ def effect(cli: Cli, kept: Path) -> Callable[..., Result]:
     """Calls the command on that store, on few cases."""
 
     def call(*arguments: object) -> Result:
-        few = ("--golden", 12, "--traces", 10)
+        few = ("--golden", 20, "--traces", 10)
         return cli("patches", "effect", "--store", kept, *few, *arguments)
 
     return call
@@ -68,10 +68,10 @@ def test_json_has_every_active_patch(effect: Callable[..., Result], kept: Path) 
         *("id", "trigger", "teaches", "golden", "traces", "net", "p_value"),
     }
     assert set(found["patches"][0]["golden"]) == {"cases", "saves", "spoils"}
-    assert (report.golden_cases, report.traces + report.traces_unknown) == (12, 10)
+    assert (report.golden_cases, report.traces + report.traces_unknown) == (20, 10)
     measured = len(report.patches) + len(report.examples)
-    assert report.full_calls == measured * (12 + report.traces)
-    assert sum(each.uses for each in report.examples) <= 3 * (12 + report.traces)
+    assert report.full_calls == measured * (20 + report.traces)
+    assert sum(each.uses for each in report.examples) <= 3 * (20 + report.traces)
     assert set(found["examples"][0]) == {"id", "request", "golden", "traces", "net"}
     assert max(each.net for each in report.patches) > 0
     assert 0 < report.calls < report.full_calls / 5
@@ -112,10 +112,10 @@ def test_examples_are_measured_unless_patches_are_named_or_none_are_shown(
     assert effect(ids(kept, Status.ACTIVE)[0], "--json").json["examples"] == []
     none_shown = effect("--examples", 0, "--json").json
     assert none_shown["examples"] == []
-    assert none_shown["full_calls"] == len(none_shown["patches"]) * (12 + none_shown["traces"])
+    assert none_shown["full_calls"] == len(none_shown["patches"]) * (20 + none_shown["traces"])
     with_them = effect().text
     assert re.search(
-        r"Of \d+ examples? shown in 12 golden cases and \d+ traces, \d+ made", with_them
+        r"Of \d+ examples? shown in 20 golden cases and \d+ traces, \d+ made", with_them
     )
     assert "examples" not in effect("--examples", 0).text
 
@@ -138,7 +138,7 @@ def test_unknown_and_inactive_patches_are_refused(
 def test_bad_numbers_and_stores_are_refused_and_nothing_is_made(
     cli: Cli, effect: Callable[..., Result], own_folder: Path
 ) -> None:
-    assert_refused(effect("--golden", 241), 2, "The golden set has 240 cases")
+    assert_refused(effect("--golden", 261), 2, "The golden set has 260 cases")
     assert_refused(effect("--traces", -1), 2, "--traces")
     assert_refused(effect("--sort", "luck"), 2, "--sort")
     assert_refused(cli("patches", "effect", "--store", "none"), 4, "There is no store at none")

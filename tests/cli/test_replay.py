@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.lab.models import cassette_path
 from patchlab_agent.settings import RECORDED
+from patchlab_agent.shipping.requests import RequestGenerator
+from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.skill import shipping
 from tests.backends.llm.helpers import GOOD
 from tests.cli.helpers import Cli
 from tests.cli.servers import serving
 
 CASSETTE = cassette_path(shipping(), None)
+HEADER = "request,weight_kg,item,parcel,country"
 SHORT = ("run", "--backend", "replay", "--runs", 12, "--golden", 0)
 
 
@@ -74,10 +78,42 @@ def test_an_unseen_prompt_is_named_and_what_was_done_is_reported(cli: Cli, tmp_p
     assert 0 < result.json["runs"] < 12
 
 
-def test_an_unseen_prompt_at_the_start_is_an_error_without_a_report(cli: Cli) -> None:
-    result = cli(*SHORT, "--seed", 8)
+def test_an_unseen_prompt_at_the_start_is_an_error_without_a_report(
+    cli: Cli, tmp_path: Path
+) -> None:
+    lines = CASSETTE.read_text("utf-8").splitlines(keepends=True)
+    gap = tmp_path / "gap.jsonl"
+    gap.write_text("".join(line for line in lines if '"text"' not in line), "utf-8")
+    result = cli(*SHORT, "--replay", gap)
     assert result.code == 5
     assert result.out == ""
+
+
+def test_a_replay_asks_what_was_recorded_whatever_would_be_generated_today(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cli(*SHORT, "--golden", 3, "--json").json
+
+    def changed(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(RequestGenerator, "cases", changed)
+    monkeypatch.setattr(ShippingSimulator, "golden", changed)
+    monkeypatch.setattr(ShippingSimulator, "regression", changed)
+    after = cli(*SHORT, "--golden", 3, "--seed", 8, "--json").json
+    for name in ("overall", "golden", "patches", "gate_calls", "cost"):
+        assert after[name] == before[name]
+
+
+def test_more_than_was_recorded_cannot_be_replayed(cli: Cli, own_folder: Path) -> None:
+    held = Cassette(CASSETTE).cases
+    result = cli("run", "--backend", "replay", "--runs", len(held.stream) + 1)
+    assert result.code == 2
+    assert f"holds {len(held.stream)} requests; give --runs a number from 1" in result.error
+    result = cli("run", "--backend", "replay", "--golden", len(held.golden) + 1)
+    assert result.code == 2
+    assert f"The golden set has {len(held.golden)} cases" in result.error
+    assert list(own_folder.iterdir()) == []
 
 
 def test_a_replay_on_what_another_run_taught_is_refused_and_says_what_to_do(cli: Cli) -> None:
@@ -99,35 +135,18 @@ def test_a_run_that_could_not_be_replayed_is_not_recorded(cli: Cli, own_folder: 
 
 def test_other_requests_than_the_recorded_ones_are_not_replayed(cli: Cli, own_folder: Path) -> None:
     mine = own_folder / "mine.csv"
-    header, *rest = CASSETTE.read_text("utf-8").splitlines(keepends=True)
-    # A recording that went on has a header for each time; the last one counts.
-    answers = [line for line in rest if not line.startswith('{"cassette"')]
-    told = json.loads(header)
-    told["settings"]["requests_digest"] = "0123"
-    other = own_folder / "other.jsonl"
-    other.write_text("".join([json.dumps(told) + "\n", *answers]), "utf-8")
-    result = cli(*SHORT, "--replay", other)
-    assert result.code == 2
-    assert "recorded on other requests; give its file with --requests" in result.error
-    mine.write_text(
-        "request,weight_kg,item,parcel,country\n1 kg tea box to Spain,1,tea,box,ES\n", "utf-8"
-    )
-    told["settings"]["requests_digest"] = None
-    other.write_text("".join([json.dumps(told) + "\n", *answers]), "utf-8")
-    result = cli(*SHORT, "--replay", other, "--requests", mine)
+    mine.write_text(f"{HEADER}\n1 kg tea box to Spain,1,tea,box,ES\n", "utf-8")
+    result = cli(*SHORT, "--requests", mine)
     assert result.code == 2
     assert "recorded on other requests; leave out --requests" in result.error
 
 
-def test_a_recorded_run_of_ones_own_requests_is_replayed_with_them(
+def test_a_recorded_run_of_ones_own_requests_is_replayed_without_their_file(
     cli: Cli, own_folder: Path
 ) -> None:
     mine = own_folder / "mine.csv"
-    mine.write_text(
-        "request,weight_kg,item,parcel,country\n"
-        "Ship 2 kg books box to US,2,books,box,US\n1 kg tea box to Spain,1,tea,box,ES\n",
-        "utf-8",
-    )
+    tea, coffee = ("1 kg tea box to Spain,1,tea,box,ES", "2 kg coffee bag to US,2,coffee,bag,US")
+    mine.write_text(f"{HEADER}\n{tea}\n{coffee}\n", "utf-8")
     cassette = own_folder / "mine.jsonl"
     with serving(GOOD) as (base, received):
         real = (
@@ -140,18 +159,44 @@ def test_a_recorded_run_of_ones_own_requests_is_replayed_with_them(
             refused = cli(*real, *different, "--fresh", "--yes")
             assert refused.code == 3
             assert "name another file" in refused.error
+        other = own_folder / "other.csv"
+        other.write_text(f"{HEADER}\n{coffee}\n{tea}\n", "utf-8")
+        refused = cli(*real, "--requests", other, "--fresh", "--yes")
+        assert refused.code == 3
+        assert "was recorded on other requests; name another file" in refused.error
         assert len(received) == asked > 0
     assert (recorded.code, recorded.json["runs"]) == (0, 2)
     # What was refused has cost nothing.
     assert len(cli("traces", "list", "--store", "a", "--json").json) == 2
     told = json.loads(cassette.read_text("utf-8").splitlines()[0])["settings"]
-    assert told.keys() == {*RECORDED, "requests_digest"}
+    assert told.keys() == {*RECORDED, "own_requests"}
     assert (told["golden"], told["runs"]) == (3, None)
-    replayed = cli("run", "--replay", cassette, "--requests", mine, "--json")
-    assert replayed.code == 0
-    assert replayed.json["overall"] == recorded.json["overall"]
-    assert replayed.json["golden"] == recorded.json["golden"]
-    assert "give its file with --requests" in cli("run", "--replay", cassette).error
+    for given in ((), ("--requests", mine)):
+        replayed = cli("run", "--replay", cassette, *given, "--json")
+        assert replayed.code == 0
+        assert replayed.json["overall"] == recorded.json["overall"]
+        assert replayed.json["golden"] == recorded.json["golden"]
+
+
+def test_a_recording_that_goes_on_with_more_requests_replays_whole(
+    cli: Cli, own_folder: Path
+) -> None:
+    cassette = own_folder / "generated.jsonl"
+    with serving(GOOD) as (base, received):
+        real = (
+            *("run", "--backend", "litellm", "--model", "openai/m", "--api-base", base),
+            *("--golden", 2, "--record", cassette, "--fresh", "--yes", "--json"),
+        )
+        assert cli(*real, "--runs", 2).code == 0
+        asked, held = len(received), Cassette(cassette).cases
+        longer = cli(*real, "--runs", 4)
+        assert (longer.code, len(received) > asked) == (0, True)
+    more = Cassette(cassette).cases
+    assert (more.stream[:2], len(more.stream), more.golden) == (held.stream, 4, held.golden)
+    for settings, runs in (((), 4), (("--runs", 3), 3)):
+        replayed = cli("run", "--replay", cassette, *settings, "--json")
+        assert (replayed.code, replayed.json["runs"]) == (0, runs)
+    assert cli("run", "--replay", cassette, "--json").json["overall"] == longer.json["overall"]
 
 
 def test_a_quote_can_be_replayed_on_what_the_replay_learned(cli: Cli) -> None:

@@ -31,9 +31,13 @@ def patches(cli: Cli, store: Path) -> dict[str, dict[str, Any]]:
     return {p["id"]: {name: p[name] for name in p if name not in aside} for p in found}
 
 
+def _lesson(patch: dict[str, Any]) -> str:
+    return json.dumps([patch["trigger"], patch["fix"]], sort_keys=True)
+
+
 def test_a_run_is_gone_back_to_by_name_or_number(cli: Cli, moved_on: Path, store: Path) -> None:
     lines = (store / "runs" / "run-0001.snapshot.jsonl").read_text("utf-8").splitlines()
-    then = {p["trigger"]: p["status"] for p in map(json.loads, lines[1:]) if "trigger" in p}
+    then = {_lesson(p): p["status"] for p in map(json.loads, lines[1:]) if "trigger" in p}
     before = patches(cli, store)
     result = cli("patches", "rollback", "--to", "run-0001", "--store", store, "--json")
     assert (result.code, result.err) == (0, "")
@@ -45,7 +49,7 @@ def test_a_run_is_gone_back_to_by_name_or_number(cli: Cli, moved_on: Path, store
     for name, each in told.items():
         assert list(each) == list(PutBack.model_fields)
         assert (each["before"], each["after"]) == (before[name]["status"], after[name]["status"])
-        assert each["is_later"] == (after[name]["trigger"] not in then)
+        assert each["is_later"] == (_lesson(after[name]) not in then)
         if each["is_later"]:
             assert each["after"] == "retired"
     assert result.json["examples_removed"] > 0

@@ -76,7 +76,7 @@ def test_figures_of_a_report_agree_with_each_other(printed: Result) -> None:
     assert sum(c["baseline"] for c in report["clusters"]) == 30 - overall["baseline"]["successes"]
     assert sum(c["share"] for c in report["clusters"]) == pytest.approx(1)
     assert report["curve"][-1]["last"] == 30
-    assert report["curve"][-1]["patches"]["active"] == report["patches"]["active_in_store"]
+    assert report["curve"][-1]["patches"]["active"] == report["patches"]["in_store"]["active"]
     golden = report["golden"]
     assert golden["all"]["cases"] == 12
     assert sum(golden[part]["cases"] for part in ("covered", "known", "uncovered")) == 12
@@ -94,7 +94,9 @@ def test_what_became_of_patches_is_counted_as_the_traces_tell_it(cli: Cli) -> No
     assert patches["proven"] > 0
     assert patches["created"] == sum(event["created"] for event in events)
     assert patches["created"] <= patches["proposed"] <= len(events)
-    assert patches["proven_in_store"] + patches["on_trial_in_store"] == patches["active_in_store"]
+    assert (
+        patches["proven_in_store"] + patches["on_trial_in_store"] == patches["in_store"]["active"]
+    )
     for name, standing in (("proven_in_store", "proven"), ("on_trial_in_store", "trial")):
         found = cli("patches", "list", "--standing", standing, "--store", "s", "--json").json
         assert len(found) == patches[name] > 0

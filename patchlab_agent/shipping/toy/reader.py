@@ -18,6 +18,7 @@ from patchlab_agent.shipping.english import (
     DESTINATION_MARKERS,
     FILLERS,
     FRACTIONS,
+    PRICE_WORDS,
     SERVICES,
     SHARES,
     TELLING,
@@ -308,18 +309,18 @@ def _matches(tokens: _Tokens, lexicon: Lexicon) -> Iterator[tuple[int, int, set[
 
 
 def _is_marked(tokens: _Tokens, start: int, size: int) -> bool:
-    before = tokens.words[start - 1] if start else ""
-    if before == ":" and start > 1:
-        before = tokens.words[start - 2]
+    at = start - 1
+    if at > 0 and tokens.words[at] == ":":
+        at -= 1
     after = (tokens.words[start + size : start + size + 1] or [""])[0]
-    return before in DESTINATION_MARKERS or after in ("<-", "←")
+    return (at >= 0 and _marks_destination(tokens, at)) or after in ("<-", "←")
 
 
 def _unknown_destination(tokens: _Tokens) -> str | None:
     for marker in DESTINATION_MARKERS:
         for index, word in enumerate(tokens.words):
             size = tokens.run_from(index + 1, 3) if word == marker else 0
-            if size and not _asks_for_price(tokens, index):
+            if size and _marks_destination(tokens, index):
                 return tokens.claim(index + 1, size)
     for index, word in enumerate(tokens.words):
         if word in ("<-", "←"):
@@ -331,10 +332,21 @@ def _unknown_destination(tokens: _Tokens) -> str | None:
     return None
 
 
+def _marks_destination(tokens: _Tokens, index: int) -> bool:
+    """Return whether a word says that a destination follows; `for` also asks for a price."""
+    if tokens.words[index] not in DESTINATION_MARKERS:
+        return False
+    return tokens.words[index] != "for" or not _asks_for_price(tokens, index)
+
+
 def _asks_for_price(tokens: _Tokens, index: int) -> bool:
-    return (
-        tokens.words[index] == "for" and index > 0 and tokens.words[index - 1] in ("price", "quote")
-    )
+    """Return whether only words of courtesy stand between a word for a price and this one."""
+    for word in reversed(tokens.words[:index]):
+        if word in PRICE_WORDS:
+            return True
+        if word not in FILLERS and word[:1].isalnum():
+            return False
+    return False
 
 
 def _unknown_goods(tokens: _Tokens, result: Understood) -> None:

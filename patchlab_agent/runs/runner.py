@@ -10,13 +10,11 @@ from itertools import islice
 
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import REQUESTS
-from patchlab_agent.errors import BudgetReached, Interruption
+from patchlab_agent.errors import BudgetReached, Interruption, StoreError
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.report import (
-    RunReport,
-)
+from patchlab_agent.models.report import RunReport, Stop
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
@@ -81,6 +79,7 @@ class Runner:
 
         Raises:
             Interruption: the model's side or the skill failed before anything was answered.
+            StoreError: the store failed before anything was answered.
             InputError: the cassette to record into is of another kind of run.
         """
         if self.lab.recording is not None:
@@ -114,7 +113,7 @@ class Runner:
         if error is None:
             try:
                 golden += self._golden(name)
-            except Interruption as failure:
+            except (Interruption, StoreError) as failure:
                 golden, error = [], failure
         if error is not None and not outcomes and not isinstance(error, BudgetReached):
             raise error
@@ -132,10 +131,29 @@ class Runner:
             started_at=started_at,
             seconds=round(time.perf_counter() - start, 3),
         )
-        report = run_report(self.lab, finished, show)
-        self.lab.store.keep_report(name, report.model_dump_json(indent=2))
-        self.lab.store.keep_snapshot(name)
-        return report
+        lost = self.lab.store.rescue() if isinstance(error, StoreError) else 0
+        return self._kept(name, run_report(self.lab, finished, show), lost)
+
+    def _kept(self, name: str, report: RunReport, lost: int) -> RunReport:
+        """Store a report and a snapshot; return the report, with what could not be stored.
+
+        Args:
+            name: of the run.
+            report: of the run.
+            lost: number of traces that could not be stored.
+        """
+        missing = [f"the last {lost} traces"] if lost else []
+        stop = report.stopped
+        try:
+            self.lab.store.keep_report(name, report.model_dump_json(indent=2))
+            self.lab.store.keep_snapshot(name)
+        except StoreError as failure:
+            missing.append("this report")
+            stop = Stop(kind="store", reason=str(failure))
+        if stop is None or not missing:
+            return report
+        reason = f"{stop.reason} Not stored: {' and '.join(missing)}."
+        return report.model_copy(update={"stopped": stop.model_copy(update={"reason": reason})})
 
     def _stream(self, name: str) -> Iterator[Case]:
         if self.cases is not None:

@@ -55,10 +55,10 @@ def out() -> Console:
     if sys.stdout is not None and sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         return _Terminal(highlight=False, width=max(MIN_WIDTH, columns), height=_HEIGHT)
-    columns = _columns_wanted()
-    if columns is None:
+    wanted = _columns_wanted()
+    if wanted is None:
         return Console(highlight=False, width=PIPE_WIDTH, height=_HEIGHT)
-    return _Terminal(highlight=False, width=max(MIN_WIDTH, columns), height=_HEIGHT)
+    return _Terminal(highlight=False, width=max(MIN_WIDTH, wanted), height=_HEIGHT)
 
 
 def _columns_wanted() -> int | None:

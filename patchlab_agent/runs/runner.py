@@ -142,7 +142,7 @@ class Runner:
             report: of the run.
             lost: number of traces that could not be stored.
         """
-        missing = [f"the last {lost} traces"] if lost else []
+        missing = [f"the last {lost} traces" if lost > 1 else "the last trace"] if lost else []
         stop = report.stopped
         try:
             self.lab.store.keep_report(name, report.model_dump_json(indent=2))

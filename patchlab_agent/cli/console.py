@@ -26,7 +26,7 @@ from rich.table import Table
 
 PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, where no terminal tells."""
-LOG_SECONDS = 30.0
+LOG_SECONDS = 60.0
 """Seconds between two lines that say how far a command is, and before the first one."""
 MIN_WIDTH = 20
 """Columns that even a terminal gets that says that it has none."""

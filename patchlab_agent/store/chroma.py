@@ -17,7 +17,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store.writes import Writes, no_room_in
+from patchlab_agent.store.writes import Writes, is_panic, no_room_in
 
 INDEX: CreateCollectionConfiguration = {
     "hnsw": {
@@ -63,11 +63,6 @@ def is_open_here(path: Path) -> bool:
     return any(client.path == path.resolve() for client in tuple(_open))
 
 
-def _is_panic(error: BaseException) -> bool:
-    """Return True for a panic of Chroma's Rust half, whose type cannot be imported."""
-    return type(error).__name__ == "PanicException"
-
-
 def open_client(path: Path) -> LocalClient:
     """Open an embedded persistent client.
 
@@ -78,7 +73,7 @@ def open_client(path: Path) -> LocalClient:
         return LocalClient(path.resolve())
     except BaseException as error:
         # Whatever it is: where opening fails, Chroma leaves a half-made client for the next try.
-        if not isinstance(error, Exception) and not _is_panic(error):
+        if not isinstance(error, Exception) and not is_panic(error):
             raise
         raise no_room_in(path, error) or StoreError(
             f"Chroma cannot open {path}: {error}; use another --store."
@@ -230,7 +225,7 @@ class Records:
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, ChromaError) and not _is_panic(error):
+            if not isinstance(error, ChromaError) and not is_panic(error):
                 raise
             raise no_room_in(self._path, error) or StoreError(
                 f"Chroma cannot read the {self._collection.name} of {self._path} ({error}); "

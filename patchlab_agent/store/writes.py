@@ -28,8 +28,6 @@ except ImportError:  # where nothing limits the size of files
 ROOM = 2 * 1024**2
 """Bytes that a batch of traces may take, with the journal that could undo it."""
 _CODE = re.compile(r"\(code: (\d+)\)")
-_PANIC = "PanicException"
-"""Chroma's panics are not of type Exception, and of a type that cannot be imported."""
 
 
 class Writes:
@@ -99,9 +97,14 @@ def no_room_in(path: Path, error: BaseException) -> StoreError | None:
     return None if lacking is None else no_room(path, lacking)
 
 
+def is_panic(error: BaseException) -> bool:
+    """Return True for a panic of Chroma's Rust half, whose type cannot be imported."""
+    return type(error).__name__ == "PanicException"
+
+
 def _is_chromas(error: BaseException) -> bool:
     """Return True if an error is one of Chroma's, or of the disk below it."""
-    return isinstance(error, ChromaError | OSError) or type(error).__name__ == _PANIC
+    return isinstance(error, ChromaError | OSError) or is_panic(error)
 
 
 def _kind(error: BaseException) -> int | None:

@@ -14,7 +14,7 @@ from patchlab_agent.errors import BudgetReached, Interruption, StoreError
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.report import RunReport, Stop
+from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
@@ -23,6 +23,7 @@ from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
     FinishedRun,
     run_report,
+    stop_of,
 )
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
@@ -146,13 +147,17 @@ class Runner:
         stop = report.stopped
         try:
             self.lab.store.keep_report(name, report.model_dump_json(indent=2))
-            self.lab.store.keep_snapshot(name)
         except StoreError as failure:
             missing.append("this report")
-            stop = Stop(kind="store", reason=str(failure))
+            stop = stop_of(failure)
+        try:
+            self.lab.store.keep_snapshot(name)
+        except StoreError as failure:
+            missing.append("the snapshot for a rollback")
+            stop = stop_of(failure)
         if stop is None or not missing:
             return report
-        reason = f"{stop.reason} Not stored: {' and '.join(missing)}."
+        reason = f"{stop.reason} Not stored: {', '.join(missing)}."
         return report.model_copy(update={"stopped": stop.model_copy(update={"reason": reason})})
 
     def _stream(self, name: str) -> Iterator[Case]:

@@ -17,7 +17,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store.writes import Writes, is_panic, no_room_in
+from patchlab_agent.store.writes import Writes, has_room, is_panic, no_room_in
 
 INDEX: CreateCollectionConfiguration = {
     "hnsw": {
@@ -186,6 +186,10 @@ class Records:
             if len(page["ids"]) < PAGE:
                 return
             offset += PAGE
+
+    def has_room(self, traces: int) -> bool:
+        """Return whether the disk has room for so many traces that wait to be written."""
+        return has_room(self._path, traces)
 
     def upsert(self, **records: Any) -> None:
         """Write records; takes what Chroma's `upsert` takes.

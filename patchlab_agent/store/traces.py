@@ -53,7 +53,8 @@ class TraceStore:
         if self._next is not None:
             self._next = max(self._next, trace_index(trace.id) + 1)
         self.examples.add(trace.id, trace.request, trace.right_answer)
-        if len(self._pending) >= BATCH:
+        # Sooner on a disk that is nearly full, so that what waits always has room.
+        if len(self._pending) >= BATCH or not self._collection.has_room(len(self._pending)):
             self.flush()
 
     def flush(self) -> None:

@@ -26,7 +26,9 @@ except ImportError:  # where nothing limits the size of files
     resource = None  # type: ignore[assignment]
 
 ROOM = 2 * 1024**2
-"""Bytes that a batch of traces may take, with the journal that could undo it."""
+"""Bytes that a write of one record may take, and the report of a run that ends there."""
+PER_TRACE = 100 * 1024
+"""Bytes that a trace may take, in the database and in the journal of its transaction."""
 _CODE = re.compile(r"\(code: (\d+)\)")
 
 
@@ -67,6 +69,11 @@ class Writes:
             )
             self._failure = str(refused)
             raise refused from error
+
+
+def has_room(path: Path, traces: int) -> bool:
+    """Return whether the disk of a store has room for so many traces that wait to be written."""
+    return _lacking(path, ROOM + traces * PER_TRACE) is None
 
 
 def require_room(path: Path) -> None:
@@ -114,8 +121,8 @@ def _kind(error: BaseException) -> int | None:
     return None if code is None else int(code) & 0xFF
 
 
-def _lacking(path: Path) -> OSError | None:
-    """Return what the next write could fail with for want of room."""
+def _lacking(path: Path, room: int = ROOM) -> OSError | None:
+    """Return what the next write could fail with for want of so many bytes."""
     try:
         indices = [file.stat().st_size for file in path.glob("*-*/*.bin")]
         databases = [file.stat().st_size for file in path.glob("*.sqlite3")]
@@ -123,12 +130,12 @@ def _lacking(path: Path) -> OSError | None:
     except OSError:
         return None  # the write itself meets it, if it matters
     # An index that has to grow is written anew, beside the old one.
-    if free < ROOM + max(indices, default=0):
+    if free < room + max(indices, default=0):
         return OSError(errno.ENOSPC, "nearly full")
     if resource is None:
         return None
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     is_limited = limit != resource.RLIM_INFINITY
-    if is_limited and limit < ROOM + max((*databases, *indices), default=0):
+    if is_limited and limit < room + max((*databases, *indices), default=0):
         return OSError(errno.EFBIG, "nearly as large as allowed")
     return None

@@ -166,7 +166,8 @@ def test_a_run_whose_report_finds_no_room_says_so_and_prints_it(
 
     monkeypatch.setattr(os, "fsync", refuse_the_report)
     result = cli(*RUN, "--store", store)
-    assert result.err == f"Error: {store} {FULL} Not stored: this report.\n"
+    lost = "this report, the snapshot for a rollback"
+    assert result.err == f"Error: {store} {FULL} Not stored: {lost}.\n"
     assert result.code == 4
     assert "run-0002: 30 requests" in result.text
     assert {path.name for path in (store / "runs").iterdir()} == keeps

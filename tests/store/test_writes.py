@@ -17,7 +17,7 @@ from chromadb.errors import InternalError
 from patchlab_agent.errors import StoreError
 from patchlab_agent.store import writes
 from patchlab_agent.store.store import Store
-from patchlab_agent.store.writes import ROOM, no_room_in
+from patchlab_agent.store.writes import PER_TRACE, ROOM, no_room_in
 from tests.support.make import WRONG, make_patch, make_trace
 from tests.support.words_skill import words_store
 
@@ -99,12 +99,22 @@ def test_a_store_that_a_full_disk_had_no_room_for_can_be_made_later(
 
 def test_the_room_that_is_kept_is_for_what_waits(filled: Path, disk: Disk) -> None:
     with words_store(filled) as store:
-        store.traces.add(make_trace("t-0000003", "a zok for the last one"))
         disk.free = ROOM // 2
         with pytest.raises(StoreError, match="disk is full"):
-            store.traces.flush()
+            store.traces.add(make_trace("t-0000003", "a zok for the last one"))
         assert store.rescue() == 0
     assert counts(filled) == (4, 4, 1)
+
+
+def test_where_room_gets_scarce_nothing_waits(filled: Path, disk: Disk) -> None:
+    index = max((file.stat().st_size for file in filled.glob("*/*.bin")), default=0)
+    with words_store(filled) as store:
+        disk.free = ROOM + index + 3 * PER_TRACE
+        for number in range(3, 6):
+            store.traces.add(make_trace(f"t-{number:07d}", f"a zok for word{number}"))
+        assert len(list(store.traces.newest(10))) == 3
+        store.traces.add(make_trace("t-0000006", "a zok for word6"))
+        assert len(list(store.traces.newest(10))) == 7
 
 
 def test_what_waits_is_written_on_closing(filled: Path, disk: Disk) -> None:
@@ -126,7 +136,8 @@ def test_after_a_failed_write_none_is_tried_and_what_was_stored_is_there(
             with pytest.raises(StoreError) as refused:
                 store.patches.upsert(make_patch(f"word{number}", "grey"))
             told.add(str(refused.value).removeprefix(f"{filled} cannot be written, as "))
-        store.traces.add(make_trace("t-0000003", "a zok for the last one"))
+        with pytest.raises(StoreError, match="ulimit"):
+            store.traces.add(make_trace("t-0000003", "a zok for the last one"))
         assert store.rescue() == 1
         store.close()
     assert told == {"a limit on the size of files is reached; raise it (ulimit -f) and try again."}

@@ -24,6 +24,7 @@ from patchlab_agent.errors import (
     InputError,
     InvalidAnswer,
     PromptTooLong,
+    StoreError,
 )
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import Structure
@@ -244,9 +245,11 @@ def test_a_full_disk_is_one_sentence_and_the_model_is_closed(
 ) -> None:
     recording = recorder()
     monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "ab"))  # noqa: PTH123, SIM115
-    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+    with pytest.raises(
+        StoreError, match=r"^The cassette .* cannot be written, as its disk is full"
+    ):
         recording.complete(PROMPTS[0])
-    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+    with pytest.raises(StoreError, match="cannot be written, as its disk is full"):
         recording.close()
     recording.close()
 

@@ -244,7 +244,12 @@ def test_a_full_disk_is_one_sentence_and_the_model_is_closed(
     recorder: MakeRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = recorder()
-    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "ab"))  # noqa: PTH123, SIM115
+    usual = Path.open
+
+    def opened(self: Path, *mode: Any, **how: Any) -> Any:
+        return usual(Path("/dev/full") if self == path.resolve() else self, *mode, **how)
+
+    monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(
         StoreError, match=r"^The cassette .* cannot be written, as its disk is full"
     ):

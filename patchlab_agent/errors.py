@@ -3,7 +3,7 @@
     PatchLabError                  1   the base: catch this one to catch them all
     ├── UsageError                 2   an option or argument that cannot be used
     ├── InputError                 3   a request, file or feedback whose content cannot be used
-    ├── StoreError                 4   a store that cannot be opened, read or written
+    ├── StoreError                 4   a store that cannot be opened, read or written; a full disk
     ├── MissingExtra               6   an optional package that is not installed
     ├── Interruption               -   the base of what ends a run early: all before it is kept
     │   ├── BackendError           5   the model's side failed; never counted as a wrong answer
@@ -68,6 +68,9 @@ class InputError(PatchLabError):
 
 class StoreError(PatchLabError):
     """The store is missing, damaged, in use, foreign, of another version, or not writable.
+
+    Also raised for any other file that there is no room for: the disk is full, or a limit on the
+    size of files is reached.
 
     Example:
         >>> try:

@@ -18,6 +18,7 @@ ROOT = ""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "files": {"errors"},
     "models": set(),
     "resources": set(),
     "text": {"errors"},
@@ -28,15 +29,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "statistics": {"models"},
     "ranking": {"models"},
     "embedding": {"errors", "text"},
-    "backends": {"errors", "models", "plain"},
-    "store": {"embedding", "errors", "models", "ranking", "text"},
+    "backends": {"errors", "files", "models", "plain"},
+    "store": {"embedding", "errors", "files", "models", "ranking", "text"},
     "conversation": {"backends", "errors", "models", "plain", "skill"},
     "agent": {
         *("backends", "conversation", "errors", "models", "prompts", "ranking", "skill", "text"),
     },
     "gate": {"agent", "errors", "models", "skill", "statistics", "text"},
     "learning": {"errors", "gate", "models", "skill", "store", "text"},
-    "transfer": {"errors", "gate", "learning", "models", "skill", "store", "text"},
+    "transfer": {"errors", "files", "gate", "learning", "models", "skill", "store", "text"},
     "metrics": {"models", "skill", "statistics"},
     "runs": {
         *("agent", "backends", "errors", "gate", "learning", "metrics", "models", "settings"),
@@ -55,10 +56,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("backends", "config", "embedding", "errors", "lab", "models", "prompts", "settings"),
         *("skill", "store"),
     },
-    "report": {"metrics", "models"},
+    "report": {"files", "metrics", "models"},
     "cli": {
-        *(ROOT, "config", "errors", "health", "lab", "models", "report", "runs", "settings"),
-        *("studies", "text", "transfer"),
+        *(ROOT, "config", "errors", "files", "health", "lab", "models", "report", "runs"),
+        *("settings", "studies", "text", "transfer"),
     },
     "shipping": {
         *("backends", "conversation", "errors", "models", "plain", "prompts"),

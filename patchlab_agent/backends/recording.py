@@ -27,7 +27,8 @@ from patchlab_agent.backends.cassette import (
     answer_key,
 )
 from patchlab_agent.backends.llm import LlmBackend
-from patchlab_agent.errors import InputError, PromptTooLong
+from patchlab_agent.errors import InputError, PatchLabError, PromptTooLong
+from patchlab_agent.files import no_room
 from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.masking import masked, masked_words
@@ -257,8 +258,10 @@ def _end_with_whole_line(path: Path) -> None:
             file.write(b"\n")
 
 
-def _refusal(path: Path, error: OSError) -> InputError:
-    return InputError(f"The cassette {path} cannot be written: {error}.")
+def _refusal(path: Path, error: OSError) -> PatchLabError:
+    return no_room(f"The cassette {path}", error) or InputError(
+        f"The cassette {path} cannot be written: {error}."
+    )
 
 
 def begun(path: Path) -> Cassette | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -26,8 +27,10 @@ from patchlab_agent.cli.quote import quote
 from patchlab_agent.cli.report import report
 from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
 from patchlab_agent.cli.run import run
+from patchlab_agent.cli.signals import Ended, polite_end
 from patchlab_agent.cli.streams import CLOSED, OutputClosed, give_up, guarded
 from patchlab_agent.errors import OutputError, PatchLabError
+from patchlab_agent.files import no_room
 
 app = typer.Typer(
     name="patchlab-agent",
@@ -77,13 +80,27 @@ def root(
 def main() -> None:
     """Run a command and exit with its code; a bug keeps its traceback."""
     try:
-        with guarded():
+        with guarded(), polite_end():
             app()
     except OutputClosed:
         give_up()
         sys.exit(CLOSED)
+    except Ended as end:
+        _exit(end.exit_code, str(end))
     except PatchLabError as error:
         if isinstance(error, OutputError):
             give_up()
-        err().print(f"Error: {error}", markup=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _exit(error.exit_code, f"Error: {error}")
+    except OSError as error:
+        # Whatever file it is that a full disk has no room for, it is no bug.
+        refused = no_room(error.filename or "A file", error)
+        if refused is None:
+            raise
+        _exit(refused.exit_code, f"Error: {refused}")
+
+
+def _exit(code: int, message: str) -> NoReturn:
+    """Exit with a message, if there is still anything to write it to."""
+    with suppress(OSError):
+        err().print(message, markup=False, soft_wrap=True)
+    sys.exit(code)

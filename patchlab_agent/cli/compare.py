@@ -15,6 +15,7 @@ from patchlab_agent.cli import options
 from patchlab_agent.cli.console import knows_unicode, out, print_json, progress
 from patchlab_agent.config import key
 from patchlab_agent.errors import PartialRun, UsageError
+from patchlab_agent.files import no_room
 from patchlab_agent.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -187,7 +188,9 @@ def _draw(report: ComparisonReport, path: Path) -> None:
     try:
         draw(report, path)
     except OSError as error:
-        raise UsageError(f"--plot {path} cannot be written ({error.strerror}).") from error
+        raise no_room(path, error) or UsageError(
+            f"--plot {path} cannot be written ({error.strerror}); name another file."
+        ) from error
 
 
 def _print(report: ComparisonReport) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +16,8 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -22,6 +26,8 @@ from rich.table import Table
 
 PIPE_WIDTH = 100
 """Columns of a table that goes into a pipe or a file, where no terminal tells."""
+LOG_SECONDS = 60.0
+"""Seconds between two lines that say how far a command is, and before the first one."""
 MIN_WIDTH = 20
 """Columns that even a terminal gets that says that it has none."""
 _HEIGHT = 25
@@ -46,10 +52,20 @@ class _Terminal(Console):
 def out() -> Console:
     """Return standard output, as wide as the terminal."""
     # Asked of the stream itself, as FORCE_COLOR makes no terminal of a file.
-    if sys.stdout is None or not sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        return _Terminal(highlight=False, width=max(MIN_WIDTH, columns), height=_HEIGHT)
+    wanted = _columns_wanted()
+    if wanted is None:
         return Console(highlight=False, width=PIPE_WIDTH, height=_HEIGHT)
-    columns = shutil.get_terminal_size().columns
-    return _Terminal(highlight=False, width=max(MIN_WIDTH, columns), height=_HEIGHT)
+    return _Terminal(highlight=False, width=max(MIN_WIDTH, wanted), height=_HEIGHT)
+
+
+def _columns_wanted() -> int | None:
+    """Return the width that the user asks for where there is no terminal, or None."""
+    wanted = os.environ.get("COLUMNS", "")[:9]
+    # As in `shutil.get_terminal_size`, what is no such number counts as not given.
+    return (int(wanted) or None) if wanted.isascii() and wanted.isdigit() else None
 
 
 def err() -> Console:
@@ -72,9 +88,15 @@ def knows_unicode(console: Console) -> bool:
     return console.encoding.lower().startswith("utf")
 
 
-def progress() -> Progress:
-    """Return a progress bar on a terminal that can redraw a line, and a silent one elsewhere."""
+def progress(clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Return a progress bar on a terminal that can redraw a line; elsewhere, lines now and then.
+
+    Args:
+        clock: seconds, for those lines.
+    """
     console = err()
+    if not (console.is_interactive and console.file.isatty()):
+        return _Log(console, clock)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -82,9 +104,31 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=console,
-        disable=not (console.is_interactive and console.file.isatty()),
         transient=True,
     )
+
+
+class _Log(Progress):
+    """Progress where no line can be redrawn: nothing for a while, then a line once in a while."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        super().__init__(console=console, disable=True)
+        self._clock = clock
+        self._due = clock() + LOG_SECONDS
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + LOG_SECONDS
+            self.console.print(_line(self._tasks[task_id]), markup=False, soft_wrap=True)
+
+
+def _line(task: Task) -> str:
+    """Return how far a task is, in one line."""
+    of_all = "" if task.total is None else f" of {task.total:,.0f}"
+    note = f", {task.fields['note']}" if task.fields.get("note") else ""
+    return f"{task.description}: {task.completed:,.0f}{of_all}{note}"
 
 
 def is_interactive() -> bool:

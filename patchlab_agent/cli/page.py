@@ -10,6 +10,7 @@ import typer
 
 from patchlab_agent.cli.console import err
 from patchlab_agent.errors import UsageError
+from patchlab_agent.files import no_room, write_whole
 
 Html = Annotated[
     Path | None,
@@ -33,7 +34,11 @@ def check_page(path: Path | None) -> None:
         raise UsageError(f"--html {path} is a folder; name a file in it.")
     if not path.parent.is_dir():
         raise UsageError(f"--html {path} is in a folder that does not exist; create it first.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    # A file is replaced, a pipe is not.
+    needed = [path] if path.exists() else []
+    if not path.exists() or path.is_file():
+        needed.append(path.resolve().parent)
+    if not all(os.access(each, os.W_OK) for each in needed):
         raise UsageError(f"--html {path} cannot be written; name a file in a writable folder.")
 
 
@@ -42,11 +47,12 @@ def write_page(page: str, path: Path) -> None:
 
     Raises:
         UsageError: the file cannot be written after all.
+        StoreError: there is no room for it.
     """
     try:
-        path.write_text(page, "utf-8")
+        write_whole(path, [page])
     except OSError as error:
-        raise UsageError(
+        raise no_room(path, error) or UsageError(
             f"--html {path} cannot be written ({error.strerror}); name another file."
         ) from error
     err().print(f"The page is {path}.", markup=False, soft_wrap=True)

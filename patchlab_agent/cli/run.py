@@ -97,6 +97,8 @@ def run(
         print_json(report.model_dump(mode="json"))
     else:
         _print(report)
+    if report.stopped is not None and report.stopped.kind == "store":
+        raise StoreError(report.stopped.reason)
     if report.stopped is not None and report.stopped.kind != "budget":
         raise PartialRun(f"{report.stopped.reason} The report is of what was done before.")
 

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
@@ -32,6 +33,8 @@ _LIKE = {
 _IN_TABLES = {ord(char): ascii_ for ascii_, chars in _LIKE.items() for char in chars}
 """One for one, so that columns stay in line."""
 _IN_PROSE = str.maketrans({"→": "->", "←": "<-", "…": "...", "≥": ">=", "≤": "<="})
+_PADDING = re.compile(r"(?<! )(?: |\x1b\[[0-9;]*m)+(?=\n)")
+"""Blanks at the end of a line, and the codes for colours among them."""
 
 
 class OutputClosed(Exception):
@@ -39,14 +42,18 @@ class OutputClosed(Exception):
 
 
 class _Guarded:
-    """A stream whose own failures are told apart from those of any other file."""
+    """A stream whose own failures are told apart from those of any other file.
+
+    One that is no terminal gets no blanks at the ends of lines, with which rich fills up tables.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
         with _translated():
-            return self._stream.write(text)
+            self._stream.write(text if self._stream.isatty() else _unpadded(text))
+        return len(text)
 
     def flush(self) -> None:
         with _translated():
@@ -54,6 +61,19 @@ class _Guarded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class _Lenient(_Guarded):
+    """A stream that is no result: what cannot be written to it is left out."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 @contextlib.contextmanager
@@ -71,7 +91,7 @@ def _translated() -> Iterator[None]:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Watch standard output until all of it is written.
+    """Watch standard output until all of it is written, and standard error as far as it goes.
 
     Raises:
         OutputClosed: its reader is gone.
@@ -80,14 +100,22 @@ def guarded() -> Iterator[None]:
     for stream, replaced in ((sys.stdout, "patchlab.table"), (sys.stderr, "patchlab.prose")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=replaced)
-    if sys.stdout is None:
-        yield
-        return
-    with contextlib.redirect_stdout(cast("TextIO", _Guarded(sys.stdout))):
+    with contextlib.ExitStack() as stack:
+        if sys.stderr is not None:
+            lenient = cast("TextIO", _Lenient(sys.stderr))
+            stack.enter_context(contextlib.redirect_stderr(lenient))
+        if sys.stdout is None:
+            yield
+            return
+        stack.enter_context(contextlib.redirect_stdout(cast("TextIO", _Guarded(sys.stdout))))
         try:
             yield
         finally:
             sys.stdout.flush()
+
+
+def _unpadded(text: str) -> str:
+    return _PADDING.sub(lambda found: found[0].replace(" ", ""), text)
 
 
 def give_up() -> None:

@@ -232,6 +232,7 @@ class Lab(AssembledLab):
         Raises:
             UsageError, InputError: the settings do not fit the skill, or the lab.
             Interruption: the model's side or the skill failed before anything was answered.
+            StoreError: the store took nothing before anything was answered.
 
         Example:
             >>> report = lab.run(RunSettings(runs=20, golden=4))

@@ -245,7 +245,7 @@ class DriftReport(Frozen):
 class Stop(Frozen):
     """The reason why a run ended early."""
 
-    kind: Literal["outage", "budget", "refused", "skill"]
+    kind: Literal["outage", "budget", "refused", "skill", "store"]
     reason: str
 
 

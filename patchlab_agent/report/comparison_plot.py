@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from patchlab_agent.files import write_whole
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.report import Proportion
 from patchlab_agent.report import grid_plot
@@ -40,7 +42,13 @@ def draw(report: ComparisonReport, path: Path) -> None:
         else:
             _dots(figure, report)
         is_svg = path.suffix.casefold() == ".svg"
-        figure.savefig(path, metadata={"Date": None} if is_svg else None)
+        picture = BytesIO()
+        figure.savefig(
+            picture,
+            format="svg" if is_svg else "png",
+            metadata={"Date": None} if is_svg else None,
+        )
+    write_whole(path, [picture.getvalue()])
 
 
 def _dots(figure: Figure, report: ComparisonReport) -> None:

@@ -9,7 +9,7 @@ from itertools import chain, islice, pairwise
 from typing import TypeVar
 
 from patchlab_agent.agent.agent import Ask
-from patchlab_agent.errors import Interruption
+from patchlab_agent.errors import Interruption, StoreError
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.case import Case
@@ -143,16 +143,17 @@ class Loop:
         self._referee = referee
         self._window = window
         self._before = before or {}
-        self.stopped: Interruption | None = None
+        self.stopped: Interruption | StoreError | None = None
 
     def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
         """Run each case and yield its trace.
 
-        Traces are on disk once the iterator is exhausted or closed. A failure of the model's side
-        or of the skill ends the loop, not the program: what was learned before it is kept, and
-        `stopped` says why. Requests that were answered and judged by then have their traces, too;
-        nothing more is learned from them. Where it is the stream itself that fails, every request
-        that came before is run.
+        Traces are on disk once the iterator is exhausted or closed. A failure of the model's side,
+        of the skill or of the store ends the loop, not the program: what was learned before it is
+        kept, and `stopped` says why. Requests that were answered and judged by then have their
+        traces, too; nothing more is learned from them. Where it is the stream itself that fails,
+        every request that came before is run. Where the store takes no more, the last traces wait
+        for its `rescue`.
         """
         start = self._traces.next_index()
         try:
@@ -160,10 +161,16 @@ class Loop:
                 later = [case for _, case in following]
                 self._evaluator.expect(later, self._asks(following, name, start))
                 yield from self._run_window(window, name, start)
-        except Interruption as error:
+        except (Interruption, StoreError) as error:
             self.stopped = error
         finally:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
             self._traces.flush()
+        except StoreError as error:
+            self.stopped = error
 
     def _until_failure(self, cases: Iterable[Case]) -> Iterator[Case]:
         try:
@@ -187,10 +194,17 @@ class Loop:
         # judge
         judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
         # propose → gate
+        refused: StoreError | None = None
         for trace in self._learned(self._heard(judged)):
             # store
-            self._traces.add(trace)
+            try:
+                self._traces.add(trace)
+            except StoreError as error:
+                # The others of the window were paid for as well.
+                refused = error
             yield trace
+        if refused is not None:
+            raise refused
 
     def _announce(self, window: _Window) -> None:
         """Do what is due before these requests, and let the referee know them."""
@@ -204,9 +218,9 @@ class Loop:
         The traces after a failure are yielded as they are, so that no answer is lost.
 
         Raises:
-            Interruption: the first failure, once all traces are out.
+            Interruption, StoreError: the first failure, once all traces are out.
         """
-        failure = self._prepare(judged)
+        failure: Interruption | StoreError | None = self._prepare(judged)
         for found in judged:
             if isinstance(found, Interruption):
                 failure = failure or found
@@ -215,7 +229,7 @@ class Loop:
             if failure is None:
                 try:
                     trace = self._learned_from(found)
-                except Interruption as error:
+                except (Interruption, StoreError) as error:
                     failure = error
             yield trace
         if failure is not None:

@@ -11,13 +11,11 @@ from itertools import islice
 
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import OWN_REQUESTS
-from patchlab_agent.errors import BudgetReached, Interruption
+from patchlab_agent.errors import BudgetReached, Interruption, StoreError
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case, CaseSets
-from patchlab_agent.models.report import (
-    RunReport,
-)
+from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
@@ -26,6 +24,7 @@ from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
     FinishedRun,
     run_report,
+    stop_of,
 )
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
@@ -82,6 +81,7 @@ class Runner:
 
         Raises:
             Interruption: the model's side or the skill failed before anything was answered.
+            StoreError: the store failed before anything was answered.
             InputError: the cassette to record into is of another kind of run.
         """
         started_at, start = self.lab.agent.clock(), time.perf_counter()
@@ -116,7 +116,7 @@ class Runner:
         if error is None:
             try:
                 golden += self._golden(name)
-            except Interruption as failure:
+            except (Interruption, StoreError) as failure:
                 golden, error = [], failure
         if error is not None and not outcomes and not isinstance(error, BudgetReached):
             raise error
@@ -134,10 +134,33 @@ class Runner:
             started_at=started_at,
             seconds=round(time.perf_counter() - start, 3),
         )
-        report = run_report(self.lab, finished, show)
-        self.lab.store.keep_report(name, report.model_dump_json(indent=2))
-        self.lab.store.keep_snapshot(name)
-        return report
+        lost = self.lab.store.rescue() if isinstance(error, StoreError) else 0
+        return self._kept(name, run_report(self.lab, finished, show), lost)
+
+    def _kept(self, name: str, report: RunReport, lost: int) -> RunReport:
+        """Store a report and a snapshot; return the report, with what could not be stored.
+
+        Args:
+            name: of the run.
+            report: of the run.
+            lost: number of traces that could not be stored.
+        """
+        missing = [f"the last {lost} traces" if lost > 1 else "the last trace"] if lost else []
+        stop = report.stopped
+        try:
+            self.lab.store.keep_report(name, report.model_dump_json(indent=2))
+        except StoreError as failure:
+            missing.append("this report")
+            stop = stop_of(failure)
+        try:
+            self.lab.store.keep_snapshot(name)
+        except StoreError as failure:
+            missing.append("the snapshot for a rollback")
+            stop = stop_of(failure)
+        if stop is None or not missing:
+            return report
+        reason = f"{stop.reason} Not stored: {', '.join(missing)}."
+        return report.model_copy(update={"stopped": stop.model_copy(update={"reason": reason})})
 
     def _case_sets(self, name: str) -> CaseSets:
         """Return all cases of the run, for a recording."""

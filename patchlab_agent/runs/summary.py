@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, Interruption
+from patchlab_agent.errors import (
+    BackendError,
+    BackendUnavailable,
+    BudgetReached,
+    Interruption,
+    StoreError,
+)
 from patchlab_agent.metrics.failures import clusters
 from patchlab_agent.metrics.golden import golden_report
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
@@ -69,7 +75,7 @@ class FinishedRun:
     golden: Sequence[GoldenOutcome]
     at_start: Mapping[str, Status]
     continued_from: int
-    error: Interruption | None
+    error: Interruption | StoreError | None
     changes: tuple[str, ...]
     full_calls: int
     started_at: str
@@ -196,8 +202,10 @@ def _latency(meter: MeteredBackend) -> dict[str, float]:
     }
 
 
-def stop_of(error: Interruption) -> Stop:
+def stop_of(error: Interruption | StoreError) -> Stop:
     """Why a run ended, as a report says it."""
+    if isinstance(error, StoreError):
+        return Stop(kind="store", reason=str(error))
     if not isinstance(error, BackendError):
         return Stop(kind="skill", reason=str(error))
     if isinstance(error, BudgetReached):

@@ -17,6 +17,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.store.writes import Writes, has_room, is_panic, no_room_in
 
 INDEX: CreateCollectionConfiguration = {
     "hnsw": {
@@ -62,11 +63,6 @@ def is_open_here(path: Path) -> bool:
     return any(client.path == path.resolve() for client in tuple(_open))
 
 
-def _is_panic(error: BaseException) -> bool:
-    """Return True for a panic of Chroma's Rust half, whose type cannot be imported."""
-    return type(error).__name__ == "PanicException"
-
-
 def open_client(path: Path) -> LocalClient:
     """Open an embedded persistent client.
 
@@ -77,9 +73,11 @@ def open_client(path: Path) -> LocalClient:
         return LocalClient(path.resolve())
     except BaseException as error:
         # Whatever it is: where opening fails, Chroma leaves a half-made client for the next try.
-        if not isinstance(error, Exception) and not _is_panic(error):
+        if not isinstance(error, Exception) and not is_panic(error):
             raise
-        raise StoreError(f"Chroma cannot open {path}: {error}; use another --store.") from error
+        raise no_room_in(path, error) or StoreError(
+            f"Chroma cannot open {path}: {error}; use another --store."
+        ) from error
 
 
 def open_collection(
@@ -115,7 +113,7 @@ def open_collection(
     except ValueError as error:
         raise _foreign(client, name, function) from error
     except ChromaError as error:
-        raise StoreError(
+        raise no_room_in(client.path, error) or StoreError(
             f"Chroma cannot open collection {name!r} in {client.path}: {error}; use another "
             "--store."
         ) from error
@@ -135,11 +133,19 @@ class Records:
         collection: Chroma's collection.
         path: the store's folder.
         needed: names of metadata without which a record cannot be read.
+        writes: those to the store's database; None: nothing else writes to it.
     """
 
-    def __init__(self, collection: Collection, path: Path, needed: Sequence[str]) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        path: Path,
+        needed: Sequence[str],
+        writes: Writes | None = None,
+    ) -> None:
         self._collection = collection
         self._path = path
+        self._writes = writes or Writes(path)
         self._needed = frozenset(needed)
 
     def count(self) -> int:
@@ -181,17 +187,36 @@ class Records:
                 return
             offset += PAGE
 
+    def has_room(self, traces: int) -> bool:
+        """Return whether the disk has room for so many traces that wait to be written."""
+        return has_room(self._path, traces)
+
     def upsert(self, **records: Any) -> None:
-        """Write records; takes what Chroma's `upsert` takes."""
-        self._collection.upsert(**records)
+        """Write records; takes what Chroma's `upsert` takes.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with self._writes.one():
+            self._collection.upsert(**records)
 
     def update(self, **records: Any) -> None:
-        """Change records that exist; takes what Chroma's `update` takes."""
-        self._collection.update(**records)
+        """Change records that exist; takes what Chroma's `update` takes.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with self._writes.one():
+            self._collection.update(**records)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete records."""
-        self._collection.delete(ids=list(ids))
+        """Delete records.
+
+        Raises:
+            StoreError: they cannot be deleted.
+        """
+        with self._writes.one():
+            self._collection.delete(ids=list(ids))
 
     def _check(self, ids: Sequence[str], metadatas: Any, documents: Any) -> None:
         for number, record in enumerate(ids):
@@ -204,9 +229,9 @@ class Records:
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, ChromaError) and not _is_panic(error):
+            if not isinstance(error, ChromaError) and not is_panic(error):
                 raise
-            raise StoreError(
+            raise no_room_in(self._path, error) or StoreError(
                 f"Chroma cannot read the {self._collection.name} of {self._path} ({error}); "
                 "see what is damaged with `patchlab-agent doctor`."
             ) from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.store.writes import no_room_in
 
 DATABASE = "chroma.sqlite3"
 PATIENCE = 5.0
@@ -108,7 +109,7 @@ def _blamed(path: Path, error: sqlite3.Error) -> StoreError:
             return StoreError(
                 f"{path / DATABASE} cannot be opened ({error}); check its permissions."
             )
-    return StoreError(
+    return no_room_in(path, error) or StoreError(
         f"Chroma cannot open {path}, as its database {DATABASE} is damaged ({error}); restore the "
         "store from a copy, or start over with `patchlab-agent run --fresh`."
     )

@@ -89,26 +89,34 @@ class ExampleStore:
                 self._index.add(key, request)
                 self._indexed_ids.add(trace_id)
 
-    def flush(self, rejudged: Sequence[str]) -> None:
-        """Write what was added since the last flush.
+    def drop(self, rejudged: Sequence[str]) -> None:
+        """Delete the examples of traces stored before that are not right any more.
 
         A withdrawn example stays withdrawn; one whose answer is right again keeps its record.
 
         Args:
-            rejudged: ids of traces stored before whose example is now the one given to `add`.
+            rejudged: ids of traces whose example is now the one given to `add`.
         """
-        if rejudged:
-            gone = [
-                key
-                for key, each in self._of_traces(rejudged).items()
-                if not (each.withdrawn or _same(each, self._new.get(key)))
-            ]
-            for part in _parts(gone):
-                self._collection.delete(ids=part)
-            self._stored = self._collection.count()
+        if not rejudged:
+            return
+        gone = [
+            key
+            for key, each in self._of_traces(rejudged).items()
+            if not (each.withdrawn or _same(each, self._new.get(key)))
+        ]
+        for part in _parts(gone):
+            self._collection.delete(ids=part)
+        self._stored = self._collection.count()
+
+    def flush(self) -> None:
+        """Write what was added since the last flush."""
         if self._new:
             known = set(self._collection.get(ids=list(self._new), include=[])["ids"])
             self._write({key: each for key, each in self._new.items() if key not in known})
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Forget what was added since the last flush."""
         self._new.clear()
         self._outdated.clear()
 

@@ -12,16 +12,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.files import no_room, write_whole
 from patchlab_agent.models.base import Frozen
 
 FORMAT = 2
 MARKER = "patchlab.json"
+LOCK = ".lock"
 
 
 class StoreInfo(Frozen):
@@ -44,7 +48,8 @@ def read_info(path: Path) -> StoreInfo | None:
         if path.exists() and not path.is_dir():
             raise StoreError(f"{path} is a file, not a store; give a folder to --store.")
         if not marker.exists():
-            if path.exists() and any(path.iterdir()):
+            # The lock comes first, and may be all that a full disk had room for.
+            if path.exists() and any(each.name != LOCK for each in path.iterdir()):
                 raise StoreError(
                     f"{path} holds files but no {MARKER}, so it is not a store; "
                     "give an empty or new folder to --store."
@@ -93,10 +98,8 @@ def _other_format(marker: Path, found: int) -> StoreError:
 
 def write_info(path: Path, info: StoreInfo) -> None:
     """Write the marker in one step: a crash leaves either the old one or the new one."""
-    # Replacing a file is atomic only within one file system, hence a neighbour as the source.
-    fresh = path / f"{MARKER}.new"
-    fresh.write_text(info.model_dump_json(indent=2) + "\n", "utf-8")
-    fresh.replace(path / MARKER)
+    with writing(path):
+        write_whole(path / MARKER, [info.model_dump_json(indent=2), "\n"])
 
 
 def take_lock(path: Path) -> FileLock:
@@ -110,17 +113,34 @@ def take_lock(path: Path) -> FileLock:
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Whichever thread closes the store lets go of it.
-        lock = FileLock(path / ".lock", thread_local=False)
+        lock = FileLock(path / LOCK, thread_local=False)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise StoreError(
             f"{path} is in use by another patchlab-agent; wait for it or use another --store."
         ) from error
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written ({error.strerror}); check its permissions."
-        ) from error
+        raise _unwritable(path, error) from error
     return lock
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell what goes wrong with a file of a store as the store's fault.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return no_room(path, error) or StoreError(
+        f"{path} cannot be written ({error.strerror}); check its permissions."
+    )
 
 
 def is_locked(path: Path) -> bool:

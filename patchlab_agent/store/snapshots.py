@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Fix, Patch
@@ -59,12 +60,9 @@ def write_snapshot(
         patches: written one at a time.
         examples: written one at a time.
     """
+    lines = _lines(header, patches, examples)
     # One temporary name for all runs: what a killed process left behind is overwritten by the next.
-    fresh = path.with_name("snapshot.new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as file:
-        for line in _lines(header, patches, examples):
-            file.write(f"{line}\n")
-    fresh.replace(path)
+    write_whole(path, (f"{line}\n" for line in lines), until_then="snapshot.new")
 
 
 def _lines(

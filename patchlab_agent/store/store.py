@@ -11,6 +11,7 @@ from chromadb.api.client import Client
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
+from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.report import RunReport
@@ -26,6 +27,7 @@ from patchlab_agent.store.layout import (
     read_info,
     take_lock,
     write_info,
+    writing,
 )
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.reports import read_report
@@ -38,6 +40,7 @@ from patchlab_agent.store.snapshots import (
     write_snapshot,
 )
 from patchlab_agent.store.traces import TraceStore
+from patchlab_agent.store.writes import Writes, require_room
 
 
 class Store:
@@ -75,7 +78,11 @@ class Store:
         # Readers take no lock, so that a long run can be watched while it writes.
         self._lock = take_lock(path) if write else None
         self._client: Client | None = None
+        self._writes = Writes(path)
         try:
+            if write:
+                # Before anything is asked of a model that could not be kept.
+                require_room(path)
             if write and not (path / MARKER).exists():
                 # Before Chroma's files: a folder that holds files but no marker is refused.
                 write_info(path, info)
@@ -83,7 +90,12 @@ class Store:
             self._client = client = open_client(path)
             distances = Distances(function)
             patches, examples, traces = (
-                Records(open_collection(client, name, function, create=create), path, needed)
+                Records(
+                    open_collection(client, name, function, create=create),
+                    path,
+                    needed,
+                    self._writes,
+                )
                 for name, needed in NEEDED.items()
             )
             self.patches = PatchStore(patches, distances, parse_fix, is_alone=write)
@@ -108,15 +120,17 @@ class Store:
         name = digest(system)
         path = self.path / "prompts" / f"{name}.txt"
         if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(system, "utf-8")
+            self._keep(path, system)
         return name
 
     def keep_report(self, run: str, report: str) -> Path:
         """Store a run's report as `runs/<run>.json`."""
-        path = self.path / "runs" / f"{run}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(report, "utf-8")
+        return self._keep(self.path / "runs" / f"{run}.json", report)
+
+    def _keep(self, path: Path, text: str) -> Path:
+        with writing(self.path):
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, [text])
         return path
 
     def runs(self) -> tuple[str, ...]:
@@ -143,8 +157,9 @@ class Store:
             examples=len(examples),
         )
         path = self._snapshot(run)
-        path.parent.mkdir(exist_ok=True)
-        write_snapshot(path, header, self.patches.all(), examples)
+        with writing(self.path):
+            path.parent.mkdir(exist_ok=True)
+            write_snapshot(path, header, self.patches.all(), examples)
         return path
 
     def snapshots(self) -> tuple[str, ...]:
@@ -194,10 +209,28 @@ class Store:
             raise StoreError(f"{self.path} is open for reading only; open it for writing.")
         self.require_open()
 
+    def rescue(self) -> int:
+        """Write what is pending with the room kept for it, after a write that found none.
+
+        Returns:
+            The number of traces that could not be written and are given up.
+        """
+        self._writes.is_last = True
+        try:
+            self.traces.flush()
+        except StoreError:
+            return self.traces.give_up()
+        return 0
+
     def close(self) -> None:
-        """Write what is pending and release the lock."""
+        """Write what is pending and release the lock.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         try:
             if self._lock is not None:
+                self._writes.is_last = True
                 self.traces.flush()  # while the lock is still held
         finally:
             self._release()

@@ -53,7 +53,8 @@ class TraceStore:
         if self._next is not None:
             self._next = max(self._next, trace_index(trace.id) + 1)
         self.examples.add(trace.id, trace.request, trace.right_answer)
-        if len(self._pending) >= BATCH:
+        # Sooner on a disk that is nearly full, so that what waits always has room.
+        if len(self._pending) >= BATCH or not self._collection.has_room(len(self._pending)):
             self.flush()
 
     def flush(self) -> None:
@@ -61,16 +62,25 @@ class TraceStore:
         if not self._pending:
             return
         traces = list(self._pending.values())
-        # Examples first, while the old records still tell which of these traces are judged anew.
-        self.examples.flush(self._collection.get(ids=list(self._pending), include=[])["ids"])
+        # Wherever this ends early, no example is left whose answer is not right, or whose trace is
+        # missing; and the old records still tell which of these traces are judged anew.
+        self.examples.drop(self._collection.get(ids=list(self._pending), include=[])["ids"])
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
             embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
             metadatas=[metadata_of(trace) for trace in traces],
         )
+        self.examples.flush()
         self._pending.clear()
         self._stored = self._collection.count()
+
+    def give_up(self) -> int:
+        """Forget what was added since the last flush and cannot be written; return its number."""
+        lost = len(self._pending)
+        self._pending.clear()
+        self.examples.give_up()
+        return lost
 
     def count(self) -> int:
         """Return the number of traces, unwritten ones included."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from patchlab_agent.errors import BackendError, Interruption, SkillError
+from patchlab_agent.errors import BackendError, Interruption, SkillError, StoreError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.comparison import Failure
 from patchlab_agent.models.report import Stop
@@ -93,6 +93,7 @@ def run_all(
 
     Raises:
         Interruption: the first failure, if no run got as far as golden answers.
+        StoreError: a store cannot be written, which the next one could not either.
     """
     entrants: list[Entrant] = []
     failures: list[Failure] = []
@@ -133,5 +134,7 @@ def _run(
         runner = Runner(lab, planned.settings, planned.cases)
         watch(planned, runner)
         report = runner.run()
+        if report.stopped is not None and report.stopped.kind == "store":
+            raise StoreError(report.stopped.reason)
         patches = {patch.id: patch for patch in lab.store.patches.all()}
         return Entrant(planned.label, report, patches, planned.varied)

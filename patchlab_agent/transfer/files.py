@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.files import no_room, write_whole
 
 STANDARD = "-"
 """Standard output or input in place of a file."""
@@ -32,41 +34,21 @@ def write_lines(target: str, lines: Iterable[str]) -> int:
 
     Raises:
         UsageError: the file cannot be written.
+        StoreError: there is no room for it.
     """
+    written = count()
+    ended = (f"{line}\n" for line, _ in zip(lines, written, strict=False))
     if target == STANDARD:
-        return _written(lines, sys.stdout.write)
-    path = Path(target).resolve()
+        for line in ended:
+            sys.stdout.write(line)
+        return next(written)
     try:
-        if path.exists() and not path.is_file():
-            # A pipe, for instance, must be written to and not replaced.
-            return _into(path, lines)
-        return _replaced(path, lines)
+        write_whole(Path(target), ended)
     except OSError as error:
-        raise UsageError(
+        raise no_room(target, error) or UsageError(
             f"{target} cannot be written ({error.strerror}); name a file in a writable folder."
         ) from error
-
-
-def _replaced(path: Path, lines: Iterable[str]) -> int:
-    fresh = path.with_name(f"{path.name}.new")
-    try:
-        count = _into(fresh, lines)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    return count
-
-
-def _into(path: Path, lines: Iterable[str]) -> int:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        return _written(lines, file.write)
-
-
-def _written(lines: Iterable[str], write: Callable[[str], object]) -> int:
-    count = 0
-    for count, line in enumerate(lines, start=1):  # noqa: B007 - the last one is how many
-        write(f"{line}\n")
-    return count
+    return next(written)
 
 
 def read_lines(source: str) -> tuple[str, list[str]]:

@@ -27,6 +27,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Calls `patchlab-agent` with arguments, outside of any terminal."""
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+    # However slow the machine is.
+    monkeypatch.setattr("patchlab_agent.cli.console.LOG_SECONDS", float("inf"))
 
     def call(*arguments: object) -> Result:
         capsys.readouterr()

@@ -85,6 +85,7 @@ def called(*arguments: object) -> Result:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["patchlab-agent", *map(str, arguments)])
+        patch.delenv("COLUMNS", raising=False)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = exit_code()
     return Result(code, out.getvalue(), err.getvalue())

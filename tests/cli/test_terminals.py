@@ -107,6 +107,38 @@ def test_force_color_colours_a_pipe_and_makes_no_terminal_of_it(store: Path) -> 
     assert len(first) == PIPE_WIDTH
 
 
+@pytest.mark.parametrize("columns", ["", "60", "140"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--help"),
+        ("run", "--runs", 5, "--golden", 2, "--trace", 1),
+        ("report",),
+        ("patches", "list"),
+        ("traces", "list"),
+        ("traces", "show", "t-0000001"),
+        ("quote", REQUEST),
+        ("doctor",),
+        ("config",),
+    ],
+    ids=named,
+)
+def test_a_pipe_is_as_wide_as_columns_says_and_lines_end_without_blanks(
+    store: Path,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    command: tuple[object, ...],
+) -> None:
+    monkeypatch.setenv("PATCHLAB_STORE", str(store))
+    monkeypatch.setenv("COLUMNS", columns)
+    result = cli(*command)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.split("\n")
+    assert [line for line in lines if line != line.rstrip(" ")] == []
+    assert max(map(len, lines)) <= int(columns or PIPE_WIDTH)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize(
     "command",

@@ -24,6 +24,7 @@ from patchlab_agent.errors import (
     InputError,
     InvalidAnswer,
     PromptTooLong,
+    StoreError,
 )
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import Structure
@@ -243,10 +244,17 @@ def test_a_full_disk_is_one_sentence_and_the_model_is_closed(
     recorder: MakeRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = recorder()
-    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "ab"))  # noqa: PTH123, SIM115
-    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+    usual = Path.open
+
+    def opened(self: Path, *mode: Any, **how: Any) -> Any:
+        return usual(Path("/dev/full") if self == path.resolve() else self, *mode, **how)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(
+        StoreError, match=r"^The cassette .* cannot be written, as its disk is full"
+    ):
         recording.complete(PROMPTS[0])
-    with pytest.raises(InputError, match=r"cannot be written: .*No space"):
+    with pytest.raises(StoreError, match="cannot be written, as its disk is full"):
         recording.close()
     recording.close()
 

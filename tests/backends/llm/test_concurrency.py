@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import threading
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -68,6 +69,15 @@ def test_as_many_calls_as_allowed_run_beside_each_other_and_answers_keep_their_o
     assert crowd.most == min(concurrency, len(TEXTS) - 1)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C counts, though a shell may have the tests in its background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_after_an_interrupt_no_call_goes_on(
     server: Server, provider: Provider, backend: MakeBackend
 ) -> None:

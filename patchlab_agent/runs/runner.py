@@ -11,9 +11,11 @@ from itertools import islice
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import REQUESTS
 from patchlab_agent.errors import BudgetReached, Interruption
+from patchlab_agent.metrics.golden import mistakes
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.report import (
     RunReport,
 )
@@ -109,7 +111,7 @@ class Runner:
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
             outcomes.append(Outcome.of(referee.truly(trace)))
             self.on_trace(trace, number)
-        golden: list[GoldenOutcome] = []
+        golden: list[tuple[GoldenOutcome, GoldenAnswer]] = []
         error = loop.stopped
         if error is None:
             try:
@@ -123,7 +125,7 @@ class Runner:
             settings=self.settings,
             requests=self.total,
             outcomes=outcomes,
-            golden=golden,
+            golden=[outcome for outcome, _ in golden],
             at_start=at_start,
             continued_from=continued_from,
             error=error,
@@ -134,6 +136,8 @@ class Runner:
         )
         report = run_report(self.lab, finished, show)
         self.lab.store.keep_report(name, report.model_dump_json(indent=2))
+        if golden:
+            self.lab.store.keep_golden(name, [answer for _, answer in golden])
         self.lab.store.keep_snapshot(name)
         return report
 
@@ -144,7 +148,7 @@ class Runner:
         rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
         return islice(self.lab.skill.simulator.requests(rng), self.total)
 
-    def _golden(self, name: str) -> Iterator[GoldenOutcome]:
+    def _golden(self, name: str) -> Iterator[tuple[GoldenOutcome, GoldenAnswer]]:
         """Compare on held-out cases; an interruption leaves none of them."""
         simulator = self.lab.skill.simulator
         evaluator = self.lab.evaluator
@@ -160,12 +164,14 @@ class Runner:
             for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
-                yield GoldenOutcome(
+                outcome = GoldenOutcome(
                     outcome=Outcome.of(trace),
                     needs_lesson=bool(simulator.uncovered(case)),
                     baseline=simulator.confusion(case, baseline),
                     patched=simulator.confusion(case, trace.quote),
                 )
+                wrong = mistakes(outcome, simulator.labels)
+                yield outcome, GoldenAnswer(trace=trace, mistakes=wrong)
                 self.on_golden(ask.index)
 
     def _drift(self) -> None:

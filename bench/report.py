@@ -39,7 +39,8 @@ def build(path: Path) -> tuple[float, float]:
     with raw_store(path) as store:
         start = time.perf_counter()
         report = store.report(store.runs()[-1])
-        text = page(report, tuple(store.patches.all()), store.traces_of(report.run, MAX_TRACES))
+        traces = store.traces_of(report.run, MAX_TRACES)
+        text = page(report, tuple(store.patches.all()), traces, store.golden(report.run))
         size = len(text.encode("utf-8"))
         return time.perf_counter() - start, size / 1e6
 

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.terminal import render
 from patchlab_agent.runs.runner import Runner
@@ -77,6 +78,12 @@ def test_every_label_comes_up(report: RunReport) -> None:
 def test_every_kind_of_fix_becomes_active(report: RunReport) -> None:
     kinds = set(FIX.json_schema()["discriminator"]["mapping"])
     assert set(report.patches.kinds) == kinds
+
+
+def test_its_page_stays_below_five_megabytes(report: RunReport) -> None:
+    with open_store(report.store) as lab:
+        page = lab.page(report)
+    assert 1_000_000 < len(page.encode("utf-8")) < 5_000_000
 
 
 def test_noise_ends_in_quarantine(report: RunReport) -> None:

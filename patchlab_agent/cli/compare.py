@@ -13,6 +13,7 @@ import typer
 
 from patchlab_agent.cli import options
 from patchlab_agent.cli.console import knows_unicode, out, print_json, progress
+from patchlab_agent.cli.page import Html, check_page, write_page
 from patchlab_agent.config import key
 from patchlab_agent.errors import PartialRun, UsageError
 from patchlab_agent.files import no_room
@@ -72,6 +73,7 @@ def compare(
             metavar="FILE",
         ),
     ] = None,
+    html: Html = None,
     as_json: options.Json = False,
 ) -> None:
     """Compare runs, or settings, pair by pair on the golden cases that all of them have.
@@ -89,6 +91,8 @@ def compare(
 
         patchlab-agent compare --vary noise=0.03,0.1,0.2 --vary gate=on,off --plot gate.svg
 
+        patchlab-agent compare 1 2 --html compared.html
+
         patchlab-agent compare before.json after.json --json
     """
     names = runs_to_compare or []
@@ -98,6 +102,7 @@ def compare(
     if vary and settings.golden == 0:
         raise UsageError("Settings are compared on golden cases; give --golden 1 or more.")
     _check_picture(plot)
+    check_page(html)
     _check_folder(keep)
     if vary:
         report = _tried(settings, vary, keep)
@@ -107,6 +112,10 @@ def compare(
         report = compare_stored(names, settings.store)
     if plot is not None:
         _draw(report, plot)
+    if html is not None:
+        from patchlab_agent.report.html.comparison_page import comparison_page
+
+        write_page(comparison_page(report), html)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:

@@ -1,4 +1,4 @@
-"""Writing a run's page, for `run` and `report`."""
+"""Writing a page, for `run`, `report` and `compare`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_page(path: Path | None) -> None:
 
 
 def write_page(page: str, path: Path) -> None:
-    """Write a run's page.
+    """Write a page.
 
     Raises:
         UsageError: the file cannot be written after all.

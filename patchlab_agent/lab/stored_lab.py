@@ -16,6 +16,7 @@ from patchlab_agent.lab.traces import Traces
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.report import RunReport
+from patchlab_agent.report.html.comparison_page import comparison_page
 from patchlab_agent.report.html.page import MAX_TRACES, page
 from patchlab_agent.skill.seam import Skill, load_skill
 from patchlab_agent.store.store import Store
@@ -106,8 +107,10 @@ class StoredLab:
         """
         return compare_stored([str(run) for run in runs], self.store.path, self.store)
 
-    def page(self, report: RunReport) -> str:
-        """Return one HTML document with a report, the store's patches and the run's traces.
+    def page(self, report: RunReport | ComparisonReport) -> str:
+        """Return one HTML document with a comparison, or with a run's report.
+
+        With a report come the store's patches, the run's traces and its golden answers.
 
         Example:
             >>> from pathlib import Path
@@ -115,8 +118,11 @@ class StoredLab:
             >>> Path("report.html").write_text(lab.page(report), "utf-8") > 10_000
             True
         """
+        if isinstance(report, ComparisonReport):
+            return comparison_page(report)
         patches = tuple(self.store.patches.all())
-        return page(report, patches, self.store.traces_of(report.run, MAX_TRACES))
+        traces = self.store.traces_of(report.run, MAX_TRACES)
+        return page(report, patches, traces, self.store.golden(report.run))
 
     def close(self) -> None:
         """Write what is pending and let go of the store."""

@@ -1,4 +1,4 @@
-"""Golden-set accuracy, overall and by what was taught, and the scores of each label."""
+"""Golden-set accuracy, overall and by what was taught, and the mistakes in each case."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from patchlab_agent.metrics.labels import label_score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.metrics.success import arm_rates
+from patchlab_agent.models.golden import Mistake, Verdict
 from patchlab_agent.models.report import (
     CaseOutcome,
     GoldenReport,
 )
+from patchlab_agent.skill.seam import Confusion
 
 
 def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> GoldenReport:
@@ -35,3 +37,25 @@ def _case(outcome: Outcome) -> CaseOutcome:
         ceiling=outcome.ceiling,
         applied=outcome.applied,
     )
+
+
+def mistakes(outcome: GoldenOutcome, labels: Sequence[str]) -> tuple[Mistake, ...]:
+    """Return the labels that at least one answer to a case got wrong, in the order given."""
+    none = Confusion()
+    verdicts = (
+        (label, *(_verdict(arm.get(label, none)) for arm in (outcome.baseline, outcome.patched)))
+        for label in labels
+    )
+    return tuple(
+        Mistake(label=label, baseline=baseline, patched=patched)
+        for label, baseline, patched in verdicts
+        if (baseline, patched) != ("right", "right")
+    )
+
+
+def _verdict(counts: Confusion) -> Verdict:
+    if counts.false_positive and counts.false_negative:
+        return "another value"
+    if counts.false_negative:
+        return "missed"
+    return "uncalled for" if counts.false_positive else "right"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,13 +14,22 @@ from matplotlib.figure import Figure
 from patchlab_agent.files import write_whole
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.report import Proportion
+from patchlab_agent.report import format as fmt
 from patchlab_agent.report import grid_plot
-from patchlab_agent.report.grid import grid_of
+from patchlab_agent.report.grid import Grid, grid_of
 
 SERIES = (("baseline", "#888888", -0.22), ("patched", "#1f6fb4", 0.0), ("ceiling", "#2e8b57", 0.22))
 """Name, colour, and offset from the setting's row, in rows."""
 LINE_INCHES = 0.55
 FRAME_INCHES = 1.4
+GRID_INCHES = (8.0, 4.6)
+# Text stays text, whatever it holds, and ids in the file do not depend on a clock.
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "patchlab",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "grid.alpha": 0.3,
+}
 
 
 def draw(report: ComparisonReport, path: Path) -> None:
@@ -34,11 +44,10 @@ def draw(report: ComparisonReport, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    # Text stays text, and ids in the file do not depend on a clock.
-    with mpl.rc_context({"svg.hashsalt": "patchlab", "svg.fonttype": "none"}):
+    with mpl.rc_context(_STYLE):
         figure = Figure(dpi=150, layout="constrained")
         if grid := grid_of(report):
-            grid_plot.plot(figure, grid, report)
+            _lines(figure, grid, report)
         else:
             _dots(figure, report)
         is_svg = path.suffix.casefold() == ".svg"
@@ -49,6 +58,16 @@ def draw(report: ComparisonReport, path: Path) -> None:
             metadata={"Date": None} if is_svg else None,
         )
     write_whole(path, [picture.getvalue()])
+
+
+def _lines(figure: Figure, grid: Grid, report: ComparisonReport) -> None:
+    figure.set_size_inches(*GRID_INCHES)
+    axes = figure.add_subplot()
+    named = grid_plot.plot(axes, grid)
+    axes.set_ylabel(
+        f"patched answers right on {report.cases:,} golden cases, %\nwith 95 % intervals (Wilson)"
+    )
+    figure.legend(handles=named, loc="outside upper center", ncols=4, frameon=False)
 
 
 def _dots(figure: Figure, report: ComparisonReport) -> None:
@@ -81,10 +100,9 @@ def _series(axes: Axes, shares: Sequence[Proportion], name: str, colour: str, pl
 
 
 def _frame(axes: Axes, report: ComparisonReport) -> None:
-    # A dollar sign in a label would start a formula.
-    labels = [side.label.replace("$", r"\$") for side in report.sides]
+    labels = [fmt.visible(side.label) for side in report.sides]
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlabel(f"accuracy on {report.cases:,} golden cases, %, with 95 % intervals (Wilson)")
-    axes.grid(axis="x", alpha=0.3)
+    axes.grid(axis="x")
     axes.spines[["top", "right"]].set_visible(False)

@@ -37,9 +37,9 @@ def several(number: int, one: str, many: str) -> str:
     return f"{count(number)} {one if number == 1 else many}"
 
 
-def brief(text: str) -> str:
-    """Shorten what a patch teaches to the room in a line of a list."""
-    return text if len(text) <= LISTED_CHARS else f"{text[: LISTED_CHARS - 1]}…"
+def brief(text: str, chars: int = LISTED_CHARS) -> str:
+    """Shorten a text to some characters: those of what a patch teaches, in a line of a list."""
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"
 
 
 def score(value: float | None) -> str:

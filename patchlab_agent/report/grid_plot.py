@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle, pairwise
 from typing import Any, TypeAlias
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.report import Proportion
+from patchlab_agent.report import format as fmt
 from patchlab_agent.report.grid import Grid, numbers
 
 COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#aa4499", "#8a6d00", "#3d3d3d", "#882255")
@@ -28,7 +29,6 @@ STEP = 10
 """The scale starts and ends at multiples of this, in percent."""
 CROWDED = 0.04
 """Labels of values closer than this share of the axis would overlap."""
-INCHES = (8.0, 4.6)
 
 Places: TypeAlias = Mapping[str, float]
 """The position of each value of the first setting, from left to right."""
@@ -38,32 +38,58 @@ UNKNOWN: Limits = (math.nan, math.nan, math.nan)
 """Nothing is drawn there, and no line crosses the gap."""
 
 
-def plot(figure: Figure, grid: Grid, report: ComparisonReport) -> None:
+@dataclass(frozen=True)
+class Look:
+    """How a grid is drawn.
+
+    Attributes:
+        lines: their colours, which repeat.
+        reference: the colour of what they are compared with.
+        line_chars: maximum length of a line's name.
+        value_chars: maximum length of the name of a value on the horizontal axis.
+    """
+
+    lines: Sequence[str] = COLOURS
+    reference: str = GREY
+    line_chars: int = 60
+    value_chars: int = 60
+
+
+FILE = Look()
+"""For a picture of its own."""
+
+
+def plot(axes: Axes, grid: Grid, look: Look = FILE) -> list[Artist | ErrorbarContainer]:
     """Plot success with patches over the first setting, between baseline and ceiling.
 
     Args:
-        figure: receives its size, the axes, and a legend above them.
-        grid: of the report.
-        report: with at least one side.
+        axes: receive the plot.
+        grid: with at least one side.
+        look: how.
+
+    Returns:
+        What a legend is to name: each line, then ceiling and baseline.
     """
-    figure.set_size_inches(*INCHES)
-    axes = figure.add_subplot()
-    places = _places(grid)
+    places = places_of(grid)
     columns = grid.columns.values
-    colours = dict(zip(columns, cycle(COLOURS), strict=False))
+    colours = dict(zip(columns, cycle(look.lines), strict=False))
     apart = DODGE * (max(places.values()) - min(places.values()) or 1.0)
     lines = []
     for number, (column, marker) in enumerate(zip(columns, cycle(MARKERS), strict=False)):
         shift = apart * (number - (len(columns) - 1) / 2)
         moved = {row: place + shift for row, place in places.items()}
-        look = {"color": colours[column], "fmt": f"-{marker}"}
-        lines.append(_line(axes, grid, column, moved, look))
-    references = [_reference(axes, grid, name, places, colours) for name in REFERENCES]
-    _frame(axes, grid, places, report)
-    figure.legend(handles=[*lines, *references], loc="outside upper center", ncols=4, frameon=False)
+        drawn = {
+            "color": colours[column],
+            "fmt": f"-{marker}",
+            "label": fmt.brief(fmt.visible(grid.columns.titled(column)), look.line_chars),
+        }
+        lines.append(_line(axes, grid, column, moved, drawn))
+    references = [_reference(axes, grid, name, colours, look.reference) for name in REFERENCES]
+    _frame(axes, grid, places, look)
+    return [*lines, *references]
 
 
-def _places(grid: Grid) -> Places:
+def places_of(grid: Grid) -> Places:
     """Place numbers to scale, and other values evenly in the order given."""
     values = grid.rows.values
     read = numbers(values) or [float(number) for number in range(len(values))]
@@ -71,7 +97,7 @@ def _places(grid: Grid) -> Places:
 
 
 def _line(
-    axes: Axes, grid: Grid, column: str, places: Places, look: Mapping[str, Any]
+    axes: Axes, grid: Grid, column: str, places: Places, drawn: Mapping[str, Any]
 ) -> ErrorbarContainer:
     shares = _shares(grid, column, places, "patched")
     return axes.errorbar(
@@ -82,8 +108,7 @@ def _line(
         linewidth=2,
         elinewidth=1.2,
         markersize=7,
-        label=_plain(grid.columns.titled(column)),
-        **look,
+        **drawn,
     )
 
 
@@ -99,44 +124,38 @@ def _limits(share: Proportion) -> Limits:
 
 
 def _reference(
-    axes: Axes, grid: Grid, name: str, places: Places, colours: Mapping[str, str]
+    axes: Axes, grid: Grid, name: str, colours: Mapping[str, str], shared: str
 ) -> Line2D:
     """Draw a rate that patches do not change: one line if all columns agree, else one each."""
-    dashes = REFERENCES[name]
+    dashes, places = REFERENCES[name], places_of(grid)
     rates = {column: [r for _, r, _ in _shares(grid, column, places, name)] for column in colours}
     by_row = [
         {rate for rate in row if not math.isnan(rate)} for row in zip(*rates.values(), strict=True)
     ]
     levels = set().union(*by_row)
     if len(levels) == 1:
-        axes.axhline(levels.pop(), linestyle=dashes, color=GREY)
+        axes.axhline(levels.pop(), linestyle=dashes, color=shared)
     elif all(len(row) <= 1 for row in by_row):
         own = [next(iter(row), math.nan) for row in by_row]
-        axes.plot(list(places.values()), own, dashes, color=GREY)
+        axes.plot(list(places.values()), own, dashes, color=shared)
     else:
         for column, own in rates.items():
             axes.plot(list(places.values()), own, dashes, color=colours[column])
-    [named] = axes.plot([], [], dashes, color=GREY, label=name)
+    [named] = axes.plot([], [], dashes, color=shared, label=name)
     return named
 
 
-def _frame(axes: Axes, grid: Grid, places: Places, report: ComparisonReport) -> None:
+def _frame(axes: Axes, grid: Grid, places: Places, look: Look) -> None:
     ticks = list(places.values())
     gaps = [right - left for left, right in pairwise(ticks)]
     # If values are crowded, the scale's own ticks are used instead.
     if min(gaps, default=1.0) >= CROWDED * (ticks[-1] - ticks[0]):
-        axes.set_xticks(ticks, [_plain(row) for row in places])
-    axes.set_xlabel(_plain(grid.rows.name))
+        axes.set_xticks(
+            ticks, [fmt.brief(fmt.visible(value), look.value_chars) for value in places]
+        )
+    axes.set_xlabel(fmt.visible(grid.rows.name))
     axes.margins(x=0.05)
     low, high = axes.get_ylim()
     axes.set_ylim(max(0, STEP * math.floor(low / STEP)), min(100, STEP * math.ceil(high / STEP)))
-    axes.set_ylabel(
-        f"patched answers right on {report.cases:,} golden cases, %\nwith 95 % intervals (Wilson)"
-    )
-    axes.grid(axis="y", alpha=0.3)
+    axes.grid(axis="y")
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _plain(text: str) -> str:
-    # A dollar sign would start a formula.
-    return text.replace("$", r"\$")

@@ -12,9 +12,11 @@ from itertools import islice
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import OWN_REQUESTS
 from patchlab_agent.errors import BudgetReached, Interruption, StoreError
+from patchlab_agent.metrics.golden import mistakes
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case, CaseSets
+from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
@@ -111,7 +113,7 @@ class Runner:
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
             outcomes.append(Outcome.of(referee.truly(trace)))
             self.on_trace(trace, number)
-        golden: list[GoldenOutcome] = []
+        golden: list[tuple[GoldenOutcome, GoldenAnswer]] = []
         error = loop.stopped
         if error is None:
             try:
@@ -125,7 +127,7 @@ class Runner:
             settings=self.settings,
             requests=self.total,
             outcomes=outcomes,
-            golden=golden,
+            golden=[outcome for outcome, _ in golden],
             at_start=at_start,
             continued_from=continued_from,
             error=error,
@@ -135,14 +137,18 @@ class Runner:
             seconds=round(time.perf_counter() - start, 3),
         )
         lost = self.lab.store.rescue() if isinstance(error, StoreError) else 0
-        return self._kept(name, run_report(self.lab, finished, show), lost)
+        answers = [answer for _, answer in golden]
+        return self._kept(name, run_report(self.lab, finished, show), answers, lost)
 
-    def _kept(self, name: str, report: RunReport, lost: int) -> RunReport:
-        """Store a report and a snapshot; return the report, with what could not be stored.
+    def _kept(
+        self, name: str, report: RunReport, golden: Sequence[GoldenAnswer], lost: int
+    ) -> RunReport:
+        """Store a report and what belongs to it; return it, with what could not be stored.
 
         Args:
             name: of the run.
             report: of the run.
+            golden: its answers to the golden set.
             lost: number of traces that could not be stored.
         """
         missing = [f"the last {lost} traces" if lost > 1 else "the last trace"] if lost else []
@@ -151,6 +157,12 @@ class Runner:
             self.lab.store.keep_report(name, report.model_dump_json(indent=2))
         except StoreError as failure:
             missing.append("this report")
+            stop = stop_of(failure)
+        try:
+            if golden:
+                self.lab.store.keep_golden(name, golden)
+        except StoreError as failure:
+            missing.append("the answers to the golden set")
             stop = stop_of(failure)
         try:
             self.lab.store.keep_snapshot(name)
@@ -182,7 +194,7 @@ class Runner:
         rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
         return islice(self.lab.skill.simulator.requests(rng), self.total)
 
-    def _golden(self, name: str) -> Iterator[GoldenOutcome]:
+    def _golden(self, name: str) -> Iterator[tuple[GoldenOutcome, GoldenAnswer]]:
         """Compare on held-out cases; an interruption leaves none of them."""
         simulator = self.lab.skill.simulator
         evaluator = self.lab.evaluator
@@ -198,12 +210,14 @@ class Runner:
             for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
-                yield GoldenOutcome(
+                outcome = GoldenOutcome(
                     outcome=Outcome.of(trace),
                     needs_lesson=bool(simulator.uncovered(case)),
                     baseline=simulator.confusion(case, baseline),
                     patched=simulator.confusion(case, trace.quote),
                 )
+                wrong = mistakes(outcome, simulator.labels)
+                yield outcome, GoldenAnswer(trace=trace, mistakes=wrong)
                 self.on_golden(ask.index)
 
     def _drift(self) -> None:

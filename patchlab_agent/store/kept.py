@@ -1,4 +1,4 @@
-"""Integrity checks of what a store keeps beside its database: prompts, reports, snapshots."""
+"""Integrity checks of what a store keeps beside its database: prompts and the files of runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import run_name
+from patchlab_agent.store.golden import SUFFIX as GOLDEN
+from patchlab_agent.store.golden import read_golden
 from patchlab_agent.store.layout import MARKER, StoreInfo, kept_runs
 from patchlab_agent.store.reports import OtherVersion, read_report
 from patchlab_agent.store.snapshots import SUFFIX, read_header, read_snapshot
@@ -34,6 +36,8 @@ def kept_problems(
     for run in kept_runs(path, SUFFIX):
         snapshot = path / "runs" / f"{run}{SUFFIX}"
         yield from _problem(partial(read_snapshot, snapshot, parse_fix))
+    for run in kept_runs(path, GOLDEN):
+        yield from _problem(partial(read_golden, path / "runs" / f"{run}{GOLDEN}"))
     for prompt in sorted((path / "prompts").glob("*.txt")):
         if not _is_itself(prompt):
             yield f"{prompt} is damaged"

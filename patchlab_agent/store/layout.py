@@ -4,8 +4,9 @@
   patchlab.json     format, skill, embedder, number of runs
   chroma.sqlite3 …  Chroma's files; open the folder with chromadb.PersistentClient
   prompts/          the stable part of each prompt that was used, by digest
-  runs/             per run that came to its end: one JSON report, and one snapshot of all patches
-                    and examples as they were then (JSON lines), which a rollback puts back
+  runs/             per run that came to its end: one JSON report, the answers to its golden cases
+                    (JSON lines), and one snapshot of all patches and examples as they were then
+                    (JSON lines), which a rollback puts back
   .lock             held by the process that writes
 """
 

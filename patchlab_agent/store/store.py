@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +13,15 @@ from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.store.chroma import Records, open_client, open_collection
 from patchlab_agent.store.examples import ExampleStore
+from patchlab_agent.store.golden import SUFFIX as GOLDEN
+from patchlab_agent.store.golden import read_golden, write_golden
 from patchlab_agent.store.integrity import NEEDED, check_store, own_embedder
 from patchlab_agent.store.layout import (
     MARKER,
@@ -144,6 +147,22 @@ class Store:
             StoreError: it is missing, cannot be read, or has another version.
         """
         return read_report(self.path / "runs" / f"{run}.json")
+
+    def keep_golden(self, run: str, answers: Iterable[GoldenAnswer]) -> Path:
+        """Store the answers to a run's golden cases as `runs/<run>.golden.jsonl`."""
+        path = self.path / "runs" / f"{run}{GOLDEN}"
+        with writing(self.path):
+            path.parent.mkdir(exist_ok=True)
+            write_golden(path, answers)
+        return path
+
+    def golden(self, run: str) -> tuple[GoldenAnswer, ...]:
+        """Return the answers to a run's golden cases; none if it measured none.
+
+        Raises:
+            StoreError: they cannot be read, or are damaged.
+        """
+        return read_golden(self.path / "runs" / f"{run}{GOLDEN}")
 
     def keep_snapshot(self, run: str) -> Path:
         """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""

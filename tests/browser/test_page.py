@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Open
 
 WIDTHS = (360, 1440)
 SCHEMES = ("light", "dark")
-Open: TypeAlias = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, report_page: Path) -> Iterator[Open]:
-    """Opens the page; at the end, it has said nothing on the console and asked for nothing."""
-    said: list[str] = []
-    asked: list[str] = []
-    contexts = []
-
-    def opened(fragment: str = "", **options: Any) -> Page:
-        context = browser.new_context(**{"reduced_motion": "reduce", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(report_page.as_uri() + fragment)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-    assert {url.partition("#")[0] for url in asked} == {report_page.as_uri()}
 
 
 def shown(page: Page, section: str) -> Locator:
@@ -46,6 +20,16 @@ def shown(page: Page, section: str) -> Locator:
 
 def count(page: Page, section: str) -> Locator:
     return page.locator(f"#{section} output")
+
+
+def shutting_out(page: Page) -> list[tuple[str, str]]:
+    """What keeps somebody from using the page, by rule."""
+    return [
+        (each["id"], node["html"])
+        for each in Axe().run(page).response["violations"]
+        for node in each["nodes"]
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -64,14 +48,7 @@ def test_it_fits_and_nothing_in_it_shuts_anybody_out(
     wide, narrow = page.locator("figure .wide").first, page.locator("figure .narrow").first
     expect(wide).to_be_visible(visible=width > 700)
     expect(narrow).to_be_visible(visible=width < 700)
-    found = Axe().run(page).response["violations"]
-    serious = [
-        (each["id"], node["html"])
-        for each in found
-        for node in each["nodes"]
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert shutting_out(page) == []
 
 
 def test_the_two_schemes_look_different(open_page: Open) -> None:

@@ -15,6 +15,7 @@ from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.trace import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, Result, assert_refused, called, contents
+from tests.report.parsed import parsed
 
 SHORT = ("compare", "--runs", 12, "--golden", 8)
 
@@ -159,8 +160,11 @@ def test_stores_are_kept_where_asked_for(cli: Cli, own_folder: Path) -> None:
 
 def test_two_names_make_a_grid_with_a_line_plot(cli: Cli, own_folder: Path) -> None:
     grid = (*SHORT, "--vary", "noise=0.2,0.03", "--vary", "gate=on,off")
-    result = cli(*grid, "--plot", "grid.svg")
-    assert (result.code, result.err) == (0, "")
+    result = cli(*grid, "--plot", "grid.svg", "--html", "grid.html")
+    assert (result.code, result.error) == (0, "The page is grid.html.")
+    page = parsed(Path("grid.html").read_text("utf-8")).text
+    assert "Comparison of 4 settings" in page
+    assert "noise: 0.2, 0.03 · gate: on, off" in page
     assert "noise gate=on gate=off" in result.text
     assert "reference" in result.text
     drawn = Path("grid.svg").read_text("utf-8")
@@ -198,6 +202,17 @@ def test_a_picture_is_drawn_beside_the_table(cli: Cli, two_runs: Path, name: str
     assert Path(name).stat().st_size > 1000
 
 
+def test_a_page_is_written_besides_the_table_or_the_json(cli: Cli, two_runs: Path) -> None:
+    arguments = ("compare", "1", "2", "--store", two_runs, "--html")
+    result = cli(*arguments, "page.html")
+    assert (result.code, result.error) == (0, "The page is page.html.")
+    assert "Accuracy on the same" in result.text
+    assert cli(*arguments, "again.html", "--json").json["cases"]
+    page, again = (Path(name).read_text("utf-8") for name in ("page.html", "again.html"))
+    assert page == again
+    assert "run-0001 · run-0002" in parsed(page).text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -219,6 +234,8 @@ def test_a_picture_is_drawn_beside_the_table(cli: Cli, two_runs: Path, name: str
         (("--vary", "top-k=1,5", "--plot", "plot.pdf"), "must end in .svg or .png"),
         (("--vary", "top-k=1,5", "--plot", "none/plot.svg"), "none/plot.svg cannot be written"),
         (("--vary", "top-k=1,5", "--plot", "folder.svg"), "folder.svg cannot be written"),
+        (("1", "2", "--html", "none/page.html"), "--html none/page.html is in a folder that"),
+        (("--vary", "top-k=1,5", "--html", "folder.svg"), "--html folder.svg is a folder"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_runs(

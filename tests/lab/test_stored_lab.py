@@ -364,6 +364,16 @@ def test_a_page_is_one_document_with_all_that_there_is(lab: Lab) -> None:
     assert all(listed.patch.id in page for listed in lab.patches.select())
 
 
+def test_a_page_has_the_golden_answers_and_a_comparison_has_one_of_its_own(lab: Lab) -> None:
+    report = lab.run(SHORT)
+    assert report.golden is not None
+    page = lab.page(report)
+    assert [f'id="golden-{n}"' in page for n in (1, len(report.golden.cases))] == [True, True]
+    assert page.count("Both answers, field by field") == report.runs + len(report.golden.cases)
+    lab.run(SHORT)
+    assert "run-0001 · run-0002" in lab.page(lab.compare(1, 2))
+
+
 def test_two_stores_and_an_export_are_told_apart(taught: Lab, open_words: OpenLab) -> None:
     other = open_words(store="other", examples=0)
     other.learn(other.answer("a zok"), RED)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from patchlab_agent.metrics.failures import clusters
-from patchlab_agent.metrics.golden import golden_report
+from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.metrics.success import (
@@ -345,6 +345,27 @@ def test_the_golden_set_is_split_by_what_was_taught() -> None:
     assert (a.baseline.recall, a.baseline.precision) == (0.0, 0.0)
     assert (a.patched.recall, a.patched.precision) == (1 / 3, 0.5)
     assert (b.support, b.patched.f1) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "patched", "told"),
+    [
+        (Confusion(1, 0, 0), Confusion(1, 0, 0), None),
+        (Confusion(), Confusion(), None),
+        (Confusion(0, 0, 1), Confusion(1, 0, 0), ("missed", "right")),
+        (Confusion(), Confusion(0, 1, 0), ("right", "uncalled for")),
+        (Confusion(0, 1, 1), Confusion(0, 0, 2), ("another value", "missed")),
+        (Confusion(2, 1, 0), Confusion(2, 0, 1), ("uncalled for", "missed")),
+    ],
+)
+def test_a_case_names_the_labels_that_an_answer_got_wrong(
+    baseline: Confusion, patched: Confusion, told: tuple[str, str] | None
+) -> None:
+    arms = ({"b": baseline}, {"b": patched})
+    found = mistakes(GoldenOutcome(outcome(1), False, *arms), ("a", "b"))
+    assert [(each.label, each.baseline, each.patched) for each in found] == (
+        [("b", *told)] if told else []
+    )
 
 
 def asked_with(

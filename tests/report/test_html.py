@@ -84,14 +84,17 @@ def full() -> str:
         "1–617 25.0 % 21.0 % to 29.0 % 50.0 % 46.0 % to 54.0 % 75.0 %",
         "unit_unknown 321 123 45.6 % 5 999 7 994 Ship 2 lb tea box to Portugal",
         "618–1,234 21 0 2 0",
-        "1201 Send 3 lb tea box to Spain weight_mismatch OK lb, tea",
+        "1201 Send 3 lb tea box to Spain baseline weight_mismatch patched OK lb, tea",
         "known, gate skipped 13 already active 12",
         "proven by their uses 8 convicted by their uses 1",
         "The store has 37 patches: 21 active (16 proven, 5 on trial), 7 quarantined, 8 retired,",
         "In quarantine because: outweighed 4, not_reproduced 3.",
-        "embargo_destination 17 0.51 → 0.91 0.52 → 0.92 0.53 → 0.93",
-        "liquid_restricted 0 – → – – → – – → –",
-        "Ship 7 kg lamp drum to Chile parcel_unknown OK OK feedbeef",
+        "embargo_destination support 17 precision 0.51 → 0.91 recall 0.52 → 0.92 F1 0.53 → 0.93",
+        "liquid_restricted support 0 precision – → – recall – → – F1 – → –",
+        (
+            "1 Ship 7 kg lamp drum to Chile baseline parcel_unknown patched OK ceiling OK feedbeef "
+            "Previous"
+        ),
         "patched 4,321 876 7,654,321 54,321 $1.2500 12.3 ms",
         "Median prompt: 1,204 tokens with nothing learned, 1,504 with patches (+25%).",
         "Gate: 1,122 calls of 9,911",
@@ -138,7 +141,7 @@ def test_a_patch_opens_to_fix_gate_tests_and_history(told: str) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        "1,233 Ship 2 kg battery box to US baseline hazmat_undeclared patched OK battery",
+        "41 Ship 2 kg battery box to US baseline hazmat_undeclared patched OK battery",
         "battery at 0.465, applied paint at 0.465, not applied",
         "Examples: t-0000003",
         "weight_kg 2 2 declarations – hazmat refusal – –",
@@ -201,6 +204,7 @@ def test_it_reads_by_its_structure() -> None:
     assert all("scope" in tag.attributes for tag in found.named("th"))
     pictures = [tag for tag in found.tags if tag.attributes.get("role") == "img"]
     assert len(pictures) == 5
+    assert len(found.named("mark")) == 0
     assert all(tag.attributes["aria-label"] for tag in pictures)
     assert all(tag.attributes["aria-hidden"] == "true" for tag in found.named("svg"))
 
@@ -272,7 +276,7 @@ def test_a_patch_without_gate_and_a_trace_without_judge_are_shown() -> None:
     bare = trace(attempt=attempt(quote=None))
     text = parsed(page(full_report(), [patch(gate=None, tests=(), history=())], [bare])).text
     assert "uses 0 saves 0 harms 0" in text
-    assert "1,234 Ship 2 kg battery box to US baseline – patched –" in text
+    assert "41 Ship 2 kg battery box to US baseline – patched –" in text
 
 
 def test_a_run_of_one_stretch_has_its_figures() -> None:

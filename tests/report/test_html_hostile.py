@@ -6,6 +6,7 @@ import pytest
 
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import GateReport, Reason
+from patchlab_agent.models.golden import GoldenAnswer, Mistake
 from patchlab_agent.models.patch import PatchTest, Provenance, Role, Status, StatusChange
 from patchlab_agent.models.report import Stop
 from patchlab_agent.models.trace import Feedback
@@ -32,6 +33,7 @@ def hostile_page(text: str) -> str:
     golden = full_report().golden
     assert golden is not None
     case = golden.cases[0].model_copy(update={"request": text, "baseline": text})
+    score = golden.labels[0].model_copy(update={"label": text})
     report = full_report(
         backend=text,
         store=text,
@@ -39,7 +41,7 @@ def hostile_page(text: str) -> str:
         stopped=Stop(kind="outage", reason=text),
         clusters=(cluster,),
         highlights=(highlight,),
-        golden=golden.model_copy(update={"cases": (case,)}),
+        golden=golden.model_copy(update={"cases": (case,), "labels": (score,)}),
     )
     gate = GateReport.model_validate(
         {
@@ -67,7 +69,11 @@ def hostile_page(text: str) -> str:
         ceiling=judged(text),
         events=(PatchEvent(kind="activated", patch_id=text, trigger=text, text=text),),
     )
-    return page(report, [lesson], [told])
+    answer = GoldenAnswer(
+        trace=told.model_copy(update={"index": 1}),
+        mistakes=(Mistake(label=text, baseline="missed", patched="right"),),
+    )
+    return page(report, [lesson], [told], [answer])
 
 
 @pytest.mark.parametrize("text", HOSTILE)

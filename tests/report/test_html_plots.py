@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from patchlab_agent.report.html import plots
 from patchlab_agent.report.html.plots import Plot, spread
-from patchlab_agent.report.html.svg import COLOURS, drawn
+from patchlab_agent.report.html.svg import COLOURS, Band, drawn
 from tests.report.make import NO_SCORE, curve_point, full_report
 
 REPORT = full_report()
@@ -23,10 +25,25 @@ PLOTS: dict[str, Callable[[], Plot]] = {
 }
 
 
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg.replace("xlink:", ""))
+
+
 def words(svg: str) -> list[str]:
     """The texts of a figure, in its order."""
-    root = ElementTree.fromstring(svg.replace("xlink:", ""))
-    return [text for node in root.iter("text") for text in node.itertext()]
+    return [text for node in parsed(svg).iter("text") for text in node.itertext()]
+
+
+def bands(svg: str) -> list[tuple[str, dict[str, float]]]:
+    """What each part of a figure says when it is pointed at, and where it is."""
+    return [
+        (
+            "".join(node.itertext()),
+            {n: float(node.attrib[n]) for n in ("x", "y", "width", "height")},
+        )
+        for node in parsed(svg).iter("rect")
+        if node.get("class") == "band"
+    ]
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -63,6 +80,52 @@ def test_the_curve_names_each_line_with_its_last_rate() -> None:
     assert "patched from 50.0 % to 65.0 %" in PLOTS["curve"]().says
 
 
+TIPS = {
+    "curve": [
+        (
+            "requests 1–617\nceiling 75.0 % (71.0 to 79.0 %)\npatched 50.0 % (46.0 to 54.0 %)\n"
+            "baseline 25.0 % (21.0 to 29.0 %)"
+        ),
+        (
+            "requests 618–1,234\nceiling 95.0 % (91.0 to 99.0 %)\n"
+            "patched 65.0 % (61.0 to 69.0 %)\nbaseline 30.0 % (26.0 to 34.0 %)"
+        ),
+    ],
+    "patches": [
+        "requests 1–617\nactive 11\nquarantined 4\nretired 0",
+        "requests 618–1,234\nactive 21\nquarantined 0\nretired 2",
+    ],
+    "failures": ["unit_unknown\nbaseline 321\npatched 123"],
+    "labels": [
+        "embargo_destination\nprecision 0.51 → 0.91\nrecall 0.52 → 0.92",
+        "liquid_restricted\nprecision – → –\nrecall – → –",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_figure_says_its_values_where_they_are(name: str) -> None:
+    plot = PLOTS[name]()
+    for svg, width in ((plot.wide, 1040), (plot.narrow, 340)):
+        found = bands(svg)
+        assert [said for said, _ in found] == TIPS[name]
+        for _, place in found:
+            assert -1 <= place["x"] < place["x"] + place["width"] <= width + 1
+            assert place["height"] > 20
+        along = "x" if name in ("curve", "patches") else "y"
+        places = [place for _, place in found]
+        for before, after in itertools.pairwise(places):
+            size = {"x": "width", "y": "height"}[along]
+            assert before[along] + before[size] == pytest.approx(after[along], abs=0.3)
+
+
+def test_what_a_figure_says_is_text() -> None:
+    hostile = "</title></svg><b>$x$&"
+    cluster = REPORT.clusters[0].model_copy(update={"label": hostile})
+    [(said, _)] = bands(plots.failures([cluster]).wide)
+    assert said.startswith(hostile)
+
+
 def test_only_statuses_that_occur_are_drawn() -> None:
     assert {"active", "quarantined", "retired"} <= set(words(PLOTS["patches"]().wide))
     assert "disabled" not in words(PLOTS["patches"]().wide)
@@ -94,8 +157,11 @@ def test_texts_are_neither_formulas_nor_tags() -> None:
 
 
 def test_letters_that_matplotlib_lacks_are_no_matter() -> None:
-    svg = drawn("x", 100, 100, lambda figure: figure.text(0, 0, "単位"))
-    assert words(svg) == ["単位"]
+    def draw(figure: Figure) -> list[Band]:
+        figure.text(0, 0, "単位")
+        return []
+
+    assert words(drawn("x", 100, 100, draw)) == ["単位"]
 
 
 @pytest.mark.parametrize(

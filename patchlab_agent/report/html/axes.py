@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.html.svg import COLOURS, UNITS_PER_INCH
+from patchlab_agent.report.html.svg import COLOURS, UNITS_PER_INCH, Band
 
 WIDE, NARROW = 1040.0, 340.0
 """Width in pixels that a figure is drawn for: on a screen, and on a phone."""
+CHAR = 7.5
+"""Pixels that a character of ordinary text takes, for names that have to fit somewhere."""
 ROW = 34.0
 """Pixels from one row to the next."""
 MARKS = {"baseline": "s", "patched": "o", "ceiling": "^"}
@@ -70,8 +73,11 @@ def row_by_row(
         figure, left=start, right=width - start - each, top=top + (16 if narrow else 0), bottom=46.0
     )
     axes.set_ylim(len(names) - 0.5, -0.6)
-    axes.grid()
-    axes.set_yticks(range(len(names)), [""] * len(names))
+    axes.grid(axis="x")
+    # Not ticks, each of which is several objects that take their time.
+    axes.set_yticks([])
+    across = axes.get_yaxis_transform()
+    axes.hlines(range(len(names)), 0, 1, COLOURS["rule"], lw=1, zorder=0.5, transform=across)
     for row, name in enumerate(map(fmt.visible, names) if column == 0 else ()):
         axes.annotate(
             name,
@@ -98,3 +104,29 @@ def dumbbells(axes: Axes, pairs: Iterable[tuple[float | None, float | None]]) ->
     for values, name in ((before, "baseline"), (after, "patched")):
         look = {"color": COLOURS[name], "markersize": 9, "clip_on": False}
         axes.plot(values, rows, MARKS[name], **look, **EDGE)  # type: ignore[arg-type]
+
+
+def columns(axes: Axes, edges: Iterable[tuple[float, float]]) -> list[Band]:
+    """Return the bands between values of the x axis, each as high as the axes."""
+    low, high = axes.get_ylim()
+    found = []
+    for start, end in edges:
+        (left, top), (right, bottom) = _pixel(axes, start, high), _pixel(axes, end, low)
+        found.append(Band(left, top, right - left, bottom - top))
+    return found
+
+
+def rows(axes: Axes, number: int) -> list[Band]:
+    """Return the bands of the rows of `row_by_row`, each as wide as the figure."""
+    width, _ = size_of(axes.get_figure(root=True))  # type: ignore[arg-type]
+    start, _ = axes.get_xlim()
+    edges = [_pixel(axes, start, row - 0.5)[1] for row in range(number + 1)]
+    return [Band(0.0, top, width, bottom - top) for top, bottom in pairwise(edges)]
+
+
+def _pixel(axes: Axes, x: float, y: float) -> tuple[float, float]:
+    """Return the place of a value, from the top left corner of the figure."""
+    figure: Figure = axes.get_figure(root=True)  # type: ignore[assignment]
+    width, height = size_of(figure)
+    across, upright = figure.transFigure.inverted().transform(axes.transData.transform((x, y)))
+    return float(across * width), float((1 - upright) * height)

@@ -157,9 +157,12 @@ def _drawn(outcomes: str, values: Sequence[float], bound: float | None) -> Marku
         f'<text x="{end + 8:.1f}" y="{last + 4:.1f}">{odds(values[-1])}</text>',
         f'<text class="end" x="{end:.1f}" y="{HEIGHT - 6:.1f}">{number}</text>',
     ]
+    # Compact, as there may be hundreds; a script makes bands of it.
+    readouts = "|".join(map(odds, values))
     # It contains numbers and this module's own words, but no foreign text.
     return Markup(  # noqa: S704
-        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true" data-odds="{readouts}" '
+        f'data-outcomes="{outcomes}">{"".join(parts)}</svg>'
     )
 
 

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-
+from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.report import ArmRates, RunReport
+from patchlab_agent.models.report import ArmRates, Highlight, RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.evidence import evidence, pairs, share, status_of
 from patchlab_agent.report.html import plots
+from patchlab_agent.report.html.environment import rendered
 from patchlab_agent.report.html.evidence_plot import EvidencePlot, evidence_plot
-from patchlab_agent.report.html.rows import (
-    MAX_PATCHES,
-    PatchRow,
-    case_outcome,
-    facts,
-    patch_rows,
-    trace_rows,
-)
+from patchlab_agent.report.html.golden_rows import case_rows, label_rows
+from patchlab_agent.report.html.rows import MAX_PATCHES, PatchRow, TraceRow, patch_rows
 from patchlab_agent.report.sentences import headline, notes
 
 MAX_TRACES = 1000
 """Number of latest traces on a page: more would make it too large."""
 MAX_PROMPTS = 1_800_000
 """Characters that the prompts of these traces may have in total."""
-_HERE = Path(__file__).parent
+SCRIPTS = ("address.js", "lists.js", "tables.js", "charts.js", "start.js")
+OUTCOMES = (
+    ("failed", "wrong with patches"),
+    ("saved", "right only with patches"),
+    ("harmed", "wrong only with patches"),
+    ("right", "right with patches"),
+)
+"""Words to filter by, each as the page puts it."""
 
 
-def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -> str:
+def page(
+    report: RunReport,
+    patches: Sequence[Patch],
+    traces: Sequence[Trace],
+    golden: Sequence[GoldenAnswer] = (),
+) -> str:
     """Render one self-contained HTML document; equal arguments give equal text.
 
     Args:
@@ -43,27 +44,58 @@ def page(report: RunReport, patches: Sequence[Patch], traces: Sequence[Trace]) -
         patches: all patches of the store; the `MAX_PATCHES` most used are shown.
         traces: of the run, the newest first; the first `MAX_TRACES` are shown, or fewer if their
             prompts are long.
+        golden: the answers to the report's golden cases, as far as they are known.
     """
     shown = _latest(traces)
     rows = patch_rows(patches, shown)
     listed = rows[:MAX_PATCHES]
-    template = _environment().get_template("page.html.j2")
-    return template.render(
+    opened = [TraceRow.of(trace) for trace in shown]
+    return rendered(
+        "page.html.j2",
+        SCRIPTS,
+        title=report.run,
+        sections=list(_sections(report)),
         report=report,
         headline=list(headline(report)),
         notes=list(notes(report)),
         comparisons=_comparisons(report),
         main=_main(report),
         plots=_plots(report),
+        statuses=plots.STATUSES,
+        outcomes=OUTCOMES,
+        highlights=_highlights(report.highlights, opened),
         patches=listed,
         evidence_plots=_evidence_plots(listed, report),
         all_patches=len(rows),
-        traces=trace_rows(shown),
+        cases=case_rows(report.golden, golden) if report.golden else (),
+        labels=label_rows(report.golden, golden) if report.golden else (),
+        has_answers=bool(golden),
+        traces=opened,
         applied_options=_applied_options(listed),
         known={row.patch.id for row in listed} | {trace.id for trace in shown},
-        css=_asset("page.css"),
-        js=_asset("page.js"),
     )
+
+
+def _sections(report: RunReport) -> Iterator[tuple[str, str]]:
+    """Yield id and name of each section that there is data for."""
+    yield "success", "Success"
+    if report.curve:
+        yield "learning", "Learning"
+    if report.clusters:
+        yield "failures", "Failures"
+    yield "patches", "Patches"
+    if report.golden:
+        yield "golden", "Golden set"
+    yield "cost", "Cost"
+    yield "traces", "Traces"
+
+
+def _highlights(
+    highlights: Sequence[Highlight], rows: Iterable[TraceRow]
+) -> list[tuple[Highlight, TraceRow | None]]:
+    """Return each highlight with its trace, or None if that is not on the page."""
+    found = {row.trace.index: row for row in rows}
+    return [(each, found.get(each.trace)) for each in highlights]
 
 
 def _latest(traces: Sequence[Trace]) -> Sequence[Trace]:
@@ -128,53 +160,3 @@ def _applied_options(rows: Sequence[PatchRow]) -> list[tuple[str, str]]:
         (row.patch.id, f"{row.patch.trigger} ({row.patch.fix.kind}, {len(row.traces):,})")
         for row in applied
     ]
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(statuses=plots.STATUSES)
-    environment.filters.update(
-        count=fmt.count,
-        percent=fmt.percent,
-        difference=fmt.difference,
-        score=fmt.score,
-        money=fmt.money,
-        milliseconds=fmt.milliseconds,
-        value=fmt.value,
-        facts=facts,
-        outcome=case_outcome,
-        pair=lambda value: (value, value),
-        status=status_of,
-        evidence=evidence,
-        pairs=pairs,
-        share=share,
-        prose=_prose,
-    )
-    return environment
-
-
-def _shown(value: Any) -> Any:
-    """Make inserted text safe: whoever wrote it, no control character reaches the page."""
-    return fmt.visible(value) if isinstance(value, str) and not _is_ours(value) else value
-
-
-def _prose(text: str) -> Markup:
-    """Escape text between tags, where quotation marks may stay as they are."""
-    kept = str(escape(fmt.visible(text))).replace("&#34;", '"').replace("&#39;", "'")
-    return Markup(kept)  # noqa: S704 - escaped
-
-
-def _is_ours(value: str) -> bool:
-    return isinstance(value, Markup)
-
-
-def _asset(name: str) -> Markup:
-    return Markup((_HERE / name).read_text("utf-8"))  # noqa: S704 - part of the package

@@ -18,14 +18,16 @@ from patchlab_agent.report.html.axes import (
     NARROW,
     ROW,
     WIDE,
+    columns,
     dumbbells,
     is_narrow,
     over_requests,
     row_by_row,
+    rows,
     size_of,
     within,
 )
-from patchlab_agent.report.html.svg import COLOURS, TEXT_SIZE, drawn
+from patchlab_agent.report.html.svg import COLOURS, TEXT_SIZE, Band, drawn
 
 SERIES = ("ceiling", "patched", "baseline")
 STATUSES = ("active", "quarantined", "retired", "disabled")
@@ -50,20 +52,47 @@ class Plot:
     narrow: Markup
 
 
-def _plot(
+def drawn_twice(
+    *,
     name: str,
     caption: str,
     says: str,
     heights: tuple[float, float],
-    draw: Callable[[Figure], None],
+    draw: Callable[[Figure], Sequence[Band]],
+    tips: Sequence[str],
 ) -> Plot:
+    """Draw a figure for a screen and for a phone.
+
+    Args:
+        name: prefix of the ids in it.
+        caption: what is drawn.
+        says: the text alternative.
+        heights: of both versions, in pixels.
+        draw: draws on the figure, and returns a band for each tip.
+        tips: the values that the figure shows, band by band.
+    """
     wide, narrow = heights
     return Plot(
         caption=caption,
         says=says,
-        wide=drawn(name, WIDE, wide, draw),
-        narrow=drawn(f"{name}-narrow", NARROW, narrow, draw),
+        wide=drawn(name, WIDE, wide, draw, tips),
+        narrow=drawn(f"{name}-narrow", NARROW, narrow, draw, tips),
     )
+
+
+def told(name: str, share: Proportion) -> str:
+    """Format a share with its interval: `patched 47.0 % (37.5 to 56.7 %)`."""
+    if share.rate is None or share.low is None or share.high is None:
+        return f"{name} {fmt.NOTHING}"
+    return f"{name} {fmt.percent(share.rate)} ({100 * share.low:.1f} to {fmt.percent(share.high)})"
+
+
+def _stretch(point: CurvePoint) -> str:
+    return f"requests {point.first:,}–{point.last:,}"
+
+
+def _stretches(axes: Axes, curve: Sequence[CurvePoint]) -> list[Band]:
+    return columns(axes, [(point.first - 0.5, point.last + 0.5) for point in curve])
 
 
 def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
@@ -77,16 +106,21 @@ def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
         for name in SERIES
     )
     ways = ", ".join(f"{name} from {start} to {end}" for name, start, end in ends)
-    return _plot(
-        "curve",
-        "Share of right answers in each stretch of the run, with its 95 % interval (Wilson).",
-        f"Line chart over {len(curve)} stretches of the run: {ways}.",
-        (380, 320),
-        lambda figure: _curve(figure, curve),
+    return drawn_twice(
+        name="curve",
+        caption="Share of right answers in each stretch of the run, with its 95 % interval "
+        "(Wilson).",
+        says=f"Line chart over {len(curve)} stretches of the run: {ways}.",
+        heights=(380, 320),
+        draw=lambda figure: _curve(figure, curve),
+        tips=[
+            "\n".join([_stretch(point), *(told(name, getattr(point, name)) for name in SERIES)])
+            for point in curve
+        ],
     )
 
 
-def _curve(figure: Figure, curve: Sequence[CurvePoint]) -> None:
+def _curve(figure: Figure, curve: Sequence[CurvePoint]) -> list[Band]:
     narrow = is_narrow(figure)
     axes = within(figure, left=52, right=20 if narrow else 124, top=66 if narrow else 12, bottom=48)
     middles = [(point.first + point.last) / 2 for point in curve]
@@ -99,6 +133,7 @@ def _curve(figure: Figure, curve: Sequence[CurvePoint]) -> None:
         _names_above(figure, curve[-1])
     else:
         _names_at_ends(axes, curve[-1])
+    return _stretches(axes, curve)
 
 
 def _line(axes: Axes, places: Sequence[float], shares: Sequence[Proportion], name: str) -> None:
@@ -166,16 +201,20 @@ def patches_over_time(curve: Sequence[CurvePoint]) -> Plot:
         f"{s} from {getattr(curve[0].patches, s)} to {getattr(curve[-1].patches, s)}"
         for s in statuses
     )
-    return _plot(
-        "patches",
-        "Patches in the store at the end of each stretch of the run, by status.",
-        f"Stacked bars over {len(curve)} stretches: {ways or 'no patch at all'}.",
-        (320, 290),
-        lambda figure: _stacks(figure, curve, statuses),
+    return drawn_twice(
+        name="patches",
+        caption="Patches in the store at the end of each stretch of the run, by status.",
+        says=f"Stacked bars over {len(curve)} stretches: {ways or 'no patch at all'}.",
+        heights=(320, 290),
+        draw=lambda figure: _stacks(figure, curve, statuses),
+        tips=[
+            "\n".join([_stretch(point), *(f"{s} {getattr(point.patches, s):,}" for s in statuses)])
+            for point in curve
+        ],
     )
 
 
-def _stacks(figure: Figure, curve: Sequence[CurvePoint], statuses: Sequence[str]) -> None:
+def _stacks(figure: Figure, curve: Sequence[CurvePoint], statuses: Sequence[str]) -> list[Band]:
     narrow = is_narrow(figure)
     axes = within(figure, left=44, right=20, top=54 if narrow else 36, bottom=48)
     middles = [(point.first + point.last) / 2 for point in curve]
@@ -190,8 +229,9 @@ def _stacks(figure: Figure, curve: Sequence[CurvePoint], statuses: Sequence[str]
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     over_requests(axes, curve[-1].last)
     if statuses:
-        columns = 2 if narrow else len(statuses)
-        figure.legend(loc="upper left", ncols=columns, borderpad=0.2, handlelength=1.2)
+        abreast = 2 if narrow else len(statuses)
+        figure.legend(loc="upper left", ncols=abreast, borderpad=0.2, handlelength=1.2)
+    return _stretches(axes, curve)
 
 
 def failures(clusters: Sequence[FailureCluster]) -> Plot:
@@ -202,17 +242,18 @@ def failures(clusters: Sequence[FailureCluster]) -> Plot:
     """
     before, after = (sum(getattr(c, name) for c in clusters) for name in ("baseline", "patched"))
     height = 60 + ROW * len(clusters)
-    return _plot(
-        "failures",
-        "Failures by label: those of the baseline (square) and those with patches (dot).",
-        f"Dot plot of {len(clusters)} labels: {before:,} failures of the baseline in total, "
+    return drawn_twice(
+        name="failures",
+        caption="Failures by label: those of the baseline (square) and those with patches (dot).",
+        says=f"Dot plot of {len(clusters)} labels: {before:,} failures of the baseline in total, "
         f"{after:,} with patches.",
-        (height, height + 24),
-        lambda figure: _failures(figure, clusters),
+        heights=(height, height + 24),
+        draw=lambda figure: _failures(figure, clusters),
+        tips=[f"{c.label}\nbaseline {c.baseline:,}\npatched {c.patched:,}" for c in clusters],
     )
 
 
-def _failures(figure: Figure, clusters: Sequence[FailureCluster]) -> None:
+def _failures(figure: Figure, clusters: Sequence[FailureCluster]) -> list[Band]:
     axes = row_by_row(figure, [cluster.label for cluster in clusters])
     dumbbells(axes, [(cluster.baseline, cluster.patched) for cluster in clusters])
     most = max(max(cluster.baseline, cluster.patched) for cluster in clusters)
@@ -220,6 +261,7 @@ def _failures(figure: Figure, clusters: Sequence[FailureCluster]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axes.set_xlabel("failures")
+    return rows(axes, len(clusters))
 
 
 def label_scores(labels: Sequence[LabelScore]) -> Plot:
@@ -231,17 +273,28 @@ def label_scores(labels: Sequence[LabelScore]) -> Plot:
     moves = [(each.patched.recall or 0.0) - (each.baseline.recall or 0.0) for each in labels]
     better, worse = sum(move > 0 for move in moves), sum(move < 0 for move in moves)
     height = 76 + ROW * len(labels)
-    return _plot(
-        "labels",
-        "Precision and recall of each label on the golden set: baseline (square) and patched "
-        "(dot).",
-        f"Dot plot of {len(labels)} labels: recall rises for {better} and falls for {worse}.",
-        (height, height + 24),
-        lambda figure: _scores(figure, labels),
+    return drawn_twice(
+        name="labels",
+        caption="Precision and recall of each label on the golden set: baseline (square) and "
+        "patched (dot).",
+        says=f"Dot plot of {len(labels)} labels: recall rises for {better} and falls for {worse}.",
+        heights=(height, height + 24),
+        draw=lambda figure: _scores(figure, labels),
+        tips=[
+            "\n".join(
+                [each.label, *(_before_after(each, name) for name in ("precision", "recall"))]
+            )
+            for each in labels
+        ],
     )
 
 
-def _scores(figure: Figure, labels: Sequence[LabelScore]) -> None:
+def _before_after(label: LabelScore, name: str) -> str:
+    before, after = (fmt.score(getattr(arm, name)) for arm in (label.baseline, label.patched))
+    return f"{name} {before} → {after}"
+
+
+def _scores(figure: Figure, labels: Sequence[LabelScore]) -> list[Band]:
     names = [each.label for each in labels]
     for column, score in enumerate(("precision", "recall")):
         axes = row_by_row(figure, names, column, 2, top=30)
@@ -250,3 +303,4 @@ def _scores(figure: Figure, labels: Sequence[LabelScore]) -> None:
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set_title(score, pad=26 if is_narrow(figure) else 10)
+    return rows(axes, len(labels))

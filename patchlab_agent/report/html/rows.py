@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from patchlab_agent.metrics.outcomes import Outcome
 from patchlab_agent.metrics.usage import patch_uses
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.report import CaseOutcome, PatchUse
+from patchlab_agent.models.report import PatchUse
 from patchlab_agent.models.trace import Judged, Trace
 from patchlab_agent.report import format as fmt
+from patchlab_agent.report.html.prompt import marked
 
 MAX_PATCHES = 500
 """Number of most used patches on a page: more would make it too large."""
@@ -83,32 +86,36 @@ class TraceRow:
     outcome: str
     fields: tuple[Field, ...]
 
+    @classmethod
+    def of(cls, trace: Trace) -> TraceRow:
+        """Lay out a trace with both quotes side by side."""
+        return cls(trace=trace, outcome=_outcome(trace), fields=_fields(trace))
 
-def trace_rows(traces: Iterable[Trace]) -> tuple[TraceRow, ...]:
-    """Return traces as rows, with both quotes side by side."""
-    return tuple(
-        TraceRow(
-            trace=trace,
-            outcome=_outcome(trace),
-            fields=_fields(trace),
-        )
-        for trace in traces
-    )
+    @property
+    def prompt(self) -> Markup:
+        """The prompt, with what the baseline's lacks marked."""
+        return marked(self.trace.attempt.user_prompt, self._baseline_prompt)
+
+    @property
+    def is_longer(self) -> bool:
+        """True if the prompt differs from the baseline's."""
+        return self._baseline_prompt not in {None, self.trace.attempt.user_prompt}
+
+    @property
+    def _baseline_prompt(self) -> str | None:
+        baseline = self.trace.baseline
+        return None if baseline is None else baseline.attempt.user_prompt
 
 
 def _outcome(trace: Trace) -> str:
     if trace.feedback is None:
         return ""
     baseline = None if trace.baseline is None else trace.baseline.feedback.label
-    return _outcomes(trace.baseline is not None, baseline, trace.feedback.label)
+    return outcome_words(trace.baseline is not None, baseline, trace.feedback.label)
 
 
-def case_outcome(case: CaseOutcome) -> str:
-    """Return the words to filter a golden case by, as in `TraceRow`."""
-    return _outcomes(True, case.baseline, case.patched)
-
-
-def _outcomes(is_compared: bool, baseline: str | None, patched: str | None) -> str:
+def outcome_words(is_compared: bool, baseline: str | None, patched: str | None) -> str:
+    """Return the words to filter by, as in `TraceRow`; a label is None for an accepted answer."""
     told = "right" if patched is None else "failed"
     if is_compared and (baseline is None) != (patched is None):
         return f"{told} {'saved' if patched is None else 'harmed'}"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from patchlab_agent.report import format as fmt
+
+LINES = tuple(f"line{number}" for number in range(1, 8))
+"""The page's custom properties for lines that mean nothing but themselves."""
 COLOURS = {
     name: f"#0a0b{number:02x}"
     for number, name in enumerate(
@@ -27,6 +32,7 @@ COLOURS = {
             "quarantined",
             "retired",
             "disabled",
+            *LINES,
         ),
         start=1,
     )
@@ -76,25 +82,52 @@ _ID = re.compile(r' id="([^"]*)"')
 _USED_ID = re.compile(r"(?:url\(#|href=\"#)([^)\"]*)")
 
 
-def drawn(name: str, width: float, height: float, draw: Callable[[Figure], object]) -> Markup:
+@dataclass(frozen=True)
+class Band:
+    """A part of a figure that stands for one value, in pixels from the top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def drawn(
+    name: str,
+    width: float,
+    height: float,
+    draw: Callable[[Figure], Sequence[Band]],
+    tips: Sequence[str] = (),
+) -> Markup:
     """Return an `<svg>` element; the same drawing gives the same text.
 
     Args:
         name: prefix of the ids, so that no two figures of a page share any.
         width: in pixels.
         height: in pixels.
-        draw: draws on the figure.
+        draw: draws on the figure, and returns a band for each tip.
+        tips: what each band says when it is pointed at.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # The page's own fonts draw the letters, so matplotlib's may lack them.
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=(width / UNITS_PER_INCH, height / UNITS_PER_INCH))
-        draw(figure)
+        bands = draw(figure)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=_NO_METADATA)
-    body = _inlined(file.getvalue(), name)
+    body = _inlined(file.getvalue(), name).rstrip().removesuffix("</svg>")
+    pointed = Markup().join(_pointed(*each) for each in zip(bands, tips, strict=True))
     # Matplotlib has escaped the text in it.
-    return Markup(f'<svg viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{body}')  # noqa: S704
+    drawing = Markup(f'<svg viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{body}')  # noqa: S704
+    return drawing + pointed + Markup("</svg>")
+
+
+def _pointed(band: Band, tip: str) -> Markup:
+    """Return the area that shows a tip, even without a script."""
+    place = f'x="{band.x:.1f}" y="{band.y:.1f}" width="{band.width:.1f}" height="{band.height:.1f}"'
+    # These are numbers and this module's own words.
+    rectangle = Markup(f'<rect class="band" {place}>')  # noqa: S704
+    return rectangle + Markup("<title>{}</title></rect>").format(escape(fmt.visible(tip)))
 
 
 def _inlined(text: str, name: str) -> str:

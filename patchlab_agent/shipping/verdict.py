@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from patchlab_agent.models.base import Quote
 from patchlab_agent.models.patch import close
 from patchlab_agent.models.verdict import Verdict, listing
 from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.numbers import numbers_in
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
+from patchlab_agent.shipping.variants import defined_kg
 from patchlab_agent.text import same_word, words
 
 MAX_NAMED = 6
@@ -95,19 +98,26 @@ def _left_over(left: Sequence[str]) -> Iterator[str]:
         yield f"Nothing accounts for {noun} {listing([*named, *more])}."
 
 
+@dataclass(frozen=True)
+class _Amount:
+    """A number in a request: the places of its tokens, and its value if it has one."""
+
+    places: range
+    value: float | None
+
+
 def unexplained(request: str, quote: ShippingQuote) -> tuple[str, ...]:
     """Return the words and numbers of a request that a quote does not account for, each once."""
-    tokens = words(request)
+    tokens, amounts = _split(request)
     named = {word for name in _names(quote) for word in words(name)}
     explained = [
         token in FILLERS
         or token in named
         or any(same_word(name, token) for name in named)
         or _is_served(tokens, at, quote)
-        or _is_weight(token, quote.weight)
         for at, token in enumerate(tokens)
     ]
-    for at in _spelled_weight(tokens, explained, quote):
+    for at in (*_weight(tokens, amounts, quote), *_spelled(tokens, explained, quote)):
         explained[at] = True
     left = (token for token, is_told in zip(tokens, explained, strict=True) if not is_told)
     return tuple(dict.fromkeys(left))
@@ -127,16 +137,44 @@ def _is_served(tokens: Sequence[str], at: int, quote: ShippingQuote) -> bool:
     return service in quote.declarations or tokens[max(at - 1, 0)] in ("not", "no")
 
 
-def _is_weight(token: str, weight: float | None) -> bool:
-    if weight is None or not token[0].isdigit():
-        return False
-    readings = {token.replace(",", "."), token.replace(",", "")}
-    return any(close(weight, float(text)) for text in readings if text.count(".") < 2)
+def _split(request: str) -> tuple[list[str], list[_Amount]]:
+    """Return the tokens of a request, and which of them are a number, with its value."""
+    tokens: list[str] = []
+    amounts, at = [], 0
+    for number in numbers_in(request):
+        tokens += words(request[at : number.start])
+        start, at = len(tokens), number.end
+        tokens += words(request[number.start : at])
+        amounts.append(_Amount(range(start, len(tokens)), number.value))
+    return [*tokens, *words(request[at:])], amounts
 
 
-def _spelled_weight(
-    tokens: Sequence[str], explained: Sequence[bool], quote: ShippingQuote
-) -> list[int]:
+def _weight(
+    tokens: Sequence[str], amounts: Sequence[_Amount], quote: ShippingQuote
+) -> Iterator[int]:
+    """Yield the places of the number that is the weight, or of numbers and units that add up to it.
+
+    `1 kg 500 g` is 1.5 kg.
+    """
+    if quote.weight is None:
+        return
+    alone = [each for each in amounts if close(quote.weight, each.value or 0)]
+    for each in alone:
+        yield from each.places
+    if alone or quote.weight_kg is None:
+        return
+    units = [tokens[each.places.stop : each.places.stop + 1] for each in amounts]
+    parts = [
+        (each, (each.value or 0) * (defined_kg(unit[0]) or 0))
+        for each, unit in zip(amounts, units, strict=True)
+        if unit
+    ]
+    if close(quote.weight_kg, sum(kg for _, kg in parts)):
+        for each, kg in parts:
+            yield from (*each.places, each.places.stop) if kg else ()
+
+
+def _spelled(tokens: Sequence[str], explained: Sequence[bool], quote: ShippingQuote) -> list[int]:
     """Return the places of the words before the unit that spell the weight: `two and a half`."""
     unit = words(quote.unit or "")[:1]
     if quote.weight is None or not unit or any(token[0].isdigit() for token in tokens):

@@ -130,6 +130,8 @@ class Learner:
         """Add the outcome of the lessons beside which one was let in: each is gated again."""
         for position, companion in enumerate(companions, start=1):
             present = self._store.get(companion.id) or companion
+            if present.status is Status.ACTIVE:
+                continue
             candidate = Candidate(present, referee, companions[position:])
             decided = self._lifecycle.decide(candidate, "gated again beside the others", trace.id)
             again = _learned(decided)

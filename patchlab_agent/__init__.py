@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import ImportReport, PatchDiff
+    from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
     from patchlab_agent.settings import AgentSettings, RunSettings
@@ -104,6 +105,8 @@ if TYPE_CHECKING:
         Simulator,
         Skill,
         Task,
+        TellingProposer,
+        TellingTask,
         Thesaurus,
         load_skill,
     )
@@ -198,11 +201,14 @@ __all__ = [
     "StoreError",
     "StoredLab",
     "Task",
+    "TellingProposer",
+    "TellingTask",
     "Thesaurus",
     "Trace",
     "Traces",
     "Usage",
     "UsageError",
+    "Verdict",
     "__version__",
     "as_trigger",
     "check_request",
@@ -300,11 +306,14 @@ _HOMES = {
     "StoreError": "errors",
     "StoredLab": "lab.stored_lab",
     "Task": "skill.seam",
+    "TellingProposer": "skill.seam",
+    "TellingTask": "skill.seam",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
     "Usage": "models.trace",
     "UsageError": "errors",
+    "Verdict": "models.verdict",
     "Simulator": "skill.seam",
     "as_trigger": "text",
     "check_request": "text",

@@ -22,7 +22,7 @@ from patchlab_agent.cli.compare import compare
 from patchlab_agent.cli.completion import Install, Show
 from patchlab_agent.cli.console import err
 from patchlab_agent.cli.doctor import config, doctor
-from patchlab_agent.cli.feedback import feedback
+from patchlab_agent.cli.feedback import Labeled, feedback
 from patchlab_agent.cli.quote import quote
 from patchlab_agent.cli.report import report
 from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
@@ -45,7 +45,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(quote)
 app.command()(report)
-app.command()(feedback)
+app.command(cls=Labeled)(feedback)
 app.command()(compare)
 app.command()(config)
 app.command(cls=Unhindered)(doctor)

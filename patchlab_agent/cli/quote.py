@@ -1,15 +1,15 @@
-"""`patchlab-agent quote`: one request, answered with the present patches."""
+"""`patchlab-agent quote`: requests, answered with the present patches."""
 
 from __future__ import annotations
 
-import codecs
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from patchlab_agent.cli import options
-from patchlab_agent.cli.console import out, print_json
+from patchlab_agent.cli.console import dumped, out, print_json
 from patchlab_agent.errors import InputError
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
@@ -17,64 +17,107 @@ from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
 
+STANDARD_INPUT = ["-"]
+MAX_REQUESTS = 1000
+"""Requests on standard input; more are a file for `run --requests`."""
 _MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
+"""Of a line: four bytes per character at most, and a line end."""
 
 
 @options.takes(options.ANSWERING, options.USING, options.REAL_MODEL)
 def quote(
     context: typer.Context,
-    text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
+    text: Annotated[
+        list[str],
+        typer.Argument(
+            help="The request, with or without quotation marks; - reads requests from standard "
+            "input, one per line."
+        ),
+    ],
     as_json: options.Json = False,
 ) -> None:
-    """Answer one request with the current patches, and show how the answer came about.
+    """Answer a request with the current patches, show how the answer came about and its verdict.
 
-    The trace is stored, so that you can look at it again.
+    The verdict says in words what the answer comes to, what is missing or unknown, and which words
+    of the request nothing accounts for. The trace is stored, so that you can look at it again. With
+    --json several lines of standard input give a list of traces.
 
     Examples:
         patchlab-agent quote "Ship 1 kg battery box to EU"
 
+        patchlab-agent quote Ship 1 kg battery box to EU --top-k 3
+
         echo "2 lb tea box to Portugal" | patchlab-agent quote - --json
     """
-    request = _read_stdin() if text == "-" else text
-    check_request(request)
+    requests = list(_lines()) if text == STANDARD_INPUT else [" ".join(text)]
+    for number, request in enumerate(requests, start=1):
+        _check(request, number if len(requests) > 1 else None)
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
 
+    traces: list[Trace] = []
     with lab_of(settings) as lab:
-        trace = lab.answer(request)
-        active = lab.contents.active
-    if as_json:
-        print_json(trace.model_dump(mode="json"))
-    else:
-        _print(trace, active)
+        try:
+            for request in requests:
+                traces.append(lab.answer(request))
+                if not as_json:
+                    _print(traces[-1], lab.contents.active)
+        finally:
+            # What was answered before the model failed is stored, so it is shown as well.
+            if as_json and traces:
+                found = dumped(traces)
+                print_json(found if len(requests) > 1 else found[0])
 
 
-def _read_stdin() -> str:
-    if sys.stdin is None:
-        return ""
-    # Four bytes per character at most, and a line end: what is longer is too long in any case.
-    data = sys.stdin.buffer.read(_MAX_BYTES + 1)
+def _check(request: str, line: int | None) -> None:
     try:
-        # Cutting a character in two at the end is our doing, not a fault of the text.
-        text = codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) <= _MAX_BYTES)
-    except UnicodeDecodeError as error:
-        raise InputError("Standard input is not UTF-8 text; give plain text.") from error
+        check_request(request)
+    except InputError as error:
+        where = f"Request {line} on standard input: " if line else ""
+        raise InputError(f"{where}{error}") from error
+
+
+def _lines() -> Iterator[str]:
+    """Yield the requests on standard input; one that is empty if there is none."""
+    found = 0
+    for line in iter(_read_line, None):
+        if line.strip():
+            found += 1
+            if found > MAX_REQUESTS:
+                raise InputError(
+                    f"Standard input holds more than {MAX_REQUESTS:,} requests; give fewer at a "
+                    "time."
+                )
+            yield line
+    if not found:
+        yield ""
+
+
+def _read_line() -> str | None:
+    """Return the next line of standard input without its end; None after the last."""
+    if sys.stdin is None or not (data := sys.stdin.buffer.readline(_MAX_BYTES + 1)):
+        return None
     if len(data) > _MAX_BYTES:
         raise InputError(
-            f"The request on standard input is too long; shorten it to {MAX_REQUEST_CHARS:,}."
+            f"A request on standard input is too long; shorten it to {MAX_REQUEST_CHARS:,}."
         )
-    return text.rstrip("\n")
+    try:
+        return data.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError("Standard input is not UTF-8 text; give plain text.") from error
 
 
 def _print(trace: Trace, active: int) -> None:
     from patchlab_agent.report import format as fmt
     from patchlab_agent.report.inspect import quote_table
-    from patchlab_agent.report.steps import steps
+    from patchlab_agent.report.steps import origin
 
     console = out()
-    console.print(steps(trace, title="Request", prompt=True))
+    console.print(origin(trace, title="Request"))
     if trace.quote is not None:
         console.print(quote_table(trace.quote))
+    if trace.verdict is not None:
+        console.print(fmt.literal(trace.verdict.text))
     known = fmt.several(active, "active patch", "active patches")
     learned = known if active else "nothing learned yet"
     console.print(f"Stored as trace {trace.id}; the store has {learned}.")

@@ -15,22 +15,18 @@ from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import InputError, Interruption, UsageError
-from patchlab_agent.gate.evidence import REFEREE, Referee
+from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
-from patchlab_agent.lab.naming import (
-    feedback_on,
-    find_patches,
-    known_label,
-    known_settings,
-)
+from patchlab_agent.lab.judging import learned_from
+from patchlab_agent.lab.naming import find_patches, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
-from patchlab_agent.learning.learner import Learned
+from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
-from patchlab_agent.models.patch import Origin, Patch, Status
+from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
 from patchlab_agent.models.transfer import ImportReport
@@ -44,9 +40,7 @@ from patchlab_agent.settings import (
     RunSettings,
     checked,
 )
-from patchlab_agent.skill.guard import guarded
 from patchlab_agent.skill.seam import load_skill
-from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.text import check_request
@@ -74,18 +68,21 @@ class Lab(AssembledLab):
     def answer(self, request: str) -> Trace:
         """Answer a request with what was learned so far, and store the trace.
 
+        The trace's `verdict` says in words what the answer comes to.
+
         Raises:
             InputError: the request is empty, too long or holds control characters.
             Interruption: the model or the skill failed; nothing is stored.
 
         Example:
             >>> trace = lab.answer("Ship 2 kg books box to US")
-            >>> trace.id, trace.quote["price_eur"]
-            ('t-0000001', 23.6)
+            >>> trace.id, trace.quote["price_eur"], trace.verdict.text
+            ('t-0000001', 23.6, 'Quoted at 23.60 EUR.')
         """
         self.store.require_writable()
         index = self.store.traces.next_index()
-        return self._keep(self.agent.answer(request, trace_id=trace_name(index), index=index))
+        trace = self.agent.answer(request, trace_id=trace_name(index), index=index)
+        return self.store.traces.keep(with_verdict(self.skill, trace))
 
     def context(self, request: str) -> RequestContext:
         """Return what was learned about a request, for a model call of your own.
@@ -133,21 +130,28 @@ class Lab(AssembledLab):
         self.store.require_writable()
         index = self.store.traces.next_index()
         completion = Completion(text=text, usage=usage or Usage())
-        return self._keep(self.agent.recorded(context, completion, trace_name(index), index))
+        trace = self.agent.recorded(context, completion, trace_name(index), index)
+        return self.store.traces.keep(with_verdict(self.skill, trace))
 
     def learn(
         self, trace: Trace, feedback: Feedback, referee: Referee | None = None
     ) -> FeedbackReport:
         """Take feedback on an answer, store the judged trace, and say what was learned.
 
+        Faults of one answer add up, told one at a time. Feedback on a fault that was told before
+        replaces what was said then, unless that says more.
+
         Args:
             trace: an answer of the agent.
-            feedback: what somebody said to it.
+            feedback: what somebody said to it; a field without a value means what the quote has
+                there.
             referee: judges new answers to the same request as this one was judged: another call of
                 the real API, a judge function, a labeled row. Without one, a lesson that nothing
                 else at hand can tell is taken on trial on the word of whoever brings it.
 
         Raises:
+            InputError: there is no such label or field, or the detail is no plain text.
+            UsageError: the parts of the feedback contradict each other.
             Interruption: the model or the skill failed during the gate; the feedback is stored, no
                 patch is.
 
@@ -158,22 +162,7 @@ class Lab(AssembledLab):
             ['activated']
         """
         self.store.require_writable()
-        # What was learned from it since stands in the store, not in the caller's copy.
-        trace = self.store.traces.get(trace.id) or trace
-        learned = Learned()
-        asked = None if referee is None else guarded(referee, "Referee", REFEREE)
-        try:
-            learned = self.learner.learn(trace, feedback, asked, origin=Origin.PERSON)
-        finally:
-            judged = {
-                "feedback": feedback,
-                "events": (*trace.events, *learned.events),
-                "corrected": learned.corrected,
-            }
-            self._keep(trace.model_copy(update=judged))
-        return FeedbackReport(
-            trace_id=trace.id, replaced=trace.feedback, feedback=feedback, events=learned.events
-        )
+        return learned_from(self, trace, feedback, referee)
 
     def feedback(
         self,
@@ -207,10 +196,8 @@ class Lab(AssembledLab):
             >>> report.events[0].fix
             {'kind': 'item', 'item': 'kite', 'category': 'toys'}
         """
-        trace = self.traces.get(named)
-        meant = known_label(label, [*self.labels, OK_LABEL])
-        given = feedback_on(trace, meant, field, value, detail)
-        return self.learn(trace, given, referee)
+        given = Feedback(label=label, field=field, value=value, detail=detail)
+        return self.learn(self.traces.get(named), given, referee)
 
     def run(
         self,
@@ -355,12 +342,6 @@ class Lab(AssembledLab):
                 raise
             return importer.report.model_copy(update={"stopped": stop_of(error)})
         return importer.report
-
-    def _keep(self, trace: Trace) -> Trace:
-        # At once, as its id is given away: a process that is killed must not give it twice.
-        self.store.traces.add(trace)
-        self.store.traces.flush()
-        return trace
 
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""

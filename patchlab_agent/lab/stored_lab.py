@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from patchlab_agent.agent.agent import utc_now
 from patchlab_agent.lab.comparing import compare_stored
+from patchlab_agent.lab.describing import details_of
 from patchlab_agent.lab.naming import find_run
 from patchlab_agent.lab.patches import Patches
 from patchlab_agent.lab.stores import contents_of, lifecycle_by_hand, raw_store
@@ -57,6 +58,11 @@ class StoredLab:
     def labels(self) -> tuple[str, ...]:
         """Every error label of the skill."""
         return self.skill.simulator.labels
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What the detail of a person's feedback takes, by label."""
+        return details_of(self.skill.proposer)
 
     @property
     def contents(self) -> StoreContents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -75,6 +75,7 @@ class Learner:
         referee: Referee | None = None,
         *,
         origin: Origin = Origin.STREAM,
+        waiting: Sequence[Patch] = (),
     ) -> Learned:
         """Learn from feedback on a trace, and return the outcome.
 
@@ -92,6 +93,8 @@ class Learner:
             referee: the source of the feedback, to be asked about new answers; None if it cannot
                 be asked.
             origin: origin of the lesson.
+            waiting: quarantined lessons of other faults of the same answer. This one is tried
+                beside them, and they are gated again if it is let in.
 
         Raises:
             Interruption: the model or the skill failed; a patch not yet decided on is not stored.
@@ -101,10 +104,40 @@ class Learner:
             events += self._examples.weigh(trace, feedback, referee)
         if feedback.ok:
             return Learned(events)
-        learned = self._lesson(trace, feedback, referee, origin, ())
+        companions = self._apart_from(trace, feedback, waiting) if waiting else ()
+        learned = self._lesson(trace, feedback, referee, origin, companions)
+        if any(each.kind is EventKind.ACTIVATED for each in learned.events):
+            learned = self._with_companions(learned, companions, referee, trace)
         if self._variants is not None:
             learned = self._with_variants(self._variants, trace, referee, learned)
         return Learned((*events, *learned.events), learned.corrected)
+
+    def _apart_from(
+        self, trace: Trace, feedback: Feedback, waiting: Sequence[Patch]
+    ) -> tuple[Patch, ...]:
+        """Return the lessons that are about something else than the one of this feedback."""
+        patch = self._proposer.propose(trace, feedback).patch
+        key = None if patch is None else patch.fix.conflict_key
+        return tuple(each for each in waiting if each.fix.conflict_key != key)
+
+    def _with_companions(
+        self,
+        learned: Learned,
+        companions: tuple[Patch, ...],
+        referee: Referee | None,
+        trace: Trace,
+    ) -> Learned:
+        """Add the outcome of the lessons beside which one was let in: each is gated again."""
+        for position, companion in enumerate(companions, start=1):
+            present = self._store.get(companion.id) or companion
+            if present.status is Status.ACTIVE:
+                continue
+            candidate = Candidate(present, referee, companions[position:])
+            decided = self._lifecycle.decide(candidate, "gated again beside the others", trace.id)
+            again = _learned(decided)
+            events = (*learned.events, *again.events)
+            learned = Learned(events, again.corrected or learned.corrected)
+        return learned
 
     def _with_variants(
         self, variants: Variants, trace: Trace, referee: Referee | None, learned: Learned

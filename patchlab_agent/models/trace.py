@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny, SkipValidation
 from patchlab_agent.models.base import Frozen, JsonObject, Quote, Said, Storable, Whole
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.patch import Fix, Form, Patch
+from patchlab_agent.models.verdict import Verdict
 
 Number = TypeVar("Number", int, float)
 
@@ -294,7 +295,13 @@ class Trace(Frozen):
         default=(), description="ids of the traces for which the token budget had no room"
     )
     attempt: Attempt
+    verdict: Verdict | None = Field(
+        default=None, description="what a single answer comes to; None in a run"
+    )
     feedback: Feedback | None = Field(default=None, description="None until it is judged")
+    further: tuple[Feedback, ...] = Field(
+        default=(), description="further faults of the same answer, in the order of their telling"
+    )
     events: tuple[PatchEvent, ...] = ()
     baseline: Judged | None = None
     ceiling: Judged | None = None
@@ -328,6 +335,11 @@ class Trace(Frozen):
     def right_answer(self) -> JsonObject | None:
         """An answer that the carrier accepts, as given by the model; None if none is known."""
         return self.attempt.answer if self.ok else self.corrected
+
+    @property
+    def faults(self) -> tuple[Feedback, ...]:
+        """All that was found wrong with the patched answer."""
+        return () if self.feedback is None or self.feedback.ok else (self.feedback, *self.further)
 
     @property
     def ok(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
@@ -20,24 +20,44 @@ def steps(trace: Trace, *, title: str, prompt: bool = False) -> Text:
         title: the start of the first line.
         prompt: also show the changing part of the prompt and the raw answer.
     """
-    shown = fmt.literal("\n".join(_lines(trace, title, prompt)))
+    return _folded(_lines(trace, title, prompt))
+
+
+def origin(trace: Trace, *, title: str) -> Text:
+    """Render what an answer was made from, and the answer as the model gave it."""
+    return _folded((f"{title}  {_request(trace)}", *_retrieved(trace), *_asked(trace)))
+
+
+def _folded(lines: Iterable[str]) -> Text:
+    shown = fmt.literal("\n".join(lines))
     shown.overflow = "fold"
     return shown
 
 
 def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
-    yield f"{title}  {' '.join(trace.request.split())}"
+    yield f"{title}  {_request(trace)}"
     yield from _retrieved(trace)
     if trace.baseline is not None:
         yield from _judged("baseline", trace.baseline)
     if prompt:
-        yield from _block("prompt", trace.attempt.user_prompt)
-        yield from _block("raw answer", trace.attempt.raw)
+        yield from _asked(trace)
     yield from _attempt("patched", trace.attempt, trace.feedback)
+    yield from (_carrier(fault) for fault in trace.further)
+    if trace.verdict is not None:
+        yield f"  verdict    {trace.verdict.text}"
     if trace.ceiling is not None:
         yield f"  ceiling    {trace.ceiling.feedback}"
     for event in trace.events:
         yield f"  {'example' if event.example_id else 'patch':<10} {event_line(event)}"
+
+
+def _request(trace: Trace) -> str:
+    return " ".join(trace.request.split())
+
+
+def _asked(trace: Trace) -> Iterator[str]:
+    yield from _block("prompt", trace.attempt.user_prompt)
+    yield from _block("raw answer", trace.attempt.raw)
 
 
 def _retrieved(trace: Trace) -> Iterator[str]:
@@ -68,7 +88,11 @@ def _attempt(name: str, attempt: Attempt, feedback: Feedback | None) -> Iterator
     parse = _quote(attempt.quote) if attempt.quote else f"no quote: {attempt.problem}"
     yield f"  {name:<10} {parse}"
     if feedback is not None:
-        yield f"  {'':<10} carrier: {feedback}"
+        yield _carrier(feedback)
+
+
+def _carrier(feedback: Feedback) -> str:
+    return f"  {'':<10} carrier: {feedback}"
 
 
 def _quote(quote: Quote) -> str:

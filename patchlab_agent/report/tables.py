@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -36,6 +36,15 @@ def table_of(title: str, *columns: str, texts: int = 1, caption: str | None = No
             table.add_column(column)
         else:
             table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def described(texts: Mapping[str, str], name: str, description: str) -> Table:
+    """Make a table of names and their descriptions, which are broken between words."""
+    table = table_of("", name, description, texts=2)
+    table.columns[0].no_wrap = True
+    for each, text in texts.items():
+        table.add_row(fmt.literal(each), fmt.literal(text))
     return table
 
 

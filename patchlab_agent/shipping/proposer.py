@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, pairwise
 
 from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Proposal, close
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.shipping.country_names import country_code
+from patchlab_agent.shipping.details import DETAILS
 from patchlab_agent.shipping.english import FILLERS, NUMBER_WORDS, SERVICES
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.numbers import HOLE, Number, numbers_in, skeleton, stands_alone
@@ -32,6 +34,7 @@ from patchlab_agent.shipping.rules import (
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Refusal, ShippingQuote
+from patchlab_agent.shipping.variants import defined_kg
 from patchlab_agent.text import as_trigger, is_letters, normalise, occurs, words
 
 _KG = rf"{HOLE}\s*kg\b"
@@ -42,7 +45,6 @@ _BARE = re.compile(rf"\s*{HOLE}(?:\s*kg)?\s*", re.IGNORECASE)
 _CLAUSE = re.compile("[;:\n]")
 _DIGITS = "0"
 _NEGATIONS = frozenset({"no", "not", "never", "cannot", "false"})
-_COUNTRY = re.compile(r"\b([A-Z]{2})\b|^\s*([a-z]{2})\s*$")
 
 
 class NoLesson(Exception):
@@ -70,6 +72,10 @@ class ShippingProposer:
         except ValidationError as error:
             return Proposal(reason=f"the feedback makes no fix: {error.errors()[0]['msg']}")
         return Proposal(patch=patch_of(fix, trigger, trace, feedback))
+
+    def details(self) -> Mapping[str, str]:
+        """Return, by label, what the detail of feedback takes."""
+        return DETAILS
 
 
 class _Failure:
@@ -210,8 +216,22 @@ def _unit(failure: _Failure) -> tuple[ShippingFix, str]:
     measured = failure.stated(_SCALE)
     factor = None if measured is None else measured / failure.weight()
     if factor is None:
-        factor = _required(failure.number(_FACTOR))
+        told = failure.number(_FACTOR)
+        factor = _required(_namesake_kg(failure) if told is None else told)
     return UnitFix(unit=trigger, kg_per_unit=float(f"{factor:.12g}")), trigger
+
+
+def _namesake_kg(failure: _Failure) -> float | None:
+    """Return what a unit weighs if the detail is another name of it; None if it names none.
+
+    Raises:
+        NoLesson: it is the request's own word, which says nothing of what the unit weighs.
+    """
+    name = failure.feedback.detail.strip()
+    kg = defined_kg(name) or defined_kg(name.lower())
+    if kg is not None and occurs(name, failure.request):
+        raise NoLesson(f"the request itself says {name!r}; what one weighs is what there is to say")
+    return kg
 
 
 def _mismatch(failure: _Failure) -> tuple[ShippingFix, str]:
@@ -312,11 +332,11 @@ def _destination(failure: _Failure) -> tuple[ShippingFix, str]:
     if failure.feedback.field == "embargo":
         trigger = failure.trigger(failure.named(), failure.quote.embargo)
         return RevokedFix(rule="embargo", subject=trigger), trigger
-    country = _COUNTRY.search(failure.feedback.detail)
+    country = country_code(failure.feedback.detail.rpartition(":")[2])
     if country is None:
         raise NoLesson("the feedback's detail gives no country code to learn")
-    trigger = failure.trigger(failure.quote.destination)
-    return DestinationFix(alias=trigger, country=country.group().strip().upper()), trigger
+    trigger = failure.trigger(failure.named(), failure.quote.destination)
+    return DestinationFix(alias=trigger, country=country), trigger
 
 
 def _embargo(failure: _Failure) -> tuple[ShippingFix, str]:

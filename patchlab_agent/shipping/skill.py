@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.falsehood import falsified
-from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.shipping.simulator import ShippingSimulator
@@ -14,7 +14,10 @@ from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.seam import Proposer, Skill
+
+if TYPE_CHECKING:
+    from patchlab_agent.backends.base import Backend
 
 
 def shipping() -> Skill:
@@ -27,7 +30,14 @@ def shipping() -> Skill:
         simulator=ShippingSimulator(),
         backends={"toy": ToyBackend},
         falsify=falsified,
-        model_proposer=partial(ModelProposer, known=RuleBook.of(known)),
+        model_proposer=partial(_model_proposer, RuleBook.of(known)),
         thesaurus=ShippingThesaurus(known),
         cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )
+
+
+def _model_proposer(known: RuleBook, backend: Backend) -> Proposer:
+    # It brings the template engine, which `feedback --help` does without.
+    from patchlab_agent.shipping.model_proposer import ModelProposer  # noqa: PLC0415
+
+    return ModelProposer(backend, known=known)

@@ -8,6 +8,7 @@ from pathlib import Path
 from patchlab_agent.models.base import JsonObject, Quote
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
+from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.examples import demos, is_plain, worked_examples
@@ -24,6 +25,7 @@ from patchlab_agent.shipping.schema import (
     weight_kg,
 )
 from patchlab_agent.shipping.tariff import price_eur
+from patchlab_agent.shipping.verdict import verdict
 from patchlab_agent.skill.seam import Reading
 
 
@@ -78,6 +80,10 @@ class ShippingTask:
         if quote.get("weight_kg") is None or quote.get("country") is None:
             return {}
         return {name: quote.get(name) for name in CLAIMS}
+
+    def verdict(self, request: str, quote: Quote) -> Verdict:
+        """Say what a quote comes to: a price, a refusal, or what stands in the way of either."""
+        return verdict(request, quote)
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Return whether the answer and known rules account for all words but one of a request."""

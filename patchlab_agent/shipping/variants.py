@@ -149,13 +149,18 @@ def _canonical(name: str) -> str | None:
         return None
 
 
-def _is_defined_so(name: str, kg_per_unit: float) -> bool:
-    """Return whether a lesson agrees with the common definition of a unit."""
+def defined_kg(name: str) -> float | None:
+    """Return the kilograms in a unit of mass, as commonly defined; None for anything else."""
     canonical = _canonical(name)
     if canonical is None:
-        return False
-    defined = _registry().Quantity(1.0, canonical).to("kilogram").magnitude
-    return close(kg_per_unit, float(defined))
+        return None
+    return float(_registry().Quantity(1.0, canonical).to("kilogram").magnitude)
+
+
+def _is_defined_so(name: str, kg_per_unit: float) -> bool:
+    """Return whether a lesson agrees with the common definition of a unit."""
+    defined = defined_kg(name)
+    return defined is not None and close(kg_per_unit, defined)
 
 
 @lru_cache(maxsize=4096)

@@ -30,6 +30,7 @@ from patchlab_agent.models.base import JsonObject, Quote, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
+from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
 
 if TYPE_CHECKING:
@@ -149,6 +150,21 @@ class Task(Protocol):
         return False
 
 
+@runtime_checkable
+class TellingTask(Protocol):
+    """A task that says in words what its quotes come to; else their null fields are named.
+
+    Example:
+        >>> task = load_skill("shipping").task
+        >>> task.verdict("Ship a kite", lab.traces.get(0).quote).unexplained
+        ('kite',)
+    """
+
+    def verdict(self, request: str, quote: Quote) -> Verdict:
+        """Say what a quote comes to, and which words of its request it does not account for."""
+        ...
+
+
 class Proposer(Protocol):
     """From a failure to a patch.
 
@@ -175,6 +191,20 @@ class AskingProposer(Proposer, Protocol):
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask ahead what proposing for these failures will ask, and say whether it could be."""
+        ...
+
+
+@runtime_checkable
+class TellingProposer(Protocol):
+    """A proposer that says what the detail of a person's feedback takes.
+
+    Example:
+        >>> load_skill("shipping").proposer.details()["item_unknown"].partition(";")[0]
+        'its category, one word ("toys")'
+    """
+
+    def details(self) -> Mapping[str, str]:
+        """Return, by label, what the detail takes, in words that follow `it takes: `."""
         ...
 
 
@@ -364,8 +394,12 @@ _TASK: Promises = {
     "examples_of": Promise(gives=(Sequence,)),
     "judged": Promise(gives=(dict,)),
     "may_show": Promise(gives=(bool,)),
+    "verdict": Promise(gives=(Verdict,)),
 }
-_PROPOSER: Promises = {"propose": Promise(gives=(Proposal,))}
+_PROPOSER: Promises = {
+    "propose": Promise(gives=(Proposal,)),
+    "details": Promise(gives=(Mapping,)),
+}
 _SIMULATOR: Promises = {
     "judge": Promise(gives=(Feedback,)),
     "requests": Promise(gives=(Case,)),

@@ -22,7 +22,7 @@ from patchlab_agent.settings import RunSettings
 from tests.support.make import make_patch
 from tests.support.words_skill import Reader, WordsReferee, WordsSimulator, case, words_lab
 
-WRONG = Feedback(label="odd")
+WRONG = Feedback(label="word_unknown")
 """A complaint that names no word, so that it teaches nothing."""
 
 

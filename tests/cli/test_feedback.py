@@ -12,6 +12,8 @@ import typer
 
 from patchlab_agent.cli.app import app
 from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.shipping.carrier import LABELS
+from patchlab_agent.shipping.details import DETAILS
 from tests.cli.helpers import Cli, assert_refused, contents
 
 STORE = ("--store", "s", "--noise", 0)
@@ -118,6 +120,90 @@ def test_the_same_trace_judged_twice_is_said_and_replaced(cli: Cli) -> None:
     third = give(cli, 0, "--label", "hazmat_undeclared", "--detail", "hazmat")
     assert third["replaced"] == OK.model_dump(mode="json")
     assert [event["kind"] for event in third["events"]] == ["active_already"]
+
+
+def test_several_faults_of_one_answer_add_up(cli: Cli) -> None:
+    quoted(cli, "Ship 2 kg kite box to Ruritania")
+    first = give(cli, 0, "--label", "item_unknown", "--detail", "toys")
+    told = ("--label", "destination_unknown", "--detail", "United Arab Emirates")
+    result = cli("feedback", 0, *told, *STORE)
+    assert "besides item_unknown (toys) feedback destination_unknown" in result.text
+    trace = stored(cli)
+    faults = [trace["feedback"], *trace["further"]]
+    assert [fault["label"] for fault in faults] == ["item_unknown", "destination_unknown"]
+    assert trace["feedback"] == first["feedback"]
+    quote = quoted(cli, "Send 2 kg kite to Ruritania in a box")["attempt"]["quote"]
+    assert (quote["category"], quote["country"]) == ("toys", "AE")
+    assert quote["price_eur"] is not None
+    result = cli("feedback", 0, "--label", "OK", *STORE)
+    assert "judged before: item_unknown (toys); destination_unknown (United" in result.text
+    assert (stored(cli)["feedback"], stored(cli)["further"]) == (OK.model_dump(mode="json"), [])
+
+
+@pytest.mark.parametrize("vague", [(), ("--detail", "no idea at all, sorry")])
+def test_a_vague_word_on_the_same_fault_leaves_the_better_one(
+    cli: Cli, vague: tuple[str, ...]
+) -> None:
+    quoted(cli, "Ship 2 kg kite box to US")
+    better = give(cli, 0, "--label", "item_unknown", "--field", "item", "--detail", "toys")
+    told = give(cli, 0, "--label", "item_unknown", *vague)
+    assert (told["replaced"], told["feedback"]) == (None, better["feedback"])
+    (event,) = told["events"]
+    assert event["kind"] == "none"
+    assert "the earlier feedback, item_unknown item='kite' (toys), says more" in event["text"]
+    assert stored(cli)["feedback"] == better["feedback"]
+    assert stored(cli)["further"] == []
+
+
+def test_a_better_word_on_the_same_fault_takes_the_place_of_a_vague_one(cli: Cli) -> None:
+    quoted(cli, "Ship 2 kg kite box to US")
+    give(cli, 0, "--label", "item_unknown")
+    told = give(cli, 0, "--label", "item_unknown", "--detail", "toys")
+    assert told["replaced"]["detail"] == ""
+    assert [event["kind"] for event in told["events"]] == ["activated"]
+    assert stored(cli)["feedback"]["detail"] == "toys"
+
+
+def test_without_a_label_the_labels_are_listed_with_what_their_details_take(cli: Cli) -> None:
+    quoted(cli, BLEACH)
+    refused = cli("feedback", 0, *STORE)
+    assert_refused(refused, 2, "Say with --label what is wrong")
+    for label in ("OK", *LABELS):
+        assert f"\n  {label} " in refused.err
+    assert 'destination_unknown the country, by code or name ("DE"' in refused.error
+
+
+def test_help_lists_the_labels_with_what_their_details_take(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = cli("feedback", "--help").text
+    assert "--label what --detail takes OK nothing: the answer is right" in text
+    for label, takes in DETAILS.items():
+        assert f"{label} {takes}" in text
+    for arguments in (("--skill", "nowhere"), ("--skill=nowhere",)):
+        result = cli("feedback", *arguments, "--help")
+        assert (result.code, result.err) == (0, "")
+        assert "what --detail takes" not in result.text
+    monkeypatch.setenv("PATCHLAB_SKILL", "nowhere")
+    assert "what --detail takes" not in cli("feedback", "--help").text
+
+
+@pytest.mark.parametrize(
+    ("label", "detail", "takes"),
+    [
+        ("unit_unknown", "heavy", 'what one unit weighs ("1 stone is 6.35 kg"'),
+        ("destination_unknown", "Ruritania", 'the country, by code or name ("DE"'),
+        ("parcel_unknown", "letter", 'how much the parcel holds ("up to 5 kg")'),
+        ("weight_missing", "heavy", 'the whole weight ("2.5 kg on the scale")'),
+    ],
+)
+def test_a_detail_that_is_not_understood_is_answered_with_what_would_be(
+    cli: Cli, label: str, detail: str, takes: str
+) -> None:
+    quoted(cli, "Ship 2 zorb kite letter to US")
+    result = cli("feedback", 0, "--label", label, "--detail", detail, *STORE)
+    assert (result.code, result.err) == (0, "")
+    assert f"For {label} it takes: {takes}" in result.out
 
 
 def test_an_answer_that_was_taken_serves_as_an_example(cli: Cli) -> None:

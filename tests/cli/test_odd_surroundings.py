@@ -94,7 +94,8 @@ def test_an_answer_cannot_send_escapes_to_the_terminal(
 
 def test_a_label_with_markup_is_printed_as_it_is(cli: Cli) -> None:
     with open_lab(store="s") as lab:
-        lab.learn(lab.agent.answer(REQUEST), Feedback(label="[/] odd"))
+        told = {"feedback": Feedback(label="[/] odd")}
+        lab.store.traces.keep(lab.agent.answer(REQUEST).model_copy(update=told))
     result = cli("traces", "list", "--store", "s")
     assert result.code == 0
     assert "[/] odd" in result.out

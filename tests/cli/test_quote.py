@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent.cli.quote import MAX_REQUESTS
+from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.models.trace import Completion, Prompt, Trace
 from patchlab_agent.shipping.schema import ShippingQuote
 from patchlab_agent.shipping.toy.backend import ToyBackend
@@ -38,9 +40,12 @@ def test_it_shows_what_was_retrieved_and_applied_the_answer_and_the_quote(
     assert "\n  prompt\n" in result.out
     assert f'    | Request: "{request}"\n' in result.out
     assert "\n  raw answer\n" in result.out
-    assert "\n  patched    " in result.out
     for field in ShippingQuote.model_fields:
         assert f"│ {field} " in result.out
+    # Besides the model's own words, the answer stands there once.
+    assert result.out.partition("raw answer")[2].count("kg_per_unit") == 2
+    verdict = cli("quote", request, "--store", store, "--json").json["verdict"]["text"]
+    assert result.out.splitlines()[-2] == verdict
     patches = cli("patches", "list", "--status", "active", "--store", store, "--json").json
     assert f"the store has {len(patches)} active patches." in result.out
 
@@ -118,6 +123,103 @@ def test_each_answer_is_a_trace_of_its_own(cli: Cli) -> None:
     assert len(cli("traces", "list", "--store", "s", "--json").json) == 2
 
 
+@pytest.mark.parametrize(
+    ("request_", "outcome", "text"),
+    [
+        (REQUEST, "answered", "Quoted at 23.60 EUR."),
+        (
+            "Ship 2 kg books zorb to US",
+            "incomplete",
+            "Not quoted: parcel 'zorb' is unknown.",
+        ),
+        (
+            "hello there",
+            "incomplete",
+            "Not quoted: weight, parcel and destination are missing, and item 'there' is unknown.",
+        ),
+        (
+            "Ship 2 kg weapon box to US",
+            "refused",
+            "Refused because item 'weapon' is prohibited.",
+        ),
+        (
+            "Ship 2 kg books box to US asap",
+            "answered",
+            "Quoted at 23.60 EUR. Nothing accounts for the word 'asap'.",
+        ),
+    ],
+)
+def test_it_ends_with_a_verdict_in_words(cli: Cli, request_: str, outcome: str, text: str) -> None:
+    told = cli("quote", request_, *CLEAR, "--store", "s").text
+    assert f" {text} Stored as trace t-0000000;" in told
+    verdict = cli("quote", request_, *CLEAR, "--store", "s", "--json").json["verdict"]
+    assert (verdict["outcome"], verdict["text"]) == (outcome, text)
+    assert f"verdict {text}" in cli("traces", "show", "0", "--store", "s").text
+
+
+def test_words_without_quotation_marks_are_one_request(cli: Cli) -> None:
+    words = REQUEST.split()
+    before = cli("quote", *CLEAR, "--store", "s", *words, "--json").json
+    after = cli("quote", *words, *CLEAR, "--store", "s", "--json").json
+    amid = cli("quote", *words[:2], *CLEAR, *words[2:], "--store", "s", "--json").json
+    assert before["request"] == after["request"] == amid["request"] == REQUEST
+    assert before["attempt"] == after["attempt"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n  \n"])
+def test_every_line_of_stdin_is_a_request(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    lines = [REQUEST, "1 kg tea box to 東京"]
+    data = end.join(line.encode() for line in lines) + end
+    give_stdin(monkeypatch, b"\xef\xbb\xbf" + data)
+    printed = cli("quote", "-", *CLEAR, "--store", "s")
+    assert (printed.code, printed.err) == (0, "")
+    assert [line for line in printed.out.splitlines() if line.startswith("Request  ")] == [
+        f"Request  {line}" for line in lines
+    ]
+    assert printed.out.count("\nStored as trace ") == 2
+    give_stdin(monkeypatch, data)
+    found = cli("quote", "-", *CLEAR, "--store", "s", "--json").json
+    assert [(trace["id"], trace["request"]) for trace in found] == [
+        ("t-0000002", lines[0]),
+        ("t-0000003", lines[1]),
+    ]
+    assert len(cli("traces", "list", "--store", "s", "--json").json) == 4
+
+
+def test_one_bad_line_of_stdin_is_named_before_anything_is_asked(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_stdin(monkeypatch, f"{REQUEST}\n\n{'x' * (MAX_REQUEST_CHARS + 1)}\n".encode())
+    assert_refused(cli("quote", "-", "--store", "s"), 3, "Request 2 on standard input", "shorten")
+    assert not Path("s").exists()
+
+
+def test_stdin_has_a_limit(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_stdin(monkeypatch, b"a\n" * (MAX_REQUESTS + 1))
+    assert_refused(cli("quote", "-", "--store", "s"), 3, "more than 1,000 requests")
+
+
+def test_what_was_answered_before_an_outage_is_shown(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([Completion(text="{}")])
+
+    class Fails(ToyBackend):
+        def complete(self, prompt: Prompt) -> Completion:
+            if (told := next(calls, None)) is None:
+                raise BackendUnavailable("The model is out; try again later.")
+            return told
+
+    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Fails())
+    give_stdin(monkeypatch, f"{REQUEST}\n2 kg tea box to US\n".encode())
+    result = cli("quote", "-", "--store", "s", "--json")
+    assert result.code == 5
+    assert [trace["request"] for trace in result.json] == [REQUEST]
+    assert "The model is out" in result.err
+
+
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
 def test_a_dash_reads_the_request_from_stdin(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, end: bytes
@@ -193,9 +295,10 @@ def test_an_answer_of_no_use_is_shown_with_its_problem(
     result = cli("quote", REQUEST, "--store", "s")
     assert (result.code, result.err) == (0, "")
     assert "    | I would rather not.\n" in result.out
-    assert "  patched    no quote: the answer holds no JSON object\n" in result.out
-    assert "price_eur" not in result.out.partition("  patched ")[2]
-    assert "Stored as trace " in result.out
+    assert "price_eur" not in result.out
+    *_, verdict, stored = result.out.splitlines()
+    assert verdict == "The answer cannot be used: the answer holds no JSON object."
+    assert stored.startswith("Stored as trace ")
 
 
 def test_markup_in_a_request_is_printed_as_it_is(cli: Cli) -> None:

@@ -1,0 +1,25 @@
+"""What there is to say of a skill before any store or model is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from patchlab_agent.skill.seam import Proposer, TellingProposer, load_skill
+from patchlab_agent.store.selection import OK_LABEL
+
+
+def labels_of(skill: str) -> dict[str, str]:
+    """Return the labels of feedback on a skill's answers, each with what its detail takes.
+
+    Raises:
+        SkillError: there is no such skill.
+    """
+    loaded = load_skill(skill)
+    details = details_of(loaded.proposer)
+    told = {label: details.get(label, "") for label in loaded.simulator.labels}
+    return {OK_LABEL: "nothing: the answer is right", **told}
+
+
+def details_of(proposer: Proposer) -> Mapping[str, str]:
+    """Return what a proposer says that the detail of feedback takes, by label."""
+    return proposer.details() if isinstance(proposer, TellingProposer) else {}

@@ -68,7 +68,9 @@ def checked_feedback(trace: Trace, feedback: Feedback, labels: Iterable[str]) ->
         InputError: there is no such label or field, or a text is not plain.
     """
     label = OK_LABEL if feedback.ok else known_label(str(feedback.label), [*labels, OK_LABEL])
-    return feedback_on(trace, label, feedback.field, feedback.value, feedback.detail)
+    has_own = trace.quote is not None and feedback.value == trace.quote.get(feedback.field or "")
+    value = None if has_own else feedback.value
+    return feedback_on(trace, label, feedback.field, value, feedback.detail)
 
 
 def told_before(trace: Trace, feedback: Feedback) -> Feedback | None:

@@ -19,7 +19,7 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.judging import learned_from
-from patchlab_agent.lab.naming import find_patches, known_settings
+from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
@@ -41,6 +41,7 @@ from patchlab_agent.settings import (
     checked,
 )
 from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.text import check_request
@@ -196,8 +197,10 @@ class Lab(AssembledLab):
             >>> report.events[0].fix
             {'kind': 'item', 'item': 'kite', 'category': 'toys'}
         """
-        given = Feedback(label=label, field=field, value=value, detail=detail)
-        return self.learn(self.traces.get(named), given, referee)
+        trace = self.traces.get(named)
+        # Checked as it was typed: feedback itself takes nothing that cannot be stored.
+        known = known_label(label, [*self.labels, OK_LABEL])
+        return self.learn(trace, feedback_on(trace, known, field, value, detail), referee)
 
     def run(
         self,

@@ -81,7 +81,8 @@ def test_a_patch_is_found_opened_and_followed_to_its_trace_and_back(
     patch_id = patch.get_attribute("id")
     for heading in ("Fix", "Gate: active", "Tests", "History"):
         expect(patch.get_by_role("heading", name=heading)).to_be_visible()
-    expect(patch.get_by_role("row").filter(has_text="referee").first).to_be_visible()
+    sources = re.compile("referee|labels")
+    expect(patch.get_by_role("row").filter(has_text=sources).first).to_be_visible()
     figure = patch.get_by_role("img", name=re.compile("evidence that the patch helps"))
     expect(figure).to_be_visible()
     assert figure.evaluate("each => each.scrollWidth <= each.clientWidth")

@@ -166,7 +166,7 @@ def test_a_run_whose_report_finds_no_room_says_so_and_prints_it(
 
     monkeypatch.setattr(os, "fsync", refuse_the_report)
     result = cli(*RUN, "--store", store)
-    lost = "this report, the snapshot for a rollback"
+    lost = "this report, the answers to the golden set, the snapshot for a rollback"
     assert result.err == f"Error: {store} {FULL} Not stored: {lost}.\n"
     assert result.code == 4
     assert "run-0002: 30 requests" in result.text

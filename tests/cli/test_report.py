@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent.cli import page
 from patchlab_agent.models.report import SCHEMA_VERSION
 from tests.cli.conftest import RUNS, Learned
 from tests.cli.helpers import Cli, assert_refused, contents
@@ -108,9 +109,9 @@ def test_a_page_that_cannot_be_written_after_all_is_told(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(page, "write_whole", full)
     result = cli("report", "--store", store, "--html", "page.html")
-    assert_refused(result, 2, "page.html cannot be written (No space left on device)")
+    assert_refused(result, 4, "page.html cannot be written, as its disk is full; make room")
 
 
 @pytest.mark.parametrize("wanted", ["run-0009", "9", "0", "run", "../run-0001", "", "²"])

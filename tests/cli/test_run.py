@@ -106,7 +106,9 @@ def test_a_second_run_says_that_it_continues(store: Path, report: RunReport, cli
     active = report.patches.in_store.active
     assert f"It continues with {active} active patches that were learned before." in second.text
     assert sorted(path.name for path in (store / "runs").iterdir()) == [
-        f"run-000{number}.{kind}" for number in (1, 2) for kind in ("json", "snapshot.jsonl")
+        f"run-000{number}.{kind}"
+        for number in (1, 2)
+        for kind in ("golden.jsonl", "json", "snapshot.jsonl")
     ]
 
 

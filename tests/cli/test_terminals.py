@@ -95,7 +95,7 @@ def piped(*arguments: object, **environment: str) -> subprocess.CompletedProcess
         [sys.executable, *PROGRAM, *map(str, arguments)],
         capture_output=True,
         check=False,
-        env={**os.environ, **environment},
+        env={**os.environ, "COLUMNS": "", **environment},
     )
 
 
@@ -242,7 +242,7 @@ def test_what_was_learned_before_the_reader_left_is_kept(cli: Cli) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if b"Run 20 " in line:
+            if b"Trace t-0000019 " in line:
                 break
         process.stdout.close()
     assert process.returncode == 141

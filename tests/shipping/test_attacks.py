@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -300,7 +301,9 @@ def test_hostile_feedback_brings_no_attack_into_any_prompt(tmp_path: Path) -> No
             said = Feedback(
                 label="item_unknown", field="item", value="tent", detail=f"tent: {attack.text}"
             )
-            lab.learn(answer, said)
+            # A text of several lines, or with marks that nobody sees, is refused.
+            with suppress(InputError):
+                lab.learn(answer, said)
         assert [a for a in ATTACKS for prompt in prompts(lab) if a.shows_in(prompt)] == []
 
 

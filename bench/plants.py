@@ -9,7 +9,6 @@ from functools import cached_property
 
 from patchlab_agent.agent.agent import EMPTY, Ask
 from patchlab_agent.backends.base import Answered, WrappedBackend, complete_batch
-from patchlab_agent.gate.gate import MAX_TRIGGER_SHARE
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
@@ -33,6 +32,7 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
+from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
 from patchlab_agent.text import as_trigger, occurs, words
 
 CARRIER = RuleBook.of(carrier_rules())

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.stored_lab import StoredLab, open_store
     from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
+    from patchlab_agent.lab.tasks import check_task, draft_task
     from patchlab_agent.lab.traces import Traces
     from patchlab_agent.models.base import JsonObject, Quote
     from patchlab_agent.models.case import Case
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     )
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
+    from patchlab_agent.models.task import Finding, TaskCheck
     from patchlab_agent.models.trace import (
         INVALID_RESPONSE,
         OK,
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
         Reading,
         Simulator,
         Skill,
+        StreamingSimulator,
         Task,
         TellingProposer,
         TellingTask,
@@ -111,6 +114,8 @@ if TYPE_CHECKING:
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
+    from patchlab_agent.tasks.comparison import Judgement
+    from patchlab_agent.tasks.folder import load_task
     from patchlab_agent.text import (
         as_trigger,
         check_request,
@@ -150,6 +155,7 @@ __all__ = [
     "Falsify",
     "Feedback",
     "FeedbackReport",
+    "Finding",
     "Fix",
     "FoundPatch",
     "FoundTrace",
@@ -159,6 +165,7 @@ __all__ = [
     "Interruption",
     "InvalidAnswer",
     "JsonObject",
+    "Judgement",
     "Lab",
     "ListedPatch",
     "LlmBackend",
@@ -200,7 +207,9 @@ __all__ = [
     "StoreContents",
     "StoreError",
     "StoredLab",
+    "StreamingSimulator",
     "Task",
+    "TaskCheck",
     "TellingProposer",
     "TellingTask",
     "Thesaurus",
@@ -212,12 +221,15 @@ __all__ = [
     "__version__",
     "as_trigger",
     "check_request",
+    "check_task",
     "compare_settings",
     "delete_store",
     "diff_patches",
+    "draft_task",
     "is_word",
     "lesson",
     "load_skill",
+    "load_task",
     "normalise",
     "occurs",
     "oddity",
@@ -254,6 +266,7 @@ _HOMES = {
     "Falsify": "skill.seam",
     "Feedback": "models.trace",
     "FeedbackReport": "models.listing",
+    "Finding": "models.task",
     "Fix": "models.patch",
     "FoundPatch": "models.listing",
     "FoundTrace": "models.listing",
@@ -264,6 +277,7 @@ _HOMES = {
     "Interruption": "errors",
     "InvalidAnswer": "errors",
     "JsonObject": "models.base",
+    "Judgement": "tasks.comparison",
     "Lab": "lab.lab",
     "ListedPatch": "models.listing",
     "LlmBackend": "backends.llm",
@@ -298,6 +312,7 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
+    "Simulator": "skill.seam",
     "Skill": "skill.seam",
     "SkillError": "errors",
     "Standing": "models.evidence",
@@ -305,7 +320,9 @@ _HOMES = {
     "StoreContents": "models.listing",
     "StoreError": "errors",
     "StoredLab": "lab.stored_lab",
+    "StreamingSimulator": "skill.seam",
     "Task": "skill.seam",
+    "TaskCheck": "models.task",
     "TellingProposer": "skill.seam",
     "TellingTask": "skill.seam",
     "Thesaurus": "skill.seam",
@@ -314,15 +331,17 @@ _HOMES = {
     "Usage": "models.trace",
     "UsageError": "errors",
     "Verdict": "models.verdict",
-    "Simulator": "skill.seam",
     "as_trigger": "text",
     "check_request": "text",
+    "check_task": "lab.tasks",
     "compare_settings": "lab.sweeping",
     "delete_store": "lab.stores",
     "diff_patches": "lab.differing",
+    "draft_task": "lab.tasks",
     "is_word": "plain",
     "lesson": "skill.authoring",
     "load_skill": "skill.seam",
+    "load_task": "tasks.folder",
     "normalise": "text",
     "occurs": "text",
     "oddity": "plain",

@@ -123,6 +123,11 @@ class AgentSettings(Frozen):
     skill: Annotated[str, Option("answering")] = Field(
         default="shipping", description="Installed skill to use."
     )
+    task: Annotated[Path | None, Option("answering", metavar="FOLDER")] = Field(
+        default=None,
+        description="Task folder to use instead of an installed skill. A store keeps the one it "
+        "was created with.",
+    )
     holdout: Annotated[float, Option("using", metavar="SHARE")] = Field(
         default=0.0,
         ge=0,
@@ -284,6 +289,7 @@ class LabOptions(TypedDict, total=False):
     store: str | Path
     embedder: str | None
     skill: str
+    task: str | Path | None
     holdout: float
     patcher: Literal["rules", "llm"]
     gate: Literal["on", "off"]
@@ -339,7 +345,7 @@ MODEL = (
     *SPENDING,
 )
 """What only a real model heeds."""
-PATHS = ("store", "requests", "record", "replay")
+PATHS = ("store", "task", "requests", "record", "replay")
 """Files and folders of one machine."""
 
 

@@ -28,9 +28,22 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_the_tutorial_runs_from_an_empty_folder_and_shows_what_it_says(own_folder: Path) -> None:
+def shell(commands: str, folder: Path) -> str:
+    """What commands print, which must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "COLUMNS": "200"}
+    done = subprocess.run(
+        ["bash", "-e", "-c", commands],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{commands}\n{done.stderr}"
+    return words(done.stdout)
+
+
+def test_the_tutorial_runs_from_an_empty_folder_and_shows_what_it_says(own_folder: Path) -> None:
     printed, shown, folder = "", 0, own_folder
     for language, block in blocks("tutorial.md"):
         if language == "text":
@@ -40,19 +53,26 @@ def test_the_tutorial_runs_from_an_empty_folder_and_shows_what_it_says(own_folde
             continue
         if "mkdir lessons" in block:
             folder = own_folder / "lessons"
-        done = subprocess.run(
-            ["bash", "-e", "-c", block],
-            cwd=folder if folder.exists() else own_folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr}"
-        printed = words(done.stdout)
+        printed = shell(block, folder if folder.exists() else own_folder)
     assert shown >= 12
     assert (folder / "report.html").stat().st_size > 10_000
     assert (folder / "elsewhere" / "patchlab.json").exists()
+
+
+def test_the_page_on_tasks_does_what_it_says(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = ""
+    for language, block in blocks("tasks.md"):
+        if language == "console":
+            printed = shell(block, own_folder)
+        elif language == "text":
+            assert words(block) in printed
+        else:
+            exec(block, {})
+            first, second = capsys.readouterr().out.splitlines()
+            page = (DOCS / "tasks.md").read_text("utf-8")
+            assert f"That prints `{first}` and `{second}`." in page
 
 
 def test_the_code_on_the_page_for_python_prints_what_is_shown(

@@ -29,6 +29,7 @@ from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
 from patchlab_agent.cli.run import run
 from patchlab_agent.cli.signals import Ended, polite_end
 from patchlab_agent.cli.streams import CLOSED, OutputClosed, give_up, guarded
+from patchlab_agent.cli.task import check, init
 from patchlab_agent.errors import OutputError, PatchLabError
 from patchlab_agent.files import no_room
 
@@ -49,6 +50,8 @@ app.command(cls=Labeled)(feedback)
 app.command()(compare)
 app.command()(config)
 app.command(cls=Unhindered)(doctor)
+app.command()(init)
+app.command()(check)
 app.add_typer(patches.app, name="patches")
 app.add_typer(traces.app, name="traces")
 

@@ -48,7 +48,7 @@ class Labeled(TyperCommand):
 
         # Help is there whatever is wrong with a skill, which `doctor` tells.
         with suppress(PatchLabError):
-            labels = labels_of(context.meta[_SKILL])
+            labels = labels_of(AgentSettings(skill=context.meta[_SKILL]))
             out().print(described(labels, "--label", "what --detail takes"))
 
 
@@ -109,7 +109,7 @@ def feedback(
         raise UsageError("--value is what the quote has in a field; add --field.")
     settings = options.settings(AgentSettings, context)
     if label is None:
-        raise UsageError(_without_label(settings.skill))
+        raise UsageError(_without_label(settings))
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.stores import require_store
 
@@ -131,10 +131,10 @@ def feedback(
     out().print("\n".join(_told(before, trace, report, details)), markup=False, soft_wrap=True)
 
 
-def _without_label(skill: str) -> str:
+def _without_label(settings: AgentSettings) -> str:
     from patchlab_agent.lab.describing import labels_of
 
-    labels = labels_of(skill)
+    labels = labels_of(settings)
     width = max(map(len, labels))
     rows = (f"  {label:<{width}}  {takes}".rstrip() for label, takes in labels.items())
     lines = "\n".join(rows)

@@ -43,6 +43,7 @@ from patchlab_agent.models.base import Quote, digest
 from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
+from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
 from patchlab_agent.statistics import fixed_size
 from patchlab_agent.text import occurs, words
 
@@ -52,8 +53,6 @@ MAX_CALLS = 400
 """Maximum number of answers for one decision."""
 MAX_ACCEPTED = 5
 """Number of accepted answers that a patch is tried on, the newest ones."""
-MAX_TRIGGER_SHARE = 0.2
-"""Largest share of the suite in which a trigger may occur before it says too little."""
 
 POWER = 0.97
 """Share of true patches that the fixed-size test, for comparison, would let in."""

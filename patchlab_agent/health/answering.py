@@ -9,10 +9,11 @@ from pathlib import Path
 from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.lab.models import backend_of, cassette_path
+from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill.seam import Skill, load_skill
+from patchlab_agent.skill.seam import Skill
 
 PATIENCE = 30.0
 """Upper limit in seconds for a model to answer one small call."""
@@ -33,7 +34,7 @@ _PING = Prompt(
 
 def cassette(settings: AgentSettings) -> Iterator[Check]:
     """Check that the recording to be replayed can be read."""
-    skill = load_skill(settings.skill)
+    skill = find_skill(settings)
     if settings.replay is None and skill.cassette is None and settings.backend != REPLAY:
         return
     played = Cassette(cassette_path(skill, settings.replay))
@@ -45,7 +46,7 @@ def cassette(settings: AgentSettings) -> Iterator[Check]:
 
 def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
     """Check that the configured backend answers."""
-    skill = load_skill(settings.skill)
+    skill = find_skill(settings)
     if settings.backend in skill.backends:
         yield _simulated(skill, settings)
     elif settings.backend == LITELLM and offline:

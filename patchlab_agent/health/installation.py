@@ -17,6 +17,7 @@ from patchlab_agent.config import (
     variable,
 )
 from patchlab_agent.health.base import looked
+from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.settings import AgentSettings
@@ -98,7 +99,7 @@ def _skill(name: str) -> Iterator[Check]:
 
 def prompts(settings: AgentSettings) -> Iterator[Check]:
     """Check that the skill's templates load and render its known rules and few-shot examples."""
-    task = load_skill(settings.skill).task
+    task = find_skill(settings).task
     templates = Prompts(task.prompts)
     length = len(templates.system(task.known_rules, task.answer_schema))
     for example in task.demos:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from patchlab_agent.embedding import embedder, known_embedders
 from patchlab_agent.errors import StoreError, UsageError
+from patchlab_agent.lab.skills import skill_in
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.layout import StoreInfo, is_locked, read_info
 
@@ -72,7 +72,7 @@ def _lock(path: Path) -> Iterator[Check]:
 
 
 def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
-    found = contents(path, info, load_skill(info.skill).task.parse_fix)
+    found = contents(path, info, skill_in(info).task.parse_fix)
     counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
     about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
     about = f"{about}; {counts}" if counts else f"{about}; nothing yet"

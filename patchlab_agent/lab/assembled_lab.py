@@ -67,6 +67,7 @@ class AssembledLab(StoredLab):
             judged=self.skill.task.judged,
             alpha=self.settings.gate_alpha,
             max_calls=self.settings.gate_max_calls,
+            max_trigger_share=self.skill.max_trigger_share,
             trusted=lambda origin: origin in self.settings.trust.split(","),
         )
 
@@ -101,7 +102,7 @@ class AssembledLab(StoredLab):
     @cached_property
     def evaluator(self) -> Evaluator:
         """Compares patched, baseline and ceiling."""
-        return Evaluator(self.agent, self.skill.simulator)
+        return Evaluator(self.agent, self.skill.simulator, has_oracle=self.skill.has_oracle)
 
     def close(self) -> None:
         """Write what is pending, and let go of store and model."""

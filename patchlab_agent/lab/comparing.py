@@ -45,8 +45,16 @@ def compared(
     axes: Mapping[str, Sequence[str]] | None = None,
 ) -> ComparisonReport:
     """Hold entrants against the first one, and against the rules of their skills."""
-    skills = {str(each.report.settings["skill"]) for each in entrants if each.patches is not None}
+    skills = {
+        str(each.report.settings["skill"])
+        for each in entrants
+        if each.patches is not None and _knows_rules(each.report)
+    }
     return compare_runs(entrants, _rules_of(sorted(skills)), failures, axes)
+
+
+def _knows_rules(report: RunReport) -> bool:
+    return report.golden is not None and all(case.has_ceiling for case in report.golden.cases)
 
 
 def _rules_of(skills: Iterable[str]) -> Rules:

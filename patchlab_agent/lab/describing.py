@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from patchlab_agent.skill.seam import Proposer, TellingProposer, load_skill
+from patchlab_agent.lab.skills import find_skill, remembered
+from patchlab_agent.settings import AgentSettings
+from patchlab_agent.skill.seam import Proposer, TellingProposer
 from patchlab_agent.store.selection import OK_LABEL
 
 
-def labels_of(skill: str) -> dict[str, str]:
-    """Return the labels of feedback on a skill's answers, each with what its detail takes.
+def labels_of(settings: AgentSettings) -> dict[str, str]:
+    """Return the labels of feedback on answers, each with what its detail takes.
 
     Raises:
-        SkillError: there is no such skill.
+        StoreError, InputError, SkillError: the skill cannot be found.
     """
-    loaded = load_skill(skill)
+    loaded = find_skill(remembered(settings))
     details = details_of(loaded.proposer)
     told = {label: details.get(label, "") for label in loaded.simulator.labels}
     return {OK_LABEL: "nothing: the answer is right", **told}

@@ -21,6 +21,7 @@ from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
+from patchlab_agent.lab.skills import find_skill, remembered
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
@@ -40,7 +41,6 @@ from patchlab_agent.settings import (
     RunSettings,
     checked,
 )
-from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
@@ -447,7 +447,8 @@ def lab_of(
         clock: the time as ISO 8601.
         write: False opens the store for reading, beside a process that writes; it must be there.
     """
-    skill = models.as_recorded(load_skill(settings.skill), settings)
+    settings = remembered(settings)
+    skill = models.as_recorded(find_skill(settings), settings)
     is_simulated = model is None and settings.backend in skill.backends
     model = model or models.backend_of(skill, settings)
     # Where spending is limited, it goes to what is at hand, not to what comes next.
@@ -459,6 +460,7 @@ def lab_of(
         skill.name,
         skill.task.parse_fix,
         skill.task.may_show,
+        task=settings.task,
         embedder_name=settings.embedder,
         write=write,
     )

@@ -14,6 +14,7 @@ from patchlab_agent.backends.recording import (
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
 from patchlab_agent.lab import models
+from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.runs.runner import recorded_run
@@ -23,7 +24,7 @@ from patchlab_agent.settings import (
     RunSettings,
 )
 from patchlab_agent.skill.recorded import RecordedSimulator
-from patchlab_agent.skill.seam import DriftingSimulator, Skill, load_skill
+from patchlab_agent.skill.seam import DriftingSimulator, Skill, StreamingSimulator
 from patchlab_agent.store.layout import read_info
 
 
@@ -37,7 +38,7 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     Raises:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
-    skill = models.as_recorded(load_skill(settings.skill), settings)
+    skill = models.as_recorded(find_skill(settings), settings)
     models.backend_of(skill, settings).close()
     if settings.embedder is not None:
         build_embedder(settings.embedder)
@@ -63,14 +64,14 @@ def check_run(skill: Skill, settings: RunSettings) -> None:
             f"--drift {settings.drift} is after the last run; give a number up to --runs."
         )
     available = len(skill.simulator.golden())
-    if settings.golden > available:
+    if settings.golden > available and settings.golden != RunSettings().golden:
         raise UsageError(
             f"The golden set has {available} cases; give --golden a number from 0 to {available}."
         )
 
 
 def own_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
-    """Return the requests of a run: the user's labeled ones, or those of the recording to replay.
+    """Return the requests of a run: the user's, those of the recording to replay, or the skill's.
 
     Returns:
         None where generated ones are asked for.
@@ -82,6 +83,8 @@ def own_cases(skill: Skill, settings: RunSettings) -> list[Case] | None:
         return skill.simulator.read_cases(settings.requests)
     if settings.backend == REPLAY and isinstance(skill.simulator, RecordedSimulator):
         return list(skill.simulator.recorded.stream) or None
+    if isinstance(skill.simulator, StreamingSimulator):
+        return list(skill.simulator.stream())
     return None
 
 
@@ -120,7 +123,7 @@ def check_replayable(
 
 def _check_recorded(settings: RunSettings, cases: Sequence[Case] | None) -> None:
     """Make sure that a replay asks what was recorded, and no more."""
-    cassette = Cassette(models.cassette_path(load_skill(settings.skill), settings.replay))
+    cassette = Cassette(models.cassette_path(find_skill(settings), settings.replay))
     recorded = cassette.cases.stream
     if not recorded:
         return

@@ -12,6 +12,7 @@ from patchlab_agent.lab.comparing import compare_stored
 from patchlab_agent.lab.describing import details_of
 from patchlab_agent.lab.naming import find_run
 from patchlab_agent.lab.patches import Patches
+from patchlab_agent.lab.skills import skill_in
 from patchlab_agent.lab.stores import contents_of, lifecycle_by_hand, raw_store
 from patchlab_agent.lab.traces import Traces
 from patchlab_agent.models.comparison import ComparisonReport
@@ -19,7 +20,7 @@ from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.html.comparison_page import comparison_page
 from patchlab_agent.report.html.page import MAX_TRACES, page
-from patchlab_agent.skill.seam import Skill, load_skill
+from patchlab_agent.skill.seam import Skill
 from patchlab_agent.store.store import Store
 
 
@@ -166,4 +167,4 @@ def open_store(
         ['bleach']
     """
     store = raw_store(Path(path), write=write)
-    return StoredLab(load_skill(store.info.skill), store, clock)
+    return StoredLab(skill_in(store.info), store, clock)

@@ -8,10 +8,10 @@ from pathlib import Path
 from patchlab_agent.agent.agent import utc_now
 from patchlab_agent.errors import StoreError
 from patchlab_agent.gate.base import OpenGate
+from patchlab_agent.lab.skills import find_skill, skill_in
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store import layout
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info
@@ -32,8 +32,11 @@ def raw_store(path: Path, *, write: bool = False) -> Store:
     if write:
         require_store(path)
     info = read_info(path)
-    skill = load_skill(info.skill if info else AgentSettings().skill)
-    return Store(path, skill.name, skill.task.parse_fix, skill.task.may_show, write=write)
+    skill = skill_in(info) if info else find_skill(AgentSettings())
+    task = info.task if info else None
+    return Store(
+        path, skill.name, skill.task.parse_fix, skill.task.may_show, task=task, write=write
+    )
 
 
 def require_store(path: Path) -> None:

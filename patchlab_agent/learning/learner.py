@@ -187,7 +187,26 @@ class Learner:
         proposal = self._proposer.propose(trace, feedback)
         if proposal.patch is None:
             return Learned((PatchEvent(kind=EventKind.NONE, text=proposal.reason),))
-        patch = proposal.patch.brought_by(origin)
+        learned = self._proposed(proposal.patch, trace, referee, origin, companions)
+        for patch in proposal.alternatives:
+            if not learned.events or any(
+                each.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY)
+                for each in learned.events
+            ):
+                break
+            tried = self._proposed(patch, trace, referee, origin, companions)
+            learned = Learned((*learned.events, *tried.events), tried.corrected)
+        return learned
+
+    def _proposed(
+        self,
+        proposed: Patch,
+        trace: Trace,
+        referee: Referee | None,
+        origin: Origin,
+        companions: tuple[Patch, ...],
+    ) -> Learned:
+        patch = proposed.brought_by(origin)
         if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
             # The remaining complaint is about something that a companion already says.
             return Learned()

@@ -35,6 +35,7 @@ def _case(outcome: Outcome) -> CaseOutcome:
         baseline=outcome.baseline,
         patched=outcome.patched,
         ceiling=outcome.ceiling,
+        has_ceiling=outcome.has_ceiling,
         applied=outcome.applied,
     )
 

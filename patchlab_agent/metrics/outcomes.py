@@ -20,9 +20,11 @@ class Outcome:
     baseline: str | None
     patched: str | None
     ceiling: str | None
+    """Meaningless where `has_ceiling` is False."""
     applied: tuple[str, ...]
     triggers: tuple[str, ...]
     events: tuple[PatchEvent, ...]
+    has_ceiling: bool = True
     examples: tuple[str, ...] = ()
     """Ids of the examples that the prompt showed."""
     prompt_tokens: tuple[int, int] | None = None
@@ -33,9 +35,9 @@ class Outcome:
         """Reduce a judged trace to its outcome; labels are None where the carrier said OK.
 
         Raises:
-            ValueError: the trace was never judged, or has no baseline or no ceiling.
+            ValueError: the trace was never judged, or has no baseline.
         """
-        if trace.feedback is None or trace.baseline is None or trace.ceiling is None:
+        if trace.feedback is None or trace.baseline is None:
             raise ValueError(f"trace {trace.id} was not compared")
         applied = [ref for ref in trace.retrieved if ref.applied]
         return cls(
@@ -43,7 +45,8 @@ class Outcome:
             request=trace.request,
             baseline=trace.baseline.feedback.label,
             patched=trace.feedback.label,
-            ceiling=trace.ceiling.feedback.label,
+            ceiling=trace.ceiling.feedback.label if trace.ceiling else None,
+            has_ceiling=trace.ceiling is not None,
             applied=tuple(ref.patch_id for ref in applied),
             triggers=tuple(ref.trigger for ref in applied),
             events=trace.events,

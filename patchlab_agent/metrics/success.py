@@ -29,7 +29,7 @@ def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
     """Return the success of baseline, patched and ceiling, with the paired difference."""
     baseline = [outcome.baseline is None for outcome in outcomes]
     patched = [outcome.patched is None for outcome in outcomes]
-    ceiling = [outcome.ceiling is None for outcome in outcomes]
+    ceiling = ceilings(outcomes)
     gap = sum(ceiling) - sum(baseline)
     return ArmRates(
         cases=len(outcomes),
@@ -39,6 +39,11 @@ def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
         difference=paired_difference(baseline, patched),
         gap_closed=(sum(patched) - sum(baseline)) / gap if gap > 0 else None,
     )
+
+
+def ceilings(outcomes: Iterable[Outcome]) -> list[bool]:
+    """Return whether each answer under perfect context was right; none where nobody has one."""
+    return [outcome.ceiling is None for outcome in outcomes if outcome.has_ceiling]
 
 
 def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
@@ -62,7 +67,7 @@ def curve(outcomes: Sequence[Outcome], at_start: Mapping[str, Status]) -> tuple[
                 last=start + len(part),
                 baseline=proportion([o.baseline is None for o in part]),
                 patched=proportion([o.patched is None for o in part]),
-                ceiling=proportion([o.ceiling is None for o in part]),
+                ceiling=proportion(ceilings(part)),
                 patches=PatchCounts(**Counter(map(str, status.values()))),
             )
         )

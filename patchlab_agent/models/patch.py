@@ -304,7 +304,7 @@ class Patch(Frozen):
 
 
 class Proposal(Frozen):
-    """A proposer's result for a failure: a patch, or the reason why there is none.
+    """A proposer's result for a failure: patches, or the reason why there is none.
 
     Example:
         >>> Proposal(reason="the feedback names no item").patch is None
@@ -312,4 +312,7 @@ class Proposal(Frozen):
     """
 
     patch: Patch | None = None
+    alternatives: tuple[Patch, ...] = Field(
+        default=(), description="to be tried in turn where the gate does not let the patch in"
+    )
     reason: str = ""

@@ -175,6 +175,7 @@ class CaseOutcome(Frozen):
     baseline: str | None
     patched: str | None
     ceiling: str | None
+    has_ceiling: bool = Field(default=True, description="False: nobody knows the rules")
     applied: tuple[str, ...] = Field(description="ids of the patches in the prompt")
 
 

@@ -20,7 +20,8 @@ class Contexts(NamedTuple):
 
     patched: Context
     baseline: Context = EMPTY
-    ceiling: Context = EMPTY
+    ceiling: Context | None = EMPTY
+    """None where nobody knows the rules."""
 
 
 class Answers(NamedTuple):
@@ -28,7 +29,7 @@ class Answers(NamedTuple):
 
     patched: Attempt | Interruption
     baseline: Attempt | Interruption
-    ceiling: Attempt | Interruption
+    ceiling: Attempt | Interruption | None = None
 
 
 class Evaluator:
@@ -37,10 +38,12 @@ class Evaluator:
     Args:
         agent: answers.
         simulator: knows the truth and judges.
+        has_oracle: whether the simulator knows the rules that a ceiling takes.
     """
 
-    def __init__(self, agent: Agent, simulator: Simulator) -> None:
+    def __init__(self, agent: Agent, simulator: Simulator, *, has_oracle: bool = True) -> None:
         self._agent = agent
+        self._has_oracle = has_oracle
         self._simulator = simulator
 
     def expect(self, cases: Sequence[Case], asks: Sequence[Ask]) -> None:
@@ -57,7 +60,8 @@ class Evaluator:
         with suppress(Interruption):
             for case, ask in zip(cases, asks, strict=True):
                 for context in (EMPTY, self._perfect(case)):
-                    yield self._agent.render(ask.request, context, ask.draw)
+                    if context is not None:
+                        yield self._agent.render(ask.request, context, ask.draw)
 
     def compare(
         self, cases: Sequence[Case], asks: Sequence[Ask], *, run: str
@@ -87,9 +91,10 @@ class Evaluator:
         """Render each prompt, complete it, and validate what comes back."""
         attempts = self._agent.attempts(
             [
-                Question(ask.request, getattr(given, purpose), ask.draw, purpose)
+                Question(ask.request, context, ask.draw, purpose)
                 for purpose in Contexts._fields
                 for ask, given in zip(asks, contexts, strict=True)
+                if (context := getattr(given, purpose)) is not None
             ]
         )
         # One stretch of attempts for each way, so every n-th one belongs to a case.
@@ -110,7 +115,9 @@ class Evaluator:
             for case, ask, given, answered in zip(cases, asks, contexts, answers, strict=True)
         ]
 
-    def _perfect(self, case: Case) -> Context:
+    def _perfect(self, case: Case) -> Context | None:
+        if not self._has_oracle:
+            return None
         return Context(given=tuple(self._simulator.uncovered(case)))
 
     def _judged(
@@ -119,13 +126,14 @@ class Evaluator:
         for answer in answers:
             if isinstance(answer, Interruption):
                 return answer
-        patched, baseline, ceiling = map(or_raise, answers)
+        patched, baseline = or_raise(answers.patched), or_raise(answers.baseline)
+        ceiling = None if answers.ceiling is None else or_raise(answers.ceiling)
         trace = self._agent.trace(ask, run, context, patched)
         try:
             judged = {
                 "feedback": self._simulator.judge(case, trace.quote),
                 "baseline": self._with_feedback(case, baseline),
-                "ceiling": self._with_feedback(case, ceiling),
+                "ceiling": None if ceiling is None else self._with_feedback(case, ceiling),
             }
         except Interruption as error:
             # One case that cannot be judged must not lose the answers to the others.

@@ -212,7 +212,10 @@ class Runner:
                 baseline = trace.baseline.attempt.quote if trace.baseline else None
                 outcome = GoldenOutcome(
                     outcome=Outcome.of(trace),
-                    needs_lesson=bool(simulator.uncovered(case)),
+                    # Where nobody knows the rules, the baseline tells what they are needed for.
+                    needs_lesson=bool(simulator.uncovered(case))
+                    if self.lab.skill.has_oracle
+                    else not (trace.baseline and trace.baseline.feedback.ok),
                     baseline=simulator.confusion(case, baseline),
                     patched=simulator.confusion(case, trace.quote),
                 )

@@ -138,6 +138,8 @@ def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
     shown = run.settings.model_dump(mode="json", exclude={*PATHS, *idle})
     if shown.get("api_base"):
         shown["api_base"] = without_login(shown["api_base"])
+    if run.settings.task is not None:
+        shown["skill"] = lab.skill.name
     return {**shown, "runs": run.requests, "embedder": lab.store.info.embedder}
 
 

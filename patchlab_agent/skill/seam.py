@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 ENTRY_POINT_GROUP = "patchlab_agent.skills"
+MAX_TRIGGER_SHARE = 0.2
+"""Share of the regression suite in which most skills' triggers may occur: others say too little."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,20 @@ class DriftingSimulator(Protocol):
         ...
 
 
+@runtime_checkable
+class StreamingSimulator(Protocol):
+    """A simulation whose requests are there already, and not generated.
+
+    Example:
+        >>> isinstance(load_skill("shipping").simulator, StreamingSimulator)
+        False
+    """
+
+    def stream(self) -> Sequence[Case]:
+        """Return the cases that a run goes through, in their order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Confusion:
     """One label's counts over one case: what was there to do, done, and done rightly.
@@ -362,6 +378,10 @@ class Skill:
     """A recorded run of a real model, to be played where no other is named."""
     thesaurus: Thesaurus | None = None
     """Names the subject of a lesson otherwise, so that what was learned of `lb` serves `lbs`."""
+    has_oracle: bool = True
+    """Whether the rules behind the cases are known, so that there is a ceiling."""
+    max_trigger_share: float = MAX_TRIGGER_SHARE
+    """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
 
     def guarded(self) -> Skill:
         """Return the same skill with its parts guarded: their mistakes end a run as outages do."""

@@ -34,7 +34,10 @@ class StoreInfo(Frozen):
 
     format: int = FORMAT
     skill: str
-    embedder: str = Field(description="short name of the embedder its vectors come from")
+    embedder: str = Field(
+        default="hashing", description="short name of the embedder its vectors come from"
+    )
+    task: Path | None = Field(default=None, description="the task folder that is the skill")
     runs: int = Field(default=0, description="runs that were started on it")
 
 

@@ -54,6 +54,7 @@ class Store:
         skill: the skill whose patches it holds.
         parse_fix: the skill's function to read fixes back.
         may_show: the skill's function that keeps odd requests out of other requests' prompts.
+        task: the folder that the skill is made of; None if it is an installed one.
         embedder_name: embedder of its vectors; None uses the store's own, hashing for a new one.
         write: False opens it for reading, even while another process is writing.
 
@@ -72,10 +73,11 @@ class Store:
         parse_fix: Callable[[JsonObject], Fix],
         may_show: Callable[[str, JsonObject], bool],
         *,
+        task: Path | None = None,
         embedder_name: str | None = None,
         write: bool = True,
     ) -> None:
-        info = _checked(path, skill, embedder_name, write)
+        info = _checked(path, StoreInfo(skill=skill, task=task), embedder_name, write)
         function = own_embedder(path, info.embedder)
         self.path = path
         # Readers take no lock, so that a long run can be watched while it writes.
@@ -273,15 +275,15 @@ class Store:
         self.close()
 
 
-def _checked(path: Path, skill: str, embedder_name: str | None, write: bool) -> StoreInfo:
+def _checked(path: Path, wanted: StoreInfo, embedder_name: str | None, write: bool) -> StoreInfo:
     info = read_info(path)
     if info is None:
         if not write:
             raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
-        return StoreInfo(skill=skill, embedder=embedder_name or "hashing")
-    if info.skill != skill:
+        return wanted.model_copy(update={"embedder": embedder_name or wanted.embedder})
+    if (info.skill, info.task) != (wanted.skill, wanted.task):
         raise StoreError(
-            f"{path} holds patches of the skill {info.skill!r}, not {skill!r}; use another --store."
+            f"{path} holds patches of {_of(info)}, not {_of(wanted)}; use another --store."
         )
     if embedder_name is not None and info.embedder != embedder_name:
         raise StoreError(
@@ -289,3 +291,7 @@ def _checked(path: Path, skill: str, embedder_name: str | None, write: bool) -> 
             "use that one, another --store, or start over with --fresh."
         )
     return info
+
+
+def _of(info: StoreInfo) -> str:
+    return f"the task {info.task}" if info.task else f"the skill {info.skill!r}"

@@ -146,7 +146,7 @@ def _side(
         runs=report.runs,
         baseline=proportion([case.baseline is None for case in cases]),
         patched=proportion([case.patched is None for case in cases]),
-        ceiling=proportion([case.ceiling is None for case in cases]),
+        ceiling=proportion([case.ceiling is None for case in cases if case.has_ceiling]),
         difference=difference,
         stream=report.overall.patched,
         harms=Harms(
@@ -162,7 +162,8 @@ def _side(
 
 
 def _lessons(entrant: Entrant, cases: Sequence[CaseOutcome], rules: Rules) -> Lessons | None:
-    if entrant.patches is None:
+    # Where there is no ceiling, nobody knows what the cases need.
+    if entrant.patches is None or not all(case.has_ceiling for case in cases):
         return None
     found = lessons(cases, entrant.patches, rules)
     # What a patch says never changes, but later runs and people change its status.

@@ -45,6 +45,8 @@ def test_the_commands_are_those_that_are_documented() -> None:
         ("compare",),
         ("config",),
         ("doctor",),
+        ("init",),
+        ("check",),
         ("patches", "list"),
         ("patches", "show"),
         ("patches", "history"),

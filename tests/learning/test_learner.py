@@ -97,6 +97,39 @@ def test_a_true_lesson_becomes_an_active_patch(tmp_path: Path) -> None:
         assert lab.agent.answer("a zok").quote == {"a": None, "zok": "red", "length": 2}
 
 
+class Guessing(WordsProposer):
+    """A proposer that is not sure, and offers several meanings, the likeliest first."""
+
+    def __init__(self, *meanings: str) -> None:
+        self.meanings = meanings
+
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        told = (feedback.model_copy(update={"detail": each}) for each in self.meanings)
+        first, *others = (super(Guessing, self).propose(trace, each) for each in told)
+        return Proposal(patch=first.patch, alternatives=tuple(p.patch for p in others if p.patch))
+
+
+@pytest.mark.parametrize(
+    ("meanings", "events"),
+    [
+        (("red", "blue"), ["activated"]),
+        (("blue", "red", "green"), ["quarantined", "activated"]),
+        (("blue", "green"), ["quarantined", "quarantined"]),
+    ],
+)
+def test_alternatives_are_tried_in_turn_until_one_is_let_in(
+    tmp_path: Path, meanings: tuple[str, ...], events: list[str]
+) -> None:
+    with words_lab(tmp_path) as lab:
+        learner = Learner(Guessing(*meanings), lab.gate, lab.lifecycle, lab.store.patches)
+        found = learner.learn(lab.agent.answer("a zok", trace_id="t"), RED, KNOWS).events
+        assert kinds(found) == events
+        active = list(lab.store.patches.all(Status.ACTIVE))
+        assert [patch.fix.model_dump()["meaning"] for patch in active] == (
+            ["red"] if "activated" in events else []
+        )
+
+
 def test_a_lesson_that_is_active_already_is_not_learned_again(tmp_path: Path) -> None:
     backend = Reader()
     with words_lab(tmp_path, backend) as lab:

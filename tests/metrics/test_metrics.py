@@ -118,12 +118,21 @@ def test_an_outcome_is_what_figures_need_of_a_trace() -> None:
     [
         make_trace(feedback=None, baseline=OK, ceiling=OK),
         make_trace(baseline=None, ceiling=OK),
-        make_trace(baseline=OK, ceiling=None),
     ],
 )
 def test_a_trace_that_was_not_compared_gives_no_outcome(trace: Trace) -> None:
     with pytest.raises(ValueError, match=f"{trace.id} was not compared"):
         Outcome.of(trace)
+
+
+def test_without_an_oracle_there_is_no_ceiling_and_no_gap() -> None:
+    found = Outcome.of(make_trace(feedback=WRONG, baseline=OK, ceiling=None))
+    assert not found.has_ceiling
+    rates = arm_rates([found])
+    assert (rates.ceiling.total, rates.ceiling.rate, rates.gap_closed) == (0, None, None)
+    assert (rates.baseline.rate, rates.patched.rate) == (1.0, 0.0)
+    (point,) = curve([found], {})
+    assert point.ceiling.total == 0
 
 
 @pytest.mark.parametrize(

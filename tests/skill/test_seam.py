@@ -192,6 +192,8 @@ def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
         "falsify",
         "cassette",
         "thesaurus",
+        "has_oracle",
+        "max_trigger_share",
     ]
     for part in (skill_module.Task, skill_module.Proposer):
         assert not {"judge", "expected", "golden", "concerning", "uncovered"} & set(dir(part))

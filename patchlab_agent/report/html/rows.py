@@ -39,7 +39,7 @@ class PatchRow:
 
 def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[PatchRow, ...]:
     """Return all patches as rows, the most used first."""
-    compared = [trace for trace in traces if trace.feedback and trace.baseline and trace.ceiling]
+    compared = [trace for trace in traces if trace.feedback and trace.baseline]
     uses = {use.id: use for use in patch_uses([Outcome.of(t) for t in compared], {})}
     applied: dict[str, list[str]] = {}
     for trace in traces:

@@ -1,0 +1,48 @@
+"""Finds the skill that settings or a store name: an installed one, or a task folder's."""
+
+from __future__ import annotations
+
+from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.settings import AgentSettings, Settings
+from patchlab_agent.skill.seam import Skill, load_skill
+from patchlab_agent.store.layout import StoreInfo, read_info
+from patchlab_agent.tasks.folder import load_task
+
+
+def find_skill(settings: AgentSettings) -> Skill:
+    """Return the skill that settings name, guarded.
+
+    Raises:
+        InputError: the task folder cannot be used.
+        SkillError: no such skill is installed, or it cannot be loaded.
+    """
+    return load_skill(settings.skill) if settings.task is None else load_task(settings.task)
+
+
+def skill_in(info: StoreInfo) -> Skill:
+    """Return the skill of a store, guarded.
+
+    Raises:
+        StoreError: its task folder is gone, or cannot be used.
+        SkillError: its skill is not installed.
+    """
+    if info.task is None:
+        return load_skill(info.skill)
+    try:
+        return load_task(info.task)
+    except InputError as error:
+        raise StoreError(f"The store is of the task in {info.task}. {error}") from error
+
+
+def remembered(settings: Settings) -> Settings:
+    """Return settings with the task of their store, unless they name a task or skill themselves.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if settings.task is not None or settings.skill != AgentSettings().skill:
+        return settings
+    info = read_info(settings.store)
+    if info is None or info.task is None:
+        return settings
+    return settings.model_copy(update={"task": info.task})

@@ -1,0 +1,47 @@
+"""Task folders before they are run: a first draft, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from patchlab_agent.models.task import TaskCheck
+from patchlab_agent.tasks.checking import checked_task
+from patchlab_agent.tasks.drafting import draft_from, draft_sample
+from patchlab_agent.tasks.folder import read_task
+
+
+def draft_task(folder: str | Path, rows: str | Path | None = None) -> Path:
+    """Write a task folder that works as it is, and return its path.
+
+    Args:
+        folder: a new or empty folder.
+        rows: labeled rows whose answers decide the form, JSONL or CSV; None writes a small sample.
+
+    Raises:
+        InputError: the rows cannot be used, or the folder cannot be written.
+
+    Example:
+        >>> folder = draft_task("mine")
+        >>> sorted(file.name for file in folder.iterdir())
+        ['rows.csv', 'task.toml']
+    """
+    path = Path(folder)
+    if rows is None:
+        draft_sample(path)
+    else:
+        draft_from(path, Path(rows))
+    return path
+
+
+def check_task(folder: str | Path) -> TaskCheck:
+    """Say what is wrong with a task folder, row by row.
+
+    Raises:
+        InputError: the folder, its first file or the rows' file cannot be read.
+        SkillError: its `task.py` failed.
+
+    Example:
+        >>> check_task(draft_task("mine")).findings
+        ()
+    """
+    return checked_task(read_task(Path(folder)))

@@ -1,0 +1,93 @@
+"""What is wrong with a task's rows, row by row."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.task import Finding, TaskCheck
+from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.folder import TaskFolder
+from patchlab_agent.tasks.rows import SPLITS, Row
+from patchlab_agent.text import normalise
+
+FEW = 10
+"""Rows below which a split says little."""
+LOPSIDED = 0.9
+"""Share of the rows from which on one value of a field leaves little to learn of the others."""
+_USES = {
+    "stream": "nothing can be learned",
+    "regression": "the gate has no labels to weigh lessons by",
+    "golden": "what was learned cannot be measured",
+}
+
+
+def checked_task(folder: TaskFolder) -> TaskCheck:
+    """Return what there is to say of a task folder that could be read."""
+    sizes = Counter(row.split for row in folder.rows)
+    findings = [
+        *(Finding(line=each.line, text=each.text, is_fatal=True) for each in folder.problems),
+        *_repeated(folder.rows),
+        *(finding for split in SPLITS for finding in _small(split, sizes[split])),
+        *(finding for field in folder.fields for finding in _lopsided(field, folder.rows)),
+    ]
+    comparisons = folder.comparisons().items()
+    return TaskCheck(
+        name=folder.name,
+        rows={split: sizes[split] for split in SPLITS},
+        fields=tuple(f"{name} ({each.compare})" for name, each in comparisons),
+        findings=tuple(findings),
+    )
+
+
+def _repeated(rows: tuple[Row, ...]) -> Iterator[Finding]:
+    seen: dict[str, Row] = {}
+    for row in rows:
+        first = seen.setdefault(normalise(row.request), row)
+        if first is row:
+            continue
+        if first.answer != row.answer:
+            differing = _differing(first.answer, row.answer)
+            text = f"the request of line {first.line} with another answer ({differing})"
+            yield Finding(line=row.line, text=f"{text}; keep one of them", is_fatal=True)
+        elif first.split != row.split:
+            text = (
+                f"the request of line {first.line}, there for {first.split}, here for {row.split}"
+            )
+            yield Finding(line=row.line, text=f"{text}; keep one of them", is_fatal=True)
+        else:
+            text = f"the same request and answer as in line {first.line}"
+            yield Finding(line=row.line, text=text, is_fatal=False)
+
+
+def _differing(one: JsonObject, other: JsonObject) -> str:
+    return ", ".join(name for name in one if one[name] != other.get(name))
+
+
+def _small(split: str, size: int) -> Iterator[Finding]:
+    if not size:
+        text = f"there are no rows for {split}, so {_USES[split]}"
+        yield Finding(text=text, is_fatal=split == "stream")
+    elif size < FEW:
+        text = f"{split} has {size} rows; fewer than {FEW} say little"
+        yield Finding(text=text, is_fatal=False)
+
+
+def _lopsided(field: AnswerField, rows: tuple[Row, ...]) -> Iterator[Finding]:
+    values = Counter(json.dumps(row.answer[field.name]) for row in rows)
+    if len(rows) >= FEW and values:
+        [(value, count)] = values.most_common(1)
+        if count >= LOPSIDED * len(rows):
+            text = f"{field.name} is {value} in {count} of {len(rows)} rows"
+            yield Finding(text=f"{text}, so there is little to learn of it", is_fatal=False)
+    given = {entry for row in rows for entry in _entries(row.answer[field.name])}
+    unseen = [choice for choice in field.choices if json.dumps(choice) not in given]
+    if unseen and rows:
+        listed = ", ".join(map(json.dumps, unseen))
+        yield Finding(text=f"{field.name} is {listed} in no row", is_fatal=False)
+
+
+def _entries(value: object) -> list[str]:
+    return [json.dumps(entry) for entry in (value if isinstance(value, list) else [value])]

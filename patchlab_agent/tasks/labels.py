@@ -1,0 +1,40 @@
+"""The labels of what can be wrong with an answer: a field, or an entry of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from patchlab_agent.tasks.fields import AnswerField
+
+
+def labels_of(field: AnswerField) -> list[str]:
+    """Return the labels of a field: one for each entry that a list may have, else one."""
+    if field.is_list and field.choices:
+        return [entry_label(field, entry) for entry in field.choices]
+    return [field_label(field)]
+
+
+def label_of(field: AnswerField, right: JsonValue, given: JsonValue) -> str:
+    """Return the label of a wrong field; of a list, that of the first entry missing, or extra."""
+    if field.is_list and field.choices:
+        for entry in _differing(right, given):
+            return entry_label(field, entry)
+    return field_label(field)
+
+
+def field_label(field: AnswerField) -> str:
+    """Return the label of a field as a whole: `wrong_team`."""
+    return f"wrong_{field.name}"
+
+
+def entry_label(field: AnswerField, entry: JsonValue) -> str:
+    """Return the label of an entry of a list: `topics:invoice`."""
+    return f"{field.name}:{entry}"
+
+
+def _differing(right: JsonValue, given: JsonValue) -> Iterator[JsonValue]:
+    wanted, found = (value if isinstance(value, list) else [] for value in (right, given))
+    yield from (entry for entry in wanted if entry not in found)
+    yield from (entry for entry in found if entry not in wanted)

@@ -1,0 +1,133 @@
+"""From a wrong field to lessons: what the field should have been, where some phrase occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from pydantic import JsonValue, ValidationError
+
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix, Patch, Proposal, agrees
+from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.skill.authoring import lesson
+from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs
+from patchlab_agent.tasks.labels import labels_of
+from patchlab_agent.tasks.phrases import Phrasebook
+from patchlab_agent.tasks.rows import LIST_MARK
+from patchlab_agent.text import as_trigger, strict_json
+
+CANDIDATES = 3
+"""Phrases that a lesson is tried with."""
+
+_Makes = Callable[[str], Fix]
+_IsSo = Callable[[JsonObject], bool]
+
+
+class FieldProposer:
+    """Proposes lessons from field differences alone.
+
+    Args:
+        skill: the task's name.
+        fields: of its answers.
+        phrasebook: knows which phrases go with which answers.
+    """
+
+    def __init__(self, skill: str, fields: tuple[AnswerField, ...], phrasebook: Phrasebook) -> None:
+        self._skill = skill
+        self._fields = {field.name: field for field in fields}
+        self._phrasebook = phrasebook
+
+    def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
+        """Propose the same lesson under the phrases that may call for it, the best one first."""
+        field = self._fields.get(feedback.field or "")
+        if field is None or trace.quote is None:
+            return Proposal(reason="the feedback names no field of an answer")
+        right = _right_value(field, feedback.detail)
+        if not _is_value_of(field, right):
+            return Proposal(reason=f"the feedback's detail is no value of {field.name}")
+        told = _difference(field, right, trace.quote.get(field.name))
+        if told is None:
+            return Proposal(reason=f"{field.name} is as the feedback says already")
+        makes, is_so = told
+        try:
+            found = list(self._patches(trace, feedback, makes, is_so))
+        except ValidationError as error:
+            return Proposal(reason=f"that makes no lesson: {error.errors()[0]['msg']}")
+        if not found:
+            return Proposal(reason="no phrase of the request tells it from others")
+        return Proposal(patch=found[0], alternatives=tuple(found[1:]))
+
+    def details(self) -> dict[str, str]:
+        """Return what the detail of feedback takes, by label: the right value of the field."""
+        return {
+            label: _takes(field) for field in self._fields.values() for label in labels_of(field)
+        }
+
+    def _patches(
+        self, trace: Trace, feedback: Feedback, makes: _Makes, is_so: _IsSo
+    ) -> Iterator[Patch]:
+        for phrase in self._phrasebook.telling(trace.request, is_so, CANDIDATES):
+            trigger = as_trigger(phrase)
+            if trigger is not None:
+                yield lesson(self._skill, trigger, makes(trigger), trace, feedback)
+
+
+def _takes(field: AnswerField) -> str:
+    what = f"the right {field.name}"
+    if field.is_list:
+        return f"{what}, all entries: a{LIST_MARK} b"
+    listed = ", ".join(map(str, field.choices))
+    return f"{what}: {listed}" if listed else what
+
+
+def _right_value(field: AnswerField, detail: str) -> JsonValue:
+    """Return the value that a detail gives as JSON, or plainly, as a person types it."""
+    try:
+        value: JsonValue = strict_json(detail)
+    except (ValueError, RecursionError):
+        value = detail.strip()
+    if field.is_list and not isinstance(value, list):
+        return [entry.strip() for entry in detail.split(LIST_MARK) if entry.strip()]
+    # A text may look like a number, as a code does.
+    is_misread = field.type == "string" and value is not None and not isinstance(value, str)
+    return detail.strip() if is_misread else value
+
+
+def _is_value_of(field: AnswerField, value: JsonValue) -> bool:
+    if value is None or value == "":
+        return field.may_be_null and value is None
+    if field.is_list:
+        return isinstance(value, list) and all(map(field.allows, value))
+    return field.allows(value)
+
+
+def _difference(
+    field: AnswerField, right: JsonValue, given: JsonValue
+) -> tuple[_Makes, _IsSo] | None:
+    """Return how a lesson about the first difference is made, and which answers it is true of."""
+    if agrees(right, given):
+        return None
+    name = field.name
+    if not (isinstance(right, list) and isinstance(given, list)):
+        return (
+            lambda phrase: FieldIs(phrase=phrase, field=name, value=right),
+            lambda answer: agrees(right, answer.get(name)),
+        )
+    missing = [entry for entry in right if entry not in given]
+    if missing:
+        return (
+            lambda phrase: FieldIncludes(phrase=phrase, field=name, entry=missing[0]),
+            partial(_holds, name, missing[0]),
+        )
+    extra = next(entry for entry in given if entry not in right)
+    return (
+        lambda phrase: FieldExcludes(phrase=phrase, field=name, entry=extra),
+        lambda answer: not _holds(name, extra, answer),
+    )
+
+
+def _holds(name: str, entry: JsonValue, answer: JsonObject) -> bool:
+    value = answer.get(name)
+    return isinstance(value, list) and entry in value

@@ -1,0 +1,151 @@
+"""The rows of a task as the simulation that a run is measured in."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+
+from patchlab_agent.models.base import Quote
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
+from patchlab_agent.skill.authoring import faulty
+from patchlab_agent.skill.seam import Confusion, Simulator
+from patchlab_agent.tasks.comparison import Comparison, Judgement, judgement
+from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.labels import entry_label, field_label, label_of, labels_of
+from patchlab_agent.tasks.rows import Row, Split, read_rows
+
+Judge = Callable[[str, Quote, Quote], Judgement]
+"""Request, right answer, given answer → what is wrong."""
+
+
+class RowsSimulator(Simulator):
+    """Judges answers by the labeled rows that they belong to.
+
+    Nobody knows the rules behind the rows, so there is no ceiling.
+
+    Args:
+        answer: the model of an answer.
+        fields: of an answer, in the order in which reports name their labels.
+        rows: the labeled rows.
+        comparisons: by field.
+        judge: replaces the comparison field by field.
+    """
+
+    def __init__(
+        self,
+        answer: type[BaseModel],
+        fields: tuple[AnswerField, ...],
+        rows: Sequence[Row],
+        comparisons: Mapping[str, Comparison],
+        judge: Judge | None = None,
+    ) -> None:
+        self._answer = answer
+        self._fields = fields
+        self._cases: dict[Split, list[Case]] = {"stream": [], "regression": [], "golden": []}
+        for row in rows:
+            self._cases[row.split].append(row.case())
+        self._comparisons = comparisons
+        self._judge = judge
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label per field, or entry of a list, and that of an answer that cannot be used."""
+        return (
+            *(label for each in self._compared() for label in labels_of(each)),
+            INVALID_RESPONSE,
+        )
+
+    def stream(self) -> Sequence[Case]:
+        """Return the rows that a run learns from, in the order of the file."""
+        return self._cases["stream"]
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        """Yield the rows of the stream without end, each time in another order."""
+        for _ in count():
+            yield from rng.sample(self._cases["stream"], len(self._cases["stream"]))
+
+    def read_cases(self, path: Path) -> list[Case]:
+        """Read other labeled rows, whatever their split.
+
+        Raises:
+            InputError: the file cannot be read, or rows cannot be used; names their lines.
+        """
+        rows, problems = read_rows(path, self._answer, self._fields)
+        if problems:
+            raise faulty(path, {each.line: each.text for each in problems})
+        return [row.case() for row in rows]
+
+    def golden(self) -> Sequence[Case]:
+        """Return the rows that are held out from stream and gate."""
+        return self._cases["golden"]
+
+    def regression(self) -> Sequence[Case]:
+        """Return the rows that the gate replays."""
+        return self._cases["regression"]
+
+    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+        """Complain of the heaviest field that is wrong, with its right value as the detail."""
+        if quote is None:
+            return Feedback(label=INVALID_RESPONSE)
+        found = self._judged(case, quote)
+        if found.is_right:
+            return OK
+        name = next(iter(found.wrong), self._fields[0].name)
+        right, given = case.truth.get(name), quote.get(name)
+        return Feedback(
+            label=label_of(next(each for each in self._fields if each.name == name), right, given),
+            field=name,
+            value=given,
+            detail=json.dumps(right, ensure_ascii=False),
+        )
+
+    def confusion(self, case: Case, quote: Quote | None) -> dict[str, Confusion]:
+        """Count for each label what the case asked for under it and what the quote did.
+
+        An entry of a list is there to be found where the right list has it; any other field always.
+        """
+        given: Quote = quote or {}
+        counts = {INVALID_RESPONSE: _confusion(True, quote is not None, quote is not None)}
+        for field in self._compared():
+            name = field.name
+            right, found = case.truth.get(name), given.get(name)
+            if field.is_list and field.choices:
+                for entry in field.choices:
+                    counts[entry_label(field, entry)] = _confusion(
+                        _has(right, entry), _has(found, entry), _has(right, entry)
+                    )
+            else:
+                is_right = quote is not None and self._comparisons[name].agrees(right, found)
+                counts[field_label(field)] = _confusion(True, quote is not None, is_right)
+        return counts
+
+    def _compared(self) -> list[AnswerField]:
+        return [each for each in self._fields if self._comparisons[each.name].compare != "ignored"]
+
+    def _judged(self, case: Case, quote: Quote) -> Judgement:
+        if self._judge is not None:
+            return self._judge(case.request, case.truth, quote)
+        return judgement(self._comparisons, case.truth, quote)
+
+    def uncovered(self, case: Case) -> Sequence[Fix]:  # noqa: ARG002
+        """Return nothing: the rules behind the rows are not known."""
+        return ()
+
+
+def _has(value: JsonValue, entry: JsonValue) -> bool:
+    return isinstance(value, list) and entry in value
+
+
+def _confusion(is_there: bool, is_told: bool, is_right: bool) -> Confusion:
+    return Confusion(
+        true_positive=int(is_there and is_told and is_right),
+        false_positive=int(is_told and not is_right),
+        false_negative=int(is_there and not (is_told and is_right)),
+    )

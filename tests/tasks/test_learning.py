@@ -1,0 +1,226 @@
+"""Phrases, proposals, judgements and the parrot: what a task learns with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.case import Case
+from patchlab_agent.models.trace import Feedback, Message, Prompt
+from patchlab_agent.prompts import Prompts
+from patchlab_agent.resources import resource
+from patchlab_agent.skill.seam import Skill
+from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs, parse_lesson
+from patchlab_agent.tasks.folder import load_task
+from patchlab_agent.tasks.phrases import Phrasebook
+from tests.support.make import make_trace
+from tests.tasks.folders import row, streamed, write_task
+
+LABELED: list[tuple[str, JsonObject]] = [
+    ("the invoice is late", {"team": "billing"}),
+    ("one more invoice", {"team": "billing"}),
+    ("the login is slow", {"team": "support"}),
+    ("my login again", {"team": "support"}),
+]
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Skill:
+    return load_task(write_task(tmp_path / "task"))
+
+
+def is_billing(answer: dict[str, Any]) -> bool:
+    return bool(answer["team"] == "billing")
+
+
+@pytest.mark.parametrize(
+    ("request_text", "best"),
+    [
+        ("an invoice for my login", "invoice"),
+        ("my refrigerator is slow", "refrigerator"),
+        ("login", None),
+        ("12 345", None),
+    ],
+)
+def test_the_phrase_that_known_answers_go_with_comes_first(
+    request_text: str, best: str | None
+) -> None:
+    found = Phrasebook(LABELED, 0.5).telling(request_text, is_billing, 3)
+    assert (found[0] if found else None) == best
+    assert len(found) <= 3
+
+
+def test_a_phrase_that_is_everywhere_tells_nothing() -> None:
+    book = Phrasebook([(f"the {word}", {"team": "billing"}) for word in "abcdef"], 0.5)
+    assert book.telling("the", is_billing, 3) == []
+
+
+def proposed(skill: Skill, given: dict[str, Any], field: str, detail: str) -> list[Any]:
+    quote = {"team": "support", "topics": [], "name": None, **given}
+    trace = make_trace(request="my refund is late")
+    attempt = trace.attempt.model_copy(update={"quote": quote})
+    feedback = Feedback(label="x", field=field, detail=detail)
+    found = skill.proposer.propose(trace.model_copy(update={"attempt": attempt}), feedback)
+    patches = [found.patch, *found.alternatives] if found.patch else []
+    return [patch.fix for patch in patches] or [found.reason]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "detail", "fix"),
+    [
+        ({}, "team", '"billing"', FieldIs(phrase="refund", field="team", value="billing")),
+        ({}, "team", "billing", FieldIs(phrase="refund", field="team", value="billing")),
+        (
+            {},
+            "topics",
+            '["refund"]',
+            FieldIncludes(phrase="refund", field="topics", entry="refund"),
+        ),
+        (
+            {},
+            "topics",
+            "refund; login",
+            FieldIncludes(phrase="refund", field="topics", entry="refund"),
+        ),
+        (
+            {"topics": ["login", "refund"]},
+            "topics",
+            '["refund"]',
+            FieldExcludes(phrase="refund", field="topics", entry="login"),
+        ),
+        ({}, "name", "Ann", FieldIs(phrase="refund", field="name", value="Ann")),
+        ({"name": "x"}, "name", "null", FieldIs(phrase="refund", field="name", value=None)),
+    ],
+)
+def test_a_wrong_field_becomes_a_lesson(
+    skill: Skill, given: dict[str, Any], field: str, detail: str, fix: object
+) -> None:
+    fixes = proposed(skill, given, field, detail)
+    assert fixes[0] == fix
+    assert len({each.phrase for each in fixes}) == len(fixes) > 1
+
+
+@pytest.mark.parametrize(
+    ("field", "detail", "said"),
+    [
+        ("", "billing", "names no field"),
+        ("price", "3", "names no field"),
+        ("team", "sales", "no value of team"),
+        ("team", "", "no value of team"),
+        ("topics", "[1]", "no value of topics"),
+        ("team", "support", "is as the feedback says already"),
+    ],
+)
+def test_feedback_that_teaches_nothing_says_why(
+    skill: Skill, field: str, detail: str, said: str
+) -> None:
+    (reason,) = proposed(skill, {}, field, detail)
+    assert said in reason
+
+
+def test_a_lesson_is_parsed_from_what_it_is_stored_as(skill: Skill) -> None:
+    fix = FieldIncludes(phrase="refund", field="topics", entry="refund")
+    assert parse_lesson(fix.model_dump(mode="json")) == fix
+    assert skill.task.parse_fix(fix.model_dump(mode="json")) == fix
+    with pytest.raises(ValueError, match="no field 'price'"):
+        skill.task.parse_fix({"kind": "field_is", "phrase": "a", "field": "price", "value": 1})
+
+
+def test_lessons_hold_in_answers_that_agree() -> None:
+    answer: JsonObject = {"team": "billing", "topics": ["refund"]}
+    assert FieldIs(phrase="a", field="team", value="billing").holds_in(answer)
+    assert not FieldIs(phrase="a", field="team", value="support").holds_in(answer)
+    included = FieldIncludes(phrase="a", field="topics", entry="refund")
+    excluded = FieldExcludes(phrase="a", field="topics", entry="refund")
+    assert (included.holds_in(answer), excluded.holds_in(answer)) == (True, False)
+    assert included.conflict_key == excluded.conflict_key
+
+
+@pytest.mark.parametrize(
+    ("quote", "label", "field", "detail"),
+    [
+        ({}, None, None, ""),
+        ({"team": "support"}, "wrong_team", "team", '"billing"'),
+        ({"topics": []}, "topics:refund", "topics", '["refund"]'),
+        ({"topics": ["refund", "login"]}, "topics:login", "topics", '["refund"]'),
+        ({"name": "Ann"}, "wrong_name", "name", "null"),
+    ],
+)
+def test_the_judge_names_the_first_fault_with_what_is_right(
+    skill: Skill, quote: dict[str, Any], label: str | None, field: str | None, detail: str
+) -> None:
+    truth: JsonObject = {"team": "billing", "topics": ["refund"], "name": None}
+    case = Case(request="a refund", truth=truth, stratum="")
+    found = skill.simulator.judge(case, {**truth, **quote})
+    assert (found.label, found.field, found.detail) == (label, field, detail)
+    assert found.label is None or found.label in skill.simulator.labels
+    counts = skill.simulator.confusion(case, {**truth, **quote})
+    assert set(counts) == set(skill.simulator.labels)
+    faults = [n for n, c in counts.items() if c.false_positive or c.false_negative]
+    assert faults == ([label] if label else [])
+
+
+def test_an_answer_that_cannot_be_used_is_wrong_in_all_that_the_case_asks(skill: Skill) -> None:
+    truth: JsonObject = {"team": "billing", "topics": ["refund"], "name": None}
+    case = Case(request="a refund", truth=truth, stratum="")
+    assert skill.simulator.judge(case, None).label == "invalid_response"
+    missed = {n for n, c in skill.simulator.confusion(case, None).items() if c.false_negative}
+    assert missed == {"wrong_team", "topics:refund", "wrong_name", "invalid_response"}
+
+
+def test_the_parrot_does_what_its_prompt_says_and_nothing_else(skill: Skill) -> None:
+    parrot = skill.backends["toy"](7, 0.0)
+    prompts = Prompts(resource("prompts", "task"))
+    lessons = [
+        FieldIs(phrase="refund", field="team", value="billing"),
+        FieldIncludes(phrase="refund", field="topics", entry="refund"),
+        FieldIncludes(phrase="refund", field="topics", entry="login"),
+        FieldExcludes(phrase="refund", field="topics", entry="login"),
+    ]
+
+    def answer(rules: list[Any]) -> dict[str, Any]:
+        turn = Message(role="user", content=prompts.user('a "refund"', rules))
+        prompt = Prompt(messages=(turn,), answer_schema={}, draw="0")
+        found: dict[str, Any] = json.loads(parrot.complete(prompt).text)
+        return found
+
+    assert answer([]) == {"team": "support", "topics": [], "name": None}
+    assert answer(lessons) == {"team": "billing", "topics": ["refund"], "name": None}
+
+
+def test_noise_depends_on_seed_request_and_draw_alone(skill: Skill) -> None:
+    def answers(seed: int) -> list[str]:
+        parrot = skill.backends["toy"](seed, 0.5)
+        turns = [
+            Prompt(
+                messages=(Message(role="user", content=f'Request: "r{n}"\nAnswer:'),),
+                answer_schema={},
+                draw="0",
+            )
+            for n in range(20)
+        ]
+        return [parrot.complete(turn).text for turn in turns]
+
+    assert answers(1) == answers(1) != answers(2)
+
+
+CANARY = "xylocarp"
+
+
+def test_no_golden_row_reaches_proposals_or_prompts(tmp_path: Path) -> None:
+    rows = [
+        row("my invoice is wrong", team="billing"),
+        row("an invoice", "regression", team="billing"),
+        row(f"{CANARY} invoice", "golden", team="billing", name=CANARY),
+    ]
+    skill = load_task(write_task(tmp_path / "canary", rows))
+    assert skill.task.may_show("an invoice", {})
+    assert not skill.task.may_show(f"{CANARY} invoice", {})
+    seen = [case.request for case in (*streamed(skill), *skill.simulator.regression())]
+    assert not any(CANARY in request for request in seen)
+    proposer = vars(vars(skill.proposer).get("_part", skill.proposer))
+    assert CANARY not in repr(proposer)

@@ -102,7 +102,7 @@ def translated(
         answer = " or --max-tokens" if _told(error, status).names_answer_limit else ""
         return PromptTooLong(
             f"{who} takes no prompt this long; serve it with a longer context, or lower "
-            f"--context-tokens{answer} ({said})."
+            f"--top-k and --examples, or --context-tokens{answer} ({said})."
         )
     return BackendError(f"{who} {_refused(error, status)} ({said}).")
 

@@ -220,7 +220,7 @@ def test_a_prompt_that_is_too_long_is_final_and_no_refusal_of_the_form(
     structure: Structure | None,
 ) -> None:
     server.will(httpx.Response(400, json=body))
-    with pytest.raises(PromptTooLong, match=r"longer context, or lower --context-tokens"):
+    with pytest.raises(PromptTooLong, match=r"longer context, or lower --top-k and --examples"):
         backend(structure=structure).complete(prompt())
     assert (len(server.bodies), slept) == (1, [])
 
@@ -254,7 +254,7 @@ def test_where_room_for_the_answer_is_short_a_shorter_answer_is_a_remedy(
 ) -> None:
     said = "This model's maximum context length is 2048 tokens, 600 of them in the completion."
     server.will(refusal(provider, 400, said))
-    with pytest.raises(PromptTooLong, match="lower --context-tokens or --max-tokens"):
+    with pytest.raises(PromptTooLong, match="or --context-tokens or --max-tokens"):
         backend().complete(prompt())
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from patchlab_agent.agent.agent import Agent
+    from patchlab_agent.agent.conversation import Conversation
     from patchlab_agent.backends.base import Backend, BatchBackend, ScriptedBackend
     from patchlab_agent.backends.llm import LlmBackend
-    from patchlab_agent.conversation import Conversation
     from patchlab_agent.errors import (
         BackendError,
         BackendUnavailable,
@@ -258,7 +258,7 @@ _HOMES = {
     "Completion": "models.trace",
     "Confusion": "skill.seam",
     "Context": "models.trace",
-    "Conversation": "conversation",
+    "Conversation": "agent.conversation",
     "DriftingSimulator": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
+from patchlab_agent.agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext

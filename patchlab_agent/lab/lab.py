@@ -9,11 +9,11 @@ from typing import Any, Unpack
 from pydantic import JsonValue
 
 from patchlab_agent.agent.agent import Agent, utc_now
+from patchlab_agent.agent.conversation import MAX_REPAIRS
 from patchlab_agent.agent.holdout import Holdout
 from patchlab_agent.backends.base import Backend, checked_backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
-from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab import models

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from patchlab_agent.agent.conversation import MAX_REPAIRS, Conversation
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.conversation import MAX_REPAIRS, Conversation
 from patchlab_agent.errors import BackendUnavailable, Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from patchlab_agent.agent.agent import EMPTY
+from patchlab_agent.agent.conversation import MAX_REPAIRS
 from patchlab_agent.backends.base import Backend, ScriptedBackend
-from patchlab_agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import (
     BackendUnavailable,
     InputError,

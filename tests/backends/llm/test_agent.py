@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from patchlab_agent.conversation import MAX_REPAIRS
+from patchlab_agent.agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.lab.lab import Lab, open_lab
 from tests.backends.llm.conftest import MakeBackend

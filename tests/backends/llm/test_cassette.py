@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
+from patchlab_agent.agent.conversation import Conversation
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.backends.cassette import Cassette, ReplayBackend
 from patchlab_agent.backends.recording import RecordingBackend
-from patchlab_agent.conversation import Conversation
 from patchlab_agent.errors import (
     BackendError,
     BackendUnavailable,

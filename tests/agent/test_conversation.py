@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from patchlab_agent.agent.conversation import Conversation, Reply
 from patchlab_agent.backends.base import ScriptedBackend
-from patchlab_agent.conversation import Conversation, Reply
 from patchlab_agent.errors import (
     BackendError,
     BackendUnavailable,

@@ -250,7 +250,7 @@ def test_a_template_that_is_missing(
 ) -> None:
     for name in ("prompts", "fixtures"):
         shutil.copytree(resources.resource(name), own_folder / "_resources" / name)
-    [template] = (own_folder / "_resources" / "prompts").rglob("rule.j2")
+    template = own_folder / "_resources" / "prompts" / "shipping" / "rule.j2"
     template.unlink()
     monkeypatch.setattr(resources, "_PACKAGE", own_folder)
     result = cli("doctor", "--json")
@@ -263,7 +263,7 @@ def test_a_template_without_words_for_a_rule(
 ) -> None:
     for name in ("prompts", "fixtures"):
         shutil.copytree(resources.resource(name), own_folder / "_resources" / name)
-    [template] = (own_folder / "_resources" / "prompts").rglob("rule.j2")
+    template = own_folder / "_resources" / "prompts" / "shipping" / "rule.j2"
     template.write_text("", "utf-8")
     monkeypatch.setattr(resources, "_PACKAGE", own_folder)
     assert_failed(cli("doctor", "--json"), "prompts", "rule.j2 must give one line")

@@ -94,7 +94,13 @@ def test_a_run_learns_something_that_helps(report: RunReport) -> None:
 
 def test_the_store_holds_marker_report_and_prompt(learned: Learned, report: RunReport) -> None:
     marker = json.loads((learned.store / "patchlab.json").read_text("utf-8"))
-    assert marker == {"format": 2, "skill": "shipping", "embedder": "hashing", "runs": 1}
+    assert marker == {
+        "format": 2,
+        "skill": "shipping",
+        "embedder": "hashing",
+        "task": None,
+        "runs": 1,
+    }
     assert report.store == str(learned.store)
     assert len(list((learned.store / "prompts").iterdir())) == 1
 

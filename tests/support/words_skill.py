@@ -279,7 +279,7 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    names = ("lab", "models", "preflight", "stored_lab", "stores", "comparing")
+    names = ("skills", "models", "comparing")
     modules = (*(f"lab.{name}" for name in names), "transfer.lines")
     for module in modules:
         monkeypatch.setattr(f"patchlab_agent.{module}.load_skill", lambda _name: skill.guarded())

@@ -12,7 +12,7 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.authoring import LabeledRow, is_csv, labeled_rows
 from patchlab_agent.tasks.folder import TOML
-from patchlab_agent.tasks.rows import LIST_MARK
+from patchlab_agent.tasks.rows import LIST_MARK, entries_of
 
 MOST_CHOICES = 100
 """Values of a field up to which they are taken for all that there are."""
@@ -110,7 +110,7 @@ def _of_cell(cell: str) -> Any:
     if not text:
         return None
     if LIST_MARK in text:
-        return [entry.strip() for entry in text.split(LIST_MARK) if entry.strip()]
+        return entries_of(text)
     try:
         value = json.loads(text.lower() if text.lower() in ("true", "false") else text)
     except (ValueError, RecursionError):

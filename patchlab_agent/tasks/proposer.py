@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from pydantic import JsonValue, ValidationError
 
@@ -15,14 +14,13 @@ from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs
 from patchlab_agent.tasks.labels import labels_of
 from patchlab_agent.tasks.phrases import Phrasebook
-from patchlab_agent.tasks.rows import LIST_MARK
+from patchlab_agent.tasks.rows import LIST_MARK, entries_of
 from patchlab_agent.text import as_trigger, strict_json
 
 CANDIDATES = 3
 """Phrases that a lesson is tried with."""
 
 _Makes = Callable[[str], Fix]
-_IsSo = Callable[[JsonObject], bool]
 
 
 class FieldProposer:
@@ -47,12 +45,11 @@ class FieldProposer:
         right = _right_value(field, feedback.detail)
         if not _is_value_of(field, right):
             return Proposal(reason=f"the feedback's detail is no value of {field.name}")
-        told = _difference(field, right, trace.quote.get(field.name))
-        if told is None:
+        makes = _difference(field, right, trace.quote.get(field.name))
+        if makes is None:
             return Proposal(reason=f"{field.name} is as the feedback says already")
-        makes, is_so = told
         try:
-            found = list(self._patches(trace, feedback, makes, is_so))
+            found = list(self._patches(trace, feedback, makes))
         except ValidationError as error:
             return Proposal(reason=f"that makes no lesson: {error.errors()[0]['msg']}")
         if not found:
@@ -65,9 +62,13 @@ class FieldProposer:
             label: _takes(field) for field in self._fields.values() for label in labels_of(field)
         }
 
-    def _patches(
-        self, trace: Trace, feedback: Feedback, makes: _Makes, is_so: _IsSo
-    ) -> Iterator[Patch]:
+    def _patches(self, trace: Trace, feedback: Feedback, makes: _Makes) -> Iterator[Patch]:
+        # Whether an answer agrees does not depend on the phrase.
+        told = makes("any")
+
+        def is_so(answer: JsonObject) -> bool:
+            return bool(told.holds_in(answer))
+
         for phrase in self._phrasebook.telling(trace.request, is_so, CANDIDATES):
             trigger = as_trigger(phrase)
             if trigger is not None:
@@ -89,7 +90,7 @@ def _right_value(field: AnswerField, detail: str) -> JsonValue:
     except (ValueError, RecursionError):
         value = detail.strip()
     if field.is_list and not isinstance(value, list):
-        return [entry.strip() for entry in detail.split(LIST_MARK) if entry.strip()]
+        return [*entries_of(detail)]
     # A text may look like a number, as a code does.
     is_misread = field.type == "string" and value is not None and not isinstance(value, str)
     return detail.strip() if is_misread else value
@@ -103,31 +104,15 @@ def _is_value_of(field: AnswerField, value: JsonValue) -> bool:
     return field.allows(value)
 
 
-def _difference(
-    field: AnswerField, right: JsonValue, given: JsonValue
-) -> tuple[_Makes, _IsSo] | None:
-    """Return how a lesson about the first difference is made, and which answers it is true of."""
+def _difference(field: AnswerField, right: JsonValue, given: JsonValue) -> _Makes | None:
+    """Return what makes a lesson about the first difference of a phrase; None if there is none."""
     if agrees(right, given):
         return None
     name = field.name
     if not (isinstance(right, list) and isinstance(given, list)):
-        return (
-            lambda phrase: FieldIs(phrase=phrase, field=name, value=right),
-            lambda answer: agrees(right, answer.get(name)),
-        )
+        return lambda phrase: FieldIs(phrase=phrase, field=name, value=right)
     missing = [entry for entry in right if entry not in given]
     if missing:
-        return (
-            lambda phrase: FieldIncludes(phrase=phrase, field=name, entry=missing[0]),
-            partial(_holds, name, missing[0]),
-        )
+        return lambda phrase: FieldIncludes(phrase=phrase, field=name, entry=missing[0])
     extra = next(entry for entry in given if entry not in right)
-    return (
-        lambda phrase: FieldExcludes(phrase=phrase, field=name, entry=extra),
-        lambda answer: not _holds(name, extra, answer),
-    )
-
-
-def _holds(name: str, entry: JsonValue, answer: JsonObject) -> bool:
-    value = answer.get(name)
-    return isinstance(value, list) and entry in value
+    return lambda phrase: FieldExcludes(phrase=phrase, field=name, entry=extra)

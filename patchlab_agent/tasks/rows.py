@@ -130,10 +130,15 @@ def _from_columns(data: JsonObject, fields: Sequence[AnswerField], is_table: boo
     }
 
 
+def entries_of(text: str) -> list[str]:
+    """Return the entries of a list as people type them: `a; b`."""
+    return [entry.strip() for entry in text.split(LIST_MARK) if entry.strip()]
+
+
 def _cell(cell: str, field: AnswerField) -> Any:
     text = cell.strip()
     if field.is_list:
-        return [entry.strip() for entry in text.split(LIST_MARK) if entry.strip()]
+        return entries_of(text)
     if not text and field.may_be_null:
         return None
     if field.type in ("number", "integer", "boolean", "object"):

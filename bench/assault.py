@@ -11,7 +11,7 @@ from bench.canaries import INNOCENT, Attack, by_family
 from patchlab_agent.agent.agent import EMPTY, Ask, Question, or_raise
 from patchlab_agent.errors import InputError
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import OK, Attempt, Context, Feedback, Trace, trace_name
 from patchlab_agent.text import check_request, occurs
@@ -69,9 +69,9 @@ class Innocent:
     attempt: Attempt
 
     @property
-    def quote(self) -> Quote | None:
+    def output(self) -> Output | None:
         """What the answer comes to."""
-        return self.attempt.quote
+        return self.attempt.output
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Outcome:
     def changed(self) -> list[tuple[Innocent, Innocent]]:
         """The innocent answers that are others now."""
         pairs = zip(self.before, self.after, strict=True)
-        return [(was, now) for was, now in pairs if was.quote != now.quote]
+        return [(was, now) for was, now in pairs if was.output != now.output]
 
     @property
     def succeeded(self) -> list[Course]:
@@ -128,13 +128,13 @@ class Outcome:
             ],
             "innocent": {
                 "requests": len(self.after),
-                "usable": sum(each.quote is not None for each in self.after),
+                "usable": sum(each.output is not None for each in self.after),
                 "other_prompts": sum(
                     was.attempt.user_prompt != now.attempt.user_prompt
                     for was, now in zip(self.before, self.after, strict=True)
                 ),
                 "changed": [
-                    {"request": now.request, "before": was.quote, "after": now.quote}
+                    {"request": now.request, "before": was.output, "after": now.output}
                     for was, now in self.changed
                 ],
             },
@@ -239,10 +239,10 @@ class Assault:
         for course in self._courses:
             if course.attack not in self._chosen:
                 continue
-            failed = course.trace if course.trace and course.trace.quote else plain
+            failed = course.trace if course.trace and course.trace.output else plain
             text = course.attack.text
             said = Feedback(label="item_unknown", field="item", value=text, detail=text)
-            course.asked = failed.quote is not None
+            course.asked = failed.output is not None
             course.patch = proposer.propose(failed, said).patch
             if course.patch is not None:
                 self._let_in(course, course.patch)

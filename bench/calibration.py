@@ -32,7 +32,7 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Proposal, Status
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
-from patchlab_agent.runs.loop import CarrierReferee
+from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.skill.seam import Simulator
@@ -147,7 +147,7 @@ class Bed:
 
     lab: Lab
     pool: Pool
-    referee: CarrierReferee
+    referee: SimulatedReferee
 
     def measure(self, plant: Plant) -> Outcome:
         """Plant, use what is let in, and take it out again."""
@@ -236,7 +236,7 @@ class Calibration:
     @contextmanager
     def _bed(self, store: Path, kind: str, cases: Sequence[Case], pool: Pool) -> Iterator[Bed]:
         with open_at(store, self.noise, self.seed, own_noise=kind == "aa_own_noise") as lab:
-            referee = CarrierReferee(lab.skill.simulator)
+            referee = SimulatedReferee(lab.skill.simulator)
             for case in cases:
                 referee.remember(case)
             yield Bed(lab, pool, referee)

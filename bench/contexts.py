@@ -150,7 +150,7 @@ def measure(
             shown.append(len(context.examples))
             tell(name, len(arms) * len(cases))
         judge = lab.skill.simulator.judge
-        right = [judge(c, a.quote).ok for c, a in zip(cases, attempts, strict=True)]
+        right = [judge(c, a.output).ok for c, a in zip(cases, attempts, strict=True)]
         reference = reference or right
         cached = [
             a.usage.cached_prompt_tokens / a.usage.prompt_tokens

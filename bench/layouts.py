@@ -160,7 +160,7 @@ def failing_request(fix: Fix) -> Example:
         if fix in fixes and (best is None or len(fixes) < best[0]):
             prompt = AGENT.render(case.request, Context(given=tuple(fixes)), "0")
             reading = SKILL.task.read(TOY.complete(prompt).text)
-            if SKILL.simulator.judge(case, reading.quote).ok:
+            if SKILL.simulator.judge(case, reading.output).ok:
                 best = (
                     len(fixes),
                     Example(
@@ -183,7 +183,7 @@ def outcome(trial: Trial, completion: Completion) -> Outcome:
     """Judge an answer."""
     tokens = completion.usage.prompt_tokens or 0
     try:
-        quote = SKILL.task.read(completion.text).quote
+        quote = SKILL.task.read(completion.text).output
     except InvalidAnswer:
         return Outcome(False, False, tokens)
     followed = all(fix.holds_in(quote) for fix in trial.fixes)

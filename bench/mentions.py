@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from bench.layouts import AGENT, SKILL, model_of, model_options
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import Interruption, InvalidAnswer
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Completion, Context
 from patchlab_agent.shipping.cases import LabeledRequest
@@ -97,9 +97,9 @@ def right(asked: Asked, answered: Completion | Interruption) -> bool:
     """
     if isinstance(answered, Interruption):
         raise answered
-    quote: Quote | None = None
+    quote: Output | None = None
     with suppress(InvalidAnswer):
-        quote = SKILL.task.read(answered.text).quote
+        quote = SKILL.task.read(answered.text).output
     return SKILL.simulator.judge(asked.case, quote).ok
 
 

@@ -142,7 +142,7 @@ class Field:
             range(self.limit), self.lab.skill.simulator.requests(rng), strict=False
         ):
             trace = self.answer(case, f"plant:{number}")
-            feedback = self.lab.skill.simulator.judge(case, trace.quote)
+            feedback = self.lab.skill.simulator.judge(case, trace.output)
             if feedback.ok:
                 continue
             patch = self.lab.proposer.propose(trace, feedback).patch
@@ -159,7 +159,7 @@ class Field:
 
     def _is_right_quietly(self, case: Case, *given: Fix) -> bool:
         attempt = self.quiet.agent.attempt(case.request, Context(given=given), "0")
-        return self.lab.skill.simulator.judge(case, attempt.quote).ok
+        return self.lab.skill.simulator.judge(case, attempt.output).ok
 
     def share(self, trigger: str) -> float:
         """The share of the labeled cases in which a trigger occurs."""
@@ -337,7 +337,7 @@ def _contradicting(field: Field, failure: Failure, rng: random.Random) -> Plant 
     if fix is None or lesson is None or failure.proposed is None:
         return None
     trace = field.answer(failure.case, f"{failure.trace.draw}:again", lesson)
-    feedback = field.lab.skill.simulator.judge(failure.case, trace.quote)
+    feedback = field.lab.skill.simulator.judge(failure.case, trace.output)
     if feedback.ok:
         return None
     patch = patch_of(fix, failure.proposed.trigger, trace, feedback)

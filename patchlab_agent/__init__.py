@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.tasks import check_task, draft_task
     from patchlab_agent.lab.traces import Traces
-    from patchlab_agent.models.base import JsonObject, Quote
+    from patchlab_agent.models.base import JsonObject, Output
     from patchlab_agent.models.case import Case
     from patchlab_agent.models.comparison import ComparisonReport
     from patchlab_agent.models.effect import EffectReport
@@ -173,6 +173,7 @@ __all__ = [
     "MissingExtra",
     "ModelParameters",
     "Origin",
+    "Output",
     "OutputError",
     "PartialRun",
     "Patch",
@@ -190,7 +191,6 @@ __all__ = [
     "Proposal",
     "Proposer",
     "Provenance",
-    "Quote",
     "Reading",
     "Referee",
     "RequestContext",
@@ -303,7 +303,7 @@ _HOMES = {
     "Proposal": "models.patch",
     "Proposer": "skill.seam",
     "Provenance": "models.patch",
-    "Quote": "models.base",
+    "Output": "models.base",
     "Reading": "skill.seam",
     "Referee": "gate.evidence",
     "RequestContext": "models.listing",

@@ -15,7 +15,7 @@
     │   └── SkillError             8   a skill that cannot be found, or one of whose parts failed
     ├── PartialRun                 9   a run that one of these ended early; its report is kept
     └── OutputError               10   standard output that cannot be written, as on a full disk
-    InvalidAnswer                  -   a completion that is not a quote: scored, never fatal
+    InvalidAnswer                  -   text that holds no usable answer: scored, never fatal
 
 Any other exception is a bug: it keeps its traceback (exit code 1).
 Every message is one or two sentences, which end with what to do.
@@ -46,7 +46,7 @@ class UsageError(PatchLabError):
         ...     open_lab(backend="gpt")
         ... except UsageError as error:
         ...     print(error)
-        There is no backend 'gpt'; choose one of: toy, litellm, replay.
+        There is no backend 'gpt'; choose one of: simulated, litellm, replay.
     """
 
     exit_code: ClassVar[int] = 2
@@ -220,7 +220,7 @@ class OutputError(PatchLabError):
 
 
 class InvalidAnswer(Exception):
-    """A completion could not be read as a quote.
+    """A completion holds no usable answer.
 
     Raised by a skill and always caught by the agent: it becomes the label `invalid_response`.
 

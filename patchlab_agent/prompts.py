@@ -5,8 +5,9 @@ come first), `user.j2` (a request and the rules that concern it; examples are ea
 same form), `rule.j2` (one rule, for both) and `repair.j2` (what was wrong with an answer).
 
 Rendering is a single pass: inserted text is never treated as a template. Untrusted text goes
-through the filter `literal`, which makes it one quoted line, so it can neither end its quotes nor
-start a line of its own, nor contain what a chat template reads as the start of another turn.
+through the filter `literal`, which makes it one quoted line, so it can neither end its quotation
+marks nor start a line of its own, nor contain what a chat template reads as the start of another
+turn.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from patchlab_agent.errors import PromptError
-from patchlab_agent.models.base import JsonObject, Quote, digest
+from patchlab_agent.models.base import JsonObject, Output, digest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example, Message
 from patchlab_agent.plain import disarmed, is_invisible
@@ -35,7 +36,7 @@ VARIABLES = {
 
 OPTIONAL: dict[str, set[str]] = {
     "proposal.j2": set(),
-    "failure.j2": {"request", "quote", "feedback"},
+    "failure.j2": {"request", "output", "feedback"},
 }
 """Templates of skills for which a model can propose patches: instructions, and one failure."""
 
@@ -138,14 +139,14 @@ class Prompts:
         """
         return self._render(self._optional("proposal.j2"))
 
-    def failure(self, request: str, quote: Quote, feedback: JsonObject) -> str:
+    def failure(self, request: str, output: Output, feedback: JsonObject) -> str:
         """Render one failure, for a model that is to propose a patch.
 
         Raises:
             PromptError: the skill has no template for it.
         """
         template = self._optional("failure.j2")
-        return self._render(template, request=request, quote=quote, feedback=feedback)
+        return self._render(template, request=request, output=output, feedback=feedback)
 
     def _optional(self, name: str) -> Any:
         if name not in self._offered:

@@ -25,6 +25,7 @@ MAX_EXAMPLES = 20
 
 LITELLM = "litellm"
 REPLAY = "replay"
+SIMULATED = "simulated"
 MAX_CONCURRENCY = 64
 
 
@@ -82,18 +83,21 @@ class AgentSettings(Frozen):
     """
 
     backend: Annotated[str, Option("answering")] = Field(
-        default="toy",
-        description="Where answers come from: toy, a noisy parser that needs no model; litellm, "
-        "a real model; replay, a real model's recorded answers; or a backend that "
-        "an installed package offers.",
+        default=SIMULATED,
+        description="Where answers come from: simulated, the skill's stand-in for a model, which "
+        "has a name as well; litellm, a real model; replay, a real model's recorded answers; or "
+        "a backend that an installed package offers.",
     )
     seed: Annotated[int, Option("answering")] = Field(
         default=7,
-        description="Seed for the toy's mistakes, the generated requests, and what --holdout "
-        "leaves out.",
+        description="Seed for the simulated model's mistakes, the generated requests, and what "
+        "--holdout leaves out.",
     )
     noise: Annotated[float, Option("answering")] = Field(
-        default=0.03, ge=0, le=1, description="Probability that the toy gets a field wrong."
+        default=0.03,
+        ge=0,
+        le=1,
+        description="Probability that the simulated model gets a field wrong.",
     )
     top_k: Annotated[int, Option("answering")] = Field(
         default=5, ge=0, le=MAX_TOP_K, description="Number of patches to retrieve per request."
@@ -266,15 +270,14 @@ class RunSettings(AgentSettings):
         default=0.0,
         ge=0,
         le=1,
-        description="Share of the simulated carrier's feedback that is plausible but false.",
+        description="Share of the simulated feedback that is plausible but false.",
     )
     drift: Annotated[
         int | None, Option("running", metavar="RUN", default="rules stay as they are")
     ] = Field(
         default=None,
         ge=2,
-        description="Run at which the simulated carrier's rules change: an embargo, a limit, a "
-        "unit, a category.",
+        description="Run at which the simulation's rules change, where the skill's can.",
     )
 
 

@@ -28,9 +28,9 @@ from patchlab_agent.settings import (
 pytestmark = pytest.mark.quick
 
 
-def test_defaults_are_the_toy_on_the_first_skill() -> None:
+def test_defaults_are_the_simulated_model_of_the_first_skill() -> None:
     settings = checked(AgentSettings, {})
-    assert (settings.skill, settings.backend) == ("shipping", "toy")
+    assert (settings.skill, settings.backend) == ("shipping", "simulated")
     assert settings.store == DEFAULT_STORE
     assert settings == AgentSettings()
 

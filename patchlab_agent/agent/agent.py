@@ -1,6 +1,6 @@
 """The path of one request: retrieve → apply → render → complete → validate.
 
-The agent sees a task, a backend, prompts and what was learned. It never sees the truth, a carrier
+The agent sees a task, a backend, prompts and what was learned. It never sees the truth, a judge
 or a gate, and it keeps nothing from one request to the next.
 """
 
@@ -37,7 +37,7 @@ from patchlab_agent.skill.seam import Reading, Task
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
-ANSWERED = "quote"
+ANSWERED = "answer"
 """The run name of traces that belong to no run."""
 
 
@@ -128,7 +128,7 @@ class Agent:
 
     Example:
         >>> trace = lab.agent.answer("Ship 1 kg bleach box to Japan")  # which nobody stores
-        >>> trace.quote["declarations"]
+        >>> trace.output["declarations"]
         ['hazmat']
     """
 
@@ -346,7 +346,7 @@ class Agent:
             system_digest=self.system_digest,
             raw=reply.raw,
             answer=reply.value.answer if reply.value else None,
-            quote=reply.value.quote if reply.value else None,
+            output=reply.value.output if reply.value else None,
             problem=reply.problem,
             repairs=reply.repairs,
             usage=reply.usage,

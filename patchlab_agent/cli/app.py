@@ -18,12 +18,12 @@ from patchlab_agent.cli import (  # noqa: F401 - some add to patches
     steer,
     traces,
 )
+from patchlab_agent.cli.answer import answer
 from patchlab_agent.cli.compare import compare
 from patchlab_agent.cli.completion import Install, Show
 from patchlab_agent.cli.console import err
 from patchlab_agent.cli.doctor import config, doctor
 from patchlab_agent.cli.feedback import Labeled, feedback
-from patchlab_agent.cli.quote import quote
 from patchlab_agent.cli.report import report
 from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
 from patchlab_agent.cli.run import run
@@ -44,7 +44,7 @@ app = typer.Typer(
     help="Find out how far context engineering takes a model whose weights never change.",
 )
 app.command()(run)
-app.command()(quote)
+app.command()(answer)
 app.command()(report)
 app.command(cls=Labeled)(feedback)
 app.command()(compare)

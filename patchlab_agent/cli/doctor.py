@@ -25,7 +25,7 @@ def doctor(
     offline: Annotated[
         bool,
         typer.Option(
-            "--offline", help="Do not call a real model; the toy is checked all the same."
+            "--offline", help="Do not call a real model; the simulated one is checked all the same."
         ),
     ] = False,
     as_json: options.Json = False,

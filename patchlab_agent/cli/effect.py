@@ -49,7 +49,7 @@ def effect(
     """Leave out one patch or example at a time, and count the answers that it saves and spoils.
 
     Only cases whose prompts contain a patch or an example are answered again. Traces hold no truth:
-    an answer to one counts as right if it agrees with the answer that the carrier accepted.
+    an answer to one counts as right if it agrees with the answer that was accepted.
     Patches are learned from traces, so what counts is the golden set. Nothing is stored.
 
     Examples are measured when no ID is given; --examples 0 leaves them out of all prompts.

@@ -1,4 +1,4 @@
-"""`patchlab-agent feedback`: a person as the carrier."""
+"""`patchlab-agent feedback`: a person as the judge."""
 
 from __future__ import annotations
 
@@ -69,12 +69,13 @@ def feedback(
         ),
     ] = None,
     field: Annotated[
-        str | None, typer.Option(help="The quote's field that is wrong.", show_default="none named")
+        str | None,
+        typer.Option(help="The answer's field that is wrong.", show_default="none named"),
     ] = None,
     value: Annotated[
         str | None,
         typer.Option(
-            help="The offending value, as JSON or text.", show_default="what the quote has there"
+            help="The offending value, as JSON or text.", show_default="what the answer has there"
         ),
     ] = None,
     detail: Annotated[
@@ -89,14 +90,14 @@ def feedback(
 ) -> None:
     """Say what is wrong with an answer, and learn a patch from it, as in a run.
 
-    The patch is proposed from request, quote and feedback, then gated and stored. Several faults of
-    one answer are told one at a time, and add up. Feedback on a fault that was told before replaces
-    what was said then, unless that says more; OK replaces all. What was learned stays. If the model
-    fails, the feedback is kept and no patch is learned.
+    The patch is proposed from request, answer and feedback, then gated and stored. Several faults
+    of one answer are told one at a time, and add up. Feedback on a fault that was told before
+    replaces what was said then, unless that says more; OK replaces all. What was learned stays. If
+    the model fails, the feedback is kept and no patch is learned.
 
-    The first example is for the answer to `quote "Ship 2 kg bleach box to US"`, the second for
-    `quote "Ship 1 kg tea tube to US"`, the third for `quote "Send 2 kg tea box to Ruritania"`.
-    Quote each again, and the answer is right.
+    The first example is for `answer "Ship 2 kg bleach box to US"`, the second for
+    `answer "Ship 1 kg tea tube to US"`, the third for `answer "Send 2 kg tea box to Ruritania"`.
+    Ask for each again, and the answer is right.
 
     Examples:
         patchlab-agent feedback 0 --label hazmat_undeclared --field declarations --detail hazmat
@@ -106,7 +107,7 @@ def feedback(
         patchlab-agent feedback 2 --label destination_unknown --field destination --detail DE
     """
     if value is not None and field is None:
-        raise UsageError("--value is what the quote has in a field; add --field.")
+        raise UsageError("--value is what the answer has in a field; add --field.")
     settings = options.settings(AgentSettings, context)
     if label is None:
         raise UsageError(_without_label(settings))
@@ -183,7 +184,7 @@ def _next(trace: Trace, report: FeedbackReport, details: Mapping[str, str]) -> s
     from patchlab_agent.models.event import EventKind
 
     if first.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY):
-        return f"See what it does: patchlab-agent quote {shlex.quote(trace.request)}"
+        return f"See what it does: patchlab-agent answer {shlex.quote(trace.request)}"
     if first.patch_id is None:
         label = str(report.feedback.label)
         takes = details.get(label)

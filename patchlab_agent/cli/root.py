@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from patchlab_agent.config import (
 )
 from patchlab_agent.errors import UsageError
 
+ENTRY_POINT_GROUP = "patchlab_agent.commands"
+"""Group under which a skill offers its own name for a command: `name = "module:command"`."""
 EPILOG = (
     "Settings may also come from variables (PATCHLAB_STORE for --store) and from a table "
     "tool.patchlab in pyproject.toml; patchlab-agent config shows which are in effect."
@@ -43,6 +46,12 @@ class Root(TyperGroup):
         if arguments[:1] == ["help"]:
             arguments = [*arguments[1:], "--help"]
         return super().parse_args(context, arguments)
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """Take a skill's own name of a command for the command."""
+        first, *others = arguments
+        known = {point.name: point.attr for point in entry_points(group=ENTRY_POINT_GROUP)}
+        return super().resolve_command(context, [known.get(first, first), *others])
 
     def make_context(self, *arguments: Any, **extra: Any) -> Any:
         """Read the table for completion, too, which calls no callback and can show no error."""

@@ -75,7 +75,7 @@ def run(
     own.
 
     Examples:
-        patchlab-agent run --backend toy
+        patchlab-agent run
 
         patchlab-agent run --backend replay
 

@@ -37,7 +37,7 @@ Applied = Annotated[
     ),
 ]
 Run = Annotated[
-    str | None, typer.Option(help="Only those of one run: run-0001, 1, last, or quote.")
+    str | None, typer.Option(help="Only those of one run: run-0001, 1, last, or answer.")
 ]
 
 

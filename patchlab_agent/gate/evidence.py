@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Feedback, Trace
@@ -16,26 +16,26 @@ from patchlab_agent.skill.guard import Member, Promise, Promises, package_of, sh
 class Referee(Protocol):
     """The source of the feedback, asked about a new answer to the same request.
 
-    In a run that is the simulated carrier. In production it may be another call to the real API, a
+    In a run that is the simulated judge. In production it may be another call to the real API, a
     judge function, or a labeled row.
 
     Example:
-        >>> class Carrier:
-        ...     def judge(self, request: str, quote: Quote | None) -> Feedback | None:
-        ...         is_declared = quote is not None and "hazmat" in quote["declarations"]
+        >>> class RealApi:
+        ...     def judge(self, request: str, output: Output | None) -> Feedback | None:
+        ...         is_declared = output is not None and "hazmat" in output["declarations"]
         ...         return OK if is_declared else Feedback(label="hazmat_undeclared")
         >>> trace = lab.answer("Ship 2 kg sealant box to EU")
         >>> wrong = Feedback(label="hazmat_undeclared", detail="hazmat")
-        >>> lab.learn(trace, wrong, Carrier()).events[0].text
+        >>> lab.learn(trace, wrong, RealApi()).events[0].text
         'by the referee, 1 request turns right and none wrong; on trial'
     """
 
-    def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+    def judge(self, request: str, output: Output | None) -> Feedback | None:
         """Judge an answer as the first one was judged.
 
         Args:
             request: a request that failed before, or whose answer was accepted.
-            quote: the new answer; None stands for one that could not be used.
+            output: the new answer; None stands for one that could not be used.
 
         Returns:
             OK or a complaint; None if the referee cannot judge this request.
@@ -66,8 +66,8 @@ class Labeled:
     """
 
     request: str
-    answer: Quote
-    judge: Callable[[Quote | None], Feedback]
+    answer: Output
+    judge: Callable[[Output | None], Feedback]
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ class Probe:
 
     source: EvidenceSource
     request: str
-    judge: Callable[[Quote | None], Feedback]
-    answer: Quote | None = None
+    judge: Callable[[Output | None], Feedback]
+    answer: Output | None = None
 
 
-def says(patch: Patch, request: str, quote: Quote) -> bool | None:
+def says(patch: Patch, request: str, output: Output) -> bool | None:
     """Return whether an answer agrees with the patch; None where it is silent on its subject.
 
     Raises:
@@ -96,7 +96,7 @@ def says(patch: Patch, request: str, quote: Quote) -> bool | None:
     kind = type(patch.fix)
     member = Member(f"{kind.__name__}.holds_in", patch.skill, package_of(kind))
     with member.running(shown(request)):
-        return patch.fix.holds_in(quote)
+        return patch.fix.holds_in(output)
 
 
 DIFFERENT = Feedback(label="changed")
@@ -105,18 +105,18 @@ UNJUDGED = Feedback(label="unjudged")
 """The complaint about an answer that the referee cannot judge."""
 
 
-def accepted_probe(request: str, taken: Quote, referee: Referee | None) -> Probe:
+def accepted_probe(request: str, taken: Output, referee: Referee | None) -> Probe:
     """Return a probe for a request whose answer was accepted: its fields must stay as they were.
 
     If the referee can still judge the request, its verdict counts instead.
     """
 
-    def judge(quote: Quote | None) -> Feedback:
+    def judge(output: Output | None) -> Feedback:
         # Rules may change: an answer that was right once is no standard for ever.
-        told = referee.judge(request, quote) if referee is not None else None
+        told = referee.judge(request, output) if referee is not None else None
         if told is not None:
             return told
-        same = quote is not None and all(agrees(taken[name], quote.get(name)) for name in taken)
+        same = output is not None and all(agrees(taken[name], output.get(name)) for name in taken)
         return Feedback() if same else DIFFERENT
 
     return Probe(EvidenceSource.ACCEPTED, request, judge, taken)
@@ -130,8 +130,8 @@ def labeled_probe(case: Labeled) -> Probe:
 def refereed_probe(request: str, referee: Referee) -> Probe:
     """Return a probe judged by the referee; an answer that it cannot judge is never right."""
 
-    def judge(quote: Quote | None) -> Feedback:
+    def judge(output: Output | None) -> Feedback:
         # Silence must not count as consent, or a patch could be let in on nobody's word.
-        return referee.judge(request, quote) or UNJUDGED
+        return referee.judge(request, output) or UNJUDGED
 
     return Probe(EvidenceSource.REFEREE, request, judge)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from patchlab_agent.agent.agent import Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.statistics import e_value
 
@@ -19,7 +19,7 @@ def harmful(
     suspects: Sequence[Example],
     request: str,
     context: Context,
-    is_right: Callable[[Quote | None], bool],
+    is_right: Callable[[Output | None], bool],
     *,
     patience: int,
     max_draws: int,
@@ -72,7 +72,7 @@ def _decides(lost: int, bound: float, varies: bool) -> bool:
 
 
 def _ask(
-    request: str, contexts: Iterable[Context], draw: str, is_right: Callable[[Quote | None], bool]
+    request: str, contexts: Iterable[Context], draw: str, is_right: Callable[[Output | None], bool]
 ) -> Dialogue[list[bool]]:
     answers = yield [Question(request, context, draw, PURPOSE) for context in contexts]
-    return [is_right(or_raise(answer).quote) for answer in answers]
+    return [is_right(or_raise(answer).output) for answer in answers]

@@ -39,7 +39,7 @@ from patchlab_agent.gate.evidence import (
 )
 from patchlab_agent.gate.examples import harmful
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
-from patchlab_agent.models.base import Quote, digest
+from patchlab_agent.models.base import Output, digest
 from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
@@ -74,8 +74,8 @@ class Gate:
         agent: answers the tests; its store is only read.
         suite: the labeled cases.
         accepted: finds answers that were accepted before.
-        judged: returns the fields of a quote that accepting it vouches for; none of an incomplete
-            quote.
+        judged: returns the fields of an answer that accepting it vouches for; none of an incomplete
+            answer.
         alpha: bound on the chance that luck alone turns a request right, or wrong.
         max_calls: maximum number of answers for one decision.
         trusted: returns whether a lesson of this origin may go on trial when nothing outside it
@@ -89,7 +89,7 @@ class Gate:
         suite: Sequence[Labeled],
         accepted: AcceptedAnswers,
         *,
-        judged: Callable[[Quote], Quote],
+        judged: Callable[[Output], Output],
         alpha: float = ALPHA,
         max_calls: int = MAX_CALLS,
         trusted: Callable[[str], bool] = lambda _: True,
@@ -232,7 +232,7 @@ class Gate:
             examples,
             trace.request,
             context,
-            lambda quote: judge(quote).ok,
+            lambda output: judge(output).ok,
             patience=self._patience,
             max_draws=min(self._max_pairs, self._max_calls // (1 + len(examples))),
             bound=1 / self._alpha,
@@ -373,14 +373,14 @@ class Gate:
         found = self._accepted.accepted(candidate.patch.trigger, MAX_ACCEPTED)
         spoiled = [test for test in candidate.patch.tests if test.role is Role.SPOILED]
         taken = [(test.request, test.taken) for test in spoiled]
-        taken += [(trace.request, trace.quote) for trace in found]
+        taken += [(trace.request, trace.output) for trace in found]
         probes = [
-            (accepted_probe(request, self._judged(quote), candidate.referee), quote)
-            for request, quote in dict(taken).items()
-            if quote is not None and request not in candidate.patch.failing
+            (accepted_probe(request, self._judged(output), candidate.referee), output)
+            for request, output in dict(taken).items()
+            if output is not None and request not in candidate.patch.failing
         ]
         # Rules may have changed since: what the referee no longer accepts is no longer right.
-        return [probe for probe, quote in probes if probe.judge(quote).ok]
+        return [probe for probe, output in probes if probe.judge(output).ok]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
         share = touched / len(self._suite) if self._suite else 0.0

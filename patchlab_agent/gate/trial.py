@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from patchlab_agent.agent.agent import Agent, Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.evidence import Probe, says
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import Claim, Outcome, Tested
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Attempt, Context, Feedback
@@ -223,24 +223,24 @@ class PatchTrial:
         request, right = trial.probe.request, trial.probe.answer or {}
         old = self._answers.get((request, 0, False))
         new = self._answers.get((request, 0, True))
-        if old is None or new is None or old.quote is None or new.quote is None:
+        if old is None or new is None or old.output is None or new.output is None:
             return None
-        if trial.probe.judge(new.quote).ok:
+        if trial.probe.judge(new.output).ok:
             return None
         changed = [
             agrees(right[name], given)
-            for name, given in new.quote.items()
-            if name in right and given is not None and given != old.quote.get(name)
+            for name, given in new.output.items()
+            if name in right and given is not None and given != old.output.get(name)
         ]
         return any(changed) if changed else None
 
-    def speaks(self, trial: RequestTrial, judged: Callable[[Quote], Quote]) -> bool:
+    def speaks(self, trial: RequestTrial, judged: Callable[[Output], Output]) -> bool:
         """Return True if a right answer with the patch states what the patch says.
 
         A refusal may be right for its own reason, whatever the patch says about the rest.
         """
-        right = (attempt.quote for attempt, said in trial.given if said.ok)
-        return any(quote and self._says(trial.probe.request, judged(quote)) for quote in right)
+        right = (attempt.output for attempt, said in trial.given if said.ok)
+        return any(output and self._says(trial.probe.request, judged(output)) for output in right)
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Return True if the model obeys the patch on most requests that were made for it.
@@ -261,8 +261,8 @@ class PatchTrial:
                 yield from self._ask([(request, draw, True) for request in asked])
                 for request in asked:
                     draws[request] += 1
-                    quote = self._answers[request, draw, True].quote
-                    if quote is not None and self._says(request, quote):
+                    output = self._answers[request, draw, True].output
+                    if output is not None and self._says(request, output):
                         done.add(request)
         self.claims += [
             _claim(Claim.OBEDIENCE, request, draws[request], int(request in done))
@@ -282,7 +282,7 @@ class PatchTrial:
         yield from self._ask([(r, 0, shown) for r in changing for shown in (False, True)])
         same = {
             r: r not in changing
-            or self._answers[r, 0, False].quote == self._answers[r, 0, True].quote
+            or self._answers[r, 0, False].output == self._answers[r, 0, True].output
             for r in requests
         }
         self.claims += [
@@ -292,7 +292,7 @@ class PatchTrial:
         return all(same.values())
 
     def satisfies(
-        self, requests: Sequence[str], judged: Callable[[Quote], Quote]
+        self, requests: Sequence[str], judged: Callable[[Output], Output]
     ) -> Dialogue[list[str]]:
         """Return the failing requests that the patch gives a complete answer, if nobody can judge.
 
@@ -307,13 +307,13 @@ class PatchTrial:
                 break
             yield from self._ask([(request, draw, True) for request in waiting])
             for request in waiting:
-                quote = self._answers[request, draw, True].quote
-                if quote is not None and judged(quote) and self._says(request, quote):
+                output = self._answers[request, draw, True].output
+                if output is not None and judged(output) and self._says(request, output):
                     found.append(request)
         return found
 
-    def _says(self, request: str, quote: Quote) -> bool | None:
-        return says(self._patch, request, quote)
+    def _says(self, request: str, output: Output) -> bool | None:
+        return says(self._patch, request, output)
 
     def _draw(self, trials: Sequence[RequestTrial]) -> Dialogue[None]:
         draws = {id(trial): len(trial.given) for trial in trials}
@@ -330,10 +330,10 @@ class PatchTrial:
 
     def _take(self, trial: RequestTrial, draw: int) -> None:
         attempt = self._answers[trial.probe.request, draw, True]
-        trial.given.append((attempt, trial.probe.judge(attempt.quote)))
+        trial.given.append((attempt, trial.probe.judge(attempt.output)))
 
     def _right_without(self, trial: RequestTrial, draw: int) -> bool:
-        return trial.probe.judge(self._answers[trial.probe.request, draw, False].quote).ok
+        return trial.probe.judge(self._answers[trial.probe.request, draw, False].output).ok
 
     def _mended(self, trial: RequestTrial) -> Outcome:
         if not trial.varies:

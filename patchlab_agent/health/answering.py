@@ -8,7 +8,7 @@ from pathlib import Path
 
 from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.lab.models import backend_of, cassette_path
+from patchlab_agent.lab.models import backend_of, cassette_path, simulated_by
 from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
@@ -47,7 +47,7 @@ def cassette(settings: AgentSettings) -> Iterator[Check]:
 def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
     """Check that the configured backend answers."""
     skill = find_skill(settings)
-    if settings.backend in skill.backends:
+    if simulated_by(skill, settings.backend) is not None:
         yield _simulated(skill, settings)
     elif settings.backend == LITELLM and offline:
         yield Check(name="backend", found=f"{settings.model} was not called: --offline")

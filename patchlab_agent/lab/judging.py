@@ -61,14 +61,14 @@ def _report(
 
 
 def checked_feedback(trace: Trace, feedback: Feedback, labels: Iterable[str]) -> Feedback:
-    """Return feedback with label and field by their names, and the value that the quote has there.
+    """Return feedback with label and field by their names, and the value that the answer has there.
 
     Raises:
         UsageError: its parts contradict each other.
         InputError: there is no such label or field, or a text is not plain.
     """
     label = OK_LABEL if feedback.ok else known_label(str(feedback.label), [*labels, OK_LABEL])
-    has_own = trace.quote is not None and feedback.value == trace.quote.get(feedback.field or "")
+    has_own = trace.output is not None and feedback.value == trace.output.get(feedback.field or "")
     value = None if has_own else feedback.value
     return feedback_on(trace, label, feedback.field, value, feedback.detail)
 

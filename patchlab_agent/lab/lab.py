@@ -36,6 +36,7 @@ from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
     REPLAY,
     REPLAY_STORE,
+    SIMULATED,
     AgentSettings,
     LabOptions,
     RunSettings,
@@ -62,7 +63,7 @@ class Lab(AssembledLab):
         >>> with open_lab(noise=0, store="lessons") as lab:
         ...     trace = lab.answer("Ship 2 kg bleach box to US")
         ...     report = lab.feedback(trace.id, "hazmat_undeclared", detail="hazmat")
-        ...     lab.answer("Ship 500g bleach crate to France").quote["declarations"]
+        ...     lab.answer("Ship 500g bleach crate to France").output["declarations"]
         ['hazmat']
     """
 
@@ -77,7 +78,7 @@ class Lab(AssembledLab):
 
         Example:
             >>> trace = lab.answer("Ship 2 kg books box to US")
-            >>> trace.id, trace.quote["price_eur"], trace.verdict.text
+            >>> trace.id, trace.output["price_eur"], trace.verdict.text
             ('t-0000001', 23.6, 'Quoted at 23.60 EUR.')
         """
         self.store.require_writable()
@@ -123,7 +124,7 @@ class Lab(AssembledLab):
             >>> context = lab.context(request)
             >>> text = "I am not sure."  # what your own call returned
             >>> trace = lab.record(request, context, text)
-            >>> trace.id, trace.quote, trace.attempt.problem
+            >>> trace.id, trace.output, trace.attempt.problem
             ('t-0000001', None, 'the answer holds no JSON object')
         """
         if request != context.request:
@@ -144,7 +145,7 @@ class Lab(AssembledLab):
 
         Args:
             trace: an answer of the agent.
-            feedback: what somebody said to it; a field without a value means what the quote has
+            feedback: what somebody said to it; a field without a value means what the answer has
                 there.
             referee: judges new answers to the same request as this one was judged: another call of
                 the real API, a judge function, a labeled row. Without one, a lesson that nothing
@@ -180,8 +181,8 @@ class Lab(AssembledLab):
         Args:
             named: the trace's id, as much of it as is unique, or its number.
             label: an error label, or OK.
-            field: the quote's field that is wrong.
-            value: the offending value; None: what the quote has there.
+            field: the answer's field that is wrong.
+            value: the offending value; None: what the answer has there.
             detail: what is right, in short: that is what there is to learn.
             referee: as in `learn`.
 
@@ -385,7 +386,7 @@ class Lab(AssembledLab):
 
 def open_lab(
     *,
-    backend: str | Backend = "toy",
+    backend: str | Backend = SIMULATED,
     clock: Callable[[], str] = utc_now,
     **settings: Unpack[LabOptions],
 ) -> Lab:
@@ -411,7 +412,7 @@ def open_lab(
 
     Example:
         >>> with open_lab(noise=0, top_k=3, store="lessons") as lab:
-        ...     lab.answer("Ship 2 kg books box to US").quote["country"]
+        ...     lab.answer("Ship 2 kg books box to US").output["country"]
         'US'
     """
     given: dict[str, Any] = known_settings(settings)
@@ -449,7 +450,7 @@ def lab_of(
     """
     settings = remembered(settings)
     skill = models.as_recorded(find_skill(settings), settings)
-    is_simulated = model is None and settings.backend in skill.backends
+    is_simulated = model is None and models.simulated_by(skill, settings.backend) is not None
     model = model or models.backend_of(skill, settings)
     # Where spending is limited, it goes to what is at hand, not to what comes next.
     ahead = not is_simulated and not models.budget_of(settings).is_limited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from patchlab_agent.settings import (
     MODEL,
     RECORDED,
     REPLAY,
+    SIMULATED,
     SPENDING,
     AgentSettings,
 )
@@ -59,8 +61,8 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
         _refuse_without_model(settings)
     if settings.backend != REPLAY and settings.replay is not None:
         raise UsageError(f"--replay is for --backend {REPLAY}; leave one of the two out.")
-    if settings.backend in skill.backends:
-        return skill.backends[settings.backend](settings.seed, settings.noise)
+    if (simulated := simulated_by(skill, settings.backend)) is not None:
+        return simulated(settings.seed, settings.noise)
     if settings.backend == LITELLM:
         return _real(settings, retries)
     if settings.backend == REPLAY:
@@ -68,8 +70,19 @@ def backend_of(skill: Skill, settings: AgentSettings, *, retries: int = DEFAULT_
     for point in entry_points(group=ENTRY_POINT_GROUP, name=settings.backend):
         return checked_backend(point.load()(settings))
     offered_names = sorted(entry_points(group=ENTRY_POINT_GROUP).names)
-    known = ", ".join([*sorted(skill.backends), LITELLM, REPLAY, *offered_names])
+    known = ", ".join([*_names(skill), LITELLM, REPLAY, *offered_names])
     raise UsageError(f"There is no backend {settings.backend!r}; choose one of: {known}.")
+
+
+def simulated_by(skill: Skill, name: str) -> Callable[[int, float], Backend] | None:
+    """Return what builds the skill's simulated model of this name; None if it has none."""
+    if name == SIMULATED:
+        return next(iter(skill.backends.values()), None)
+    return skill.backends.get(name)
+
+
+def _names(skill: Skill) -> list[str]:
+    return [SIMULATED, *sorted(skill.backends)] if skill.backends else []
 
 
 def own_backend(backend: Backend, settings: AgentSettings) -> Backend:

@@ -59,7 +59,7 @@ def find_trace(traces: TraceStore, named: str | int) -> Trace:
     if named == LAST:
         for newest in traces.newest(1):
             return newest
-        raise InputError("There is no trace yet; make one with `patchlab-agent quote`.")
+        raise InputError("There is no trace yet; make one with `patchlab-agent answer`.")
     if named.isascii() and named.isdigit() and len(named) < MAX_DIGITS:
         numbered = traces.get(trace_name(int(named)))
         if numbered is not None:
@@ -97,12 +97,12 @@ def known_label(typed: str, labels: Iterable[str]) -> str:
 
 
 def known_field(typed: str, fields: Iterable[str]) -> str:
-    """Return the field of a quote that is meant, as `known_label` does.
+    """Return the field of an answer that is meant, as `known_label` does.
 
     Raises:
         InputError: there is none; names the nearest.
     """
-    return _known(typed, fields, "The quote has no field")
+    return _known(typed, fields, "The answer has no field")
 
 
 def known_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,18 +122,18 @@ def known_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 def feedback_on(
     trace: Trace, label: str, field: str | None, value: JsonValue, detail: str
 ) -> Feedback:
-    """Make feedback of what a person said, and make sure that it is of this trace's quote.
+    """Make feedback of what a person said, and make sure that it is of this trace's answer.
 
     Args:
         trace: the answer.
         label: an error label, or OK.
-        field: the quote's field that is wrong.
-        value: the offending value; None: what the quote has there.
+        field: the answer's field that is wrong.
+        value: the offending value; None: what the answer has there.
         detail: what is right, in short.
 
     Raises:
         UsageError: the parts contradict each other.
-        InputError: the quote has no such field, or a text is too long or not plain.
+        InputError: the answer has no such field, or a text is too long or not plain.
     """
     if label == OK_LABEL:
         if field or value is not None or detail:
@@ -154,12 +154,12 @@ def feedback_on(
         raise InputError(f"--value cannot be stored: {error}.") from error
     if field is None:
         if value is not None:
-            raise UsageError("--value is what the quote has in a field; add --field.")
+            raise UsageError("--value is what the answer has in a field; add --field.")
         return Feedback(label=label, detail=detail)
-    if trace.quote is None:
-        raise InputError(f"The answer of {trace.id} held no quote; leave --field out.")
-    name = known_field(field, trace.quote)
-    offending = trace.quote[name] if value is None else value
+    if trace.output is None:
+        raise InputError(f"The answer of {trace.id} could not be read; leave --field out.")
+    name = known_field(field, trace.output)
+    offending = trace.output[name] if value is None else value
     return Feedback(label=label, field=name, value=offending, detail=detail)
 
 

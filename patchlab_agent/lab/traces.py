@@ -61,7 +61,7 @@ class Traces:
             failed: that were found wrong.
             better: right with what was learned and wrong without.
             applied: to which this patch was applied; as much of its id as is unique.
-            run: of one run: `run-0001`, its number, `last`, or `quote`.
+            run: of one run: `run-0001`, its number, `last`, or `answer`.
 
         Raises:
             InputError: there is no such label or patch.

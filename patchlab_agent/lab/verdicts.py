@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.models.verdict import Verdict, listing
 from patchlab_agent.skill.seam import Skill, TellingTask
@@ -18,17 +18,17 @@ def with_verdict(skill: Skill, trace: Trace) -> Trace:
 
 
 def _verdict(skill: Skill, trace: Trace) -> Verdict:
-    if trace.quote is None:
+    if trace.output is None:
         problem = " ".join(trace.attempt.problem.split()).rstrip(".")
         return Verdict(outcome="unusable", text=f"The answer cannot be used: {problem}.")
     if isinstance(skill.task, TellingTask):
-        return skill.task.verdict(trace.request, trace.quote)
-    return _plain(trace.quote)
+        return skill.task.verdict(trace.request, trace.output)
+    return _plain(trace.output)
 
 
-def _plain(quote: Quote) -> Verdict:
-    """Say which fields of a quote are null."""
-    missing = tuple(name for name, value in quote.items() if value is None)
+def _plain(output: Output) -> Verdict:
+    """Say which fields of an answer are null."""
+    missing = tuple(name for name, value in output.items() if value is None)
     if missing:
         text = f"Answered without {listing(missing)}."
         return Verdict(outcome="incomplete", text=text, missing=missing)

@@ -89,7 +89,7 @@ class Learner:
 
         Args:
             trace: an answer of the agent.
-            feedback: the feedback on it from the carrier or a person; OK teaches no lesson.
+            feedback: the feedback on it, from an API or a person; OK teaches no lesson.
             referee: the source of the feedback, to be asked about new answers; None if it cannot
                 be asked.
             origin: origin of the lesson.
@@ -299,7 +299,7 @@ class Learner:
         events: list[PatchEvent] = []
         # One answer tells neither which of several patches did it nor whether it was chance.
         for patch in self._gate.confirms_harm(applied, trace.request, referee):
-            taken = trace.baseline.attempt.quote
+            taken = trace.baseline.attempt.output
             told = self._lifecycle.count(
                 patch, trace.request, mended=False, trace_id=trace.id, taken=taken
             )

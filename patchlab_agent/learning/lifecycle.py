@@ -20,7 +20,7 @@ from patchlab_agent.gate.standing import (
     verdict_on,
     verdict_on_pairs,
 )
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Reason, Record, Standing, Use
 from patchlab_agent.models.patch import SUPERSEDED_BY, Patch, PatchTest, Role, Status
@@ -109,7 +109,13 @@ class Lifecycle:
         return event(EventKind.KNOWN, known, text)
 
     def count(
-        self, patch: Patch, request: str, *, mended: bool, trace_id: str, taken: Quote | None = None
+        self,
+        patch: Patch,
+        request: str,
+        *,
+        mended: bool,
+        trace_id: str,
+        taken: Output | None = None,
     ) -> tuple[PatchEvent, ...]:
         """Add a use for or against an active patch, and act on the resulting evidence.
 

@@ -32,7 +32,7 @@ class Outcome:
 
     @classmethod
     def of(cls, trace: Trace) -> Outcome:
-        """Reduce a judged trace to its outcome; labels are None where the carrier said OK.
+        """Reduce a judged trace to its outcome; labels are None where the judge said OK.
 
         Raises:
             ValueError: the trace was never judged, or has no baseline.

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
-Quote: TypeAlias = JsonObject
+Output: TypeAlias = JsonObject
 """A skill's structured answer as JSON; the skill decides which fields it has."""
 
 

@@ -13,7 +13,7 @@ COMPARISON_VERSION = 1
 class Lessons(Frozen):
     """Patches compared with what golden cases need; for all but `shown`, fewer is better.
 
-    A case needs what its ceiling is shown: the carrier's rules that concern it and are missing
+    A case needs what its ceiling is shown: the oracle's rules that concern it and are missing
     from the starting prompt.
     """
 
@@ -21,7 +21,7 @@ class Lessons(Frozen):
     never_needed: int = Field(description="of those, needed by no case whose prompt they appear in")
     false: int = Field(
         description="of those never needed, the ones missing from the starting prompt as well: not "
-        "rules of the carrier, as far as the golden cases show"
+        "rules of the oracle, as far as the golden cases show"
     )
     needless_prompts: int = Field(description="golden prompts with a needless patch")
     false_prompts: int = Field(description="golden prompts with a false patch")

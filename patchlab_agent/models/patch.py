@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, JsonValue, SerializeAsAny
 
-from patchlab_agent.models.base import Frozen, Quote, Said, Storable, digest, folded
+from patchlab_agent.models.base import Frozen, Output, Said, Storable, digest, folded
 from patchlab_agent.models.evidence import GateReport, Record, Standing
 
 
@@ -26,8 +26,8 @@ class Fix(Frozen):
             thing: str
             colour: str
 
-            def holds_in(self, quote: Quote) -> bool | None:
-                return quote[self.thing] == self.colour if self.thing in quote else None
+            def holds_in(self, answer: Output) -> bool | None:
+                return answer[self.thing] == self.colour if self.thing in answer else None
     """
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
@@ -53,10 +53,10 @@ class Fix(Frozen):
             mine.keys() == theirs.keys() and all(agrees(mine[name], theirs[name]) for name in mine)
         )
 
-    def holds_in(self, quote: Quote) -> bool | None:
-        """Return whether a quote agrees with the fix; None if it does not concern its subject.
+    def holds_in(self, output: Output) -> bool | None:
+        """Return whether an answer agrees with the fix; None if it does not concern its subject.
 
-        The quote may be an answer or the labeled fields of the right one.
+        It may also be the labeled fields of the right one.
         """
         raise NotImplementedError
 
@@ -104,13 +104,13 @@ class PatchTest(Frozen):
 
     role: Role
     request: str
-    taken: Quote | None = Field(
+    taken: Output | None = Field(
         default=None, description="for a spoiled request, the answer without the patch"
     )
 
 
 RELATIVE_TOLERANCE = 0.01
-"""Accepted relative error of a number: carriers weigh to about 1 %."""
+"""Accepted relative error of a number: scales weigh to about 1 %."""
 
 
 def agrees(expected: JsonValue, actual: JsonValue) -> bool:

@@ -14,7 +14,7 @@ class Selection(Frozen):
     failed: bool = Field(default=False, description="it was judged and found wrong")
     better: bool = Field(default=False, description="it was right and the baseline wrong")
     applied: str | None = Field(default=None, description="id of a patch in its prompt")
-    run: str | None = Field(default=None, description="run-0001, or quote")
+    run: str | None = Field(default=None, description="run-0001, or answer")
 
 
 EVERY = Selection()

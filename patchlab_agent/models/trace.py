@@ -1,4 +1,4 @@
-"""The values that pass between agent, backend and carrier, and the record of them."""
+"""The values that pass between agent, backend and judge, and the record of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, SkipValidation
 
-from patchlab_agent.models.base import Frozen, JsonObject, Quote, Said, Storable, Whole
+from patchlab_agent.models.base import Frozen, JsonObject, Output, Said, Storable, Whole
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.verdict import Verdict
@@ -122,7 +122,7 @@ class Completion(Frozen):
 
 
 class Feedback(Frozen):
-    """A carrier's answer to a quote: OK, or one error label with what a real API returns.
+    """What was said of an answer: OK, or one error label with what a real API returns.
 
     Example:
         >>> str(Feedback(label="item_unknown", field="item", value="kite", detail="toys"))
@@ -130,13 +130,13 @@ class Feedback(Frozen):
     """
 
     label: Said | None = Field(default=None, description="None means OK")
-    field: Said | None = Field(default=None, description="the quote's field that is wrong")
-    value: Storable = Field(default=None, description="the offending value, as given in the quote")
-    detail: Said = Field(default="", description="what the carrier knows about it, in short")
+    field: Said | None = Field(default=None, description="the answer's field that is wrong")
+    value: Storable = Field(default=None, description="the offending value, as given in the answer")
+    detail: Said = Field(default="", description="what is known about it, in short")
 
     @property
     def ok(self) -> bool:
-        """True if the carrier accepted the answer."""
+        """True if the answer was accepted."""
         return self.label is None
 
     def __str__(self) -> str:
@@ -244,14 +244,14 @@ class Attempt(Frozen):
     system_digest: str = Field(description="identifies the stable part of the prompt")
     raw: str
     answer: JsonObject | None = Field(default=None, description="the answer as given by the model")
-    quote: Quote | None = Field(default=None, description="the answer, computed and validated")
-    problem: str = Field(default="", description="why there is no quote")
+    output: Output | None = Field(default=None, description="the answer, computed and validated")
+    problem: str = Field(default="", description="why there is no output")
     repairs: int = Field(default=0, description="further turns that asked for a usable answer")
     usage: Usage = Field(default=Usage(), description="of all turns together")
 
 
 class Judged(Frozen):
-    """An attempt and the carrier's feedback on it."""
+    """An attempt and the feedback on it."""
 
     attempt: Attempt
     feedback: Feedback
@@ -275,12 +275,12 @@ class Trace(Frozen):
 
     Example:
         >>> trace = lab.answer("Ship 1 kg bleach box to Japan")
-        >>> trace.id, trace.quote["declarations"], trace.applied
+        >>> trace.id, trace.output["declarations"], trace.applied
         ('t-0000001', ['hazmat'], ('3696d1e24fd83782',))
     """
 
     id: str
-    run: str = Field(description="the run of the program: run-0001, or 'quote'")
+    run: str = Field(description="the run of the program: run-0001, or 'answer'")
     index: int = Field(description="position in the store's stream of requests, from 0")
     request: str
     draw: str = Field(default="0", description="the sample that all of its answers come from")
@@ -307,7 +307,7 @@ class Trace(Frozen):
     ceiling: Judged | None = None
     corrected: JsonObject | None = Field(
         default=None,
-        description="an answer that the carrier accepted after the lessons of this failure",
+        description="an answer that was accepted after the lessons of this failure",
     )
     at: str = Field(description="ISO 8601 time")
 
@@ -327,13 +327,13 @@ class Trace(Frozen):
         return tuple(ref.patch_id for ref in self.retrieved if ref.over_budget)
 
     @property
-    def quote(self) -> Quote | None:
-        """The quote of the patched answer."""
-        return self.attempt.quote
+    def output(self) -> Output | None:
+        """The output of the patched answer."""
+        return self.attempt.output
 
     @property
     def right_answer(self) -> JsonObject | None:
-        """An answer that the carrier accepts, as given by the model; None if none is known."""
+        """An answer that is accepted, as given by the model; None if none is known."""
         return self.attempt.answer if self.ok else self.corrected
 
     @property
@@ -343,7 +343,7 @@ class Trace(Frozen):
 
     @property
     def ok(self) -> bool:
-        """True if the carrier accepted the patched answer; False until it is judged."""
+        """True if the patched answer was accepted; False until it is judged."""
         return self.feedback is not None and self.feedback.ok
 
 

@@ -20,17 +20,17 @@ class Verdict(Frozen):
     """
 
     outcome: Literal["answered", "refused", "incomplete", "unusable"] = Field(
-        description="unusable: the model's answer could not be read, so there is no quote"
+        description="unusable: the model's answer could not be read, so there is no output"
     )
     text: str = Field(description="one or two sentences")
     missing: tuple[str, ...] = Field(
         default=(), description="what the request does not say, or the model did not find in it"
     )
     unknown: dict[str, str] = Field(
-        default={}, description="what no rule knows: the part, and what the quote has there"
+        default={}, description="what no rule knows: the part, and what the answer has there"
     )
     unexplained: tuple[str, ...] = Field(
-        default=(), description="words of the request that nothing in the quote accounts for"
+        default=(), description="words of the request that nothing in the answer accounts for"
     )
 
 

@@ -65,7 +65,7 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def value(json_value: JsonValue) -> str:
-    """Format a JSON value on one line, strings without quotes."""
+    """Format a JSON value on one line, strings without quotation marks."""
     if json_value is None:
         return NOTHING
     if isinstance(json_value, str):

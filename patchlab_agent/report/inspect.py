@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.history import Change
 from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
@@ -114,7 +114,7 @@ def patch_details(details: PatchDetails) -> RenderableType:
     patch, tally = details.patch, details.tally
     born = patch.provenance
     others = (f"{each.id[:SHORT_ID]} {each.status}: {_facts(each)}" for each in details.rivals)
-    facts = quote_table(
+    facts = output_table(
         {
             "id": patch.id,
             "status": status_of(patch),
@@ -198,11 +198,11 @@ def _used(trace: Trace) -> Iterator[str]:
             yield f"{ref.trigger} ({'held out' if ref.held_out else 'no room'})"
 
 
-def quote_table(quote: Quote) -> Table:
-    """Render a quote's fields and values."""
+def output_table(output: Output) -> Table:
+    """Render an answer's fields and values."""
     table = Table(show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    for name, value in quote.items():
+    for name, value in output.items():
         table.add_row(fmt.literal(name), fmt.literal(fmt.value(value)))
     return table

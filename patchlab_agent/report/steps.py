@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Feedback, Judged, RetrievedRef, Trace
 from patchlab_agent.report import format as fmt
@@ -42,7 +42,7 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
     if prompt:
         yield from _asked(trace)
     yield from _attempt("patched", trace.attempt, trace.feedback)
-    yield from (_carrier(fault) for fault in trace.further)
+    yield from (_feedback(fault) for fault in trace.further)
     if trace.verdict is not None:
         yield f"  verdict    {trace.verdict.text}"
     if trace.ceiling is not None:
@@ -85,18 +85,18 @@ def _judged(name: str, judged: Judged) -> Iterator[str]:
 
 
 def _attempt(name: str, attempt: Attempt, feedback: Feedback | None) -> Iterator[str]:
-    parse = _quote(attempt.quote) if attempt.quote else f"no quote: {attempt.problem}"
+    parse = _output(attempt.output) if attempt.output else f"no answer: {attempt.problem}"
     yield f"  {name:<10} {parse}"
     if feedback is not None:
-        yield _carrier(feedback)
+        yield _feedback(feedback)
 
 
-def _carrier(feedback: Feedback) -> str:
-    return f"  {'':<10} carrier: {feedback}"
+def _feedback(feedback: Feedback) -> str:
+    return f"  {'':<10} feedback: {feedback}"
 
 
-def _quote(quote: Quote) -> str:
-    return "; ".join(f"{name} {fmt.value(value)}" for name, value in quote.items())
+def _output(output: Output) -> str:
+    return "; ".join(f"{name} {fmt.value(value)}" for name, value in output.items())
 
 
 def _block(name: str, text: str) -> Iterator[str]:
@@ -109,5 +109,5 @@ def event_line(event: PatchEvent) -> str:
     what = f" {event.example_id}" if event.example_id else ""
     if event.fix is not None:
         facts = {name: value for name, value in event.fix.items() if name != "kind"}
-        what = f" {event.patch_id or ''} {event.fix['kind']} ({_quote(facts)})"
+        what = f" {event.patch_id or ''} {event.fix['kind']} ({_output(facts)})"
     return f"{event.kind.words}{what}: {event.text}"

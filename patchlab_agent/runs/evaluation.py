@@ -131,7 +131,7 @@ class Evaluator:
         trace = self._agent.trace(ask, run, context, patched)
         try:
             judged = {
-                "feedback": self._simulator.judge(case, trace.quote),
+                "feedback": self._simulator.judge(case, trace.output),
                 "baseline": self._with_feedback(case, baseline),
                 "ceiling": None if ceiling is None else self._with_feedback(case, ceiling),
             }
@@ -141,7 +141,7 @@ class Evaluator:
         return trace.model_copy(update=judged)
 
     def _with_feedback(self, case: Case, attempt: Attempt) -> Judged:
-        return Judged(attempt=attempt, feedback=self._simulator.judge(case, attempt.quote))
+        return Judged(attempt=attempt, feedback=self._simulator.judge(case, attempt.output))
 
 
 def _check(case: Case) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from patchlab_agent.agent.agent import Ask
 from patchlab_agent.errors import Interruption, StoreError
 from patchlab_agent.learning.learner import Learner
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
@@ -40,12 +40,12 @@ REMEMBERED = 4096
 """Requests that the referee of a run can judge again, the latest."""
 
 
-class CarrierReferee:
-    """The carrier of a run, asked again about requests that it has judged.
+class SimulatedReferee:
+    """The judge of a run, asked again about requests that it has judged.
 
     Args:
         simulator: knows the truth and judges.
-        falsify: says something plausible and false about an answer; None: the carrier is always
+        falsify: says something plausible and false about an answer; None: the judge is always
             right.
         share: of its judgements that are false, 0 to 1.
         seed: of which ones are.
@@ -74,34 +74,36 @@ class CarrierReferee:
             forgotten = next(iter(self._cases))
             del self._cases[forgotten], self._asked[forgotten]
 
-    def judge(self, request: str, quote: Quote | None) -> Feedback | None:
-        """Judge an answer by the carrier's rules, or None where it was not asked before."""
+    def judge(self, request: str, output: Output | None) -> Feedback | None:
+        """Judge an answer by the simulation's rules, or None where it was not asked before."""
         case = self._cases.get(request)
-        return None if case is None else self._told(case, quote)
+        return None if case is None else self._told(case, output)
 
     def heard(self, trace: Trace) -> Trace:
-        """Return a judged trace with what the carrier says, which may be false."""
+        """Return a judged trace with what the judge says, which may be false."""
         return trace if self._falsify is None else self._rejudged(trace, self._told)
 
     def truly(self, trace: Trace) -> Trace:
         """Return a judged trace with what is true of its answers: for figures alone."""
         return trace if self._falsify is None else self._rejudged(trace, self._simulator.judge)
 
-    def _rejudged(self, trace: Trace, judge: Callable[[Case, Quote | None], Feedback]) -> Trace:
+    def _rejudged(self, trace: Trace, judge: Callable[[Case, Output | None], Feedback]) -> Trace:
         case = self._cases[trace.request]
         baseline = trace.baseline and trace.baseline.model_copy(
-            update={"feedback": judge(case, trace.baseline.attempt.quote)}
+            update={"feedback": judge(case, trace.baseline.attempt.output)}
         )
-        return trace.model_copy(update={"feedback": judge(case, trace.quote), "baseline": baseline})
+        return trace.model_copy(
+            update={"feedback": judge(case, trace.output), "baseline": baseline}
+        )
 
-    def _told(self, case: Case, quote: Quote | None) -> Feedback:
-        true = self._simulator.judge(case, quote)
+    def _told(self, case: Case, output: Output | None) -> Feedback:
+        true = self._simulator.judge(case, output)
         if self._falsify is None:
             return true
         self._asked[case.request] += 1
         # By request and how often it was asked, so that one run's lies do not depend on another's.
         rng = random.Random(f"{self._seed}:{case.request}:{self._asked[case.request]}")  # noqa: S311
-        return self._falsify(case, quote, true, rng) if rng.random() < self._share else true
+        return self._falsify(case, output, true, rng) if rng.random() < self._share else true
 
 
 def _nothing() -> None:
@@ -119,7 +121,7 @@ class Loop:
         evaluator: answers and judges.
         learner: turns failures into patches.
         traces: keeps the records.
-        referee: the carrier, for whoever asks it again.
+        referee: the judge, for whoever asks it again.
         window: requests at a time.
         before: what is to happen before the window that holds a run, by its number from 1.
 
@@ -132,7 +134,7 @@ class Loop:
         evaluator: Evaluator,
         learner: Learner,
         traces: TraceStore,
-        referee: CarrierReferee,
+        referee: SimulatedReferee,
         *,
         window: int = 1,
         before: Mapping[int, Callable[[], None]] | None = None,
@@ -247,7 +249,7 @@ class Loop:
         return None
 
     def _heard(self, judged: Sequence[Trace | Interruption]) -> list[Trace | Interruption]:
-        """Return the traces with what the carrier says of them, which may be false."""
+        """Return the traces with what the judge says of them, which may be false."""
         heard: list[Trace | Interruption] = []
         for found in judged:
             try:

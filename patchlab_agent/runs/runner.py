@@ -20,7 +20,7 @@ from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.evaluation import stratified
-from patchlab_agent.runs.loop import CarrierReferee, Loop, windows, with_next
+from patchlab_agent.runs.loop import Loop, SimulatedReferee, windows, with_next
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
@@ -94,7 +94,7 @@ class Runner:
         if self.lab.recording is not None:
             kept = recorded_run(self.settings, self.cases)
             self.lab.recording.begin(kept, self._case_sets(name))
-        referee = CarrierReferee(
+        referee = SimulatedReferee(
             self.lab.skill.simulator,
             falsify=self.lab.skill.falsify,
             share=self.settings.false_feedback,
@@ -209,7 +209,7 @@ class Runner:
             compared = evaluator.compare(cases, asks, run=name)
             for (case, ask), found in zip(window, compared, strict=True):
                 trace = or_raise(found)
-                baseline = trace.baseline.attempt.quote if trace.baseline else None
+                baseline = trace.baseline.attempt.output if trace.baseline else None
                 outcome = GoldenOutcome(
                     outcome=Outcome.of(trace),
                     # Where nobody knows the rules, the baseline tells what they are needed for.
@@ -217,7 +217,7 @@ class Runner:
                     if self.lab.skill.has_oracle
                     else not (trace.baseline and trace.baseline.feedback.ok),
                     baseline=simulator.confusion(case, baseline),
-                    patched=simulator.confusion(case, trace.quote),
+                    patched=simulator.confusion(case, trace.output),
                 )
                 wrong = mistakes(outcome, simulator.labels)
                 yield outcome, GoldenAnswer(trace=trace, mistakes=wrong)

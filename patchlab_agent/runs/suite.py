@@ -12,7 +12,7 @@ def labeled_cases(simulator: Simulator) -> list[Labeled]:
 
     def labeled(case: Case) -> Labeled:
         return Labeled(
-            case.request, simulator.expected(case), lambda quote: simulator.judge(case, quote)
+            case.request, simulator.expected(case), lambda output: simulator.judge(case, output)
         )
 
     return [labeled(case) for case in simulator.regression()]

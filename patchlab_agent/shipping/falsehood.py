@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
 from patchlab_agent.shipping.carrier import UNDECLARED
@@ -14,7 +14,7 @@ from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import rows
 
 
-def falsified(case: Case, quote: Quote | None, true: Feedback, rng: random.Random) -> Feedback:
+def falsified(case: Case, quote: Output | None, true: Feedback, rng: random.Random) -> Feedback:
     """Return false feedback on an answer; for a wrong answer it may be OK.
 
     Args:

@@ -59,7 +59,7 @@ class ModelProposer:
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask in one batch what proposing for these failures will need; False after an outage."""
-        asked = [self._prompt(*failure) for failure in failures if failure[0].quote is not None]
+        asked = [self._prompt(*failure) for failure in failures if failure[0].output is not None]
         replies = self._conversation.ask(asked)
         return not any(isinstance(reply, BackendUnavailable) for reply in replies)
 
@@ -69,7 +69,7 @@ class ModelProposer:
         Raises:
             Interruption: the model's side or the skill failed.
         """
-        if trace.quote is None:
+        if trace.output is None:
             return Proposal(reason="the answer held no quote to compare with")
         [reply] = self._conversation.ask([self._prompt(trace, feedback)])
         if isinstance(reply, Interruption):
@@ -94,7 +94,7 @@ class ModelProposer:
 
     def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
         asked = self._prompts.failure(
-            trace.request, trace.quote or {}, feedback.model_dump(mode="json")
+            trace.request, trace.output or {}, feedback.model_dump(mode="json")
         )
         return Prompt(
             messages=(*self._stable, Message(role="user", content=asked)),

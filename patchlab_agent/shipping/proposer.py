@@ -59,12 +59,12 @@ class ShippingProposer:
 
         Unusable feedback raises nothing: the problem becomes the proposal's reason.
         """
-        if trace.quote is None:
+        if trace.output is None:
             return Proposal(reason="the answer held no quote to compare with")
         lesson = _LESSONS.get(feedback.label or "")
         if lesson is None:
             return Proposal(reason=f"no fix is known for {feedback.label}")
-        quote = ShippingQuote.model_validate(trace.quote)
+        quote = ShippingQuote.model_validate(trace.output)
         try:
             fix, trigger = lesson(_Failure(trace.request, quote, feedback))
         except NoLesson as reason:

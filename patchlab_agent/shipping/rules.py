@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.plain import is_word, oddity
 from patchlab_agent.shipping.claims import (
@@ -153,7 +153,7 @@ class UnitFix(TableFix):
         """See the base class."""
         return self.unit in words(asked.request)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not speaks_of(quote, "unit", self.unit, "kg_per_unit"):
             return None
@@ -188,7 +188,7 @@ class ParcelFix(TableFix):
         """See the base class."""
         return self.parcel == asked.parcel
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not speaks_of(quote, "parcel", self.parcel, "parcel_limit_kg"):
             return None
@@ -223,7 +223,7 @@ class DestinationFix(TableFix):
         """See the base class."""
         return self.country == asked.country and occurs(self.alias, asked.request)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         # Labels contain only the country, not the request's name for it.
         if not same_name(self.alias, quote.get("destination", self.alias)):
@@ -259,7 +259,7 @@ class ItemFix(TableFix):
         """See the base class."""
         return self.item == asked.item
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not speaks_of(quote, "item", self.item, "category"):
             return None
@@ -302,7 +302,7 @@ class RestrictionFix(TableFix):
         """See the base class."""
         return RevokedFix(rule=self.demand, subject=self.item)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not ships(quote, self.item, self.demand):
             return None
@@ -343,7 +343,7 @@ class EmbargoFix(TableFix):
         """See the base class."""
         return RevokedFix(rule="embargo", subject=self.destination)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not same_name(self.destination, place_in(quote, self.destination)):
             return None
@@ -382,7 +382,7 @@ class LiquidsFix(TableFix):
         """See the base class."""
         return RevokedFix(rule="liquids", subject=self.parcel)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not speaks_of(quote, "parcel", self.parcel, "parcel_takes_liquids"):
             return None
@@ -427,7 +427,7 @@ class RevokedFix(SubjectFix):
             return (self.rule, self.subject)
         return ("restriction", self.subject, self.rule)
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         if not self._is_spoken_of(quote):
             return None
@@ -441,7 +441,7 @@ class RevokedFix(SubjectFix):
                 return denied(refuses(quote, Refusal.EMBARGO))
         return denied(declares(quote, self.rule))
 
-    def _is_spoken_of(self, quote: Quote) -> bool:
+    def _is_spoken_of(self, quote: Output) -> bool:
         match self.rule:
             case "liquids":
                 return same_name(self.subject, quote.get("parcel"))
@@ -464,7 +464,7 @@ class ExampleFix(SubjectFix):
         """See the base class."""
         return "weight"
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
         # Labels do not contain the number as written.
         return (

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from patchlab_agent.models.base import Quote, digest
+from patchlab_agent.models.base import Output, digest
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, Feedback
@@ -96,7 +96,7 @@ class ShippingSimulator:
         """Return the cases of `fixtures/shipping/regression.jsonl`."""
         return shipped_cases("regression")
 
-    def expected(self, case: Case) -> Quote:
+    def expected(self, case: Case) -> Output:
         """Return all judged fields of the right quote, and the refusal or None."""
         truth, book = self._truth(case), self._carrier.book
         refusals = self._carrier.refusals(truth)
@@ -112,7 +112,7 @@ class ShippingSimulator:
             "refusal": str(refusals[0]) if refusals else None,
         }
 
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, quote: Output | None) -> Feedback:
         """Return the carrier's feedback on a quote."""
         truth = self._truth(case)
         return self._carrier.judge(truth, _typed(quote))
@@ -132,7 +132,7 @@ class ShippingSimulator:
         """Return the rules that the case needs beyond those in every prompt."""
         return [rule for rule in self.concerning(case) if rule not in self._known]
 
-    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+    def confusion(self, case: Case, quote: Output | None) -> Mapping[str, Confusion]:
         """Count per label whether the task that it stands for was present and was done.
 
         For a shipment to be quoted, the labels of misreading count fields: given (positive) and
@@ -173,7 +173,7 @@ def _shipment_key(case: Case) -> str:
     return digest(case.truth)
 
 
-def _typed(quote: Quote | None) -> ShippingQuote | None:
+def _typed(quote: Output | None) -> ShippingQuote | None:
     return None if quote is None else ShippingQuote.model_validate(quote)
 
 

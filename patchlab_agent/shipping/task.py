@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.models.verdict import Verdict
@@ -68,7 +68,7 @@ class ShippingTask:
         """Return worked examples of the fixes' subjects, answered by the fixes and known rules."""
         return tuple(worked_examples(fixes, self._known, request, apart))
 
-    def judged(self, quote: Quote) -> Quote:
+    def judged(self, quote: Output) -> Output:
         """Return the claims of a quote: a refusal's grounds, or all that a price rests on.
 
         Without weight or country a quote claims nothing. An unknown name, such as the item's
@@ -81,7 +81,7 @@ class ShippingTask:
             return {}
         return {name: quote.get(name) for name in CLAIMS}
 
-    def verdict(self, request: str, quote: Quote) -> Verdict:
+    def verdict(self, request: str, quote: Output) -> Verdict:
         """Say what a quote comes to: a price, a refusal, or what stands in the way of either."""
         return verdict(request, quote)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import close
 from patchlab_agent.models.verdict import Verdict, listing
 from patchlab_agent.shipping.english import FILLERS, SERVICES
@@ -19,7 +19,7 @@ MAX_NAMED = 6
 """Unexplained words that a sentence names; a request may have hundreds."""
 
 
-def verdict(request: str, quote: Quote) -> Verdict:
+def verdict(request: str, quote: Output) -> Verdict:
     """Say what a quote comes to, and which words of the request it does not account for."""
     said = ShippingQuote.model_validate(quote)
     missing, unknown = tuple(_missing(said)), dict(_unknown(said))

@@ -206,7 +206,7 @@ def on_request(error: SkillError, request: str) -> SkillError:
 
 
 def shown(text: str) -> str:
-    """Return a text as errors quote it: on one line, and cut off where it is long."""
+    """Return a text as errors show it: on one line, and cut off where it is long."""
     return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…")
 
 

@@ -3,9 +3,9 @@
 A skill comes in three parts, so that each room gets only what it may see:
 
 * the `Task` is all that the agent knows: the prompt's stable part, the answer's schema, and how an
-  answer becomes a quote;
+  completion becomes an output;
 * the `Proposer` turns a failure into a patch, from what production would know as well;
-* the `Simulator` is the simulation: requests with their truth, the carrier, the held-out cases.
+* the `Simulator` is the simulation: requests with their truth, their judge, the held-out cases.
 
 A part may be any object with the right members. One that subclasses `Task` or `Simulator` has to
 write only what is abstract there, and takes the rest as it is.
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
-from patchlab_agent.models.base import JsonObject, Quote, storable
+from patchlab_agent.models.base import JsonObject, Output, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
@@ -49,12 +49,12 @@ class Reading:
 
     Example:
         >>> reading = load_skill("shipping").task.read(lab.traces.get(0).attempt.raw)
-        >>> reading.quote["price_eur"]
+        >>> reading.output["price_eur"]
         23.6
     """
 
     answer: JsonObject
-    quote: Quote
+    output: Output
 
     def __post_init__(self) -> None:
         """Check that both can be stored.
@@ -62,7 +62,7 @@ class Reading:
         Raises:
             InvalidAnswer: they cannot, and the model should give another answer.
         """
-        for part in (self.answer, self.quote):
+        for part in (self.answer, self.output):
             try:
                 storable(part)
             except ValueError as error:
@@ -107,7 +107,7 @@ class Task(Protocol):
 
     @abstractmethod
     def read(self, text: str) -> Reading:
-        """Turn a completion into a quote.
+        """Read a completion.
 
         Raises:
             InvalidAnswer: the text holds no answer of the right form.
@@ -136,13 +136,13 @@ class Task(Protocol):
         """
         return ()
 
-    def judged(self, quote: Quote) -> Quote:
-        """Return the fields of a quote that whoever accepts it has judged.
+    def judged(self, output: Output) -> Output:
+        """Return the fields of an answer that whoever accepts it has judged.
 
-        Empty where the quote does not answer the whole request, so that nobody could. Unless it is
+        Empty where the answer does not answer the whole request, so that nobody could. Unless it is
         overridden, that is where any field is null; otherwise all fields are judged.
         """
-        return {} if None in quote.values() else quote
+        return {} if None in output.values() else output
 
     def may_show(self, request: str, answer: JsonObject) -> bool:
         """Return whether a successful request is plain enough to appear in another one's prompt.
@@ -154,16 +154,16 @@ class Task(Protocol):
 
 @runtime_checkable
 class TellingTask(Protocol):
-    """A task that says in words what its quotes come to; else their null fields are named.
+    """A task that says in words what its answers come to; otherwise their null fields are named.
 
     Example:
         >>> task = load_skill("shipping").task
-        >>> task.verdict("Ship a kite", lab.traces.get(0).quote).unexplained
+        >>> task.verdict("Ship a kite", lab.traces.get(0).output).unexplained
         ('kite',)
     """
 
-    def verdict(self, request: str, quote: Quote) -> Verdict:
-        """Say what a quote comes to, and which words of its request it does not account for."""
+    def verdict(self, request: str, output: Output) -> Verdict:
+        """Say what an answer comes to, and which words of its request it does not account for."""
         ...
 
 
@@ -177,7 +177,7 @@ class Proposer(Protocol):
     """
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
-        """Make a patch with its tests from request, quote and feedback; never from a truth."""
+        """Make a patch with its tests from request, answer and feedback; never from a truth."""
         ...
 
 
@@ -320,38 +320,38 @@ class Simulator(Protocol):
         """Return the labeled cases that the gate replays."""
         ...
 
-    def expected(self, case: Case) -> Quote:
-        """Return every field of the right quote; unless it is overridden, the case's truth."""
+    def expected(self, case: Case) -> Output:
+        """Return every field of the right answer; unless it is overridden, the case's truth."""
         return case.truth
 
     @abstractmethod
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
-        """Judge a quote as the carrier does; None is an answer that could not be used."""
+    def judge(self, case: Case, output: Output | None) -> Feedback:
+        """Judge an answer; None is one that could not be used."""
         ...
 
     @abstractmethod
     def uncovered(self, case: Case) -> Sequence[Fix]:
-        """Return the carrier's rules that the case needs and every prompt lacks, for the ceiling.
+        """Return the rules that the case needs and every prompt lacks, for the ceiling.
 
         With those that stand in every prompt, the ceiling has exactly what concerns the case.
         """
         ...
 
-    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
-        """Per label, what the case asked for under it and what the quote did.
+    def confusion(self, case: Case, output: Output | None) -> Mapping[str, Confusion]:
+        """Per label, what the case asked for under it and what the answer did.
 
         Unless it is overridden, each label is something to get right, and all are right but the one
         that the judge complains of.
         """
-        told, given = self.judge(case, quote).label, quote is not None
+        told, given = self.judge(case, output).label, output is not None
         return {
             label: Confusion(label != told, label == told and given, label == told)
             for label in self.labels
         }
 
 
-Falsify: TypeAlias = Callable[[Case, Quote | None, Feedback, random.Random], Feedback]
-"""Case, quote and the true feedback → feedback that is plausible and false."""
+Falsify: TypeAlias = Callable[[Case, Output | None, Feedback, random.Random], Feedback]
+"""Case, answer and the true feedback → feedback that is plausible and false."""
 
 
 @dataclass(frozen=True)
@@ -369,11 +369,11 @@ class Skill:
     proposer: Proposer
     simulator: Simulator
     backends: Mapping[str, Callable[[int, float], Backend]]
-    """Simulated backends by name: (seed, noise) → backend."""
+    """Simulated backends by name, the preferred one first: (seed, noise) → backend."""
     model_proposer: Callable[[Backend], Proposer] | None = None
     """A proposer that asks a model: backend → proposer."""
     falsify: Falsify | None = None
-    """How the simulated carrier errs, where it is asked to."""
+    """How the simulated judge errs, where it is asked to."""
     cassette: Path | None = None
     """A recorded run of a real model, to be played where no other is named."""
     thesaurus: Thesaurus | None = None

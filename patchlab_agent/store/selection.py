@@ -44,7 +44,7 @@ def applied_in(metadata: Mapping[str, Any]) -> list[str]:
 def tallied(records: Iterable[Mapping[str, Any]]) -> dict[str, Tally]:
     """Return uses, saves and harms of each patch that some trace applied, by id.
 
-    Answers without a baseline, such as those of `quote`, count only as uses.
+    Answers without a baseline, such as those of `answer`, count only as uses.
     """
     uses: Counter[str] = Counter()
     saves: Counter[str] = Counter()

@@ -116,7 +116,7 @@ class TraceStore:
         return _parse(found[0]) if found else None
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Yield written traces by id, the highest first; ids of runs and quotes rise with time."""
+        """Yield written traces by id, the highest first; ids of runs and answers rise with time."""
         ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
         wanted = ids[offset : offset + limit]
         if not wanted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from patchlab_agent.agent.agent import Question, or_raise
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.effect import Effect, EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
@@ -44,13 +44,13 @@ class Checkable:
         source: where it comes from.
         request: what a person typed.
         draw: the draw of its answers, hence their noise.
-        is_right: judges a quote; None stands for an answer that could not be used.
+        is_right: judges an answer; None stands for one that could not be used.
     """
 
     source: CaseSource
     request: str
     draw: str
-    is_right: Callable[[Quote | None], bool]
+    is_right: Callable[[Output | None], bool]
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class LeaveOneOut:
             window = arms[start : start + WINDOW]
             attempts = self.lab.agent.attempts([arm.question for arm in window])
             right += [
-                arm.probe.is_right(or_raise(attempt).quote)
+                arm.probe.is_right(or_raise(attempt).output)
                 for arm, attempt in zip(window, attempts, strict=True)
             ]
             self.on_answers(len(right), len(arms))
@@ -181,10 +181,10 @@ class LeaveOneOut:
 
 
 def golden_probes(simulator: Simulator, n: int) -> list[Checkable]:
-    """Return the golden cases of a run, under the noise of a run, judged by the carrier."""
+    """Return the golden cases of a run, under the noise of a run, judged by the simulation."""
 
-    def judge(position: int) -> Callable[[Quote | None], bool]:
-        return lambda quote: simulator.judge(cases[position], quote).ok
+    def judge(position: int) -> Callable[[Output | None], bool]:
+        return lambda output: simulator.judge(cases[position], output).ok
 
     cases = stratified(simulator.golden(), n)
     return [
@@ -196,35 +196,35 @@ def golden_probes(simulator: Simulator, n: int) -> list[Checkable]:
 def trace_probes(traces: Iterable[Trace]) -> list[Checkable]:
     """Return the traces with a known right answer, each under the noise that it had."""
 
-    def judge(right: Quote) -> Callable[[Quote | None], bool]:
-        return lambda quote: says_the_same(right, quote)
+    def judge(right: Output) -> Callable[[Output | None], bool]:
+        return lambda output: says_the_same(right, output)
 
-    known = ((trace, taken_quote(trace)) for trace in traces)
+    known = ((trace, taken_output(trace)) for trace in traces)
     return [
-        Checkable("traces", trace.request, trace.draw, judge(quote))
-        for trace, quote in known
-        if quote is not None
+        Checkable("traces", trace.request, trace.draw, judge(output))
+        for trace, output in known
+        if output is not None
     ]
 
 
-def taken_quote(trace: Trace) -> Quote | None:
-    """Return a quote that the carrier accepted for this very request, or None.
+def taken_output(trace: Trace) -> Output | None:
+    """Return an answer that was accepted for this very request, or None.
 
     The store keeps no truth, so one of the trace's own answers stands in for it.
     """
     if trace.ok:
-        return trace.quote
+        return trace.output
     for other in (trace.baseline, trace.ceiling):
         if other is not None and other.feedback.ok:
-            return other.attempt.quote
+            return other.attempt.output
     return None
 
 
-def says_the_same(right: Quote, quote: Quote | None) -> bool:
-    """Return True if two quotes agree in every field that either of them has."""
-    return quote is not None and all(
-        agrees(right.get(name), quote.get(name)) and agrees(quote.get(name), right.get(name))
-        for name in right.keys() | quote.keys()
+def says_the_same(right: Output, output: Output | None) -> bool:
+    """Return True if two answers agree in every field that either of them has."""
+    return output is not None and all(
+        agrees(right.get(name), output.get(name)) and agrees(output.get(name), right.get(name))
+        for name in right.keys() | output.keys()
     )
 
 

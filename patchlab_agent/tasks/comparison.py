@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 from rapidfuzz.fuzz import ratio
 
-from patchlab_agent.models.base import Frozen, Quote
+from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.text import normalise
 
@@ -78,7 +78,7 @@ class Judgement(Frozen):
         return not self.wrong and self.score == 1
 
 
-def judgement(comparisons: Mapping[str, Comparison], expected: Quote, given: Quote) -> Judgement:
+def judgement(comparisons: Mapping[str, Comparison], expected: Output, given: Output) -> Judgement:
     """Compare an answer with the right one field by field; heavier fields come first."""
     wrong = [
         name

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter
 
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, agrees
 
 MAX_FACT = 200
@@ -24,9 +24,9 @@ class FieldIs(Fix):
     field: FieldName
     value: JsonValue
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, output: Output) -> bool | None:
         """Return whether the field has the value."""
-        return agrees(self.value, quote.get(self.field))
+        return agrees(self.value, output.get(self.field))
 
 
 class _Membership(Fix):
@@ -40,8 +40,8 @@ class _Membership(Fix):
         """The same phrase cannot both call for an entry and rule it out."""
         return ("entry", *self.subject_key[1:])
 
-    def _is_in(self, quote: Quote) -> bool:
-        value = quote.get(self.field)
+    def _is_in(self, output: Output) -> bool:
+        value = output.get(self.field)
         return isinstance(value, list) and self.entry in value
 
 
@@ -50,9 +50,9 @@ class FieldIncludes(_Membership):
 
     kind: Literal["includes"] = "includes"
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, output: Output) -> bool | None:
         """Return whether the list includes the entry."""
-        return self._is_in(quote)
+        return self._is_in(output)
 
 
 class FieldExcludes(_Membership):
@@ -60,9 +60,9 @@ class FieldExcludes(_Membership):
 
     kind: Literal["excludes"] = "excludes"
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, output: Output) -> bool | None:
         """Return whether the list does without the entry."""
-        return not self._is_in(quote)
+        return not self._is_in(output)
 
 
 class Fact(Fix):
@@ -72,7 +72,7 @@ class Fact(Fix):
     kind: Literal["fact"] = "fact"
     text: str = Field(min_length=1, max_length=MAX_FACT, pattern=r"^[^\n]+$")
 
-    def holds_in(self, quote: Quote) -> None:
+    def holds_in(self, output: Output) -> None:
         """Return None: only a reader can tell."""
 
 

@@ -133,7 +133,7 @@ def skill_of(folder: TaskFolder) -> Skill:
             folder.comparisons(),
             folder.declared.judge,
         ),
-        backends={"toy": partial(Parrot, folder.fields)},
+        backends={"parrot": partial(Parrot, folder.fields)},
         has_oracle=False,
         max_trigger_share=MAX_TRIGGER_SHARE,
     ).guarded()

@@ -40,12 +40,12 @@ class FieldProposer:
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Propose the same lesson under the phrases that may call for it, the best one first."""
         field = self._fields.get(feedback.field or "")
-        if field is None or trace.quote is None:
+        if field is None or trace.output is None:
             return Proposal(reason="the feedback names no field of an answer")
         right = _right_value(field, feedback.detail)
         if not _is_value_of(field, right):
             return Proposal(reason=f"the feedback's detail is no value of {field.name}")
-        makes = _difference(field, right, trace.quote.get(field.name))
+        makes = _difference(field, right, trace.output.get(field.name))
         if makes is None:
             return Proposal(reason=f"{field.name} is as the feedback says already")
         try:

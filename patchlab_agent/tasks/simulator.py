@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
@@ -21,7 +21,7 @@ from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.labels import entry_label, field_label, label_of, labels_of
 from patchlab_agent.tasks.rows import Row, Split, read_rows
 
-Judge = Callable[[str, Quote, Quote], Judgement]
+Judge = Callable[[str, Output, Output], Judgement]
 """Request, right answer, given answer → what is wrong."""
 
 
@@ -90,15 +90,15 @@ class RowsSimulator(Simulator):
         """Return the rows that the gate replays."""
         return self._cases["regression"]
 
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, output: Output | None) -> Feedback:
         """Complain of the heaviest field that is wrong, with its right value as the detail."""
-        if quote is None:
+        if output is None:
             return Feedback(label=INVALID_RESPONSE)
-        found = self._judged(case, quote)
+        found = self._judged(case, output)
         if found.is_right:
             return OK
         name = next(iter(found.wrong), self._fields[0].name)
-        right, given = case.truth.get(name), quote.get(name)
+        right, given = case.truth.get(name), output.get(name)
         return Feedback(
             label=label_of(next(each for each in self._fields if each.name == name), right, given),
             field=name,
@@ -106,13 +106,13 @@ class RowsSimulator(Simulator):
             detail=json.dumps(right, ensure_ascii=False),
         )
 
-    def confusion(self, case: Case, quote: Quote | None) -> dict[str, Confusion]:
-        """Count for each label what the case asked for under it and what the quote did.
+    def confusion(self, case: Case, output: Output | None) -> dict[str, Confusion]:
+        """Count for each label what the case asked for under it and what the answer did.
 
         An entry of a list is there to be found where the right list has it; any other field always.
         """
-        given: Quote = quote or {}
-        counts = {INVALID_RESPONSE: _confusion(True, quote is not None, quote is not None)}
+        given: Output = output or {}
+        counts = {INVALID_RESPONSE: _confusion(True, output is not None, output is not None)}
         for field in self._compared():
             name = field.name
             right, found = case.truth.get(name), given.get(name)
@@ -122,17 +122,17 @@ class RowsSimulator(Simulator):
                         _has(right, entry), _has(found, entry), _has(right, entry)
                     )
             else:
-                is_right = quote is not None and self._comparisons[name].agrees(right, found)
-                counts[field_label(field)] = _confusion(True, quote is not None, is_right)
+                is_right = output is not None and self._comparisons[name].agrees(right, found)
+                counts[field_label(field)] = _confusion(True, output is not None, is_right)
         return counts
 
     def _compared(self) -> list[AnswerField]:
         return [each for each in self._fields if self._comparisons[each.name].compare != "ignored"]
 
-    def _judged(self, case: Case, quote: Quote) -> Judgement:
+    def _judged(self, case: Case, output: Output) -> Judgement:
         if self._judge is not None:
-            return self._judge(case.request, case.truth, quote)
-        return judgement(self._comparisons, case.truth, quote)
+            return self._judge(case.request, case.truth, output)
+        return judgement(self._comparisons, case.truth, output)
 
     def uncovered(self, case: Case) -> Sequence[Fix]:  # noqa: ARG002
         """Return nothing: the rules behind the rows are not known."""

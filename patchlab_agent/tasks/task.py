@@ -50,13 +50,13 @@ class RowsTask(Task):
         return self._facts
 
     def read(self, text: str) -> Reading:
-        """Read an answer; what the model gives is the quote.
+        """Read an answer; what the model gives is the output.
 
         Raises:
             InvalidAnswer: the text holds no answer of the right form.
         """
         answer = read_object(text, self._answer).model_dump(mode="json")
-        return Reading(answer=answer, quote=answer)
+        return Reading(answer=answer, output=answer)
 
     def parse_fix(self, data: JsonObject) -> Fix:
         """Build a lesson from its JSON.
@@ -70,9 +70,9 @@ class RowsTask(Task):
             raise ValueError(f"answers have no field {found.field!r}")
         return found
 
-    def judged(self, quote: JsonObject) -> JsonObject:
+    def judged(self, output: JsonObject) -> JsonObject:
         """Return all fields: null is a value of those that allow it."""
-        return quote
+        return output
 
     def may_show(self, request: str, answer: JsonObject) -> bool:  # noqa: ARG002
         """Return whether the request is one of the author's own rows, and so no stranger's."""

@@ -81,7 +81,7 @@ def test_a_trace_records_what_was_retrieved_applied_and_shown(tmp_path: Path) ->
     assert trace.applied == (make_patch("zok", "ZOK").id,)
     assert trace.examples == ("t-0000001",)
     assert trace.attempt.answer == {"one": None, "zok": "ZOK"}
-    assert trace.quote == {"one": None, "zok": "ZOK", "length": 2}
+    assert trace.output == {"one": None, "zok": "ZOK", "length": 2}
     assert (trace.id, trace.run, trace.index, trace.at) == ("t-9", "run-0002", 8, CLOCK)
     assert trace.feedback is None
     assert anonymous.id.startswith("q-")
@@ -106,7 +106,7 @@ def test_the_prompt_is_system_and_user_and_carries_the_draw(tmp_path: Path) -> N
 def test_an_answer_of_no_use_is_a_problem_and_no_error(tmp_path: Path) -> None:
     with words_lab(tmp_path, Saying()) as lab:
         attempt = lab.agent.answer("a zok").attempt
-    assert (attempt.raw, attempt.quote, attempt.answer) == ("no json", None, None)
+    assert (attempt.raw, attempt.output, attempt.answer) == ("no json", None, None)
     assert attempt.problem.startswith("Expecting value")
 
 
@@ -206,7 +206,7 @@ def test_repairs_end_after_so_many(tmp_path: Path, max_repairs: int, calls: int)
     agent = repairing(tmp_path, "", "still no", "nor now", "{}", max_repairs=max_repairs)
     attempt = agent.answer("a zok").attempt
     assert len(scripted(agent).history) == calls
-    assert (attempt.repairs, attempt.quote) == (max_repairs, None)
+    assert (attempt.repairs, attempt.output) == (max_repairs, None)
     assert attempt.problem
     if max_repairs:
         # A turn without content is one that some servers refuse.
@@ -289,7 +289,7 @@ def test_with_no_patches_and_no_examples_wanted_the_prompt_is_the_baselines(
     assert trace.retrieved == ()
     assert trace.examples == ()
     assert trace.attempt.user_prompt == baseline.user_prompt
-    assert trace.quote == baseline.quote
+    assert trace.output == baseline.output
 
 
 def test_a_candidate_stands_in_for_what_it_supersedes(tmp_path: Path) -> None:
@@ -388,5 +388,5 @@ def test_no_text_whatever_makes_an_attempt_raise(
     example = Example(id="t", request=shown, answer={"weight": 1, "note": shown})
     for context in (EMPTY, Context(examples=(example,))):
         attempt = toy_agent.attempt(start + text, context, "0")
-        assert (attempt.quote is None) == bool(attempt.problem)
+        assert (attempt.output is None) == bool(attempt.problem)
         assert attempt == toy_agent.attempt(start + text, context, "0")

@@ -16,7 +16,7 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.evidence import Pairs, Record, Standing, Use
 from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import OK, Feedback, Judged, Trace
-from patchlab_agent.runs.loop import CarrierReferee, Loop
+from patchlab_agent.runs.loop import Loop, SimulatedReferee
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from tests.support.make import make_patch
@@ -74,9 +74,9 @@ def test_an_answer_does_without_what_the_draw_leaves_out_and_its_trace_says_so(
         assert trace.holdout == 0.5
         assert {*trace.applied, *trace.held_out} == {zok.id, blim.id}
         assert not set(trace.applied) & set(trace.held_out)
-        assert trace.quote is not None
-        assert (trace.quote["zok"] == "red") == (zok.id in trace.applied)
-        assert (trace.quote["blim"] == "green") == (blim.id in trace.applied)
+        assert trace.output is not None
+        assert (trace.output["zok"] == "red") == (zok.id in trace.applied)
+        assert (trace.output["blim"] == "green") == (blim.id in trace.applied)
         assert Trace.model_validate_json(trace.model_dump_json()) == trace
 
 
@@ -392,7 +392,7 @@ def test_a_run_is_the_same_again_and_another_seed_holds_out_others(tmp_path: Pat
                 lab.evaluator,
                 lab.learner,
                 lab.store.traces,
-                CarrierReferee(WordsSimulator()),
+                SimulatedReferee(WordsSimulator()),
                 window=4,
             )
             return [trace.index for trace in loop.run(stream, "run-0001") if trace.held_out]

@@ -10,13 +10,13 @@ import pytest
 from bench.contexts import ARMS, PrefixCache, measure, table
 from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.trace import Message
-from patchlab_agent.runs.loop import CarrierReferee, Loop
+from patchlab_agent.runs.loop import Loop, SimulatedReferee
 
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab = open_lab(store=tmp_path_factory.mktemp("contexts") / "s", noise=0.0)
-    referee = CarrierReferee(lab.skill.simulator)
+    referee = SimulatedReferee(lab.skill.simulator)
     loop = Loop(lab.evaluator, lab.learner, lab.store.traces, referee)
     cases = islice(lab.skill.simulator.requests(Random("contexts")), 80)
     assert len(list(loop.run(cases, "run-0001"))) == 80

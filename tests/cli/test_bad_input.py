@@ -14,7 +14,7 @@ from tests.cli.helpers import Cli, Result, assert_refused, change_marker, conten
 
 REQUEST = "Ship 2 kg books box to US"
 RUN = ("run", "--runs", 3, "--golden", 0)
-QUOTE = ("quote", REQUEST)
+QUOTE = ("answer", REQUEST)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_run_with_a_wrong_option_leaves_a_store_alone(
     ("arguments", "word"),
     [
         (("frobnicate",), "frobnicate"),
-        (("quote",), "text"),
+        (("answer",), "text"),
         (("patches", "show"), "patch_id"),
         (("traces", "show"), "trace_id"),
         (("patches", "list", "--status", "bogus"), "quarantined"),

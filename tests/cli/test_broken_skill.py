@@ -14,7 +14,7 @@ import pytest
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import SkillError
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
@@ -69,13 +69,13 @@ class NoCase(Simulator):
 
 
 class Judge(Simulator):
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, quote: Output | None) -> Feedback:
         broken(case.request)
         return super().judge(case, quote)
 
 
 class NoFeedback(Simulator):
-    def judge(self, case: Case, quote: Quote | None) -> Any:
+    def judge(self, case: Case, quote: Output | None) -> Any:
         return None if BAD in case.request else super().judge(case, quote)
 
 
@@ -86,13 +86,13 @@ class Untaught(Simulator):
 
 
 class Measure(Simulator):
-    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+    def confusion(self, case: Case, quote: Output | None) -> Mapping[str, Confusion]:
         broken(case.request)
         return super().confusion(case, quote)
 
 
 class Suite(Simulator):
-    def expected(self, case: Case) -> Quote:
+    def expected(self, case: Case) -> Output:
         raise KeyError("expected")
 
 
@@ -114,7 +114,7 @@ class Prepare(WordsProposer):
 
 
 class SilentFix(WordFix):
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         raise NotImplementedError
 
 
@@ -146,7 +146,7 @@ class Breaking(Reader):
         return super().complete(prompt)
 
 
-def lies(case: Case, quote: Quote | None, true: Feedback, rng: random.Random) -> Feedback:
+def lies(case: Case, quote: Output | None, true: Feedback, rng: random.Random) -> Feedback:
     broken(case.request)
     return true
 
@@ -344,8 +344,8 @@ def test_one_question_ends_with_the_skills_own_code_and_stores_nothing(
     cli: Cli, change: Callable[[Change], None]
 ) -> None:
     change(task(Read))
-    assert_refused(cli("quote", "a blim", *ASKING), 8, "Task.read of skill 'words'", "'a blim'")
-    assert cli("quote", "a zok", *ASKING).code == 0
+    assert_refused(cli("answer", "a blim", *ASKING), 8, "Task.read of skill 'words'", "'a blim'")
+    assert cli("answer", "a zok", *ASKING).code == 0
     assert len(cli("traces", "list", "--store", "s", "--json").json) == 1
 
 
@@ -360,7 +360,7 @@ class Referee:
     def __init__(self, says: Any) -> None:
         self.says = says
 
-    def judge(self, request: str, quote: Quote | None) -> Any:
+    def judge(self, request: str, quote: Output | None) -> Any:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
@@ -392,7 +392,7 @@ def test_feedback_is_kept_when_the_proposer_fails(
     cli: Cli, change: Callable[[Change], None]
 ) -> None:
     change(proposer(Propose))
-    assert cli("quote", "a blim", *ASKING).code == 0
+    assert cli("answer", "a blim", *ASKING).code == 0
     result = cli("feedback", 0, "--label", "word_unknown", *ASKING)
     assert_refused(result, 8, "Proposer.propose of skill 'words' failed on 'a blim'")
     [kept] = cli("traces", "list", "--store", "s", "--json").json

@@ -54,7 +54,7 @@ def offered(shell: str, line: str, **environment: str) -> set[str]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_commands_are_offered_at_every_depth(shell: str) -> None:
-    assert offered(shell, "patchlab-agent qu") == {"quote"}
+    assert offered(shell, "patchlab-agent an") == {"answer"}
     assert {"run", "doctor", "config", "patches"} <= offered(shell, "patchlab-agent ")
     assert {"list", "show"} <= offered(shell, "patchlab-agent traces ")
 

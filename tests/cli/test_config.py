@@ -71,7 +71,7 @@ def test_a_store_of_the_table_is_beside_the_file(
     table('store = "lab"')
     (tmp_path / "deeper").mkdir()
     monkeypatch.chdir(tmp_path / "deeper")
-    assert cli("quote", REQUEST).code == 0
+    assert cli("answer", REQUEST).code == 0
     assert (tmp_path / "lab" / "patchlab.json").exists()
     assert list((tmp_path / "deeper").iterdir()) == []
 
@@ -123,7 +123,7 @@ def test_which_recording_to_play_may_stand_in_the_table(cli: Cli) -> None:
 
 def test_a_table_may_describe_a_model_that_another_call_does_without(cli: Cli) -> None:
     table('backend = "litellm"\nmodel = "openai/x"\napi-base = "http://127.0.0.1:1"\nmax-calls = 3')
-    toy = cli("quote", REQUEST, "--backend", "toy", "--json")
+    toy = cli("answer", REQUEST, "--backend", "toy", "--json")
     assert (toy.code, toy.err) == (0, "")
     real = effective(cli("config", "--json"))
     assert real["model"] == ("openai/x", "pyproject.toml")
@@ -131,11 +131,11 @@ def test_a_table_may_describe_a_model_that_another_call_does_without(cli: Cli) -
 
 
 def test_a_model_on_the_command_line_still_needs_its_backend(cli: Cli) -> None:
-    assert_refused(cli("quote", REQUEST, "--model", "openai/x"), 2, "--backend litellm")
+    assert_refused(cli("answer", REQUEST, "--model", "openai/x"), 2, "--backend litellm")
 
 
 @pytest.mark.parametrize(
-    "command", [("run",), ("quote", REQUEST), ("patches", "list"), ("config",)]
+    "command", [("run",), ("answer", REQUEST), ("patches", "list"), ("config",)]
 )
 def test_what_is_wrong_with_a_table_is_said_before_anything_is_done(
     cli: Cli, command: tuple[str, ...]

@@ -99,7 +99,7 @@ def test_what_is_lost_is_lost_before_and_after_other_commands(
         status, told = outcome(cli, store)
         assert (status, words in told, "Restore" in told) == ("failed", True, True)
         assert_refused(cli("traces", "list", "--store", store), 4, words)
-        assert_refused(cli("quote", "Ship 2 kg tea box to US", "--store", store), 4, words)
+        assert_refused(cli("answer", "Ship 2 kg tea box to US", "--store", store), 4, words)
 
 
 def test_starting_over_is_the_way_out(cli: Cli, store: Path) -> None:

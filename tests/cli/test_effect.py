@@ -164,7 +164,7 @@ def test_an_outage_says_so_and_stores_nothing(
 
 
 def test_where_nothing_is_active_there_is_nothing_to_leave_out(cli: Cli, own_folder: Path) -> None:
-    assert cli("quote", "Ship 2 kg books box to US").code == 0
+    assert cli("answer", "Ship 2 kg books box to US").code == 0
     result = cli("patches", "effect", "--golden", 4)
     assert (result.code, result.text) == (
         0,

@@ -107,7 +107,7 @@ def test_an_imported_patch_was_born_elsewhere(cli: Cli, exported: Path) -> None:
     active = next(patch for patch in patches(cli, "other").values() if patch["status"] == "active")
     # A trace of this store that has the name of one in the other.
     for _ in range(int(active["provenance"]["trace_id"][2:]) + 1):
-        cli("quote", "Ship 2 kg books box to US", "--store", "other")
+        cli("answer", "Ship 2 kg books box to US", "--store", "other")
     shown = cli("patches", "show", active["id"], "--store", "other", "--json").json
     assert shown["birth"] is None
 

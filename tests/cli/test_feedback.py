@@ -21,7 +21,7 @@ BLEACH = "Ship 2 kg bleach box to US"
 
 
 def quoted(cli: Cli, request: str) -> dict[str, Any]:
-    trace: dict[str, Any] = cli("quote", request, *STORE, "--json").json
+    trace: dict[str, Any] = cli("answer", request, *STORE, "--json").json
     return trace
 
 
@@ -53,7 +53,7 @@ def test_the_helps_examples_correct_the_answers_that_they_are_for(cli: Cli) -> N
     for request, _ in examples():
         quoted(cli, request)
     for position, (request, call) in enumerate(examples()):
-        before = stored(cli, str(position))["attempt"]["quote"]
+        before = stored(cli, str(position))["attempt"]["output"]
         told = give(cli, *call[1:])
         assert told["trace_id"] == f"t-{position:07d}"
         assert [event["kind"] for event in told["events"]] == ["activated"]
@@ -61,8 +61,8 @@ def test_the_helps_examples_correct_the_answers_that_they_are_for(cli: Cli) -> N
         assert [ref["patch_id"] for ref in after["retrieved"] if ref["applied"]] == [
             told["events"][0]["patch_id"]
         ]
-        assert after["attempt"]["quote"] != before
-    assert quoted(cli, "Ship 500g bleach crate to France")["attempt"]["quote"]["declarations"] == [
+        assert after["attempt"]["output"] != before
+    assert quoted(cli, "Ship 500g bleach crate to France")["attempt"]["output"]["declarations"] == [
         "hazmat"
     ]
 
@@ -132,7 +132,7 @@ def test_several_faults_of_one_answer_add_up(cli: Cli) -> None:
     faults = [trace["feedback"], *trace["further"]]
     assert [fault["label"] for fault in faults] == ["item_unknown", "destination_unknown"]
     assert trace["feedback"] == first["feedback"]
-    quote = quoted(cli, "Send 2 kg kite to Ruritania in a box")["attempt"]["quote"]
+    quote = quoted(cli, "Send 2 kg kite to Ruritania in a box")["attempt"]["output"]
     assert (quote["category"], quote["country"]) == ("toys", "AE")
     assert quote["price_eur"] is not None
     result = cli("feedback", 0, "--label", "OK", *STORE)
@@ -310,7 +310,7 @@ def test_with_the_gate_off_the_lesson_is_activated_untested(cli: Cli) -> None:
 
 
 def test_markup_is_printed_as_it_is(cli: Cli) -> None:
-    cli("quote", "Ship [red]2 kg[/red] books [/] box to US", *STORE)
+    cli("answer", "Ship [red]2 kg[/red] books [/] box to US", *STORE)
     result = cli("feedback", 0, "--label", "item_unknown", "--detail", "[bold]x[/]", *STORE)
     assert (result.code, result.err) == (0, "")
     assert "[red]2 kg[/red] books [/] box" in result.out

@@ -59,7 +59,7 @@ def export(cli: Cli, store: Path) -> Path:
     "command",
     [
         RUN,
-        ("quote", REQUEST),
+        ("answer", REQUEST),
         ("feedback", 0, "--label", "item_unknown", "--field", "item", "--detail", "toys"),
         ("patches", "disable", "ID"),
         ("patches", "retire", "ID"),

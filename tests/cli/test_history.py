@@ -64,7 +64,7 @@ def test_the_table_has_a_line_for_each_change(store: Path, cli: Cli) -> None:
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_a_store_without_patches_has_no_history(cli: Cli, as_json: tuple[str, ...]) -> None:
-    cli("quote", "Ship 2 kg books box to US", "--store", "s")
+    cli("answer", "Ship 2 kg books box to US", "--store", "s")
     result = cli("patches", "history", "--store", "s", *as_json)
     assert (result.code, result.err) == (0, "")
     assert result.out == ("[]\n" if as_json else "No patch yet.\n")

@@ -65,7 +65,7 @@ def test_a_quote_tells_what_was_held_out_of_it_and_feedback_counts_it(
 ) -> None:
     request = f"Ship 2 kg {taught['trigger']} box to US"
     options = ("--holdout", 0.999, "--store", store)
-    result = cli("quote", request, *options)
+    result = cli("answer", request, *options)
     assert "held out of this answer by a draw" in result.out
     (trace,) = cli("traces", "list", "--limit", 1, "--store", store, "--json").json
     assert trace["holdout"] == 0.999

@@ -46,7 +46,7 @@ def test_traces_are_offered_newest_first_with_their_requests(store: Path, cli: C
 
 
 def test_escapes_in_a_stored_request_do_not_reach_the_shell(store: Path, cli: Cli) -> None:
-    cli("quote", "Ship 2 kg\nbooks box to US", "--store", store)
+    cli("answer", "Ship 2 kg\nbooks box to US", "--store", store)
     (newest, *_) = trace_ids(context("traces", "--store", str(store)), "")
     assert newest == (f"t-{RUNS:07d}", "Ship 2 kg books box to US")
 
@@ -70,5 +70,5 @@ def test_where_no_store_can_be_read_nothing_is_offered(tmp_path: Path, name: str
 
 
 def test_the_default_store_is_looked_into(cli: Cli) -> None:
-    cli("quote", "Ship 2 kg books box to US")
+    cli("answer", "Ship 2 kg books box to US")
     assert trace_ids(context("traces"), "") == [("t-0000000", "Ship 2 kg books box to US")]

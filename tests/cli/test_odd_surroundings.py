@@ -56,19 +56,19 @@ def test_a_long_text_of_any_letters_is_too_long_and_not_binary(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, letter: str
 ) -> None:
     give_stdin(monkeypatch, (letter * 1_000_000).encode())
-    assert_refused(cli("quote", "-", "--store", "s"), 3, "shorten it to 2,000")
+    assert_refused(cli("answer", "-", "--store", "s"), 3, "shorten it to 2,000")
 
 
 def test_a_long_text_on_stdin_is_not_said_to_be_shorter_than_it_is(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give_stdin(monkeypatch, b"a" * 1_000_000)
-    assert "8,001" not in cli("quote", "-", "--store", "s").err
+    assert "8,001" not in cli("answer", "-", "--store", "s").err
 
 
 def test_a_closed_stdin_is_an_empty_request(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert_refused(cli("quote", "-", "--store", "s"), 3)
+    assert_refused(cli("answer", "-", "--store", "s"), 3)
 
 
 def test_a_closed_stdin_is_no_person(
@@ -86,7 +86,7 @@ def test_an_answer_cannot_send_escapes_to_the_terminal(
             return Completion(text="\x1b]0;owned\x07\x1b[2J\x9b31mred")
 
     monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Hostile())
-    result = cli("quote", REQUEST, "--store", "s")
+    result = cli("answer", REQUEST, "--store", "s")
     assert result.code == 0
     assert not {"\x1b", "\x07", "\x9b"} & set(result.out)
     assert r"\x1b[2J" in result.out
@@ -102,7 +102,7 @@ def test_a_label_with_markup_is_printed_as_it_is(cli: Cli) -> None:
 
 
 def test_an_answer_given_last_is_listed_first(store: Path, cli: Cli) -> None:
-    quoted = cli("quote", REQUEST, "--store", store, "--json").json
+    quoted = cli("answer", REQUEST, "--store", store, "--json").json
     newest = cli("traces", "list", "--limit", 1, "--store", store, "--json").json
     assert newest == [quoted]
 

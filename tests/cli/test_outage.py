@@ -166,7 +166,7 @@ def test_an_outage_leaves_a_quote_unanswered_and_unstored(
     traces = ("traces", "list", "--limit", 1000, "--store", store, "--json")
     before = cli(*traces).json
     breaks(at(""), OUTAGE)
-    assert_refused(cli("quote", "Ship 2 kg books box to US", "--store", store), 5, str(OUTAGE))
+    assert_refused(cli("answer", "Ship 2 kg books box to US", "--store", store), 5, str(OUTAGE))
     assert cli(*traces).json == before
 
 

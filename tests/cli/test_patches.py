@@ -172,7 +172,7 @@ def test_uses_saves_and_harms_are_those_of_the_stored_traces(
 def test_an_answer_that_was_not_compared_is_a_use_alone(
     store: Path, cli: Cli, patches: list[dict[str, Any]]
 ) -> None:
-    trace = cli("quote", patches[0]["provenance"]["request"], "--store", store, "--json").json
+    trace = cli("answer", patches[0]["provenance"]["request"], "--store", store, "--json").json
     applied = [ref["patch_id"] for ref in trace["retrieved"] if ref["applied"]]
     assert applied
     before = {patch["id"]: patch for patch in patches}
@@ -244,7 +244,7 @@ def test_origin_selects_by_who_brought_a_patch(
 ) -> None:
     assert listed(cli, store, "--origin", "stream") == [patch["id"] for patch in patches]
     assert listed(cli, store, "--origin", "person") == []
-    quoted = cli("quote", "Ship 2 kg zorble box to US", "--store", store, "--json").json
+    quoted = cli("answer", "Ship 2 kg zorble box to US", "--store", store, "--json").json
     said = ("--label", "item_unknown", "--field", "item", "--detail", "zorble: toys")
     told = cli("feedback", quoted["id"], *said, "--store", store, "--json").json
     assert listed(cli, store, "--origin", "person") == [told["events"][0]["patch_id"]]

@@ -51,7 +51,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_package_offers_a_backend_by_name(tmp_path: Path) -> None:
     with open_lab(store=tmp_path / "s", backend="silent", seed=3) as lab:
         assert lab.agent.backend.name == "silent 3"
-        assert lab.answer("Ship 2 kg books box to US").quote is None
+        assert lab.answer("Ship 2 kg books box to US").output is None
 
 
 @pytest.mark.usefixtures("package")
@@ -71,4 +71,4 @@ def test_what_packages_offer_is_among_the_names_to_choose_from(tmp_path: Path) -
 
 @pytest.mark.usefixtures("package")
 def test_the_command_line_takes_such_a_backend(cli: Cli) -> None:
-    assert cli("quote", "Ship 2 kg books box to US", "--backend", "silent").code == 0
+    assert cli("answer", "Ship 2 kg books box to US", "--backend", "silent").code == 0

@@ -202,8 +202,8 @@ def test_a_recording_that_goes_on_with_more_requests_replays_whole(
 def test_a_quote_can_be_replayed_on_what_the_replay_learned(cli: Cli) -> None:
     assert cli(*SHORT).code == 0
     request = cli("traces", "list", "--store", ".patchlab-replay", "--json").json[0]["request"]
-    known = cli("quote", request, "--backend", "replay")
-    unknown = cli("quote", "Ship 77 kg of something nobody asked for", "--backend", "replay")
+    known = cli("answer", request, "--backend", "replay")
+    unknown = cli("answer", "Ship 77 kg of something nobody asked for", "--backend", "replay")
     assert (known.code, unknown.code) == (0, 5)
     assert "Ship 77 kg of something nobody asked for" in unknown.error
 

@@ -124,7 +124,7 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are(
 
 
 def test_a_store_without_a_run_says_how_to_get_one(cli: Cli) -> None:
-    cli("quote", "Ship 1 kg tea box to EU", "--store", "lab")
+    cli("answer", "Ship 1 kg tea box to EU", "--store", "lab")
     assert_refused(cli("report", "--store", "lab"), 3, "no report", "patchlab-agent run")
 
 

@@ -66,7 +66,7 @@ def test_a_missing_store_is_as_fresh_as_can_be(cli: Cli, yes: tuple[str, ...]) -
 
 
 def test_a_store_without_patches_needs_no_yes(cli: Cli) -> None:
-    cli("quote", "Ship 2 kg books box to US", "--store", "quotes")
+    cli("answer", "Ship 2 kg books box to US", "--store", "quotes")
     assert cli(*RUN, "--fresh", "--store", "quotes").code == 0
 
 

@@ -64,7 +64,7 @@ def test_a_patch_that_is_switched_off_is_applied_no_more_until_it_is_enabled(
     request = patch["provenance"]["request"]
 
     def applied() -> list[str]:
-        trace = cli("quote", request, "--store", store, "--json").json
+        trace = cli("answer", request, "--store", store, "--json").json
         return [ref["patch_id"] for ref in trace["retrieved"] if ref["applied"]]
 
     assert patch["id"] in applied()

@@ -39,7 +39,7 @@ def test_a_task_is_learned_without_a_model_or_an_oracle(learned: Path) -> None:
 def test_the_store_remembers_its_task(learned: Path, cli: Cli, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(learned / "store", store)
-    answered = cli("quote", "the router is broken", "--noise", 0, "--store", store, "--json")
+    answered = cli("answer", "the router is broken", "--noise", 0, "--store", store, "--json")
     assert answered.code == 0
     told = ("feedback", "last", "--label", "wrong_team", "--field", "team", "--detail", "hardware")
     assert cli(*told, "--store", store).code == 0

@@ -29,7 +29,7 @@ def named(command: object) -> str:
         *((columns, ("run", "--runs", 10, "--golden", 5)) for columns in (40, 60, 80, 200)),
         (40, ("traces", "list")),
         (40, ("traces", "show", "t-0000001")),
-        (40, ("quote", REQUEST)),
+        (40, ("answer", REQUEST)),
         (40, ("doctor",)),
         (40, ("config",)),
         (40, ("patches", "list", "--help")),
@@ -117,7 +117,7 @@ def test_force_color_colours_a_pipe_and_makes_no_terminal_of_it(store: Path) -> 
         ("patches", "list"),
         ("traces", "list"),
         ("traces", "show", "t-0000001"),
-        ("quote", REQUEST),
+        ("answer", REQUEST),
         ("doctor",),
         ("config",),
     ],
@@ -145,7 +145,7 @@ def test_a_pipe_is_as_wide_as_columns_says_and_lines_end_without_blanks(
     [
         ("patches", "list"),
         ("traces", "list"),
-        ("quote", REQUEST),
+        ("answer", REQUEST),
         ("doctor",),
         ("run", "--help"),
         ("run", "--runs", 10, "--golden", 5, "--fresh", "--yes"),
@@ -175,7 +175,7 @@ def test_the_c_locale_is_no_worse(store: Path) -> None:
 
 
 def test_an_error_in_ascii_still_says_what_to_do() -> None:
-    done = piped("quote", REQUEST, "--model", "a/b", PYTHONIOENCODING="ascii")
+    done = piped("answer", REQUEST, "--model", "a/b", PYTHONIOENCODING="ascii")
     assert done.returncode == 2
     assert b"--backend litellm --model ...." in done.stderr
 

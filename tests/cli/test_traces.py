@@ -95,7 +95,7 @@ def test_looking_changes_nothing(store: Path, cli: Cli) -> None:
 
 
 def test_markup_in_a_stored_request_is_printed_as_it_is(store: Path, cli: Cli) -> None:
-    trace = cli("quote", MARKUP, "--store", store, "--json").json
+    trace = cli("answer", MARKUP, "--store", store, "--json").json
     shown = cli("traces", "show", trace["id"], "--store", store)
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(f"Trace {trace['id']}  {MARKUP}\n")
@@ -106,7 +106,7 @@ def test_markup_in_a_stored_request_is_printed_as_it_is(store: Path, cli: Cli) -
 
 
 def test_a_request_of_many_lines_takes_one_line_of_the_title(cli: Cli) -> None:
-    cli("quote", "Ship 2 kg\n\n  books box\tto US\n", "--store", "s")
+    cli("answer", "Ship 2 kg\n\n  books box\tto US\n", "--store", "s")
     (trace,) = _list(cli, Path("s"))
     shown = cli("traces", "show", trace["id"], "--store", "s")
     assert shown.out.startswith(f"Trace {trace['id']}  Ship 2 kg books box to US\n")
@@ -135,8 +135,8 @@ def test_filters_select_by_what_they_say(store: Path, cli: Cli) -> None:
         assert found
         assert _list(cli, store, *options, "--limit", 1000) == found
     assert _list(cli, store, "--failed", "--better") == []
-    assert _list(cli, store, "--run", "quote") == []
-    assert cli("traces", "list", "--run", "quote", "--store", store).out == "No such trace.\n"
+    assert _list(cli, store, "--run", "answer") == []
+    assert cli("traces", "list", "--run", "answer", "--store", store).out == "No such trace.\n"
 
 
 def test_traces_are_found_by_a_patch_that_was_applied(store: Path, cli: Cli) -> None:
@@ -155,9 +155,9 @@ def test_traces_are_found_by_a_patch_that_was_applied(store: Path, cli: Cli) -> 
 
 def test_an_unjudged_trace_has_not_failed(store: Path, cli: Cli) -> None:
     before = _list(cli, store, "--failed", "--limit", 1000)
-    cli("quote", "Ship 2 kg books box to US", "--store", store)
+    cli("answer", "Ship 2 kg books box to US", "--store", store)
     assert _list(cli, store, "--failed", "--limit", 1000) == before
-    assert len(_list(cli, store, "--run", "quote")) == 1
+    assert len(_list(cli, store, "--run", "answer")) == 1
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_beginning_that_one_trace_has_is_enough_and_one_of_several_is_not(
 ) -> None:
     result = cli("traces", "show", "t-00000", "--store", store)
     assert_refused(result, 3, f"{RUNS} traces", "'t-00000'", "give more of it")
-    cli("quote", "Ship 2 kg books box to US", "--store", "one")
+    cli("answer", "Ship 2 kg books box to US", "--store", "one")
     assert cli("traces", "show", "t-", "--store", "one", "--json").json["id"] == "t-0000000"
 
 
@@ -251,7 +251,7 @@ def test_an_export_overwrites_nothing_unless_it_is_told_to(
 
 
 def test_last_is_the_newest_trace(store: Path, cli: Cli) -> None:
-    assert cli("quote", "Ship 2 kg kite box to US", "--store", store).code == 0
+    assert cli("answer", "Ship 2 kg kite box to US", "--store", store).code == 0
     newest = cli("traces", "show", "last", "--store", store, "--json").json
     assert (newest["index"], newest["request"]) == (RUNS, "Ship 2 kg kite box to US")
 

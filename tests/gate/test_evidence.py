@@ -11,7 +11,7 @@ from patchlab_agent.gate.evidence import (
     labeled_probe,
     refereed_probe,
 )
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import EvidenceSource
 from tests.support.make import labeled
 from tests.support.words_skill import WordsReferee
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.quick
     ],
 )
 def test_without_a_referee_an_accepted_answer_has_to_stay_as_it_was(
-    quote: Quote | None, same: bool
+    quote: Output | None, same: bool
 ) -> None:
     probe = accepted_probe("a zok", {"zok": "red", "n": 2}, None)
     assert (probe.source, probe.request) == (EvidenceSource.ACCEPTED, "a zok")

@@ -76,7 +76,7 @@ def test_what_the_referee_says_beside_the_patch_is_left_to_learn(tmp_path: Path)
     assert found.report.wants_evidence
     assert found.remaining is not None
     attempt, complaint = found.remaining
-    assert attempt.quote == {"zok": "red", "blim": None, "length": 2}
+    assert attempt.output == {"zok": "red", "blim": None, "length": 2}
     assert (complaint.label, complaint.field) == ("word_unknown", "blim")
 
 

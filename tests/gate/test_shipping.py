@@ -16,7 +16,7 @@ from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.runs.loop import CarrierReferee
+from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.shipping.shipment import Shipment
 
@@ -36,7 +36,7 @@ def learn(
     lab: Lab, request: str, feedback: Feedback, truth: Shipment | None = None
 ) -> tuple[PatchEvent, Patch]:
     """The first event, and the patch that it is about; a truth lets the carrier be asked again."""
-    referee = CarrierReferee(lab.skill.simulator)
+    referee = SimulatedReferee(lab.skill.simulator)
     if truth is not None:
         referee.remember(Case(request=request, truth=truth.model_dump(mode="json")))
     given = None if truth is None else referee
@@ -167,7 +167,7 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
     codes: Counter[str] = Counter()
     with open_lab(store=tmp_path / "s", noise=0.08, examples=0) as lab:
         simulator = lab.skill.simulator
-        referee = CarrierReferee(simulator)
+        referee = SimulatedReferee(simulator)
         cases = (
             case for case in simulator.requests(random.Random(5)) if not simulator.uncovered(case)
         )
@@ -176,7 +176,7 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
             referee.remember(case)
             trace = lab.agent.answer(case.request, draw=f"run:{number}")
             for event in lab.learner.learn(
-                trace, simulator.judge(case, trace.quote), referee
+                trace, simulator.judge(case, trace.output), referee
             ).events:
                 events[event.kind] += 1
         for patch in lab.store.patches.all():
@@ -188,7 +188,7 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
 
 def test_a_lesson_about_one_word_for_a_unit_serves_the_others(lab: Lab) -> None:
     trace = lab.agent.answer("Ship 2 lb books box to US")
-    referee = CarrierReferee(lab.skill.simulator)
+    referee = SimulatedReferee(lab.skill.simulator)
     referee.remember(Case(request=trace.request, truth=BOOKS.model_dump(mode="json")))
     own, *others = lab.learner.learn(trace, POUND, referee).events
     assert [event.trigger for event in others if event.kind == "activated"] == ["lbs", "pounds"]

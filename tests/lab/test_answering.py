@@ -36,8 +36,8 @@ def ids(lab: Lab) -> list[str]:
 
 def test_an_answer_is_a_stored_trace_that_nobody_has_judged(lab: Lab) -> None:
     trace = lab.answer("salt and zok")
-    assert (trace.id, trace.index, trace.run) == ("t-0000000", 0, "quote")
-    assert trace.quote == {"salt": "white", "and": None, "zok": None, "length": 3}
+    assert (trace.id, trace.index, trace.run) == ("t-0000000", 0, "answer")
+    assert trace.output == {"salt": "white", "and": None, "zok": None, "length": 3}
     assert (trace.feedback, trace.baseline, trace.events) == (None, None, ())
     assert trace.at == CLOCK
     assert list(lab.traces.select()) == [trace]
@@ -107,7 +107,7 @@ def test_feedback_says_what_was_learned_and_what_it_replaced(lab: Lab) -> None:
     assert (again.replaced, again.feedback, again.events) == (RED, OK, ())
     # What the first one taught stays, and its events do.
     assert lab.traces.get(0).events == report.events
-    assert lab.answer("one zok").quote == {"one": None, "zok": "red", "length": 2}
+    assert lab.answer("one zok").output == {"one": None, "zok": "red", "length": 2}
 
 
 def test_learning_from_a_trace_is_feedback_on_it(lab: Lab) -> None:
@@ -189,7 +189,7 @@ def test_a_context_is_the_prompt_that_an_answer_would_get(open_words: OpenLab) -
 def test_a_product_that_calls_its_own_model_is_served_and_learns(lab: Lab) -> None:
     context = lab.context("a zok")
     trace = lab.record("a zok", context, own_model(context), Usage(prompt_tokens=7, cost_usd=0.1))
-    assert (trace.id, trace.run, trace.quote) == (
+    assert (trace.id, trace.run, trace.output) == (
         "t-0000000",
         "quote",
         {"a": None, "zok": None, "length": 2},
@@ -204,7 +204,7 @@ def test_a_product_that_calls_its_own_model_is_served_and_learns(lab: Lab) -> No
     assert after.rules == (WordFix(word="zok", meaning="red"),)
     assert '- "zok" means "red"' in after.messages[-1].content
     right = lab.record("one zok", after, own_model(after))
-    assert right.quote == {"one": None, "zok": "red", "length": 2}
+    assert right.output == {"one": None, "zok": "red", "length": 2}
     assert right.applied == (report.events[0].patch_id,)
     assert right.attempt.usage == Usage()
     assert lab.feedback(right.id, "ok").events == ()
@@ -234,7 +234,7 @@ def test_a_recorded_trace_is_the_one_that_an_answer_would_be(lab: Lab) -> None:
 @pytest.mark.parametrize("text", ["I do not know.", "", "[1, 2", "\x00"])
 def test_an_unusable_text_is_recorded_as_an_answer_of_no_use(lab: Lab, text: str) -> None:
     trace = lab.record("a zok", lab.context("a zok"), text)
-    assert (trace.quote, trace.attempt.raw, trace.attempt.answer) == (None, text, None)
+    assert (trace.output, trace.attempt.raw, trace.attempt.answer) == (None, text, None)
     assert trace.attempt.problem
     report = lab.feedback(trace.id, INVALID_RESPONSE)
     assert [event.kind for event in report.events] == ["none"]
@@ -287,8 +287,8 @@ def test_the_shipping_skill_serves_a_product_of_ones_own(tmp_path: Path) -> None
         assert set(context.answer_schema["required"]) >= {"weight", "declarations"}  # type: ignore[arg-type]
         raw = lab.answer(request).attempt.raw
         trace = lab.record(request, context, f"Here you are:\n```json\n{raw}\n```")
-        assert trace.quote is not None
-        assert trace.quote["price_eur"] == 23.6
+        assert trace.output is not None
+        assert trace.output["price_eur"] == 23.6
         lab.feedback(trace.id, "hazmat_undeclared", field="declarations", detail="hazmat")
         (rule,) = lab.context("500 g of bleach in a crate to France").rules
         assert rule.model_dump() == {"kind": "restriction", "item": "bleach", "demand": "hazmat"}

@@ -94,7 +94,7 @@ def test_lessons_of_several_faults_are_tried_together(lab: Lab) -> None:
         (EventKind.ACTIVATED, "blim"),
     ]
     assert active(lab) == {"zok", "blim", "tarn"}
-    quote = lab.answer("zok blim tarn only").quote or {}
+    quote = lab.answer("zok blim tarn only").output or {}
     assert (quote["zok"], quote["blim"], quote["tarn"]) == ("red", "green", "blue")
 
 

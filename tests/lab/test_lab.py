@@ -58,8 +58,8 @@ def test_the_default_lab_answers_out_of_the_box(own_folder: Path) -> None:
     with open_lab(noise=0) as lab:
         trace = lab.agent.answer("Ship 2 kg books box to US")
         assert lab.agent.backend.name == "toy(seed=7, noise=0)"
-    assert trace.quote is not None
-    assert trace.quote["price_eur"] is not None
+    assert trace.output is not None
+    assert trace.output["price_eur"] is not None
     assert {"patchlab.json", "chroma.sqlite3", "prompts"} <= set(listing(own_folder / ".patchlab"))
 
 
@@ -105,7 +105,7 @@ def test_a_backend_of_ones_own_is_used_and_closed(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         install(patched, words_skill(tmp_path / "prompts"))
         with open_lab(backend=backend, store=tmp_path / "s", examples=0) as lab:
-            assert lab.agent.answer("salt").quote == {"salt": "white", "length": 1}
+            assert lab.agent.answer("salt").output == {"salt": "white", "length": 1}
             assert lab.agent.backend.name == "my model"
             assert not backend.closed
     assert backend.closed
@@ -116,7 +116,7 @@ def test_a_scripted_backend_serves_the_shipping_skill(tmp_path: Path) -> None:
     backend = ScriptedBackend(["I do not know.", "Nor now.", "Never."])
     with open_lab(backend=backend, store=tmp_path) as lab:
         trace = lab.agent.answer("Ship 2 kg books box to US")
-        assert trace.quote is None
+        assert trace.output is None
         with pytest.raises(BackendUnavailable):
             lab.agent.answer("Ship 3 kg books box to US")
     assert (trace.attempt.raw, trace.attempt.repairs) == ("Never.", MAX_REPAIRS)
@@ -128,7 +128,7 @@ def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
         attempts = [
             lab.agent.attempt("Ship 2 kg books box to US", EMPTY, str(n)) for n in range(40)
         ]
-    assert any(attempt.quote is None for attempt in attempts)
+    assert any(attempt.output is None for attempt in attempts)
     assert not any(attempt.repairs for attempt in attempts)
 
 

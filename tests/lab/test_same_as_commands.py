@@ -123,7 +123,7 @@ LOOKS: dict[str, list[tuple[tuple[object, ...], Looked]]] = {
             ("--applied", "USED", "--limit", 99),
             lambda lab: lab.traces.select(applied=used(lab), limit=99),
         ),
-        (("--run", "quote"), lambda lab: lab.traces.select(run="quote")),
+        (("--run", "answer"), lambda lab: lab.traces.select(run="answer")),
     ],
     "traces show": [
         (("12",), lambda lab: lab.traces.get(12)),
@@ -160,7 +160,7 @@ CHANGES: dict[str, list[tuple[tuple[object, ...], Changed]]] = {
     "patches import": [
         (("EXPORT",), lambda lab: lab.import_patches("lessons.jsonl", open_export())),
     ],
-    "quote": [((REQUEST,), lambda lab: lab.answer(REQUEST))],
+    "answer": [((REQUEST,), lambda lab: lab.answer(REQUEST))],
     "feedback": [
         (
             (LAST, "--label", "hazmat_undeclared", "--detail", "hazmat"),

@@ -246,7 +246,7 @@ def test_patches_come_in_through_the_gate(lab: Lab, open_words: OpenLab) -> None
     assert (report.source, report.stopped) == ("lessons.jsonl", None)
     assert report.count("activated") == 3
     assert counted.heard == [(1, 3), (2, 3), (3, 3)]
-    assert lab.answer("zok blim").quote == {"zok": "red", "blim": "green", "length": 2}
+    assert lab.answer("zok blim").output == {"zok": "red", "blim": "green", "length": 2}
     again = lab.import_patches("lessons.jsonl", lines)
     assert again.count("known") == 3
 

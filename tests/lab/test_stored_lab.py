@@ -277,7 +277,7 @@ def test_traces_are_selected_by_all_that_is_given_the_newest_first(taught: Lab) 
     assert numbers(label="word-unknown", limit=1) == [2]
     assert numbers(better=True) == []
     assert numbers(applied=patch_of(taught, "zok").id[:8]) == [3]
-    assert numbers(run="quote", failed=True) == [2, 1, 0]
+    assert numbers(run="answer", failed=True) == [2, 1, 0]
     assert numbers(run=1) == numbers(run="run-0001") == []
     # Refused when it is called, not when it is read.
     with pytest.raises(InputError, match="There is no label"):

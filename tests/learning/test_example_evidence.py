@@ -114,7 +114,7 @@ def test_harm_counts_only_against_the_example_that_did_it_and_withdraws_it(
         assert example(lab, BAD).withdrawn == reason
         # It is not shown again, and the answer is right.
         assert sorted(lab.agent.answer("one salt").examples) == [GOOD, OTHER]
-        assert lab.agent.answer("one salt").quote == {"one": None, "salt": "white", "length": 2}
+        assert lab.agent.answer("one salt").output == {"one": None, "salt": "white", "length": 2}
 
 
 def test_the_whole_is_asked_once_and_each_example_left_out_once(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_true_lesson_becomes_an_active_patch(tmp_path: Path) -> None:
         (change,) = patch.history
         assert (change.status, change.trace_id, change.at) == (Status.ACTIVE, "of a zok", CLOCK)
         assert change.cause.startswith("new: ")
-        assert lab.agent.answer("a zok").quote == {"a": None, "zok": "red", "length": 2}
+        assert lab.agent.answer("a zok").output == {"a": None, "zok": "red", "length": 2}
 
 
 class Guessing(WordsProposer):
@@ -196,7 +196,7 @@ def test_a_new_lesson_on_the_same_subject_retires_the_old_one(tmp_path: Path) ->
         assert retired is not None
         assert retired.status is Status.RETIRED
         assert retired.history[-1].cause == f"superseded by {events[0].patch_id}"
-        assert lab.agent.answer("a zok").quote == {"a": None, "zok": "blue", "length": 2}
+        assert lab.agent.answer("a zok").output == {"a": None, "zok": "blue", "length": 2}
         assert {patch.trigger for patch in lab.store.patches.all(Status.ACTIVE)} == {"zok", "blim"}
 
 
@@ -329,9 +329,9 @@ def test_two_unknown_words_of_one_request_are_both_learned_from_its_one_failure(
         # Each is needed: without it the request fails.
         for patch in (zok, blim):
             lab.lifecycle.disable(patch)
-            assert KNOWS.judge("zok blim", lab.agent.answer("zok blim").quote) != OK
+            assert KNOWS.judge("zok blim", lab.agent.answer("zok blim").output) != OK
             lab.lifecycle.enable(patch.model_copy(update={"status": Status.DISABLED}))
-        assert KNOWS.judge("zok blim", lab.agent.answer("zok blim").quote) == OK
+        assert KNOWS.judge("zok blim", lab.agent.answer("zok blim").output) == OK
 
 
 def test_as_many_lessons_are_learned_of_one_request_as_are_allowed(tmp_path: Path) -> None:
@@ -595,7 +595,7 @@ def test_a_lesson_that_fails_though_shown_is_put_in_the_form_that_does_better(
         patch = patch_of(lab, activated)
         assert (patch.form, patch.fix) == (Form.REPEATED, patch_of(lab, first).fix)
         assert patch.history[0].cause.startswith("tried in another form (repeated): ")
-        assert lab.agent.answer("six zok").quote == {"six": None, "zok": "red", "length": 2}
+        assert lab.agent.answer("six zok").output == {"six": None, "zok": "red", "length": 2}
 
 
 def test_a_form_that_does_no_better_is_kept_out_and_not_tried_again_in_vain(

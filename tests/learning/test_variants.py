@@ -83,7 +83,7 @@ def test_labels_let_a_variant_in_along_with_its_lesson(tmp_path: Path) -> None:
         assert (patch.failing, patch.record.outcomes) == ((), "+")
         assert patch.history[0].cause.startswith(cause)
         assert patch.history[0].trace_id == "of a zok"
-        assert lab.agent.answer("a zoks").quote == {"a": None, "zoks": "red", "length": 2}
+        assert lab.agent.answer("a zoks").output == {"a": None, "zoks": "red", "length": 2}
 
 
 def test_nothing_is_asked_or_stored_of_a_variant_of_which_nothing_can_tell(tmp_path: Path) -> None:

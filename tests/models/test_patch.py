@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import (
     MAX_FAILING,
@@ -77,7 +77,7 @@ def test_numbers_are_close_to_one_percent_of_the_expected(
     ],
 )
 def test_a_fix_holds_in_a_quote_or_not_or_has_no_say_in_it(
-    quote: Quote, holds: bool | None
+    quote: Output, holds: bool | None
 ) -> None:
     assert WordFix(word="zok", meaning="red").holds_in(quote) is holds
 

@@ -95,7 +95,7 @@ def test_a_trace_is_ok_only_once_it_was_judged_so(feedback: Feedback | None, ok:
 
 
 def test_a_traces_quote_is_the_patched_one() -> None:
-    assert make_trace().quote == {"zok": "red"}
+    assert make_trace().output == {"zok": "red"}
 
 
 def test_a_trace_survives_json_unchanged() -> None:

@@ -315,7 +315,7 @@ def attempt(**changes: Any) -> Attempt:
         "system_digest": "d",
         "raw": '{"weight": 2}\n',
         "answer": {"weight": 2},
-        "quote": {"weight_kg": 2.0, "declarations": ["hazmat"], "refusal": None},
+        "output": {"weight_kg": 2.0, "declarations": ["hazmat"], "refusal": None},
     }
     return Attempt.model_validate({**values, **changes})
 

@@ -10,7 +10,7 @@ from patchlab_agent.models.evidence import Reason
 from patchlab_agent.models.listing import PatchDetails
 from patchlab_agent.models.trace import Feedback, Judged
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.inspect import patch_details, quote_table, trace_table
+from patchlab_agent.report.inspect import output_table, patch_details, trace_table
 from patchlab_agent.report.steps import steps
 from tests.report.make import GATE, MARKUP, attempt, flat, patch, retrieved, shown, trace
 
@@ -37,14 +37,14 @@ def test_markup_in_a_label_is_shown_as_it_is(label: str) -> None:
 def test_escape_characters_are_shown_and_never_sent() -> None:
     given = trace(
         request=ESCAPES,
-        attempt=attempt(raw=ESCAPES, user_prompt=ESCAPES, quote={"item": ESCAPES}),
+        attempt=attempt(raw=ESCAPES, user_prompt=ESCAPES, output={"item": ESCAPES}),
         retrieved=(retrieved(ESCAPES),),
         feedback=Feedback(label="item_unknown", detail=ESCAPES),
     )
     for renderable in (
         steps(given, title="Trace t-1", prompt=True),
         trace_table([given]),
-        quote_table({"item": ESCAPES}),
+        output_table({"item": ESCAPES}),
         patch_details(
             PatchDetails(
                 patch=patch(trigger=ESCAPES), rivals=(patch(trigger=ESCAPES),), birth=given

@@ -40,7 +40,7 @@ def saved(number: int = 41, **changes: object) -> Trace:
         "retrieved": (APPLIED, retrieved("paint", applied=False)),
         "examples": ("t-0000003",),
         "feedback": Feedback(),
-        "baseline": judged("hazmat_undeclared", quote={"weight_kg": 2.0, "declarations": []}),
+        "baseline": judged("hazmat_undeclared", output={"weight_kg": 2.0, "declarations": []}),
         "ceiling": judged(None),
     }
     return trace(**{**values, **changes})
@@ -163,7 +163,7 @@ def test_what_patches_changed_is_marked() -> None:
 
 
 def test_an_unusable_answer_is_shown_as_it_came() -> None:
-    broken = wrong(attempt=attempt(quote=None, answer=None, problem="no JSON", raw="I can't {"))
+    broken = wrong(attempt=attempt(output=None, answer=None, problem="no JSON", raw="I can't {"))
     text = parsed(page(full_report(), [PATCH], [broken])).text
     assert "No usable answer: no JSON I can't {" in text
 
@@ -273,7 +273,7 @@ def test_a_store_without_patches_and_traces_says_so() -> None:
 
 
 def test_a_patch_without_gate_and_a_trace_without_judge_are_shown() -> None:
-    bare = trace(attempt=attempt(quote=None))
+    bare = trace(attempt=attempt(output=None))
     text = parsed(page(full_report(), [patch(gate=None, tests=(), history=())], [bare])).text
     assert "uses 0 saves 0 harms 0" in text
     assert "41 Ship 2 kg battery box to US baseline – patched –" in text

@@ -27,7 +27,7 @@ ANSWER = GoldenAnswer(
         baseline=judged(
             "parcel_unknown",
             user_prompt='Request: "7 kg lamp"\nAnswer:',
-            quote={"weight_kg": 7.0, "declarations": []},
+            output={"weight_kg": 7.0, "declarations": []},
         ),
         ceiling=judged(None),
     ),

@@ -63,9 +63,9 @@ def hostile_page(text: str) -> str:
         request=text,
         retrieved=(retrieved(text),),
         examples=(text,),
-        attempt=attempt(user_prompt=text, raw=text, quote=None, problem=text),
+        attempt=attempt(user_prompt=text, raw=text, output=None, problem=text),
         feedback=judgement,
-        baseline=judged(text, quote={text: text}),
+        baseline=judged(text, output={text: text}),
         ceiling=judged(text),
         events=(PatchEvent(kind="activated", patch_id=text, trigger=text, text=text),),
     )

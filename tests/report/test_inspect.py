@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import RenderableType
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Pairs, Record
 from patchlab_agent.models.history import changes_of
@@ -21,9 +21,9 @@ from patchlab_agent.report.inspect import (
     event_table,
     history_table,
     hit_table,
+    output_table,
     patch_details,
     patch_table,
-    quote_table,
     trace_table,
 )
 from patchlab_agent.shipping.examples import number_example
@@ -204,7 +204,7 @@ def test_a_trace_names_what_was_held_out_of_it() -> None:
 
 
 def test_a_trace_that_nobody_judged_has_no_outcomes() -> None:
-    assert flat(shown(trace_table([trace(run="quote")]))).endswith(
+    assert flat(shown(trace_table([trace(run="answer")]))).endswith(
         "t-0000041 quote Ship 2 kg battery box to US – – – –"
     )
 
@@ -215,8 +215,8 @@ def test_a_request_of_many_lines_takes_one() -> None:
 
 
 def test_a_quote_shows_every_field_with_its_value() -> None:
-    quote: Quote = {"kg": 2.5, "item": "books", "declarations": [], "liquid": False, "why": None}
-    assert flat(shown(quote_table(quote))) == (
+    quote: Output = {"kg": 2.5, "item": "books", "declarations": [], "liquid": False, "why": None}
+    assert flat(shown(output_table(quote))) == (
         "kg 2.5 item books declarations – liquid false why –"
     )
 
@@ -227,12 +227,12 @@ def test_every_table_fits_any_terminal(width: int) -> None:
         patch_table([ListedPatch(patch=patch())]),
         details(patch()),
         trace_table([trace(baseline=judged("temperature_uncontrolled"))]),
-        quote_table(attempt().quote or {}),
+        output_table(attempt().output or {}),
         patch_table([]),
         trace_table([]),
         history_table(changes_of([patch()])),
         history_table([]),
-        quote_table({}),
+        output_table({}),
     ):
         shown(renderable, width)
     told = squeezed(shown(details(patch()), width))
@@ -248,7 +248,7 @@ def test_markup_is_shown_as_it_is(width: int) -> None:
     )
     told = squeezed(shown(details(patch(provenance=born)), width))
     assert told.count(whole) == 3
-    assert whole in squeezed(shown(quote_table({"item": MARKUP}), width))
+    assert whole in squeezed(shown(output_table({"item": MARKUP}), width))
     tables = squeezed(shown(patch_table([ListedPatch(patch=patch(trigger="[/] [red]"))]), width))
     assert "[red]" in tables
     listed = shown(trace_table([trace(request=MARKUP, retrieved=(retrieved("[/b]"),))]), width)
@@ -305,7 +305,7 @@ def test_a_hit_has_its_distance_and_whether_its_trigger_stands_in_the_text() -> 
 
 
 def test_an_event_has_one_line_and_one_without_a_patch_has_gaps() -> None:
-    fix: Quote = {"kind": "unit", "unit": MARKUP}
+    fix: Output = {"kind": "unit", "unit": MARKUP}
     event = PatchEvent(kind="active_already", patch_id="ab" * 8, trigger="lb", fix=fix, text="so")
     text = flat(shown(event_table([event, PatchEvent(kind="none", text="why not")])))
     assert text == (

@@ -57,9 +57,9 @@ def test_a_whole_trace_shows_all_in_the_order_in_which_it_happened() -> None:
         "  retrieved  abcdef01 'lb' at 0.465: held out of this answer by a draw",
         "  examples   t-0000001, t-0000002",
         f"  baseline   {QUOTE}",
-        "             carrier: unit_unknown",
+        "             feedback: unit_unknown",
         f"  patched    {QUOTE}",
-        "             carrier: hazmat_undeclared declarations=[] (battery: hazmat)",
+        "             feedback: hazmat_undeclared declarations=[] (battery: hazmat)",
         "  ceiling    OK",
         "  patch      activated abcdef0123456789 restriction (item battery; demand hazmat): fixes",
     ]
@@ -77,8 +77,8 @@ def test_prompt_adds_the_prompt_and_the_raw_answer_before_the_parse() -> None:
 
 
 def test_an_answer_of_no_use_is_shown_with_its_problem() -> None:
-    broken = {"quote": None, "problem": "the answer holds no JSON object"}
-    problem = "no quote: the answer holds no JSON object"
+    broken = {"output": None, "problem": "the answer holds no JSON object"}
+    problem = "no answer: the answer holds no JSON object"
     shown_lines = lines(attempt=attempt(**broken), baseline=judged("invalid_response", **broken))
     assert f"  patched    {problem}" in shown_lines
     assert f"  baseline   {problem}" in shown_lines
@@ -119,13 +119,13 @@ def test_a_request_of_many_lines_makes_one_title() -> None:
 
 
 def test_an_empty_answer_is_an_empty_block() -> None:
-    shown_lines = lines(prompt=True, attempt=attempt(raw="", quote=None, problem="empty"))
-    assert shown_lines[-3:] == ["  raw answer", "    | ", "  patched    no quote: empty"]
+    shown_lines = lines(prompt=True, attempt=attempt(raw="", output=None, problem="empty"))
+    assert shown_lines[-3:] == ["  raw answer", "    | ", "  patched    no answer: empty"]
 
 
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_markup_is_shown_as_it_is_at_any_width(width: int) -> None:
-    marked = attempt(user_prompt=MARKUP, raw=MARKUP, quote={"item": MARKUP})
+    marked = attempt(user_prompt=MARKUP, raw=MARKUP, output={"item": MARKUP})
     text = shown(
         steps(
             trace(

@@ -43,9 +43,9 @@ def test_a_case_is_answered_three_ways_under_one_draw(tmp_path: Path) -> None:
         booked = {purpose: spent.calls for purpose, spent in lab.meter.spent.items()}
     assert trace.baseline is not None
     assert trace.ceiling is not None
-    assert trace.quote == {"zok": "red", "blim": None, "length": 2}
-    assert trace.baseline.attempt.quote == {"zok": None, "blim": None, "length": 2}
-    assert trace.ceiling.attempt.quote == {"zok": "red", "blim": "green", "length": 2}
+    assert trace.output == {"zok": "red", "blim": None, "length": 2}
+    assert trace.baseline.attempt.output == {"zok": None, "blim": None, "length": 2}
+    assert trace.ceiling.attempt.output == {"zok": "red", "blim": "green", "length": 2}
     blim = Feedback(label="word_unknown", field="blim", detail="green")
     assert trace.feedback == blim
     assert trace.baseline.feedback == Feedback(label="word_unknown", field="zok", detail="red")
@@ -62,7 +62,7 @@ def test_where_nothing_is_learned_the_baseline_costs_no_call(tmp_path: Path) -> 
         trace = compared(lab, case("quil"), draw="d", trace_id="t", run="r", index=0)
         hits = lab.meter.spent["baseline"].cache_hits
     assert trace.baseline is not None
-    assert trace.baseline.attempt.quote == trace.quote
+    assert trace.baseline.attempt.output == trace.output
     assert (len(backend.prompts), hits) == (2, 1)
 
 

@@ -13,14 +13,14 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs import loop as loop_module
-from patchlab_agent.runs.loop import CarrierReferee, Loop
+from patchlab_agent.runs.loop import Loop, SimulatedReferee
 from tests.support.words_skill import Reader, WordsSimulator, case, words_lab
 
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
 
 
 def loop_of(lab: Lab, window: int = 1) -> Loop:
-    referee = CarrierReferee(lab.skill.simulator)
+    referee = SimulatedReferee(lab.skill.simulator)
     return Loop(lab.evaluator, lab.learner, lab.store.traces, referee, window=window)
 
 
@@ -247,7 +247,7 @@ def test_a_window_that_a_failure_ends_asks_nothing_ahead(tmp_path: Path) -> None
 
 
 def test_the_referee_judges_what_it_was_told_of_by_the_carriers_rules() -> None:
-    referee = CarrierReferee(WordsSimulator())
+    referee = SimulatedReferee(WordsSimulator())
     assert referee.judge("a zok", {"zok": "red"}) is None
     referee.remember(case("a zok"))
     right, wrong = referee.judge("a zok", {"zok": "red"}), referee.judge("a zok", {})
@@ -261,7 +261,7 @@ def test_the_referee_judges_what_it_was_told_of_by_the_carriers_rules() -> None:
 
 
 def test_the_referee_judges_by_the_latest_truth_of_a_request() -> None:
-    referee = CarrierReferee(WordsSimulator())
+    referee = SimulatedReferee(WordsSimulator())
     for meaning in ("red", "blue"):
         referee.remember(case("a zok", zok=meaning))
     found = referee.judge("a zok", {"zok": "blue"})
@@ -271,7 +271,7 @@ def test_the_referee_judges_by_the_latest_truth_of_a_request() -> None:
 
 def test_the_referee_forgets_what_was_asked_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_module, "REMEMBERED", 3)
-    referee = CarrierReferee(WordsSimulator())
+    referee = SimulatedReferee(WordsSimulator())
     for request in ("zok one", "zok two", "zok three", "zok one", "zok four"):
         referee.remember(case(request))
     known = [n for n in ("one", "two", "three", "four") if referee.judge(f"zok {n}", {})]

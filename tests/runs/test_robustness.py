@@ -129,4 +129,4 @@ def test_a_false_factor_is_denied_by_the_labels(tmp_path: Path) -> None:
 def test_a_joined_emoji_is_no_binary(tmp_path: Path) -> None:
     with open_lab(store=tmp_path / "s", noise=0) as lab:
         trace = lab.agent.answer("Ship 2 kg books box to US 👩\u200d🔧")
-        assert trace.quote is not None
+        assert trace.output is not None

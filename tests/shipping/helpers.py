@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix, Proposal, agrees
 from patchlab_agent.models.trace import Attempt, Example, Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
@@ -53,7 +53,7 @@ def quote(**changes: Any) -> ShippingQuote:
     return ShippingQuote.model_validate({**ANSWER, **COMPUTED, **changes})
 
 
-def as_json(given: ShippingQuote) -> Quote:
+def as_json(given: ShippingQuote) -> Output:
     """A quote as traces hold it."""
     return given.model_dump(mode="json")
 
@@ -88,28 +88,28 @@ def prompt(
     )
 
 
-def asked(request: str, fixes: Iterable[Fix] = ()) -> Quote:
+def asked(request: str, fixes: Iterable[Fix] = ()) -> Output:
     """The quote of a toy that makes no mistakes."""
-    return TASK.read(ToyBackend(noise=0).complete(prompt(request, fixes)).text).quote
+    return TASK.read(ToyBackend(noise=0).complete(prompt(request, fixes)).text).output
 
 
-def meets(given: Quote, expected: Quote) -> bool:
+def meets(given: Output, expected: Output) -> bool:
     """Whether a quote has every field that is expected."""
     return all(agrees(value, given.get(name)) for name, value in expected.items())
 
 
-def trace(request: str, given: Quote | None) -> Trace:
+def trace(request: str, given: Output | None) -> Trace:
     """The record of one answer that nobody has judged yet."""
     return Trace(
         id="q-1",
         run="run-0001",
         index=0,
         request=request,
-        attempt=Attempt(user_prompt="", system_digest="", raw="", quote=given),
+        attempt=Attempt(user_prompt="", system_digest="", raw="", output=given),
         at="2026-01-01T00:00:00+00:00",
     )
 
 
-def proposed(request: str, given: Quote | None, feedback: Feedback) -> Proposal:
+def proposed(request: str, given: Output | None, feedback: Feedback) -> Proposal:
     """What the proposer makes of a failure."""
     return ShippingProposer().propose(trace(request, given), feedback)

@@ -17,7 +17,7 @@ from bench.canaries import ATTACKS, INNOCENT, Attack
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role, Status
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
 from patchlab_agent.shipping.carrier import LABELS
@@ -40,8 +40,8 @@ from tests.shipping.attacks import (
 from tests.shipping.helpers import ANSWER, PROMPTS, REQUEST, TASK, proposed, quote, trace
 from tests.support.make import Nearest
 
-FAILED: Quote = quote(category=None, kg_per_unit=None, country=None).model_dump(mode="json")
-REFUSED: Quote = quote(refusal="prohibited_item").model_dump(mode="json")
+FAILED: Output = quote(category=None, kg_per_unit=None, country=None).model_dump(mode="json")
+REFUSED: Output = quote(refusal="prohibited_item").model_dump(mode="json")
 
 
 def test_the_attacks_are_many_and_of_many_kinds() -> None:
@@ -76,13 +76,13 @@ class Attacked:
     """A lab before and after it answered every attack, each accepted by a hostile carrier."""
 
     lab: Lab
-    before: list[Quote | None]
-    after: list[Quote | None]
+    before: list[Output | None]
+    after: list[Output | None]
     prompts: list[str]
 
 
-def answers(lab: Lab) -> list[Quote | None]:
-    return [lab.agent.answer(request, draw="innocent").quote for request in INNOCENT]
+def answers(lab: Lab) -> list[Output | None]:
+    return [lab.agent.answer(request, draw="innocent").output for request in INNOCENT]
 
 
 def prompts(lab: Lab) -> list[str]:
@@ -97,7 +97,7 @@ def accepted(request: str, answer: JsonObject, number: int) -> Trace:
         run="r",
         index=number,
         request=request,
-        attempt=Attempt(user_prompt="", system_digest="", raw="", answer=answer, quote=FAILED),
+        attempt=Attempt(user_prompt="", system_digest="", raw="", answer=answer, output=FAILED),
         feedback=OK,
         at="2026-01-01T00:00:00+00:00",
     )

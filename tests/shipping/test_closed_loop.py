@@ -11,7 +11,7 @@ from itertools import islice
 
 import pytest
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Feedback
@@ -36,7 +36,7 @@ class Failure:
     """A case that base knowledge gets wrong, and what the proposer makes of it."""
 
     case: Case
-    given: Quote
+    given: Output
     feedback: Feedback
     patch: Patch | None
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from patchlab_agent.lab.lab import open_lab
 from patchlab_agent.models.trace import OK
-from patchlab_agent.runs.loop import CarrierReferee
+from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.proposer import ShippingProposer
@@ -19,8 +19,8 @@ def test_it_never_says_what_is_true_and_may_say_any_label(tmp_path) -> None:  # 
     with open_lab(store=tmp_path / "s") as lab:
         for number, case in enumerate(islice(simulator.requests(random.Random(2)), 400)):
             trace = lab.agent.answer(case.request, draw=str(number))
-            true = simulator.judge(case, trace.quote)
-            false = falsified(case, trace.quote, true, rng)
+            true = simulator.judge(case, trace.output)
+            false = falsified(case, trace.output, true, rng)
             assert (false.label, false.detail) != (true.label, true.detail)
             if true.ok:
                 assert not false.ok
@@ -36,7 +36,7 @@ def test_a_referee_errs_as_often_as_it_is_told_to_and_the_same_way_each_time() -
     cases = list(islice(simulator.requests(random.Random(2)), 300))
 
     def told(share: float, seed: int = 1) -> list[bool]:
-        referee = CarrierReferee(simulator, falsify=falsified, share=share, seed=seed)
+        referee = SimulatedReferee(simulator, falsify=falsified, share=share, seed=seed)
         for case in cases:
             referee.remember(case)
         return [referee.judge(case.request, None) != simulator.judge(case, None) for case in cases]

@@ -41,7 +41,7 @@ def lives(folder: Path, fix: Fix, trigger: str, stream: list[Case]) -> tuple[int
         for number, case in enumerate(stream, start=1):
             trace = lab.agent.answer(case.request, trace_id=f"t-{number:07d}")
             # Whoever judges says that it is wrong, not what is right, or that would be learned.
-            lab.learn(trace, Feedback(label=SIMULATOR.judge(case, trace.quote).label))
+            lab.learn(trace, Feedback(label=SIMULATOR.judge(case, trace.output).label))
             stored = lab.store.patches.get(patch.id)
             assert stored is not None
             now = stored

@@ -37,7 +37,7 @@ def trace(request: str = REQUEST) -> Trace:
             system_digest="",
             raw="",
             answer=answer.model_dump(mode="json"),
-            quote=settle(answer).model_dump(mode="json"),
+            output=settle(answer).model_dump(mode="json"),
         ),
         at="now",
     )
@@ -66,7 +66,7 @@ def test_the_model_sees_request_quote_and_feedback_and_no_more() -> None:
     [prompt] = backend.history
     asked = prompt.user.splitlines()
     assert asked[0] == f'Request: "{REQUEST}"'
-    assert json.loads(asked[1].removeprefix("Quote: ")) == trace().quote
+    assert json.loads(asked[1].removeprefix("Output: ")) == trace().output
     assert json.loads(asked[2].removeprefix("Carrier: ")) == FEEDBACK.model_dump(mode="json")
     assert asked[3:] == ["Fix:"]
     assert prompt.purpose == "patcher"
@@ -135,7 +135,7 @@ def test_what_was_asked_ahead_is_not_asked_again() -> None:
     backend = ScriptedBackend([said("tube", TUBE), said("", None)])
     proposer = ModelProposer(CachedBackend(backend), KNOWN)
     silent = trace().model_copy(
-        update={"attempt": trace().attempt.model_copy(update={"quote": None})}
+        update={"attempt": trace().attempt.model_copy(update={"output": None})}
     )
     failures = [(each, FEEDBACK) for each in (trace(), silent, trace("Ship 1 kg tea tube to US"))]
     assert proposer.prepare(failures)

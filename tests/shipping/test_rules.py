@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.rules import (
     DestinationFix,
@@ -75,9 +75,9 @@ def test_a_fix_names_its_part_of_a_request_and_its_subject(
     assert fix.subject_key == subject
 
 
-BANNED: Quote = {"item": "gas lighter", "prohibited": "lighter", "refusal": "prohibited_item"}
-EMBARGOED: Quote = {"embargo": "iran", "refusal": "embargo_destination"}
-HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
+BANNED: Output = {"item": "gas lighter", "prohibited": "lighter", "refusal": "prohibited_item"}
+EMBARGOED: Output = {"embargo": "iran", "refusal": "embargo_destination"}
+HOLDS: list[tuple[ShippingFix, Output, bool | None]] = [
     (RestrictionFix(item="lighter", demand="prohibited"), BANNED, True),
     (RevokedFix(rule="prohibited", subject="lighter"), BANNED, False),
     (
@@ -206,7 +206,7 @@ HOLDS: list[tuple[ShippingFix, Quote, bool | None]] = [
 
 @pytest.mark.parametrize(("fix", "quote", "holds"), HOLDS, ids=lambda v: str(v)[:40])
 def test_an_answer_agrees_with_a_fix_or_not_or_does_not_speak_of_its_subject(
-    fix: ShippingFix, quote: Quote, holds: bool | None
+    fix: ShippingFix, quote: Output, holds: bool | None
 ) -> None:
     assert fix.holds_in(quote) is holds
 
@@ -220,7 +220,7 @@ def test_the_table_of_answers_has_each_outcome_of_every_kind() -> None:
     assert all(outcomes == {True, False, None} for outcomes in found.values())
 
 
-LABELS: Quote = {
+LABELS: Output = {
     "weight_kg": 2.0,
     "item": "battery",
     "category": "electronics",

@@ -39,19 +39,19 @@ def test_a_lesson_is_used_for_its_own_word_alone(
         assert [event.kind for event in told.events] == ["activated"]
         for form in (place, *same):
             answered = asked(lab, form)
-            assert answered.quote is not None
-            assert (answered.quote["country"], len(answered.applied)) == ("IN", 1), form
+            assert answered.output is not None
+            assert (answered.output["country"], len(answered.applied)) == ("IN", 1), form
         for other in others:
             answered = asked(lab, other)
-            assert answered.quote is not None
-            assert (answered.quote["country"], answered.applied) == (None, ()), other
-            assert answered.quote["price_eur"] is None
+            assert answered.output is not None
+            assert (answered.output["country"], answered.applied) == (None, ()), other
+            assert answered.output["price_eur"] is None
 
 
 def test_an_emoji_is_neither_read_as_a_word_beside_it_nor_taught(tmp_path: Path) -> None:
     with lab_at(tmp_path) as lab:
         wrong = lab.answer("Ship 2 kg 📚 box to US")
-        assert wrong.quote is not None
-        assert (wrong.quote["item"], wrong.quote["parcel"]) == (None, "box")
+        assert wrong.output is not None
+        assert (wrong.output["item"], wrong.output["parcel"]) == (None, "box")
         told = lab.feedback(wrong.id, "item_unknown", field="item", value="📚", detail="print")
         assert [event.kind for event in told.events] == ["none"]

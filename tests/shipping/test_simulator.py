@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import OK, Feedback
@@ -115,7 +115,7 @@ def test_the_carrier_finds_nothing_wrong_with_what_is_expected() -> None:
 def test_every_fact_that_is_expected_is_judged() -> None:
     plain = case(parcel="crate", services=["fragile"])
     right = as_json(quote()) | SIMULATOR.expected(plain)
-    wrong: Quote = {
+    wrong: Output = {
         "weight_kg": 3.0,
         "item": "shoes",
         "category": "toys",
@@ -266,7 +266,7 @@ def test_cases_that_need_nothing_new_are_right_from_the_start() -> None:
 
 
 def test_an_unrelated_quote_is_never_ok() -> None:
-    nothing: Quote = as_json(
+    nothing: Output = as_json(
         quote(weight=None, weight_kg=None, item=None, parcel=None, country=None)
     )
     assert not any(SIMULATOR.judge(found, nothing).ok for found in CASES)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.quick
 
 
 def read(**changes: Any) -> dict[str, Any]:
-    return TASK.read(json.dumps({**ANSWER, **changes})).quote
+    return TASK.read(json.dumps({**ANSWER, **changes})).output
 
 
 def test_the_right_answer_becomes_the_right_quote() -> None:
@@ -31,7 +31,7 @@ def test_the_right_answer_becomes_the_right_quote() -> None:
 def test_an_answer_is_kept_as_the_model_gave_it() -> None:
     reading = TASK.read(json.dumps({**ANSWER, "declarations": ["hazmat"]}))
     assert reading.answer == {**ANSWER, "declarations": ["hazmat"]}
-    assert json.loads(json.dumps(reading.quote)) == reading.quote
+    assert json.loads(json.dumps(reading.output)) == reading.output
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Feedback
@@ -148,7 +148,7 @@ class PlainSimulator(Simulator):
     def regression(self) -> Sequence[Case]:
         return ()
 
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, quote: Output | None) -> Feedback:
         return Feedback(label=None if quote == case.truth else "two")
 
     def uncovered(self, case: Case) -> Sequence[Fix]:
@@ -212,6 +212,6 @@ def test_an_answer_that_could_not_be_stored_is_none() -> None:
     parts: list[JsonObject] = [{"a": deep}, {"a": 10**400}, {"a": "\ud800"}]
     for part in parts:
         with pytest.raises(InvalidAnswer):
-            Reading(answer=part, quote={})
+            Reading(answer=part, output={})
         with pytest.raises(InvalidAnswer):
-            Reading(answer={}, quote=part)
+            Reading(answer={}, output=part)

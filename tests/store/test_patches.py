@@ -10,7 +10,7 @@ import pytest
 from chromadb.config import Settings
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import SUPERSEDED_BY, Fix, Origin, Patch, Status
 from patchlab_agent.store import chroma as chroma_module
@@ -298,7 +298,7 @@ def test_fixes_of_different_slots_can_be_rivals(tmp_path: Path) -> None:
         def conflict_key(self) -> tuple[str, ...]:
             return ("word", self.word)
 
-        def holds_in(self, quote: Quote) -> bool | None:
+        def holds_in(self, quote: Output) -> bool | None:
             return None
 
     zok, forgotten = make_patch("zok"), make_patch("zok", fix=Forgotten(word="zok"))

@@ -9,7 +9,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
@@ -22,7 +22,7 @@ from patchlab_agent.studies.effects import (
     effect_of,
     golden_probes,
     says_the_same,
-    taken_quote,
+    taken_output,
     trace_probes,
     with_p_values,
 )
@@ -362,13 +362,13 @@ def test_the_first_right_answer_of_a_trace_is_the_reference(
     for name in ("baseline", "ceiling"):
         if (judged := getattr(trace, name)) is not None:
             named[name] = judged.model_copy(update={"attempt": _quoting(trace, name)})
-    quote = taken_quote(trace.model_copy(update=named))
+    quote = taken_output(trace.model_copy(update=named))
     assert quote == (None if taken is None else {"from": taken})
     assert len(trace_probes([trace])) == (taken is not None)
 
 
 def _quoting(trace: Trace, name: str) -> object:
-    return trace.attempt.model_copy(update={"quote": {"from": name}})
+    return trace.attempt.model_copy(update={"output": {"from": name}})
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def _quoting(trace: Trace, name: str) -> object:
     ],
 )
 def test_quotes_say_the_same_if_every_field_agrees_both_ways(
-    right: Quote, quote: Quote | None, same: bool
+    right: Output, quote: Output | None, same: bool
 ) -> None:
     assert says_the_same(right, quote) is same
 

@@ -73,7 +73,7 @@ class Rounds(WrappedBackend):
 
 def taken(request: str, quote: JsonObject) -> Trace:
     """A trace whose answer the feedback took."""
-    return make_trace(f"of {request}", request, quote=quote)
+    return make_trace(f"of {request}", request, output=quote)
 
 
 def make_gate(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import (
     Claim,
@@ -75,7 +75,7 @@ def spoiled(request: str, taken: JsonObject | None) -> PatchTest:
 def labeled(request: str, answer: JsonObject) -> Labeled:
     """A case of the suite, whose fields must be as they are here; others may be anything."""
 
-    def judge(quote: Quote | None) -> Feedback:
+    def judge(quote: Output | None) -> Feedback:
         if quote is None:
             return Feedback(label="invalid_response")
         wrong = [name for name in answer if not agrees(answer[name], quote.get(name))]
@@ -124,8 +124,8 @@ def make_hit(patch: Patch, distance: float = 0.5, *, occurs: bool = True) -> Ret
     return Retrieved(patch=patch, distance=distance, occurs=occurs)
 
 
-def make_attempt(answer: JsonObject | None = None, quote: JsonObject | None = None) -> Attempt:
-    return Attempt(user_prompt="p", system_digest="d", raw="{}", answer=answer, quote=quote)
+def make_attempt(answer: JsonObject | None = None, output: JsonObject | None = None) -> Attempt:
+    return Attempt(user_prompt="p", system_digest="d", raw="{}", answer=answer, output=output)
 
 
 def make_trace(
@@ -136,13 +136,13 @@ def make_trace(
     baseline: Feedback | None = None,
     ceiling: Feedback | None = None,
     answer: JsonObject | None = None,
-    quote: JsonObject | None = None,
+    output: JsonObject | None = None,
     applied: tuple[str, ...] = (),
     events: tuple[PatchEvent, ...] = (),
     index: int = 0,
 ) -> Trace:
     told: JsonObject = {"zok": "red"}
-    attempt = make_attempt(told if answer is None else answer, told if quote is None else quote)
+    attempt = make_attempt(told if answer is None else answer, told if output is None else output)
     return Trace(
         id=trace_id,
         run="run-0001",

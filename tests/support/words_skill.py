@@ -22,7 +22,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
-from patchlab_agent.models.base import JsonObject, Quote
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
@@ -58,7 +58,7 @@ class WordFix(Fix):
     word: str
     meaning: str
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         return quote[self.word] == self.meaning if self.word in quote else None
 
 
@@ -71,7 +71,7 @@ class ShownFix(Fix):
     request: str
     answer: JsonObject
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         return all(quote.get(word) == meaning for word, meaning in self.answer.items())
 
 
@@ -129,7 +129,7 @@ class WordsTask:
         shown = [fix for fix in fixes if isinstance(fix, ShownFix)]
         return [Example(request=fix.request, answer=fix.answer) for fix in shown]
 
-    def judged(self, quote: Quote) -> Quote:
+    def judged(self, quote: Output) -> Output:
         said = {word: quote[word] for word in quote if word not in FILLERS | {"length"}}
         return {} if None in said.values() else said
 
@@ -168,10 +168,10 @@ class WordsSimulator:
     def regression(self) -> Sequence[Case]:
         return [case(f"salt number {n}") for n in ("one", "two", "three")]
 
-    def expected(self, case: Case) -> Quote:
+    def expected(self, case: Case) -> Output:
         return case.truth
 
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, quote: Output | None) -> Feedback:
         if quote is None:
             return Feedback(label="invalid_response")
         for word, meaning in case.truth.items():
@@ -187,7 +187,7 @@ class WordsSimulator:
     def uncovered(self, case: Case) -> Sequence[Fix]:
         return [fix for fix in self.concerning(case) if "salt" not in fix.subject_key]
 
-    def confusion(self, case: Case, quote: Quote | None) -> Mapping[str, Confusion]:
+    def confusion(self, case: Case, quote: Output | None) -> Mapping[str, Confusion]:
         right = sum((quote or {}).get(word) == meaning for word, meaning in case.truth.items())
         missed = len(case.truth) - right
         return {"word_unknown": Confusion(true_positive=right, false_negative=missed)}
@@ -214,7 +214,7 @@ class WordsReferee:
         self.changed = changed
         self.asked: list[str] = []
 
-    def judge(self, request: str, quote: Quote | None) -> Feedback | None:
+    def judge(self, request: str, quote: Output | None) -> Feedback | None:
         self.asked.append(request)
         if request in self.unheard:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import JsonValue
 
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.tasks.comparison import Comparison, default_comparison, judgement
 from patchlab_agent.tasks.fields import AnswerField
 
@@ -58,7 +58,7 @@ def test_the_score_is_the_weight_of_what_is_right_and_the_heaviest_fault_comes_f
         "fine": Comparison(compare="exact"),
         "any": Comparison(compare="ignored", weight=9),
     }
-    right: Quote = {"light": 1, "heavy": 1, "fine": 1, "any": 1}
+    right: Output = {"light": 1, "heavy": 1, "fine": 1, "any": 1}
     found = judgement(by_field, right, {**right, "light": 2, "heavy": 2, "any": 2})
     assert (found.score, list(found.wrong), found.is_right) == (0.25, ["heavy", "light"], False)
     assert judgement(by_field, right, right).is_right

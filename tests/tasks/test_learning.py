@@ -62,7 +62,7 @@ def test_a_phrase_that_is_everywhere_tells_nothing() -> None:
 def proposed(skill: Skill, given: dict[str, Any], field: str, detail: str) -> list[Any]:
     quote = {"team": "support", "topics": [], "name": None, **given}
     trace = make_trace(request="my refund is late")
-    attempt = trace.attempt.model_copy(update={"quote": quote})
+    attempt = trace.attempt.model_copy(update={"output": quote})
     feedback = Feedback(label="x", field=field, detail=detail)
     found = skill.proposer.propose(trace.model_copy(update={"attempt": attempt}), feedback)
     patches = [found.patch, *found.alternatives] if found.patch else []

@@ -16,7 +16,7 @@ from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.lab.lab import Lab, lab_of
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import ImportReport
 from patchlab_agent.runs.evaluation import stratified
@@ -70,9 +70,9 @@ def blim() -> Patch:
     return make_patch("blim", "green", tests=(failing("a blim"),)).brought_by(Origin.PERSON)
 
 
-def golden_answers(lab: Lab) -> list[Quote | None]:
+def golden_answers(lab: Lab) -> list[Output | None]:
     cases = stratified(lab.skill.simulator.golden(), GOLDEN)
-    return [lab.agent.answer(case.request, draw="golden").quote for case in cases]
+    return [lab.agent.answer(case.request, draw="golden").output for case in cases]
 
 
 def test_an_import_into_an_empty_store_answers_the_golden_set_as_before(tmp_path: Path) -> None:

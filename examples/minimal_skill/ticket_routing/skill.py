@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 import patchlab_agent as patchlab
-from patchlab_agent import Case, Feedback, Fix, JsonObject, Proposal, Quote, Reading, Trace, lesson
+from patchlab_agent import Case, Feedback, Fix, JsonObject, Output, Proposal, Reading, Trace, lesson
 
 HERE = Path(__file__).parent
 TEAMS = "billing|hardware|network|people"
@@ -24,7 +24,7 @@ class TeamFix(Fix):
     product: str = Field(pattern="^[a-z]+$")
     team: str = Field(pattern=f"^({TEAMS})$")
 
-    def holds_in(self, quote: Quote) -> bool | None:
+    def holds_in(self, quote: Output) -> bool | None:
         return quote["team"] == self.team if quote["product"] == self.product else None
 
 
@@ -44,7 +44,7 @@ class TicketTask(patchlab.Task):
             answer = Answer.model_validate_json(text).model_dump()
         except ValidationError as error:
             raise patchlab.InvalidAnswer(str(error)) from error
-        return Reading(answer=answer, quote=answer)
+        return Reading(answer=answer, output=answer)
 
     def parse_fix(self, data: JsonObject) -> Fix:
         return TeamFix.model_validate(data)
@@ -79,7 +79,7 @@ class TicketDesk(patchlab.Simulator):
     def regression(self) -> Sequence[Case]:
         return self.read_cases(HERE / "regression.csv")
 
-    def judge(self, case: Case, quote: Quote | None) -> Feedback:
+    def judge(self, case: Case, quote: Output | None) -> Feedback:
         if quote is None:
             return Feedback(label=patchlab.INVALID_RESPONSE)
         for name in ("team", "priority"):

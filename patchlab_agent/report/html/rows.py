@@ -59,7 +59,7 @@ def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[Patch
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a quote, from the baseline and with patches."""
+    """One field of an answer, from the baseline and with patches."""
 
     name: str
     baseline: str
@@ -79,7 +79,7 @@ class TraceRow:
         trace: as stored.
         outcome: words to filter by: `right` or `failed`, and `saved` or `harmed` if patches made
             the difference.
-        fields: of both quotes.
+        fields: of both answers.
     """
 
     trace: Trace
@@ -88,7 +88,7 @@ class TraceRow:
 
     @classmethod
     def of(cls, trace: Trace) -> TraceRow:
-        """Lay out a trace with both quotes side by side."""
+        """Lay out a trace with both answers side by side."""
         return cls(trace=trace, outcome=_outcome(trace), fields=_fields(trace))
 
     @property
@@ -123,8 +123,8 @@ def outcome_words(is_compared: bool, baseline: str | None, patched: str | None) 
 
 
 def _fields(trace: Trace) -> tuple[Field, ...]:
-    before = _quote(trace.baseline)
-    after = trace.quote or {}
+    before = _output_of(trace.baseline)
+    after = trace.output or {}
     names = dict.fromkeys((*after, *before))
     return tuple(
         Field(
@@ -136,8 +136,8 @@ def _fields(trace: Trace) -> tuple[Field, ...]:
     )
 
 
-def _quote(judged: Judged | None) -> JsonObject:
-    return (judged.attempt.quote if judged else None) or {}
+def _output_of(judged: Judged | None) -> JsonObject:
+    return (judged.attempt.output if judged else None) or {}
 
 
 def facts(fix: Mapping[str, object]) -> str:

@@ -44,8 +44,8 @@ def lab(backend: MakeBackend) -> Iterator[Lab]:
 def test_a_valid_answer_is_a_quote(server: Server, lab: Lab) -> None:
     server.will(ok(OPENAI.answer(GOOD)))
     attempt = lab.agent.answer(REQUEST).attempt
-    assert attempt.quote is not None
-    assert (attempt.quote["weight_kg"], attempt.quote["country"]) == (2, "US")
+    assert attempt.output is not None
+    assert (attempt.output["weight_kg"], attempt.output["country"]) == (2, "US")
     assert (attempt.raw, attempt.repairs) == (GOOD, 0)
 
 
@@ -56,7 +56,7 @@ def test_an_invalid_answer_is_shown_to_the_model_with_what_is_wrong(
 ) -> None:
     server.will(*(ok(provider.answer(invalid)) for _ in range(turns)), ok(provider.answer(GOOD)))
     attempt = lab.agent.answer(REQUEST).attempt
-    assert attempt.quote is not None
+    assert attempt.output is not None
     assert attempt.repairs == turns
     assert attempt.usage.prompt_tokens == PROMPT_TOKENS * (1 + turns)
     assert attempt.usage.completion_tokens == ANSWER_TOKENS * (1 + turns)
@@ -75,12 +75,12 @@ def test_a_model_that_does_not_mend_its_answer_gives_an_invalid_response(
 ) -> None:
     server.otherwise = lambda _: ok(provider.answer('{"weight": 2', cut_off=True))
     attempt = lab.agent.answer(REQUEST).attempt
-    assert (attempt.quote, attempt.repairs) == (None, MAX_REPAIRS)
+    assert (attempt.output, attempt.repairs) == (None, MAX_REPAIRS)
     assert attempt.problem.endswith("; the token limit cut it off")
     assert len(server.bodies) == 1 + MAX_REPAIRS
     assert "the token limit cut it off" in provider.messages(server.bodies[-1])[-1][1]
     case = lab.skill.simulator.golden()[0]
-    assert lab.skill.simulator.judge(case, attempt.quote).label == "invalid_response"
+    assert lab.skill.simulator.judge(case, attempt.output).label == "invalid_response"
 
 
 def test_an_outage_while_an_answer_is_mended_is_an_outage(

@@ -60,6 +60,6 @@ def test_a_replay_imports_no_litellm(
     server.will(ok(provider.answer(GOOD)))
     model = backend()
     with open_lab(backend=RecordingBackend(model, model, cassette), store="recorded") as lab:
-        assert lab.agent.answer(REQUEST).quote is not None
-    arguments = ("quote", REQUEST, "--replay", cassette, "--store", "replayed")
+        assert lab.agent.answer(REQUEST).output is not None
+    arguments = ("answer", REQUEST, "--replay", cassette, "--store", "replayed")
     assert imported(_COMMAND, *arguments) == []

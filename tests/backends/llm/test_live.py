@@ -13,7 +13,7 @@ import pytest
 
 from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.models.base import Quote
+from patchlab_agent.models.base import Output
 from patchlab_agent.models.model import ModelParameters, Structure
 from patchlab_agent.models.trace import Context
 from patchlab_agent.shipping.rules import ParcelFix, UnitFix
@@ -41,13 +41,13 @@ def lab() -> Iterator[Lab]:
     assert model.structure is Structure.SCHEMA
 
 
-def quoted(lab: Lab, request: str, *rules: UnitFix | ParcelFix) -> Quote:
+def quoted(lab: Lab, request: str, *rules: UnitFix | ParcelFix) -> Output:
     """The answer to a request beside which rules stand."""
     attempt = lab.agent.attempt(request, Context(given=rules), draw="0")
-    assert attempt.quote is not None, attempt.problem
+    assert attempt.output is not None, attempt.problem
     assert attempt.usage.prompt_tokens
     assert attempt.usage.completion_tokens
-    return attempt.quote
+    return attempt.output
 
 
 def test_a_plain_request_is_answered_with_a_quote(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""`patchlab-agent quote`: requests, answered with the present patches."""
+"""`patchlab-agent answer`: requests, answered with the present patches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
 
 
 @options.takes(options.ANSWERING, options.USING, options.REAL_MODEL)
-def quote(
+def answer(
     context: typer.Context,
     text: Annotated[
         list[str],
@@ -43,11 +43,11 @@ def quote(
     --json several lines of standard input give a list of traces.
 
     Examples:
-        patchlab-agent quote "Ship 1 kg battery box to EU"
+        patchlab-agent answer "Ship 1 kg battery box to EU"
 
-        patchlab-agent quote Ship 1 kg battery box to EU --top-k 3
+        patchlab-agent answer Ship 1 kg battery box to EU --top-k 3
 
-        echo "2 lb tea box to Portugal" | patchlab-agent quote - --json
+        echo "2 lb tea box to Portugal" | patchlab-agent answer - --json
     """
     requests = list(_lines()) if text == STANDARD_INPUT else [" ".join(text)]
     for number, request in enumerate(requests, start=1):
@@ -109,13 +109,13 @@ def _read_line() -> str | None:
 
 def _print(trace: Trace, active: int) -> None:
     from patchlab_agent.report import format as fmt
-    from patchlab_agent.report.inspect import quote_table
+    from patchlab_agent.report.inspect import output_table
     from patchlab_agent.report.steps import origin
 
     console = out()
     console.print(origin(trace, title="Request"))
-    if trace.quote is not None:
-        console.print(quote_table(trace.quote))
+    if trace.output is not None:
+        console.print(output_table(trace.output))
     if trace.verdict is not None:
         console.print(fmt.literal(trace.verdict.text))
     known = fmt.several(active, "active patch", "active patches")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import grimp
 import pytest
+
+import patchlab_agent
 
 PACKAGE = "patchlab_agent"
 ROOT = ""
@@ -108,6 +111,11 @@ BLIND = (
     *("tasks.task", "tasks.parrot", "tasks.proposer"),
 )
 """What must never see the oracle."""
+
+
+FOREIGN = re.compile(r"\b(?:[Qq]uotes?|[Tt]oy)\b|[Cc]arrier|quote_|_quote")
+"""Shipping's words, which no other room says."""
+NOT_FOREIGN = re.compile(r"shlex\.quote|urllib\.parse\.quote")
 
 
 @cache
@@ -306,3 +314,18 @@ def test_only_what_runs_and_measures_knows_the_simulator() -> None:
     assert knowing - {PACKAGE} == {full(name) for name in KNOWS_SIMULATOR}
     # Nor does anybody get at it by way of the module.
     assert not any(f"{PACKAGE}.skill.seam" in imported_names(m) for m in ours(graph().modules))
+
+
+def test_only_shipping_speaks_of_shipping() -> None:
+    assert list(_foreign_words()) == []
+
+
+def _foreign_words() -> Iterator[str]:
+    """Yield where a core module says a word of shipping, apart from examples in docstrings."""
+    for path in sorted(Path(patchlab_agent.__file__).parent.rglob("*.py")):
+        if "shipping" in path.parts:
+            continue
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            is_example = line.lstrip().startswith((">>>", "..."))
+            if not is_example and FOREIGN.search(NOT_FOREIGN.sub("", line)):
+                yield f"{path.name}:{number}: {line.strip()}"

@@ -360,8 +360,8 @@ class Skill:
 
     Example:
         >>> skill = load_skill("shipping")
-        >>> skill.name, list(skill.backends)
-        ('shipping', ['toy'])
+        >>> skill.name, len(skill.backends), skill.has_oracle
+        ('shipping', 1, True)
     """
 
     name: str

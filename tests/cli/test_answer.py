@@ -322,3 +322,9 @@ def test_json_of_escape_characters_cannot_reach_a_terminal(
     result = cli("answer", REQUEST, "--store", "s", "--json")
     assert "\x1b" not in result.out
     assert result.json["attempt"]["raw"] == "\x1b[2J gone"
+
+
+def test_a_skill_has_its_own_name_for_the_command(cli: Cli) -> None:
+    trace = cli("quote", REQUEST, "--store", "s", "--json").json
+    assert (trace["request"], trace["run"]) == (REQUEST, "answer")
+    assert cli("help", "quote").out == cli("answer", "--help").out

@@ -46,7 +46,7 @@ class UsageError(PatchLabError):
         ...     open_lab(backend="gpt")
         ... except UsageError as error:
         ...     print(error)
-        There is no backend 'gpt'; choose one of: simulated, litellm, replay.
+        There is no backend 'gpt'; choose one of: simulated, toy, litellm, replay.
     """
 
     exit_code: ClassVar[int] = 2

@@ -41,7 +41,7 @@ def stored(cli: Cli, trace: str = "0") -> dict[str, Any]:
 def examples() -> list[tuple[str, list[str]]]:
     """The help's examples, each with the request that it is said to be for."""
     text = typer.main.get_command(app).commands["feedback"].help  # type: ignore[attr-defined]
-    requests = [part.partition('"')[0] for part in text.replace("\n", " ").split('`quote "')[1:]]
+    requests = [part.partition('"')[0] for part in text.replace("\n", " ").split('`answer "')[1:]]
     calls = [
         shlex.split(line)[1:] for line in text.splitlines() if line.startswith("    patchlab-agent")
     ]
@@ -79,7 +79,7 @@ def test_what_was_learned_is_printed_and_stored(cli: Cli) -> None:
         "feedback   hazmat_undeclared declarations=[] (hazmat)",
         "activated ",
         "taken on the word of its origin (person); on trial",
-        f"patchlab-agent quote '{BLEACH}'",
+        f"patchlab-agent answer '{BLEACH}'",
     ):
         assert part in result.out
     trace = stored(cli)
@@ -298,7 +298,7 @@ def test_an_answer_without_a_quote_has_no_field(cli: Cli, monkeypatch: pytest.Mo
         patch.setattr(ToyBackend, "complete", lambda *_: Completion(text="no idea"))
         quoted(cli, BLEACH)
     refused = cli("feedback", 0, "--label", "item_unknown", "--field", "item", *STORE)
-    assert_refused(refused, 3, "t-0000000 held no quote", "leave --field out")
+    assert_refused(refused, 3, "t-0000000 could not be read", "leave --field out")
     told = give(cli, 0, "--label", "item_unknown", "--detail", "food")
     assert told["events"][0]["text"] == "the answer held no quote to compare with"
 

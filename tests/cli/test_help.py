@@ -39,7 +39,7 @@ def _examples(command: Any) -> list[list[str]]:
 def test_the_commands_are_those_that_are_documented() -> None:
     assert set(LEAVES) == {
         ("run",),
-        ("quote",),
+        ("answer",),
         ("report",),
         ("feedback",),
         ("compare",),

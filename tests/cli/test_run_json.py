@@ -39,7 +39,7 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
     report = cli("run", "--runs", 4, "--golden", 3, *options, "--store", "s", "--json").json
     assert report["settings"] == {
         "skill": "shipping",
-        "backend": "toy",
+        "backend": "simulated",
         "seed": 3,
         "noise": 0.1,
         "top_k": 2,

@@ -44,7 +44,7 @@ def test_verbose_names_what_was_retrieved_and_both_parses_of_each_run(verbose: s
         assert 1 <= kinds.count("retrieved") <= 5
         assert kinds.count("baseline") == kinds.count("patched") == kinds.count("ceiling") == 1
         assert block.index("  baseline ") < block.index("  patched ") < block.index("  ceiling ")
-        assert len(re.findall(r"^ +carrier: ", block, re.MULTILINE)) == 2
+        assert len(re.findall(r"^ +feedback: ", block, re.MULTILINE)) == 2
 
 
 def test_verbose_tells_applied_from_merely_retrieved(verbose: str) -> None:
@@ -56,7 +56,7 @@ def test_verbose_says_how_the_gate_decided_on_each_failure(verbose: str) -> None
     assert re.search(r"^  patch      activated [0-9a-f]{16} \w+ \(", verbose, re.MULTILINE)
     for block in _blocks(verbose):
         patched = block[block.index("  patched ") :]
-        verdict = re.findall(r"carrier: (\w+)", patched)[0]
+        verdict = re.findall(r"feedback: (\w+)", patched)[0]
         assert ("  patch      " in block) == (verdict != "OK")
 
 

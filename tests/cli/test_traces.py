@@ -68,7 +68,7 @@ def test_show_goes_through_one_trace_step_by_step(store: Path, cli: Cli) -> None
             assert word in result.out
         label = trace["feedback"]["label"] or "OK"
         patched = result.out.partition("\n  patched ")[2]
-        assert f"carrier: {label}" in patched
+        assert f"feedback: {label}" in patched
         assert ("\n  patch      " in patched) == (label != "OK")
 
 

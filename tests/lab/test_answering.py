@@ -141,7 +141,7 @@ def test_a_referee_that_objects_keeps_a_lesson_out(lab: Lab) -> None:
         ((0, "word_unknown", None, "red"), UsageError, "--field"),
         ((0, "OK", "zok"), UsageError, "OK says that nothing is wrong"),
         ((0, "word_unknown", "zok", None, "red\nblue"), InputError, "one line"),
-        ((1, "invalid_response", "zok"), InputError, "held no quote"),
+        ((1, "invalid_response", "zok"), InputError, "could not be read"),
     ],
 )
 def test_feedback_that_cannot_be_used_is_refused_and_changes_nothing(
@@ -191,7 +191,7 @@ def test_a_product_that_calls_its_own_model_is_served_and_learns(lab: Lab) -> No
     trace = lab.record("a zok", context, own_model(context), Usage(prompt_tokens=7, cost_usd=0.1))
     assert (trace.id, trace.run, trace.output) == (
         "t-0000000",
-        "quote",
+        "answer",
         {"a": None, "zok": None, "length": 2},
     )
     assert (trace.attempt.usage.prompt_tokens, trace.attempt.usage.cost_usd) == (7, 0.1)

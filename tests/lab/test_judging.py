@@ -53,7 +53,7 @@ def test_learn_takes_labels_and_fields_however_they_are_written(lab: Lab) -> Non
 
 def test_an_answer_without_a_quote_has_no_field_to_learn_from(lab: Lab) -> None:
     trace = lab.record("a zok", lab.context("a zok"), "no idea")
-    with pytest.raises(InputError, match="held no quote"):
+    with pytest.raises(InputError, match="could not be read"):
         lab.learn(trace, fault("zok", "red"))
     lab.learn(trace, Feedback(label=INVALID_RESPONSE))
 

@@ -73,7 +73,7 @@ def test_settings_reach_the_simulated_backend(tmp_path: Path) -> None:
     ("wrong", "error", "problem"),
     [
         ({"skill": "cooking"}, SkillError, "no skill 'cooking'; installed are: shipping"),
-        ({"backend": "gpt"}, UsageError, "no backend 'gpt'; choose one of: toy"),
+        ({"backend": "gpt"}, UsageError, "no backend 'gpt'; choose one of: simulated, toy"),
         ({"embedder": "magic"}, UsageError, "no embedder 'magic'"),
         ({"noise": 1.5}, UsageError, "noise=1.5"),
         ({"noise": -0.1}, UsageError, "noise=-0.1"),
@@ -148,7 +148,7 @@ def test_a_simulated_backend_is_asked_once(tmp_path: Path) -> None:
         ({"temperature": 0.5}, "--temperature is for a real model"),
         ({"max_tokens_total": 5}, "--max-tokens-total is for a real model"),
         ({"backend": "replay", "record": "c.jsonl"}, "--record is for a real model"),
-        ({"backend": "gpt"}, "no backend 'gpt'; choose one of: toy, litellm, replay"),
+        ({"backend": "gpt"}, "no backend 'gpt'; choose one of: simulated, toy, litellm, replay"),
     ],
 )
 def test_settings_of_a_model_that_contradict_each_other_are_refused(

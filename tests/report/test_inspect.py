@@ -205,7 +205,7 @@ def test_a_trace_names_what_was_held_out_of_it() -> None:
 
 def test_a_trace_that_nobody_judged_has_no_outcomes() -> None:
     assert flat(shown(trace_table([trace(run="answer")]))).endswith(
-        "t-0000041 quote Ship 2 kg battery box to US – – – –"
+        "t-0000041 answer Ship 2 kg battery box to US – – – –"
     )
 
 

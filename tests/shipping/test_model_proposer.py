@@ -66,7 +66,7 @@ def test_the_model_sees_request_quote_and_feedback_and_no_more() -> None:
     [prompt] = backend.history
     asked = prompt.user.splitlines()
     assert asked[0] == f'Request: "{REQUEST}"'
-    assert json.loads(asked[1].removeprefix("Output: ")) == trace().output
+    assert json.loads(asked[1].removeprefix("Quote: ")) == trace().output
     assert json.loads(asked[2].removeprefix("Carrier: ")) == FEEDBACK.model_dump(mode="json")
     assert asked[3:] == ["Fix:"]
     assert prompt.purpose == "patcher"

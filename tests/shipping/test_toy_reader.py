@@ -112,7 +112,7 @@ def test_what_no_rule_names_is_guessed_by_its_place(row: dict[str, str]) -> None
             {"item": "clothes", "parcel": "tube", "destination": None},
         ),
         (
-            "Output please, for clothes tube: 2 kg",
+            "Quote please, for clothes tube: 2 kg",
             {"item": "clothes", "parcel": "tube", "destination": None},
         ),
         ("How much for gizmo box, 2 kg?", {"item": "gizmo", "destination": None}),

@@ -173,7 +173,7 @@ def test_an_answer_that_cannot_be_used_is_wrong_in_all_that_the_case_asks(skill:
 
 
 def test_the_parrot_does_what_its_prompt_says_and_nothing_else(skill: Skill) -> None:
-    parrot = skill.backends["toy"](7, 0.0)
+    parrot = skill.backends["parrot"](7, 0.0)
     prompts = Prompts(resource("prompts", "task"))
     lessons = [
         FieldIs(phrase="refund", field="team", value="billing"),
@@ -194,7 +194,7 @@ def test_the_parrot_does_what_its_prompt_says_and_nothing_else(skill: Skill) -> 
 
 def test_noise_depends_on_seed_request_and_draw_alone(skill: Skill) -> None:
     def answers(seed: int) -> list[str]:
-        parrot = skill.backends["toy"](seed, 0.5)
+        parrot = skill.backends["parrot"](seed, 0.5)
         turns = [
             Prompt(
                 messages=(Message(role="user", content=f'Request: "r{n}"\nAnswer:'),),

@@ -24,8 +24,8 @@ class TeamFix(Fix):
     product: str = Field(pattern="^[a-z]+$")
     team: str = Field(pattern=f"^({TEAMS})$")
 
-    def holds_in(self, quote: Output) -> bool | None:
-        return quote["team"] == self.team if quote["product"] == self.product else None
+    def holds_in(self, output: Output) -> bool | None:
+        return output["team"] == self.team if output["product"] == self.product else None
 
 
 class Answer(BaseModel, extra="forbid"):
@@ -79,11 +79,11 @@ class TicketDesk(patchlab.Simulator):
     def regression(self) -> Sequence[Case]:
         return self.read_cases(HERE / "regression.csv")
 
-    def judge(self, case: Case, quote: Output | None) -> Feedback:
-        if quote is None:
+    def judge(self, case: Case, output: Output | None) -> Feedback:
+        if output is None:
             return Feedback(label=patchlab.INVALID_RESPONSE)
         for name in ("team", "priority"):
-            if (given := quote[name]) != case.truth[name]:
+            if (given := output[name]) != case.truth[name]:
                 told = f"{case.truth['product']}: {case.truth[name]}"
                 return Feedback(label=f"wrong_{name}", field=name, value=given, detail=told)
         return patchlab.OK

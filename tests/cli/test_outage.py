@@ -204,5 +204,5 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert "Traceback (most recent call last)" in done.stderr
-    assert "in quote" in done.stderr
+    assert "in answer" in done.stderr
     assert done.stderr.endswith("RuntimeError: a bug\n")

@@ -221,7 +221,7 @@ def test_a_rule_that_is_revoked_for_a_parcel_is_not_mixed_up_with_an_item_of_tha
 
 def test_of_what_no_fix_speaks_of_an_example_names_what_the_request_names() -> None:
     unit = UnitFix(unit="lb", kg_per_unit=0.45359237)
-    (worked,) = TASK.examples_of([unit], "Output: spices envelope, 0.3 lb, destination TURKEY")
+    (worked,) = TASK.examples_of([unit], "Quote: spices envelope, 0.3 lb, destination TURKEY")
     assert worked.request == "Ship 3 lb spices envelope to turkey"
     assert worked.answer == said(worked, [unit])
 

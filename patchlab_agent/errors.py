@@ -45,8 +45,8 @@ class UsageError(PatchLabError):
         >>> try:
         ...     open_lab(backend="gpt")
         ... except UsageError as error:
-        ...     print(error)
-        There is no backend 'gpt'; choose one of: simulated, toy, litellm, replay.
+        ...     print(str(error).partition(";")[0])
+        There is no backend 'gpt'
     """
 
     exit_code: ClassVar[int] = 2

@@ -91,7 +91,7 @@ if TYPE_CHECKING:
         Trace,
         Usage,
     )
-    from patchlab_agent.models.transfer import ImportReport, PatchDiff
+    from patchlab_agent.models.transfer import FeedbackImport, ImportReport, PatchDiff
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -99,7 +99,9 @@ if TYPE_CHECKING:
     from patchlab_agent.skill.authoring import lesson, read_cases
     from patchlab_agent.skill.seam import (
         AskingProposer,
+        ComparingSimulator,
         Confusion,
+        DescribedTask,
         DriftingSimulator,
         Falsify,
         Proposer,
@@ -143,17 +145,20 @@ __all__ = [
     "Case",
     "CassetteMiss",
     "Change",
+    "ComparingSimulator",
     "ComparisonReport",
     "Completion",
     "Confusion",
     "Context",
     "Conversation",
+    "DescribedTask",
     "DriftingSimulator",
     "EffectReport",
     "EventKind",
     "Example",
     "Falsify",
     "Feedback",
+    "FeedbackImport",
     "FeedbackReport",
     "Finding",
     "Fix",
@@ -254,17 +259,20 @@ _HOMES = {
     "Case": "models.case",
     "CassetteMiss": "errors",
     "Change": "models.history",
+    "ComparingSimulator": "skill.seam",
     "ComparisonReport": "models.comparison",
     "Completion": "models.trace",
     "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "agent.conversation",
+    "DescribedTask": "skill.seam",
     "DriftingSimulator": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
     "Falsify": "skill.seam",
     "Feedback": "models.trace",
+    "FeedbackImport": "models.transfer",
     "FeedbackReport": "models.listing",
     "Finding": "models.task",
     "Fix": "models.patch",

@@ -91,7 +91,7 @@ if TYPE_CHECKING:
         Trace,
         Usage,
     )
-    from patchlab_agent.models.transfer import FeedbackImport, ImportReport, PatchDiff
+    from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -172,6 +172,7 @@ __all__ = [
     "JsonObject",
     "Judgement",
     "Lab",
+    "LessonText",
     "ListedPatch",
     "LlmBackend",
     "Message",
@@ -287,6 +288,7 @@ _HOMES = {
     "JsonObject": "models.base",
     "Judgement": "tasks.comparison",
     "Lab": "lab.lab",
+    "LessonText": "models.transfer",
     "ListedPatch": "models.listing",
     "LlmBackend": "backends.llm",
     "Message": "models.trace",

@@ -21,6 +21,25 @@ class ExportHeader(Frozen):
     skill: str
 
 
+TextFormat = Literal["prompt", "agents-md"]
+
+
+class LessonText(Frozen):
+    """Lessons as text, for where no lab is at hand.
+
+    Example:
+        >>> exported = lab.patches.text("agents-md")
+        >>> exported.lessons, exported.text.splitlines()[0]
+        (1, '# What `shipping` has learned')
+    """
+
+    format: TextFormat = Field(
+        description="prompt: for a static prompt; agents-md: Markdown for coding agents"
+    )
+    lessons: int = Field(description="the number of lessons in the text")
+    text: str
+
+
 class Imported(Frozen):
     """The result of importing one patch."""
 

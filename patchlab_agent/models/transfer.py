@@ -37,7 +37,7 @@ class LessonText(Frozen):
         description="prompt: for a static prompt; agents-md: Markdown for coding agents"
     )
     lessons: int = Field(description="the number of lessons in the text")
-    text: str
+    text: str = Field(description="without a line end at its end")
 
 
 class Imported(Frozen):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,9 +22,14 @@ from patchlab_agent.shipping.rules import (
     RestrictionFix,
     UnitFix,
 )
-from patchlab_agent.shipping.schema import PRICED_BY, Declaration, Refusal, ShippingQuote
+from patchlab_agent.shipping.schema import Declaration, Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.text import words
+
+_NEEDED = ("weight_kg", "unit", "item", "parcel", "destination", "country")
+"""What a right quote must say; what else it leaves open is not judged."""
+_OPEN: Mapping[str, Any] = {"category": "goods", "parcel_limit_kg": 1e6}
+"""What stands for a part that neither quote names, so that nobody complains of it."""
 
 
 def compared(request: str, right: Output, quote: Output | None) -> Feedback:
@@ -32,10 +38,15 @@ def compared(request: str, right: Output, quote: Output | None) -> Feedback:
     Raises:
         InputError: the right quote leaves open what is right.
     """
-    known = ShippingQuote.model_validate(right)
-    for name in PRICED_BY:
+    for name in _NEEDED:
         if right[name] is None:
             raise InputError(f"{name} is null in the right answer; say what it is")
+    given = {**(quote or {})}
+    stated = {**right}
+    for name, filler in _OPEN.items():
+        if stated[name] is None:
+            stated[name] = given[name] = filler if given.get(name) is None else given[name]
+    known = ShippingQuote.model_validate(stated)
     asked = {SERVICES[word] for word in words(request) if word in SERVICES}
     try:
         carrier = Carrier(_rules(known, demanded=set(known.declarations) - asked))
@@ -49,8 +60,8 @@ def compared(request: str, right: Output, quote: Output | None) -> Feedback:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"{where} of the right answer: {first['msg']}") from error
-    given = None if quote is None else ShippingQuote.model_validate(quote)
-    return carrier.judge(truth, given)
+    judged = None if quote is None else ShippingQuote.model_validate(given)
+    return carrier.judge(truth, judged)
 
 
 def _rules(right: ShippingQuote, demanded: Collection[Declaration]) -> Iterator[Fix]:

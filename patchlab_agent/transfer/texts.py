@@ -81,7 +81,8 @@ def lesson_text(skill: str, task: Task, patches: Iterable[Patch], form: TextForm
         instruction=instruction_of(task),
         groups=told,
     )
-    return LessonText(format=form, lessons=sum(len(g.lessons) for g in told), text=text)
+    count = sum(len(group.lessons) for group in told)
+    return LessonText(format=form, lessons=count, text=text.rstrip("\n"))
 
 
 def _once(task: Task, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Lesson]:

@@ -26,7 +26,7 @@ _TAUGHT: dict[TaughtOutcome, str] = {
     "learned": "taught a lesson that is active now",
     "quarantined": "brought a lesson that the gate keeps out",
     "known": "known already: from before, or by an active lesson",
-    "accepted": "right answers",
+    "accepted": "said that the answer is right",
     "nothing": "held nothing to learn",
     "held_out": "left out, as golden cases are",
 }

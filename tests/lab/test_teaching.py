@@ -140,7 +140,7 @@ def test_a_task_compares_its_own_way_and_the_referee_knows_the_whole_answer(
     tmp_path: Path,
 ) -> None:
     folder = write_task(tmp_path / "task")
-    given = {"team": "support", "topics": [], "name": None}
+    given: dict[str, Any] = {"team": "support", "topics": [], "name": None}
     with open_lab(task=folder, store=tmp_path / "store", noise=0) as lab:
         row = {"request": "my fee is odd", "answer": given}
         right = {"team": "billing", "topics": ["invoice"]}

@@ -47,7 +47,7 @@ def text(task: Task, *patches: Patch, form: TextFormat = "prompt") -> LessonText
 
 
 def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: Task) -> None:
-    fixes = [
+    fixes: list[FieldIs | FieldIncludes] = [
         FieldIncludes(phrase="refund", field="topics", entry="refund"),
         FieldIs(phrase="refund", field="team", value="billing"),
         FieldIs(phrase="login", field="team", value="support"),

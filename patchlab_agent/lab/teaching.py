@@ -28,6 +28,7 @@ _BY_DECISION: Mapping[EventKind, TaughtOutcome] = {
     EventKind.KNOWN: "quarantined",
 }
 """What a decision makes of a row; of several, the first of these counts."""
+_SAID = "an active lesson says so already"
 
 
 class RightAnswers:
@@ -144,7 +145,8 @@ def _outcome(
                 trace_id,
                 lessons=tuple(ids),
                 teaches="; ".join(map(describe, patches)),
-                text=decisions[0].text,
+                # The answer was given elsewhere, so that its lesson was not shown is no surprise.
+                text=_SAID if outcome == "known" else decisions[0].text,
             )
     said = next((each.text for each in events if each.kind is EventKind.NONE), "")
     return _row(failure, "nothing", trace_id, text=said)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.tasks import check_task, draft_task
+    from patchlab_agent.lab.teaching import check_feedback
     from patchlab_agent.lab.traces import Traces
     from patchlab_agent.models.base import JsonObject, Output
     from patchlab_agent.models.case import Case
@@ -226,6 +227,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "as_trigger",
+    "check_feedback",
     "check_request",
     "check_task",
     "compare_settings",
@@ -342,6 +344,7 @@ _HOMES = {
     "UsageError": "errors",
     "Verdict": "models.verdict",
     "as_trigger": "text",
+    "check_feedback": "lab.teaching",
     "check_request": "text",
     "check_task": "lab.tasks",
     "compare_settings": "lab.sweeping",

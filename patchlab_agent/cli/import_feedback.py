@@ -29,6 +29,12 @@ def import_feedback(
             show_default=False,
         ),
     ],
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what each row comes to; store nothing, and ask no model."
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Learn from answers that were given elsewhere, and what was wrong with them.
@@ -45,22 +51,25 @@ def import_feedback(
     Examples:
         patchlab-agent import-feedback failures.csv --task tickets --store tickets-lab
 
+        patchlab-agent import-feedback failures.jsonl --dry-run
+
         patchlab-agent import-feedback failures.jsonl --json > report.json
     """
     settings = options.settings(AgentSettings, context)
-    from patchlab_agent.lab.failures import read_failures
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.skills import find_skill, remembered
+    from patchlab_agent.lab.teaching import check_feedback
 
     # Before a store is made, where there is none yet.
-    read_failures(find_skill(remembered(settings)), file)
-    with lab_of(settings) as lab, progress() as bars:
-        task = bars.add_task("Rows", total=None, note="")
+    report = check_feedback(file, find_skill(remembered(settings)))
+    if not dry_run:
+        with lab_of(settings) as lab, progress() as bars:
+            task = bars.add_task("Rows", total=None, note="")
 
-        def on_row(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
+            def on_row(done: int, total: int) -> None:
+                bars.update(task, completed=done, total=total)
 
-        report = lab.import_feedback(file, on_row)
+            report = lab.import_feedback(file, on_row)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import Interruption
 from patchlab_agent.lab.assembled_lab import AssembledLab
-from patchlab_agent.lab.failures import Failure
+from patchlab_agent.lab.failures import Failure, Source, named, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.base import Output
@@ -17,7 +17,7 @@ from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.trace import Completion, Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, TaughtOutcome, TaughtRow
 from patchlab_agent.runs.summary import stop_of
-from patchlab_agent.skill.seam import compared
+from patchlab_agent.skill.seam import Skill, compared
 from patchlab_agent.store.patches import describe
 
 _BY_DECISION: Mapping[EventKind, TaughtOutcome] = {
@@ -49,6 +49,34 @@ class RightAnswers:
         return None if right is None else compared(self._simulator, request, right, output)
 
 
+def check_feedback(source: Source, skill: Skill) -> FeedbackImport:
+    """Read feedback on answers from elsewhere, and say what each row comes to; nothing is stored.
+
+    Args:
+        source: a JSONL or CSV file, or rows as `Lab.import_feedback` takes them.
+        skill: reads the answers, and compares them with right ones.
+
+    Raises:
+        InputError: the file or a row cannot be used; names all such lines.
+
+    Example:
+        >>> desk = draft_task("desk")
+        >>> report = check_feedback(desk / "failures.csv", load_task(desk))
+        >>> report.count("untried"), report.rows[0].feedback.label
+        (4, 'wrong_team')
+    """
+    held_out = _held_out(skill)
+    return FeedbackImport(
+        source=named(source),
+        rows=tuple(
+            _golden_row(failure)
+            if case_key(failure.request) in held_out
+            else _row(failure, "accepted" if failure.told.ok else "untried")
+            for failure in read_failures(skill, source)
+        ),
+    )
+
+
 def taught(
     lab: AssembledLab,
     source: str,
@@ -67,7 +95,7 @@ def taught(
         Interruption: the model or the skill failed before anything was done.
     """
     referee = RightAnswers(lab, failures)
-    held_out = {case_key(case.request) for case in lab.skill.simulator.golden()}
+    held_out = _held_out(lab.skill)
     rows: list[TaughtRow] = []
     for number, failure in enumerate(failures, start=1):
         try:
@@ -84,8 +112,7 @@ def _taught(
     lab: AssembledLab, failure: Failure, referee: RightAnswers, held_out: set[str]
 ) -> TaughtRow:
     if case_key(failure.request) in held_out:
-        text = "it is one of the golden cases, which are there to measure on"
-        return _row(failure, "held_out", text=text)
+        return _golden_row(failure)
     trace = _stored_before(lab, failure)
     if trace is not None and _was_told(trace, failure.told):
         return _row(failure, "known", trace.id, text=f"told before, of {trace.id}")
@@ -97,6 +124,15 @@ def _taught(
     if report.feedback.ok:
         return _row(failure, "accepted", trace.id)
     return _outcome(lab, failure, trace.id, report.events)
+
+
+def _held_out(skill: Skill) -> set[str]:
+    return {case_key(case.request) for case in skill.simulator.golden()}
+
+
+def _golden_row(failure: Failure) -> TaughtRow:
+    text = "it is one of the golden cases, which are there to measure on"
+    return _row(failure, "held_out", text=text)
 
 
 def _stored_before(lab: AssembledLab, failure: Failure) -> Trace | None:

@@ -77,7 +77,9 @@ class ImportReport(Frozen):
         return sum(patch.outcome == outcome for patch in self.patches)
 
 
-TaughtOutcome = Literal["learned", "quarantined", "known", "accepted", "nothing", "held_out"]
+TaughtOutcome = Literal[
+    "learned", "quarantined", "known", "accepted", "nothing", "held_out", "untried"
+]
 
 
 class TaughtRow(Frozen):
@@ -85,12 +87,15 @@ class TaughtRow(Frozen):
 
     line: int = Field(description="in its file, from 1")
     request: str
-    trace_id: str | None = Field(description="the answer as it is stored; None where it is not")
+    trace_id: str | None = Field(
+        default=None, description="the answer as it is stored; None where it is not"
+    )
     feedback: Feedback = Field(description="what was said of the answer, or follows from the row")
     outcome: TaughtOutcome = Field(
         description="learned, quarantined: a lesson, by the gate's decision; known: an active "
         "lesson says so, or this was told before; accepted: the answer is right; nothing: there is "
-        "nothing to learn; held_out: the request is a golden case, so nothing may learn from it"
+        "nothing to learn; held_out: the request is a golden case, so nothing may learn from it; "
+        "untried: a failure that was only checked"
     )
     lessons: tuple[str, ...] = Field(default=(), description="ids of the patches that it brought")
     teaches: str = Field(default="", description="what they teach, in words")

@@ -29,6 +29,7 @@ _TAUGHT: dict[TaughtOutcome, str] = {
     "accepted": "said that the answer is right",
     "nothing": "held nothing to learn",
     "held_out": "left out, as golden cases are",
+    "untried": "to be learned from",
 }
 _KINDS = {
     "only_in_a": "only in A",

@@ -172,8 +172,8 @@ class DescribedTask(Protocol):
     """A task that says in words what it is; else its schema's description says so.
 
     Example:
-        >>> load_skill("shipping").task.instruction().partition(",")[0]
-        'Read shipping requests for a carrier'
+        >>> load_skill("shipping").task.instruction().partition(" ")[0]
+        'Read'
     """
 
     def instruction(self) -> str:

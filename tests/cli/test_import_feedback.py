@@ -66,6 +66,11 @@ def test_a_bad_row_is_named_and_no_store_is_made(cli: Cli, folder: Path, tmp_pat
     refused = cli("import-feedback", file, "--task", folder, "--store", "s")
     assert_refused(refused, 3, "mine.csv, line 3: give the right answer")
     assert not Path("s").exists()
+    dry = cli("import-feedback", write(file, *ROWS), "--task", folder, "--store", "s", "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    assert "2 to be learned from" in dry.text
+    assert "1 left out" in dry.text
+    assert not Path("s").exists()
     assert_refused(cli("import-feedback", "none.csv", "--store", "s"), 3, "none.csv")
 
 

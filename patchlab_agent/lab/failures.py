@@ -94,21 +94,15 @@ def _agreeing(path: Path, failures: Iterable[Failure]) -> None:
         InputError: one has.
     """
     seen: dict[str, Failure] = {}
-
-    def check(failure: Failure) -> None:
+    for failure in failures:
         if failure.right is None:
-            return
+            continue
         first = seen.setdefault(failure.request, failure)
         if first.right != failure.right:
             raise InputError(
-                f"another right answer than in line {first.line} to the same request; keep one"
+                f"{path}, line {failure.line}: another right answer than in line {first.line} to "
+                "the same request; keep one."
             )
-
-    for failure in failures:
-        try:
-            check(failure)
-        except InputError as error:
-            raise InputError(f"{path}, line {failure.line}: {error}.") from error
 
 
 class _Reader:
@@ -188,6 +182,8 @@ class _Reader:
         if told is None:
             return None
         if isinstance(told, str):
+            told = _parsed(told)
+        if isinstance(told, str):
             raise InputError("the right answer is not a JSON object; write it as one")
         self._check_names(RIGHT, told)
         whole = {**(given.answer if given is not None else {}), **told}
@@ -212,18 +208,18 @@ class _Reader:
         }
         self._check_names(name, parts)
         if self._is_table:
+            # Of the right answer an empty cell says nothing; an answer that was given may be empty.
+            keeps_empty = name == ANSWER and told is None
             parts = {
                 key: self._cell(str(cell), key)
                 for key, cell in parts.items()
-                if name == ANSWER or str(cell).strip()
+                if keeps_empty or str(cell).strip()
             }
         if parts and told is not None:
             raise InputError(f"it has both {name} and {name}.{next(iter(parts))}; leave one out")
         if parts or told is None:
             return parts or None
-        if isinstance(told, str):
-            return _parsed(told)
-        if not isinstance(told, dict):
+        if not isinstance(told, dict | str):
             raise InputError(f"{name} is neither a JSON object nor a text; write it as one")
         return told
 

@@ -68,7 +68,7 @@ def render_feedback_import(report: FeedbackImport) -> RenderableType:
         if row.outcome not in ("known", "accepted"):
             table.add_row(
                 str(row.line),
-                fmt.literal(fmt.brief(row.request)),
+                fmt.literal(fmt.brief(" ".join(row.request.split()))),
                 fmt.literal(fmt.brief(str(row.feedback))),
                 row.outcome.replace("_", " "),
                 fmt.literal(row.teaches or fmt.NOTHING),

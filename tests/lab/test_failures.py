@@ -85,13 +85,33 @@ def test_a_row_says_what_was_wrong_or_what_is_right(
     assert json.loads(found.text) == GIVEN
 
 
-@pytest.mark.parametrize("answer", ["no idea", "", '{"team": "sales"', '{"team": 1}', "[1]"])
-def test_an_answer_of_no_use_is_kept_as_it_was_given(skill: Skill, answer: str) -> None:
-    if answer == '{"team": 1}':
-        answer = json.dumps({**GIVEN, "team": 1})
+@pytest.mark.parametrize(
+    "answer", ["no idea", "", '{"team": "sales"', '{"team": "support"}', "[1]"]
+)
+def test_a_text_of_no_use_is_kept_as_the_model_gave_it(skill: Skill, answer: str) -> None:
     found = only(read_failures(skill, [row(answer=answer, right=BILLING)]))
+    assert (found.told, found.text) == (Feedback(label="invalid_response"), answer)
+    assert found.right == BILLING
+
+
+def test_an_answer_with_a_value_that_is_none_of_the_field_is_of_no_use(skill: Skill) -> None:
+    found = only(read_failures(skill, [row(answer={**GIVEN, "team": "sales"}, right=BILLING)]))
     assert found.told == Feedback(label="invalid_response")
-    assert (found.right, json.dumps(found.text)) == (BILLING, json.dumps(answer))
+    assert json.loads(found.text)["team"] == "sales"
+
+
+def test_a_text_around_an_answer_changes_nothing(skill: Skill) -> None:
+    answer = f"Sure: {json.dumps(GIVEN)}"
+    found = only(read_failures(skill, [row(answer=answer, right={"team": "billing"})]))
+    assert (found.told, found.text) == (TO_BILLING, answer)
+
+
+def test_a_table_may_have_columns_for_both_ways_to_write_an_answer(
+    skill: Skill, tmp_path: Path
+) -> None:
+    header = "request,answer,answer.team,answer.topics,answer.name,label"
+    found = from_csv(skill, tmp_path / "a.csv", header, "a,what?,,,,OK", "b,,support,,,OK")
+    assert [each.text[0] for each in found] == ["w", "{"]
 
 
 def test_answers_in_a_table_are_cells_or_columns(skill: Skill, tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.trace import Feedback
@@ -106,6 +110,32 @@ def test_a_right_answer_that_leaves_open_what_is_right_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=said):
         compared(REQUEST, quote(**changed), quote())
+
+
+NAMES = st.none() | st.text(max_size=20) | st.sampled_from(["box", "Kg", "two words", "spain"])
+ODD = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("item", "unit", "parcel", "destination", "embargo", "prohibited"), NAMES),
+        "category": NAMES,
+        "country": st.sampled_from([None, "ES", "EU"]),
+        "weight": st.none() | st.floats(0.1, 1e9),
+        "kg_per_unit": st.none() | st.just(1e6),
+        "parcel_limit_kg": st.none() | st.just(1.0),
+        "parcel_takes_liquids": st.booleans(),
+    },
+)
+
+
+@settings(max_examples=50)
+@hypothesis.given(right=ODD, judged=ODD, request_text=st.text())
+def test_odd_quotes_are_judged_or_refused(
+    right: dict[str, Any], judged: dict[str, Any], request_text: str
+) -> None:
+    found = Feedback()
+    with suppress(InputError):
+        found = compared(request_text, quote(**right), quote(**judged))
+    assert found.ok or found.label in LABELS
 
 
 def test_the_skill_offers_it() -> None:

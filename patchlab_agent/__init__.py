@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.stores import delete_store
     from patchlab_agent.lab.sweeping import compare_settings
     from patchlab_agent.lab.tasks import check_task, draft_task
+    from patchlab_agent.lab.teaching import check_feedback
     from patchlab_agent.lab.traces import Traces
     from patchlab_agent.models.base import JsonObject, Output
     from patchlab_agent.models.case import Case
@@ -91,7 +92,7 @@ if TYPE_CHECKING:
         Trace,
         Usage,
     )
-    from patchlab_agent.models.transfer import ImportReport, PatchDiff
+    from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -99,7 +100,9 @@ if TYPE_CHECKING:
     from patchlab_agent.skill.authoring import lesson, read_cases
     from patchlab_agent.skill.seam import (
         AskingProposer,
+        ComparingSimulator,
         Confusion,
+        DescribedTask,
         DriftingSimulator,
         Falsify,
         Proposer,
@@ -143,17 +146,20 @@ __all__ = [
     "Case",
     "CassetteMiss",
     "Change",
+    "ComparingSimulator",
     "ComparisonReport",
     "Completion",
     "Confusion",
     "Context",
     "Conversation",
+    "DescribedTask",
     "DriftingSimulator",
     "EffectReport",
     "EventKind",
     "Example",
     "Falsify",
     "Feedback",
+    "FeedbackImport",
     "FeedbackReport",
     "Finding",
     "Fix",
@@ -167,6 +173,7 @@ __all__ = [
     "JsonObject",
     "Judgement",
     "Lab",
+    "LessonText",
     "ListedPatch",
     "LlmBackend",
     "Message",
@@ -220,6 +227,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "as_trigger",
+    "check_feedback",
     "check_request",
     "check_task",
     "compare_settings",
@@ -254,17 +262,20 @@ _HOMES = {
     "Case": "models.case",
     "CassetteMiss": "errors",
     "Change": "models.history",
+    "ComparingSimulator": "skill.seam",
     "ComparisonReport": "models.comparison",
     "Completion": "models.trace",
     "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "agent.conversation",
+    "DescribedTask": "skill.seam",
     "DriftingSimulator": "skill.seam",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
     "Falsify": "skill.seam",
     "Feedback": "models.trace",
+    "FeedbackImport": "models.transfer",
     "FeedbackReport": "models.listing",
     "Finding": "models.task",
     "Fix": "models.patch",
@@ -279,6 +290,7 @@ _HOMES = {
     "JsonObject": "models.base",
     "Judgement": "tasks.comparison",
     "Lab": "lab.lab",
+    "LessonText": "models.transfer",
     "ListedPatch": "models.listing",
     "LlmBackend": "backends.llm",
     "Message": "models.trace",
@@ -332,6 +344,7 @@ _HOMES = {
     "UsageError": "errors",
     "Verdict": "models.verdict",
     "as_trigger": "text",
+    "check_feedback": "lab.teaching",
     "check_request": "text",
     "check_task": "lab.tasks",
     "compare_settings": "lab.sweeping",

@@ -13,7 +13,7 @@ turn.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,7 @@ class Prompts:
     """
 
     def __init__(self, folder: Path) -> None:
-        environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,
-        )
-        environment.filters["literal"] = literal
+        environment = _environment(folder)
         try:
             offered = [name for name in OPTIONAL if (folder / name).exists()]
             _check(environment, folder, {**VARIABLES, **{n: OPTIONAL[n] for n in offered}})
@@ -170,6 +163,40 @@ class Prompts:
             return str(template.render(**variables))
         except TemplateError as error:
             raise PromptError(f"{template.name} cannot be rendered: {error}; fix it.") from error
+
+
+def rendered(
+    folder: Path, name: str, filters: Mapping[str, Callable[[str], str]], **variables: Any
+) -> str:
+    """Render a template that is no part of a prompt, as a prompt's are rendered.
+
+    Args:
+        folder: with the template.
+        name: of the template.
+        filters: that it may use besides `literal`.
+        variables: that it may use.
+
+    Raises:
+        PromptError: it is missing or broken.
+    """
+    environment = _environment(folder)
+    environment.filters.update(filters)
+    try:
+        return str(environment.get_template(name).render(**variables))
+    except TemplateError as error:
+        raise PromptError(f"The template {folder / name} is broken: {error}; fix it.") from error
+
+
+def _environment(folder: Path) -> Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters["literal"] = literal
+    return environment
 
 
 def _check(environment: Environment, folder: Path, variables: Mapping[str, set[str]]) -> None:

@@ -42,7 +42,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "gate": {"agent", "errors", "models", "skill", "statistics", "text"},
     "learning": {"errors", "gate", "models", "skill", "store", "text"},
-    "transfer": {"errors", "files", "gate", "learning", "models", "skill", "store", "text"},
+    "transfer": {
+        *("errors", "files", "gate", "learning", "models", "prompts", "resources", "skill"),
+        *("store", "text"),
+    },
     "metrics": {"models", "skill", "statistics"},
     "runs": {
         *("agent", "backends", "errors", "gate", "learning", "metrics", "models", "settings"),

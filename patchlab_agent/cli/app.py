@@ -24,6 +24,7 @@ from patchlab_agent.cli.completion import Install, Show
 from patchlab_agent.cli.console import err
 from patchlab_agent.cli.doctor import config, doctor
 from patchlab_agent.cli.feedback import Labeled, feedback
+from patchlab_agent.cli.import_feedback import import_feedback
 from patchlab_agent.cli.report import report
 from patchlab_agent.cli.root import Root, Unhindered, table_for, warnings
 from patchlab_agent.cli.run import run
@@ -47,6 +48,7 @@ app.command()(run)
 app.command()(answer)
 app.command()(report)
 app.command(cls=Labeled)(feedback)
+app.command()(import_feedback)
 app.command()(compare)
 app.command()(config)
 app.command(cls=Unhindered)(doctor)

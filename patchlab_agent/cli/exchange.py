@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from patchlab_agent.cli import options
-from patchlab_agent.cli.console import out, print_json, progress
-from patchlab_agent.cli.patches import OneStatus, app
+from patchlab_agent.cli.console import knows_unicode, out, print_json, progress
+from patchlab_agent.cli.patches import app
 from patchlab_agent.errors import PartialRun
+from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import DEFAULT_STORE, AgentSettings
-from patchlab_agent.transfer.files import STANDARD, check_target, read_lines, write_lines
+from patchlab_agent.transfer.files import (
+    STANDARD,
+    ascii_only,
+    check_target,
+    read_lines,
+    write_lines,
+)
 
 DIFFERENT = 1
 """Exit code for differences, as of `diff`."""
@@ -20,32 +27,55 @@ DIFFERENT = 1
 
 @app.command()
 def export(
-    file: Annotated[str, typer.Argument(help="JSONL file to write; - for standard output.")],
-    status: OneStatus = None,
+    file: Annotated[str, typer.Argument(help="File to write; - for standard output.")],
+    form: Annotated[
+        Literal["jsonl", "prompt", "agents-md"],
+        typer.Option(
+            "--format",
+            help="jsonl: all of each patch, which `patches import` reads; prompt: text for a "
+            "static prompt; agents-md: a Markdown file for coding agents, as AGENTS.md.",
+        ),
+    ] = "jsonl",
+    status: Annotated[
+        Status | None,
+        typer.Option(
+            help="Only those with this status.", show_default="all as jsonl, active as text"
+        ),
+    ] = None,
     store: options.Store = DEFAULT_STORE,
     force: options.Force = False,
 ) -> None:
-    """Write patches as JSONL, to review, keep under version control, or import elsewhere.
+    """Write patches to a file: to review, keep, import elsewhere, or use without PatchLab.
 
-    The first line gives format and skill; each further line is a patch with its fix, tests, gate
-    report and history, in the order in which they reached their present status.
+    As jsonl, the first line gives format and skill; each further line is a patch with its fix,
+    tests, gate report and history, in the order in which they reached their present status. As
+    text, lessons are worded as in a prompt, each with the words of a request that call for it.
 
     Examples:
         patchlab-agent patches export patches.jsonl
 
         patchlab-agent patches export - --status active
+
+        patchlab-agent patches export lessons.txt --format prompt
+
+        patchlab-agent patches export AGENTS.md --format agents-md --force
     """
     from patchlab_agent.lab.stored_lab import open_store
+    from patchlab_agent.report.format import several
 
     check_target(file, force)
     with open_store(store) as lab:
-        lines = lab.patches.export(status, ascii_only=file == STANDARD)
-        count = write_lines(file, lines) - 1
+        if form == "jsonl":
+            lines = lab.patches.export(status, ascii_only=file == STANDARD)
+            told = several(write_lines(file, lines) - 1, "patch", "patches")
+        else:
+            found = lab.patches.text(form, status or Status.ACTIVE)
+            is_safe = file != STANDARD or knows_unicode(out())
+            text = found.text if is_safe else ascii_only(found.text)
+            write_lines(file, text.split("\n"))
+            told = several(found.lessons, "lesson", "lessons")
     if file != STANDARD:
-        from patchlab_agent.report.format import several
-
-        told = f"Wrote {several(count, 'patch', 'patches')} to {file}."
-        out().print(told, markup=False, soft_wrap=True)
+        out().print(f"Wrote {told} to {file}.", markup=False, soft_wrap=True)
 
 
 @app.command("import")

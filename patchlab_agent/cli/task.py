@@ -30,7 +30,8 @@ def init(
 
     It holds task.toml, which says what the model is to do and what an answer looks like, and rows:
     requests with their right answers. Most of them teach, some are for the gate to weigh lessons
-    by, and the golden ones are held out to measure on.
+    by, and the golden ones are held out to measure on. The sample has failures as well, as
+    `import-feedback` takes them.
 
     Examples:
         patchlab-agent init tickets

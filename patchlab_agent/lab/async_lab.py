@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.lab.failures import Source
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
@@ -21,7 +22,7 @@ from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestCont
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Feedback, Trace, Usage
-from patchlab_agent.models.transfer import ImportReport
+from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.studies.effects import Order, no_answers
@@ -139,6 +140,12 @@ class AsyncLab:
     ) -> ImportReport:
         """Take patches in through the gate, as `Lab.import_patches` does."""
         return await self._call(self.lab.import_patches, name, lines, on_patch)
+
+    async def import_feedback(
+        self, source: Source, on_row: Callable[[int, int], None] = no_answers
+    ) -> FeedbackImport:
+        """Learn from answers from elsewhere, as `Lab.import_feedback` does."""
+        return await self._call(self.lab.import_feedback, source, on_row)
 
     async def close(self) -> None:
         """Write what is pending, and let go of store and model; a second time changes nothing."""

@@ -18,10 +18,12 @@ from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
+from patchlab_agent.lab.failures import Source, named, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
 from patchlab_agent.lab.skills import find_skill, remembered
+from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
@@ -30,7 +32,7 @@ from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestCont
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
-from patchlab_agent.models.transfer import ImportReport
+from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
@@ -346,6 +348,37 @@ class Lab(AssembledLab):
                 raise
             return importer.report.model_copy(update={"stopped": stop_of(error)})
         return importer.report
+
+    def import_feedback(
+        self,
+        source: Source,
+        on_row: Callable[[int, int], None] = no_answers,
+    ) -> FeedbackImport:
+        """Store answers from elsewhere, and learn from what was wrong with them.
+
+        A row has a `request`, the `answer` that was given, and either the `right` one or a
+        complaint: `label`, `field`, `value`, `detail`. An answer is an object, or a key per field:
+        `answer.team`, `right.team`. Of the right answer, fields that are left out were right. All
+        rows are checked before anything is stored; a row that was imported before changes nothing.
+
+        Args:
+            source: a JSONL or CSV file, or rows as JSONL has them.
+            on_row: is called with the number of rows done, and of those in all.
+
+        Raises:
+            InputError: the file or a row cannot be used; names all such lines.
+            Interruption: the model or the skill failed before anything was done.
+
+        Example:
+            >>> trace = lab.answer("Ship 2 kg sealant box to EU")
+            >>> row = {"request": trace.request, "answer": trace.attempt.answer}
+            >>> report = lab.import_feedback([{**row, "right": {"declarations": ["hazmat"]}}])
+            >>> report.rows[0].outcome, report.rows[0].teaches
+            ('learned', 'sealant → restriction: item=sealant, demand=hazmat')
+        """
+        self.store.require_writable()
+        failures = read_failures(self.skill, source)
+        return taught(self, named(source), failures, on_row)
 
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""

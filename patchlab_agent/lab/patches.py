@@ -16,9 +16,12 @@ from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
+from patchlab_agent.models.transfer import LessonText, TextFormat
+from patchlab_agent.skill.seam import Task
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines
+from patchlab_agent.transfer.texts import lesson_text
 
 NO_USES = Tally()
 
@@ -35,16 +38,20 @@ class Patches:
         store: where they are; open for writing where they are to be moved.
         labels: every error label of the skill.
         lifecycle: moves patches as a person says.
+        task: renders lessons as a prompt has them.
 
     Example:
         >>> lab.patches.get("3696").trigger
         'bleach'
     """
 
-    def __init__(self, store: Store, labels: Sequence[str], lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, store: Store, labels: Sequence[str], lifecycle: Lifecycle, task: Task
+    ) -> None:
         self._store = store
         self._labels = labels
         self._lifecycle = lifecycle
+        self._task = task
 
     def get(self, patch_id: str) -> Patch:
         """Return one patch.
@@ -232,6 +239,27 @@ class Patches:
         """
         patches = self._store.patches.all(status)
         return export_lines(self._store.info.skill, patches, ascii_only=ascii_only)
+
+    def text(self, form: TextFormat, status: Status = Status.ACTIVE) -> LessonText:
+        """Return lessons as text for elsewhere, where all of them stand at all times.
+
+        They are worded as in a prompt of the lab's, each with the trigger for which it holds. The
+        same lessons give the same text.
+
+        Args:
+            form: `prompt` for a static prompt, or `agents-md`: Markdown for coding agents.
+            status: of the patches.
+
+        Raises:
+            PromptError: a template is missing, or has no words for a lesson.
+
+        Example:
+            >>> print(lab.patches.text("prompt").text.partition("says.")[2].strip())
+            When a request says "bleach":
+            - item "bleach": declare "hazmat"
+        """
+        patches = self._store.patches.all(status)
+        return lesson_text(self._store.info.skill, self._task, patches, form)
 
     def _move(
         self,

@@ -47,7 +47,8 @@ class StoredLab:
     def patches(self) -> Patches:
         """The stored patches; raises `StoreError` once the store is closed."""
         self.store.require_open()
-        return Patches(self.store, self.labels, lifecycle_by_hand(self.store, self.clock))
+        lifecycle = lifecycle_by_hand(self.store, self.clock)
+        return Patches(self.store, self.labels, lifecycle, self.skill.task)
 
     @property
     def traces(self) -> Traces:

@@ -23,7 +23,7 @@ def draft_task(folder: str | Path, rows: str | Path | None = None) -> Path:
     Example:
         >>> folder = draft_task("mine")
         >>> sorted(file.name for file in folder.iterdir())
-        ['rows.csv', 'task.toml']
+        ['failures.csv', 'rows.csv', 'task.toml']
     """
     path = Path(folder)
     if rows is None:

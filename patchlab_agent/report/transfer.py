@@ -6,7 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from patchlab_agent.models.transfer import DiffSide, ImportReport, PatchDiff
+from patchlab_agent.models.transfer import (
+    DiffSide,
+    FeedbackImport,
+    ImportReport,
+    PatchDiff,
+    TaughtOutcome,
+)
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import SHORT_ID
 
@@ -15,6 +21,15 @@ _OUTCOMES = {
     "quarantined": "quarantined here: the gate kept them out",
     "as_it_was": "imported as they were, without the gate",
     "known": "already known here, and left unchanged",
+}
+_TAUGHT: dict[TaughtOutcome, str] = {
+    "learned": "taught a lesson that is active now",
+    "quarantined": "brought a lesson that the gate keeps out",
+    "known": "known already: from before, or by an active lesson",
+    "accepted": "said that the answer is right",
+    "nothing": "held nothing to learn",
+    "held_out": "left out, as golden cases are",
+    "untried": "to be learned from",
 }
 _KINDS = {
     "only_in_a": "only in A",
@@ -43,6 +58,28 @@ def render_import(report: ImportReport) -> RenderableType:
         if report.count(outcome)
     ]
     counts = fmt.literal("\n".join(told) or f"{report.source} contains no patch.")
+    return Group(table, counts) if table.row_count else counts
+
+
+def render_feedback_import(report: FeedbackImport) -> RenderableType:
+    """Render one line per row that says something new, and the count of each outcome."""
+    table = _table("line", "request", "feedback", "outcome", "teaches", "why")
+    for row in report.rows:
+        if row.outcome not in ("known", "accepted"):
+            table.add_row(
+                str(row.line),
+                fmt.literal(fmt.brief(" ".join(row.request.split()))),
+                fmt.literal(fmt.brief(str(row.feedback))),
+                row.outcome.replace("_", " "),
+                fmt.literal(row.teaches or fmt.NOTHING),
+                fmt.literal(row.text or fmt.NOTHING),
+            )
+    told = [
+        f"{report.count(outcome)} {text}"
+        for outcome, text in _TAUGHT.items()
+        if report.count(outcome)
+    ]
+    counts = fmt.literal("\n".join(told))
     return Group(table, counts) if table.row_count else counts
 
 

@@ -15,6 +15,7 @@ from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.drift import drift
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.requests import RequestGenerator
+from patchlab_agent.shipping.right_answers import compared
 from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, RuleBook, SubjectFix
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
@@ -116,6 +117,14 @@ class ShippingSimulator:
         """Return the carrier's feedback on a quote."""
         truth = self._truth(case)
         return self._carrier.judge(truth, _typed(quote))
+
+    def compare(self, request: str, right: Output, quote: Output | None) -> Feedback:
+        """Judge by what a right quote states, whatever this carrier's own rules are.
+
+        Raises:
+            InputError: the right quote leaves open what is right.
+        """
+        return compared(request, right, quote)
 
     def concerning(self, case: Case) -> Sequence[Fix]:
         """Return the carrier's rules that the case needs, withdrawals of outdated ones included."""

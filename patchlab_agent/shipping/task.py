@@ -81,6 +81,10 @@ class ShippingTask:
             return {}
         return {name: quote.get(name) for name in CLAIMS}
 
+    def instruction(self) -> str:
+        """Return what a model is asked for, in one sentence."""
+        return "Read shipping requests for a carrier, and answer with facts, as one JSON object."
+
     def verdict(self, request: str, quote: Output) -> Verdict:
         """Say what a quote comes to: a price, a refusal, or what stands in the way of either."""
         return verdict(request, quote)

@@ -167,6 +167,20 @@ class TellingTask(Protocol):
         ...
 
 
+@runtime_checkable
+class DescribedTask(Protocol):
+    """A task that says in words what it is; else its schema's description says so.
+
+    Example:
+        >>> load_skill("shipping").task.instruction().partition(" ")[0]
+        'Read'
+    """
+
+    def instruction(self) -> str:
+        """Return what a model is to do, in words for people."""
+        ...
+
+
 class Proposer(Protocol):
     """From a failure to a patch.
 
@@ -251,6 +265,28 @@ class DriftingSimulator(Protocol):
 
     def drift(self, rng: random.Random) -> tuple[str, ...]:
         """Change the rules from now on, and say what has changed, a sentence each."""
+        ...
+
+
+@runtime_checkable
+class ComparingSimulator(Protocol):
+    """A simulation that judges answers to any request by a right one, which somebody gave.
+
+    One without it judges a case whose truth is the right output.
+
+    Example:
+        >>> simulator = load_skill("shipping").simulator
+        >>> output = lab.traces.get(0).output
+        >>> simulator.compare("2 kg bleach", {**output, "declarations": ["hazmat"]}, output).label
+        'hazmat_undeclared'
+    """
+
+    def compare(self, request: str, right: Output, output: Output | None) -> Feedback:
+        """Judge an output; None is an answer that could not be used.
+
+        Raises:
+            InputError: the right output leaves open what is right.
+        """
         ...
 
 
@@ -350,6 +386,30 @@ class Simulator(Protocol):
         }
 
 
+def compared(simulator: Simulator, request: str, right: Output, output: Output | None) -> Feedback:
+    """Judge an answer to any request by a right one, which somebody gave.
+
+    Args:
+        simulator: judges.
+        request: what was asked.
+        right: the right output.
+        output: the one to judge; None is an answer that could not be used.
+
+    Raises:
+        InputError: the right output leaves open what is right.
+    """
+    if isinstance(simulator, ComparingSimulator):
+        return simulator.compare(request, right, output)
+    return simulator.judge(Case(request=request, truth=right), output)
+
+
+def instruction_of(task: Task) -> str:
+    """Return what a task is, in words for people; empty if nothing says so."""
+    if isinstance(task, DescribedTask):
+        return task.instruction()
+    return str(task.answer_schema.get("description", ""))
+
+
 Falsify: TypeAlias = Callable[[Case, Output | None, Feedback, random.Random], Feedback]
 """Case, answer and the true feedback → feedback that is plausible and false."""
 
@@ -415,6 +475,7 @@ _TASK: Promises = {
     "judged": Promise(gives=(dict,)),
     "may_show": Promise(gives=(bool,)),
     "verdict": Promise(gives=(Verdict,)),
+    "instruction": Promise(gives=(str,)),
 }
 _PROPOSER: Promises = {
     "propose": Promise(gives=(Proposal,)),
@@ -422,6 +483,7 @@ _PROPOSER: Promises = {
 }
 _SIMULATOR: Promises = {
     "judge": Promise(gives=(Feedback,)),
+    "compare": Promise(gives=(Feedback,), raises=(InputError,)),
     "requests": Promise(gives=(Case,)),
     "read_cases": Promise(gives=(list,), raises=(InputError,)),
     "golden": Promise(gives=(Sequence,)),

@@ -157,6 +157,15 @@ class TraceStore:
                 found.setdefault(near.id, (_parse(near.metadata), near.distance))
         return list(found.values())[:n]
 
+    def of_request(self, request: str) -> Iterator[Trace]:
+        """Yield the written traces of exactly this request, by id."""
+        found = self._collection.get(where_document={"$contains": request}, include=["metadatas"])
+        pairs = zip(found["ids"], found["metadatas"] or (), strict=True)
+        for _, metadata in sorted(pairs, key=lambda pair: pair[0]):
+            trace = _parse(metadata)
+            if trace.request == request:
+                yield trace
+
     def accepted(self, trigger: str, n: int) -> list[Trace]:
         """Return the `n` newest accepted answers to different requests in which a trigger occurs.
 

@@ -51,11 +51,14 @@ class AnswerField:
 
 def answer_schema(answer: type[BaseModel]) -> JsonObject:
     """Return the JSON schema of an answer's model, with every reference replaced by its target."""
-    schema = answer.model_json_schema()
+    return resolved_schema(answer.model_json_schema())
+
+
+def resolved_schema(schema: JsonObject) -> JsonObject:
+    """Return a JSON schema with every reference replaced by its target."""
+    definitions: Any = schema.get("$defs", {})
     return {
-        name: value
-        for name, value in _resolved(schema, schema.get("$defs", {})).items()
-        if name != "$defs"
+        name: value for name, value in _resolved(schema, definitions).items() if name != "$defs"
     }
 
 

@@ -125,7 +125,7 @@ def _from_columns(data: JsonObject, fields: Sequence[AnswerField], is_table: boo
         return data
     known = {field.name: field for field in fields}
     return {
-        name: _cell(str(cell), known[name]) if name in known else cell
+        name: cell_value(str(cell), known[name]) if name in known else cell
         for name, cell in data.items()
     }
 
@@ -135,7 +135,8 @@ def entries_of(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(LIST_MARK) if entry.strip()]
 
 
-def _cell(cell: str, field: AnswerField) -> Any:
+def cell_value(cell: str, field: AnswerField) -> Any:
+    """Return what a cell of a table says of a field; whether that is valid is for the model."""
     text = cell.strip()
     if field.is_list:
         return entries_of(text)

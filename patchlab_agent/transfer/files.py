@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from itertools import count
@@ -49,6 +50,11 @@ def write_lines(target: str, lines: Iterable[str]) -> int:
             f"{target} cannot be written ({error.strerror}); name a file in a writable folder."
         ) from error
     return next(written)
+
+
+def ascii_only(text: str) -> str:
+    r"""Return a text for a stream that may support nothing else: `é` → `\u00e9`, as in JSON."""
+    return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
 
 def read_lines(source: str) -> tuple[str, list[str]]:

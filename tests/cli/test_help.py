@@ -42,6 +42,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         ("answer",),
         ("report",),
         ("feedback",),
+        ("import-feedback",),
         ("compare",),
         ("config",),
         ("doctor",),

@@ -23,7 +23,7 @@ from tests.support.words_skill import CLOCK, Reader
 
 TWINS = (
     *("answer", "context", "record", "learn", "feedback"),
-    *("run", "effects", "regate", "import_patches"),
+    *("run", "effects", "regate", "import_patches", "import_feedback"),
 )
 RED = Feedback(label="word_unknown", field="zok", detail="red")
 

@@ -20,6 +20,7 @@ from patchlab_agent.lab.stored_lab import StoredLab, open_store
 from patchlab_agent.lab.sweeping import compare_settings
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Origin, Status
+from patchlab_agent.models.transfer import TextFormat
 from patchlab_agent.settings import RunSettings
 from tests.cli.helpers import called, without_times
 
@@ -160,6 +161,9 @@ CHANGES: dict[str, list[tuple[tuple[object, ...], Changed]]] = {
     "patches import": [
         (("EXPORT",), lambda lab: lab.import_patches("lessons.jsonl", open_export())),
     ],
+    "import-feedback": [
+        (("FAILURES",), lambda lab: lab.import_feedback("failures.jsonl")),
+    ],
     "answer": [((REQUEST,), lambda lab: lab.answer(REQUEST))],
     "feedback": [
         (
@@ -194,6 +198,16 @@ def open_export() -> Iterable[str]:
     return Path("lessons.jsonl").read_text("utf-8").split("\n")
 
 
+def failures(store: Path) -> str:
+    """Rows with the answer that nobody has judged: as it should be, and with a complaint."""
+    with open_store(store) as lab:
+        trace = lab.traces.get(LAST)
+    row = {"request": trace.request, "answer": trace.attempt.answer}
+    told = {"label": "hazmat_undeclared", "detail": "hazmat"}
+    rows = ({**row, "right": {"declarations": ["hazmat"]}}, {**row, "request": "tea", **told})
+    return "".join(f"{json.dumps(each)}\n" for each in rows)
+
+
 def said(arguments: Iterable[object], lab: StoredLab) -> list[object]:
     """Arguments with what they stand for in this store."""
     known: dict[object, Callable[[], object]] = {
@@ -201,6 +215,7 @@ def said(arguments: Iterable[object], lab: StoredLab) -> list[object]:
         "USED": lambda: used(lab),
         "RETIRED": lambda: retired(lab),
         "EXPORT": lambda: "lessons.jsonl",
+        "FAILURES": lambda: "failures.jsonl",
     }
     return [known[each]() if each in known else each for each in arguments]
 
@@ -237,6 +252,7 @@ def test_what_changes_a_store_is_a_call(
 ) -> None:
     own, other = copies
     Path("lessons.jsonl").write_text(lessons, "utf-8")
+    Path("failures.jsonl").write_text(failures(own), "utf-8")
     with open_store(own, write=True) as lab:
         lab.patches.retire(active(lab, 1))
         words = said(arguments, lab)
@@ -296,6 +312,14 @@ def test_an_export_is_a_call(learned: Path, kind: str) -> None:
     result = called(kind, "export", "-", *options, "--store", learned)
     assert result.out.splitlines() == lines
     assert len(lines) > 3
+
+
+@pytest.mark.parametrize("form", ["prompt", "agents-md"])
+def test_an_export_as_text_is_a_call(learned: Path, form: TextFormat) -> None:
+    with open_store(learned) as lab:
+        found = lab.patches.text(form, Status.RETIRED)
+    options = ("--format", form, "--status", "retired", "--store", learned)
+    assert called("patches", "export", "-", *options).out == f"{found.text}\n"
 
 
 def test_the_page_of_a_report_is_a_call(learned: Path, tmp_path: Path) -> None:

@@ -366,3 +366,30 @@ def test_longer_words_do_not_hide_the_exact_ones(tmp_path: Path) -> None:
             store.traces.add(make_trace(f"t-{number:07d}", f"a zoks {number}"))
         store.traces.flush()
         assert accepted(store, "zok", 1) == ["t-0000001"]
+
+
+ODD = (
+    "a",
+    "ab",
+    "é",
+    'say "q" \\n',
+    "a\nb",
+    "100 %",
+    "a_b*",
+    "don't",
+    "日本",
+    "🙂",
+    "a" * 1500,
+    "A",
+)
+
+
+def test_the_traces_of_a_request_are_found_whatever_it_says(tmp_path: Path) -> None:
+    with words_store(tmp_path / "store") as store:
+        for index, request in enumerate((*ODD, *ODD)):
+            store.traces.add(make_trace(f"t-{index:07d}", request, index=index))
+        store.traces.flush()
+        for number, request in enumerate(ODD):
+            ids = [trace.id for trace in store.traces.of_request(request)]
+            assert ids == [f"t-{number:07d}", f"t-{number + len(ODD):07d}"]
+        assert list(store.traces.of_request("nothing")) == []

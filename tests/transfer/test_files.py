@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import InputError, StoreError, UsageError
-from patchlab_agent.transfer.files import check_target, read_lines, write_lines
+from patchlab_agent.transfer.files import ascii_only, check_target, read_lines, write_lines
 
 pytestmark = pytest.mark.quick
 
@@ -19,6 +19,10 @@ pytestmark = pytest.mark.quick
 def breaking() -> Iterator[str]:
     yield "new"
     raise StoreError("The store is gone; look for it.")
+
+
+def test_a_text_for_an_ascii_stream_is_escaped_as_in_json() -> None:
+    assert ascii_only('say "é"\n日🙂') == 'say "\\u00e9"\n\\u65e5\\ud83d\\ude42'
 
 
 def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""`patchlab-agent import-feedback`: failures from where people keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from patchlab_agent.cli import options
+from patchlab_agent.cli.console import out, print_json, progress
+from patchlab_agent.errors import PartialRun
+from patchlab_agent.settings import AgentSettings
+
+
+@options.takes(
+    options.ANSWERING,
+    options.LEARNING,
+    options.GATING,
+    options.SPENDING,
+    options.REAL_MODEL,
+)
+def import_feedback(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSONL or CSV: request, answer, and either right or label, field, value, detail.",
+            show_default=False,
+        ),
+    ],
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what each row comes to; store nothing, and ask no model."
+        ),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Learn from answers that were given elsewhere, and what was wrong with them.
+
+    Each row is stored as a trace, and what it teaches passes the gate, as with `feedback`. An
+    answer is a JSON object, or a column per field: answer.team, right.team. Fields that the right
+    answer leaves out were right. Instead of a right answer, a row may have a complaint as
+    `feedback` takes it: label, field, value, detail.
+
+    All rows are checked before the first is stored. Rows that were imported before change nothing,
+    so an import that an outage cut short can be repeated. Golden cases are left out. Rows with a
+    right answer are judged by it, which is the better evidence.
+
+    Examples:
+        patchlab-agent import-feedback failures.csv --task tickets --store tickets-lab
+
+        patchlab-agent import-feedback failures.jsonl --dry-run
+
+        patchlab-agent import-feedback failures.jsonl --json > report.json
+    """
+    settings = options.settings(AgentSettings, context)
+    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.skills import find_skill, remembered
+    from patchlab_agent.lab.teaching import check_feedback
+
+    # Before a store is made, where there is none yet.
+    report = check_feedback(file, find_skill(remembered(settings)))
+    if not dry_run:
+        with lab_of(settings) as lab, progress() as bars:
+            task = bars.add_task("Rows", total=None, note="")
+
+            def on_row(done: int, total: int) -> None:
+                bars.update(task, completed=done, total=total)
+
+            report = lab.import_feedback(file, on_row)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        from patchlab_agent.report.transfer import render_feedback_import
+
+        out().print(render_feedback_import(report))
+    if report.stopped is not None:
+        raise PartialRun(f"{report.stopped.reason} What was learned before is kept.")

@@ -44,7 +44,7 @@ def test_a_task_in_toml_is_a_skill(tmp_path: Path) -> None:
     prompts = Prompts(skill.task.prompts)
     system = prompts.system(skill.task.known_rules, skill.task.answer_schema)
     assert system.startswith("Sort the message.")
-    assert "- topics" in system
+    assert '- "topics": a list, each entry one of "invoice", "refund", "login"\n' in system
     assert "\n\n\n" not in system
 
 

@@ -146,7 +146,7 @@ def case(**truth: Any) -> Case:
 
 def test_an_answer_is_judged_as_its_task_says(made: dict[str, Path], tmp_path: Path) -> None:
     judge = judging(made["facility"])
-    truth = {"urgency": "low", "sentiment": "neutral", "categories": ["repair"]}
+    truth: dict[str, Any] = {"urgency": "low", "sentiment": "neutral", "categories": ["repair"]}
     assert judge(case(**truth), {**truth}).is_right
     half = judge(case(**truth), {**truth, "urgency": "high"})
     assert 0 < half.score < 1

@@ -23,7 +23,7 @@ class Inner(BaseModel):
 def shown(kind: Any, description: str | None = None) -> list[str]:
     """The lines about a field of a type, and of the form of the whole."""
     declared = (kind, Field(description=description))
-    model = create_model("Answer", __doc__="Do it.", field=declared)  # type: ignore[call-overload]
+    model = create_model("Answer", __doc__="Do it.", field=declared)
     return PROMPTS.system([], answer_schema(model)).splitlines()[-3:]
 
 

@@ -90,14 +90,20 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
-def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:
+def bar(
+    baseline: float, patched: float, ceiling: float | None, width: int, unicode: bool = True
+) -> str:
     """Draw three shares on one line: solid to the baseline, lighter to patched, ceiling marked.
+
+    Where nobody knows the ceiling, there is no mark.
 
     >>> bar(0.25, 0.5, 0.75, 8)
     '██▒▒··│  '
     """
     solid, gained, open_, mark = ("█", "▒", "·", "│") if unicode else ("#", "+", ".", "|")
-    low, high, top = (round(share * width) for share in (baseline, patched, ceiling))
+    low, high = (round(share * width) for share in (baseline, patched))
     high = max(low, high)
-    line = solid * low + gained * (high - low) + open_ * (top - high)
-    return f"{line}{mark}".ljust(width + 1)
+    line = solid * low + gained * (high - low)
+    if ceiling is not None:
+        line += open_ * (round(ceiling * width) - high) + mark
+    return line.ljust(width + 1)

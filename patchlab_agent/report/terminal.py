@@ -102,8 +102,8 @@ def _curve(report: RunReport, unicode: bool) -> Table:
         caption=marks,
     )
     for point in report.curve:
-        shares = (point.baseline, point.patched, point.ceiling)
-        baseline, patched, ceiling = (share.rate or 0.0 for share in shares)
+        baseline, patched = (share.rate or 0.0 for share in (point.baseline, point.patched))
+        ceiling = point.ceiling.rate
         table.add_row(
             line(f"{point.first}–{point.last}"),
             line(fmt.bar(baseline, patched, ceiling, BAR_WIDTH, unicode)),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from patchlab_agent.models.trace import Usage
 from patchlab_agent.tasks.comparison import Judgement
 from patchlab_agent.tasks.folder import read_task
 from tests.bench.public_data import CATEGORIES, write_public_data
+from tests.cli.helpers import called
 from tests.cli.servers import serving
 
 MOST_LINES = 40
@@ -200,3 +204,48 @@ def test_figures_tell_what_each_arm_gains_and_costs() -> None:
         ["50.0%", "0.0%", "100.0%"],
     ]
     assert list(columns[7].cells) == ["–", "3", "–"]
+
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "public-tasks.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[list[str]]:
+    """The commands of a page's blocks in one language, split into words."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    lines = "".join(found).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_page_leads_from_the_data_to_a_report(own_folder: Path) -> None:
+    write_public_data(own_folder / "data")
+    for program, *arguments in blocks("console"):
+        if program == "python":
+            script = runpy.run_path(str(EXAMPLES.parent.parent / arguments[0]))
+            script["main"](*map(Path, arguments[1:]))
+        else:
+            done = called(*arguments)
+            assert (program, done.code) == ("patchlab-agent", 0), done.err
+    for task in SOURCES:
+        assert (own_folder / f"{task}.html").stat().st_size > 10_000
+
+
+def test_the_page_calls_the_bench_as_it_is() -> None:
+    [call] = [each for each in blocks("sh") if "bench.public_tasks" in each]
+    options = parsed(call[call.index("bench.public_tasks") + 1 :])
+    assert (options.task, options.data, options.model) == ("facility", Path("data"), "openai/NAME")
+
+
+@pytest.mark.parametrize("task", SOURCES)
+def test_init_guesses_the_form_that_a_script_writes(
+    task: str, made: dict[str, Path], own_folder: Path
+) -> None:
+    assert called("init", "mine", "--from", made[task] / "rows.jsonl").code == 0
+    guessed, written = read_task(own_folder / "mine"), read_task(made[task])
+    assert {field.name: set(field.choices) for field in guessed.fields} == {
+        field.name: {choice for row in written.rows for choice in entries(row.answer[field.name])}
+        for field in written.fields
+    }
+
+
+def entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

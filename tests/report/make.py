@@ -121,6 +121,28 @@ def curve_point(
     )
 
 
+def without_ceiling(report: RunReport) -> RunReport:
+    """A report of a run in which nobody knew the rules."""
+    unknown = {"ceiling": proportion(0, 0)}
+    rates = {**unknown, "gap_closed": None}
+    golden = report.golden
+    if golden is not None:
+        cases = [c.model_copy(update={"ceiling": None, "has_ceiling": False}) for c in golden.cases]
+        groups = {
+            name: getattr(golden, name).model_copy(update=rates)
+            for name in ("all", "covered", "known", "uncovered")
+        }
+        golden = golden.model_copy(update={**groups, "cases": tuple(cases)})
+    return report.model_copy(
+        update={
+            "overall": report.overall.model_copy(update=rates),
+            "recent": report.recent.model_copy(update=rates),
+            "curve": tuple(point.model_copy(update=unknown) for point in report.curve),
+            "golden": golden,
+        }
+    )
+
+
 def share(rate: float) -> Proportion:
     """A rate of a thousand cases with a band around it."""
     low, high = max(0.0, rate - 0.04), min(1.0, rate + 0.04)

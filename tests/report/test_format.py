@@ -128,9 +128,13 @@ def test_value(json_value: JsonValue, text: str) -> None:
         ((0.5, 0.25, 1), 4, True, "██··│"),
         ((0.5, 0.75, 0.25), 4, True, "██▒│ "),
         ((0.1, 0.1, 0.1), 4, True, "│    "),
+        ((0.25, 0.5, None), 8, True, "██▒▒     "),
+        ((0.5, 1, None), 4, True, "██▒▒ "),
     ],
 )
-def test_bar(shares: tuple[float, float, float], width: int, unicode: bool, text: str) -> None:
+def test_bar(
+    shares: tuple[float, float, float | None], width: int, unicode: bool, text: str
+) -> None:
     assert fmt.bar(*shares, width, unicode) == text
 
 

@@ -25,6 +25,7 @@ from tests.report.make import (
     retrieved,
     stop,
     trace,
+    without_ceiling,
 )
 from tests.report.parsed import parsed
 
@@ -284,3 +285,10 @@ def test_a_run_of_one_stretch_has_its_figures() -> None:
     found = parsed(page(report, [], []))
     assert len([tag for tag in found.tags if tag.attributes.get("role") == "img"]) == 4
     assert AT in found.values("datetime")
+
+
+def test_a_ceiling_that_nobody_knows_takes_no_part() -> None:
+    text = page(without_ceiling(full_report()), (PATCH,), (saved(),))
+    assert '<div class="ceiling">' not in text
+    assert "--c:" not in text
+    assert '<span class="key">ceiling </span>–' in text

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from patchlab_agent.report.html import plots
 from patchlab_agent.report.html.plots import Plot, spread
 from patchlab_agent.report.html.svg import COLOURS, Band, drawn
-from tests.report.make import NO_SCORE, curve_point, full_report
+from tests.report.make import NO_SCORE, curve_point, full_report, without_ceiling
 
 REPORT = full_report()
 LABELS = REPORT.golden.labels if REPORT.golden else ()
@@ -78,6 +78,15 @@ def test_the_curve_names_each_line_with_its_last_rate() -> None:
     for svg in (PLOTS["curve"]().wide, PLOTS["curve"]().narrow):
         assert {"baseline 30 %", "patched 65 %", "ceiling 95 %"} <= set(words(svg))
     assert "patched from 50.0 % to 65.0 %" in PLOTS["curve"]().says
+
+
+def test_a_curve_has_no_line_of_a_ceiling_that_nobody_knows() -> None:
+    plot = plots.learning_curve(without_ceiling(REPORT).curve)
+    for svg in (plot.wide, plot.narrow):
+        assert {"baseline 30 %", "patched 65 %"} <= set(words(svg))
+        assert not any("ceiling" in word for word in words(svg))
+        assert not any("ceiling" in tip for tip, _ in bands(svg))
+    assert "ceiling" not in plot.says
 
 
 TIPS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from patchlab_agent.models.report import GateCalls, RunReport
@@ -15,6 +17,7 @@ from tests.report.make import (
     full_report,
     shown,
     stop,
+    without_ceiling,
 )
 
 WIDE = 160
@@ -224,6 +227,14 @@ def test_a_plain_terminal_gets_a_plain_curve() -> None:
     assert "######++++++......|" in text
     assert "# baseline, + won, | ceiling" in text
     assert not set("█▒·") & set(text)
+
+
+def test_a_ceiling_that_nobody_knows_is_a_dash() -> None:
+    text = shown(render(without_ceiling(full_report()), unicode=True))
+    curve = text[text.index("Learning curve") :].splitlines()
+    [last] = [each for each in curve if each.startswith("618–1234")]
+    assert re.search(r"30\.0 % +65\.0 % +– ", last)
+    assert "│" not in last
 
 
 @pytest.mark.parametrize("width", [60, 100, 160])

@@ -101,9 +101,10 @@ def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
     Args:
         curve: at least one stretch.
     """
+    names = _series(curve)
     ends = (
         (name, *(fmt.percent(getattr(point, name).rate) for point in (curve[0], curve[-1])))
-        for name in SERIES
+        for name in names
     )
     ways = ", ".join(f"{name} from {start} to {end}" for name, start, end in ends)
     return drawn_twice(
@@ -114,25 +115,31 @@ def learning_curve(curve: Sequence[CurvePoint]) -> Plot:
         heights=(380, 320),
         draw=lambda figure: _curve(figure, curve),
         tips=[
-            "\n".join([_stretch(point), *(told(name, getattr(point, name)) for name in SERIES)])
+            "\n".join([_stretch(point), *(told(name, getattr(point, name)) for name in names)])
             for point in curve
         ],
     )
+
+
+def _series(curve: Sequence[CurvePoint]) -> tuple[str, ...]:
+    """Return the lines of a learning curve; there is none of a ceiling that nobody knows."""
+    return tuple(n for n in SERIES if any(getattr(p, n).rate is not None for p in curve))
 
 
 def _curve(figure: Figure, curve: Sequence[CurvePoint]) -> list[Band]:
     narrow = is_narrow(figure)
     axes = within(figure, left=52, right=20 if narrow else 124, top=66 if narrow else 12, bottom=48)
     middles = [(point.first + point.last) / 2 for point in curve]
-    for name in reversed(SERIES):
+    names = _series(curve)
+    for name in reversed(names):
         _line(axes, middles, [getattr(point, name) for point in curve], name)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     over_requests(axes, curve[-1].last)
     if narrow:
-        _names_above(figure, curve[-1])
+        _names_above(figure, curve[-1], names)
     else:
-        _names_at_ends(axes, curve[-1])
+        _names_at_ends(axes, curve[-1], names)
     return _stretches(axes, curve)
 
 
@@ -149,9 +156,9 @@ def _line(axes: Axes, places: Sequence[float], shares: Sequence[Proportion], nam
     axes.plot(places, rates, MARKS[name], color=colour, markersize=7, **EDGE)  # type: ignore[arg-type]
 
 
-def _names_at_ends(axes: Axes, last: CurvePoint) -> None:
+def _names_at_ends(axes: Axes, last: CurvePoint, names: Sequence[str]) -> None:
     """Put each line's name and rate next to its end, without overlaps."""
-    ends = sorted((_rate(last, name), -place, name) for place, name in enumerate(SERIES))
+    ends = sorted((_rate(last, name), -place, name) for place, name in enumerate(names))
     _, height = size_of(axes.get_figure(root=True))  # type: ignore[arg-type]
     apart = (TEXT_SIZE + 5) / (axes.get_position().height * height)
     for (rate, _, name), place in zip(ends, spread([r for r, _, _ in ends], apart), strict=True):
@@ -167,9 +174,9 @@ def _names_at_ends(axes: Axes, last: CurvePoint) -> None:
         )
 
 
-def _names_above(figure: Figure, last: CurvePoint) -> None:
+def _names_above(figure: Figure, last: CurvePoint, names: Sequence[str]) -> None:
     _, height = size_of(figure)
-    for row, name in enumerate(SERIES):
+    for row, name in enumerate(names):
         text = f"{name} {100 * _rate(last, name):.0f} %"
         figure.text(0, 1 - (4 + 18 * row) / height, text, va="top", color=COLOURS[name])
 

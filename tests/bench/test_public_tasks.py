@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench.answers_only import main as answers_only
 from bench.public_tasks import EXAMPLES, SOURCES, main, measured, parsed, prepare, settings_of
 from bench.scored import (
     Arm,
@@ -138,6 +139,12 @@ def test_answers_are_kept_so_that_a_second_run_asks_nothing(
         calls = len(received)
         assert measured(settings, tmp_path) == first
         assert len(received) == calls > 0
+    kept, bare = tmp_path / "patchlab.jsonl", tmp_path / "bare.jsonl"
+    answers_only([str(kept), str(bare)])
+    assert "account" in kept.read_text("utf-8")
+    assert "account" not in bare.read_text("utf-8")
+    # With the data at hand, and no server any more.
+    assert measured(settings.model_copy(update={"record": bare}), tmp_path) == first
     assert len(first[0].scores) == 6
     assert first[0].right == first[1].right
     assert sum(first[0].right) > 0

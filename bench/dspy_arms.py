@@ -6,16 +6,17 @@ calls and records them. DSPy learns from the rows that a run sees, stream and re
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from statistics import fmean
+from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 import dspy
 from dspy import lm15
 from dspy.utils.exceptions import AdapterParseError
 
-from bench.scored import Arm, Judging, arm, most_demos
+from bench.scored import Arm, Judging, arm, most_demos, tokens_of
 from patchlab_agent.agent.budgeting import estimated_tokens
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
 from patchlab_agent.lab.models import backend_of
@@ -31,6 +32,8 @@ BOOTSTRAPPED = 4
 """Bootstrapped demos, at most: DSPy's default."""
 ALL_RIGHT = 1.0
 """Score from which on BootstrapFewShot takes an answer for a demo."""
+ADAPTER = dspy.JSONAdapter()
+"""DSPy's layout of prompts and answers, with the answer's JSON schema for the server."""
 
 
 class Engine:
@@ -100,6 +103,66 @@ def signature_of(folder: TaskFolder) -> Any:
     return dspy.Signature(fields, instruction)
 
 
+class FewShot:
+    """A task as DSPy has it: a signature, rows to learn from, and a metric.
+
+    Args:
+        folder: the task.
+        judge: its own.
+    """
+
+    def __init__(self, folder: TaskFolder, judge: Judging) -> None:
+        self.names = [field.name for field in folder.fields]
+        self.bare = dspy.Predict(signature_of(folder))
+        self.train = [
+            dspy.Example(request=row.request, **row.answer).with_inputs("request")
+            for split in ("stream", "regression")
+            for row in folder.rows
+            if row.split == split
+        ]
+        self._judge = judge
+
+    def labeled(self, k: int) -> Any:
+        """A program with `k` labeled demos."""
+        return dspy.LabeledFewShot(k=k).compile(self.bare, trainset=self.train) if k else self.bare
+
+    def bootstrapped(self, most: int) -> Any:
+        """A program with at most so many demos, some of them the model's own right answers."""
+        optimizer = dspy.BootstrapFewShot(
+            metric=self.metric,
+            metric_threshold=ALL_RIGHT,
+            max_bootstrapped_demos=min(BOOTSTRAPPED, most),
+            max_labeled_demos=most,
+            # An answer that cannot be read is no demo, and no reason to stop.
+            max_errors=len(self.train) + 1,
+        )
+        return optimizer.compile(self.bare, trainset=self.train)
+
+    def metric(self, example: Any, prediction: Any, trace: object = None) -> float:
+        """The task's own score."""
+        truth = {name: example[name] for name in self.names}
+        case = Case(request=example.request, truth=truth, stratum="")
+        return self._judge(case, self.answer(prediction)).score
+
+    def answer(self, prediction: Any) -> Output:
+        """An answer as the task has it."""
+        return {name: prediction[name] for name in self.names}
+
+    def tokens(self, k: int, request: str) -> int:
+        """Estimate the prompt of a request with `k` labeled demos."""
+        program = self.labeled(k)
+        turns = ADAPTER.format(program.signature, program.demos, {"request": request})
+        return estimated_tokens(Message.model_validate(turn) for turn in turns)
+
+    def demos(self, added: float, longest: int, golden: Sequence[Case]) -> tuple[int, int]:
+        """How many demos add no more tokens than that, and how many fit at all."""
+        some = golden[0].request
+        same = most_demos(added, lambda k: self.tokens(k, some) - self.tokens(0, some), DEMOS)
+        texts = (*(case.request for case in golden), *(row.request for row in self.train))
+        most = most_demos(longest, partial(self.tokens, request=max(texts, key=len)), DEMOS)
+        return same, most
+
+
 def dspy_arms(
     settings: RunSettings,
     judge: Judging,
@@ -124,80 +187,39 @@ def dspy_arms(
         Interruption: the model's side failed.
     """
     assert settings.task is not None
-    folder = read_task(settings.task)
-    backend = backend_of(load_task(settings.task), settings)
-    adapter = dspy.JSONAdapter()
-    engine = Engine(backend)
-    names = [field.name for field in folder.fields]
-    train = [
-        dspy.Example(request=row.request, **row.answer).with_inputs("request")
-        for split in ("stream", "regression")
-        for row in folder.rows
-        if row.split == split
-    ]
-    bare = dspy.Predict(signature_of(folder))
-
-    def labeled(k: int) -> Any:
-        return dspy.LabeledFewShot(k=k).compile(bare, trainset=train) if k else bare
-
-    @cache
-    def tokens(k: int) -> list[int]:
-        program = labeled(k)
-        prompts = (
-            adapter.format(program.signature, program.demos, {"request": case.request})
-            for case in golden
-        )
-        return [estimated_tokens(Message.model_validate(m) for m in each) for each in prompts]
-
-    def right(example: Any, prediction: Any, trace: object = None) -> float:
-        truth = {name: example[name] for name in names}
-        case = Case(request=example.request, truth=truth, stratum="")
-        return judge(case, {name: prediction[name] for name in names}).score
-
-    same = most_demos(added, lambda k: fmean(tokens(k)) - fmean(tokens(0)), DEMOS)
-    most = most_demos(longest, lambda k: max(tokens(k)), DEMOS)
-    bootstrap = dspy.BootstrapFewShot(
-        metric=right,
-        metric_threshold=ALL_RIGHT,
-        max_bootstrapped_demos=min(BOOTSTRAPPED, most),
-        max_labeled_demos=most,
-        max_errors=len(train) + 1,
-    )
+    few_shot = FewShot(read_task(settings.task), judge)
+    same, most = few_shot.demos(added, longest, golden)
     programs: dict[str, Callable[[], Any]] = {
-        "DSPy Predict": lambda: bare,
-        "DSPy LabeledFewShot, equal length": partial(labeled, same),
-        "DSPy LabeledFewShot": partial(labeled, most),
-        "DSPy BootstrapFewShot": lambda: bootstrap.compile(bare, trainset=train),
+        "DSPy Predict": partial(few_shot.labeled, 0),
+        "DSPy LabeledFewShot, equal length": partial(few_shot.labeled, same),
+        "DSPy LabeledFewShot": partial(few_shot.labeled, most),
+        "DSPy BootstrapFewShot": partial(few_shot.bootstrapped, most),
     }
-    found = []
+    backend = backend_of(load_task(settings.task), settings)
+    engine = Engine(backend)
     lm = dspy.LM(settings.model, engine=engine, cache=False, num_retries=0)
+    found = []
     try:
-        with dspy.context(lm=lm, adapter=adapter):
+        # DSPy prints how many demos it found, where the figures go.
+        with dspy.context(lm=lm, adapter=ADAPTER), redirect_stdout(sys.stderr):
             for name, build in programs.items():
                 engine.restart()
                 program = _unless_out(engine, build)
-                calls, usage = engine.calls, engine.usage
+                calls, tokens = engine.calls, tokens_of(engine.usage)
                 rows = []
                 for case in golden:
-                    rows.append((case, *ask(engine, program, case.request, names)))
+                    rows.append((case, *ask(engine, program, few_shot, case.request)))
                     tell(name, len(programs) * len(golden))
-                found.append(
-                    arm(
-                        name,
-                        judge,
-                        rows,
-                        learning_calls=calls,
-                        learning_tokens=(usage.prompt_tokens or 0) + (usage.completion_tokens or 0),
-                        shows=f"{len(program.demos)} demos" if program.demos else "",
-                    )
-                )
+                shows = f"{len(program.demos)} demos" if program.demos else ""
+                learned = {"learning_calls": calls, "learning_tokens": tokens}
+                found.append(arm(name, judge, rows, shows=shows, **learned))
     finally:
         backend.close()
     return found
 
 
 def ask(
-    engine: Engine, program: Any, request: str, names: Sequence[str]
+    engine: Engine, program: Any, few_shot: FewShot, request: str
 ) -> tuple[Output | None, Usage]:
     """Answer one request; None is an answer that DSPy cannot read.
 
@@ -209,7 +231,7 @@ def ask(
         prediction = _unless_out(engine, lambda: program(request=request))
     except AdapterParseError:
         return None, engine.usage
-    return {name: prediction[name] for name in names}, engine.usage
+    return few_shot.answer(prediction), engine.usage
 
 
 def _unless_out(engine: Engine, what: Callable[[], Any]) -> Any:

@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.progress import told
-from bench.scored import Arm, Judging, arm, figures, judging, table
+from bench.scored import Arm, Judging, arm, figures, judging, table, tokens_of
 from patchlab_agent.agent.budgeting import estimated_tokens
 from patchlab_agent.errors import BackendError, InputError, PartialRun, PatchLabError
 from patchlab_agent.lab.lab import lab_of
@@ -34,7 +34,7 @@ from patchlab_agent.lab.tasks import check_task
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Attempt, Message, Usage
+from patchlab_agent.models.trace import Attempt, Message
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import LITELLM, SIMULATED, RunSettings
 from patchlab_agent.tasks.folder import read_task
@@ -157,11 +157,6 @@ def _arms(
 
 def _judged(golden: Sequence[Case], attempts: Sequence[Attempt]) -> list[Any]:
     return [(case, a.output, a.usage) for case, a in zip(golden, attempts, strict=True)]
-
-
-def tokens_of(usage: Usage) -> int:
-    """Tokens sent and received."""
-    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
 
 
 def _added_tokens(answers: Sequence[GoldenAnswer]) -> float:

@@ -92,6 +92,11 @@ def arm(
     )
 
 
+def tokens_of(usage: Usage) -> int:
+    """Tokens sent and received."""
+    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+
+
 def mean_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float, float]:
     """The mean of after - before over pairs, with Student's 95 % interval.
 

@@ -69,10 +69,14 @@ def arms(data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, backend: Scr
 
 
 def test_each_program_answers_the_same_cases(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     backend = Scripted('{"intents": ["card"]}')
     found = arms(data, tmp_path, monkeypatch, backend)
+    assert capsys.readouterr().out == ""
     assert [each.name.split()[1].strip(",") for each in found] == [
         "Predict",
         "LabeledFewShot",

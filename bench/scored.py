@@ -97,16 +97,18 @@ def tokens_of(usage: Usage) -> int:
     return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
 
 
-def mean_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of after - before over pairs, with Student's 95 % interval.
+def mean_difference(
+    before: Sequence[float], after: Sequence[float]
+) -> tuple[float, float | None, float | None]:
+    """The mean of after - before over pairs, with Student's 95 % interval; one pair has none.
 
     Raises:
-        ValueError: the two differ in length, or there are fewer than two pairs.
+        ValueError: the two differ in length.
     """
     differences = [new - old for old, new in zip(before, after, strict=True)]
-    if len(differences) < 2:
-        raise ValueError("an interval takes two pairs at least")
     mean = fmean(differences)
+    if len(differences) < 2:
+        return mean, None, None
     error = stdev(differences) / math.sqrt(len(differences))
     reach = float(student.ppf(0.975, len(differences) - 1)) * error
     return mean, mean - reach, mean + reach
@@ -168,8 +170,11 @@ def table(title: str, found: Sequence[dict[str, Any]]) -> Table:
 def _points(difference: dict[str, Any] | None) -> str:
     if difference is None:
         return ""
-    mean, low, high = (100 * difference["score"][name] for name in ("mean", "low", "high"))
-    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+    score = difference["score"]
+    mean = f"{100 * score['mean']:+.1f}"
+    if score["low"] is None:
+        return mean
+    return f"{mean} [{100 * score['low']:+.1f}, {100 * score['high']:+.1f}]"
 
 
 def _count(number: float | None) -> str:

@@ -30,7 +30,7 @@ def main(data: Path, folder: Path) -> None:
             # What is said in several folds counts for the last of them.
             rows[" ".join(said["text"].casefold().split())] = json.dumps({**row, "split": split})
     facts = json.dumps([f"{name}: {text.rstrip('?')}" for name, text in about.items()])
-    folder.mkdir()
+    folder.mkdir(parents=True)
     toml = TOML.replace("FACTS", facts).replace("INTENTS", json.dumps(intents))
     (folder / "task.toml").write_text(toml, "utf-8")
     (folder / "rows.jsonl").write_text("\n".join(rows.values()) + "\n", "utf-8")

@@ -27,7 +27,7 @@ def main(dataset: Path, folder: Path) -> None:
         # Ten yes/no questions are a list of those with a yes. A hash of the mail splits the rows.
         answer["categories"] = [name for name, is_so in answer["categories"].items() if is_so]
         rows.append(json.dumps({"request": mail["fields"]["input"], "answer": answer}))
-    folder.mkdir()
+    folder.mkdir(parents=True)
     toml = TOML.replace("CATEGORIES", json.dumps(categories))
     (folder / "task.toml").write_text(toml, "utf-8")
     (folder / "rows.jsonl").write_text("\n".join(rows) + "\n", "utf-8")

@@ -123,7 +123,7 @@ def test_a_run_is_measured_against_the_bare_prompt_and_repeats(
     assert json.loads((tmp_path / "out" / "figures.json").read_text("utf-8")) == found
 
 
-def test_answers_are_kept_so_that_a_second_run_asks_nothing(
+def test_answers_are_kept_and_play_where_the_data_is_at_hand(
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -133,19 +133,17 @@ def test_answers_are_kept_so_that_a_second_run_asks_nothing(
     monkeypatch.setitem(sys.modules, "dspy", None)
     with serving('{"intents": ["card"]}') as (address, received):
         asked = ["banking", "--data", str(data), "--out", str(tmp_path), "--model", "openai/some"]
-        limits = ["--runs", "3", "--golden", "6", "--api-base", address]
+        limits = ["--runs", "2", "--golden", "4", "--api-base", address]
         settings = settings_of(parsed([*asked, *limits]))
         first = measured(settings, tmp_path)
-        calls = len(received)
-        assert measured(settings, tmp_path) == first
-        assert len(received) == calls > 0
+    assert received
     kept, bare = tmp_path / "patchlab.jsonl", tmp_path / "bare.jsonl"
     answers_only([str(kept), str(bare)])
     assert "account" in kept.read_text("utf-8")
     assert "account" not in bare.read_text("utf-8")
-    # With the data at hand, and no server any more.
+    # There is no server any more.
     assert measured(settings.model_copy(update={"record": bare}), tmp_path) == first
-    assert len(first[0].scores) == 6
+    assert len(first[0].scores) == 4
     assert first[0].right == first[1].right
     assert sum(first[0].right) > 0
     assert "DSPy is not installed, so its prompts are left out" in capsys.readouterr().err
@@ -180,8 +178,7 @@ def test_the_interval_of_a_mean_difference_is_students() -> None:
     found = mean_difference([0, 0, 0, 0], [0, 0, 0, 1])
     assert found == pytest.approx((0.25, 0.25 - 3.182 * 0.25, 0.25 + 3.182 * 0.25), abs=1e-3)
     assert mean_difference([1, 1], [0, 0]) == (-1, -1, -1)
-    with pytest.raises(ValueError, match="two pairs"):
-        mean_difference([1], [1])
+    assert mean_difference([1], [0]) == (-1, None, None)
 
 
 @pytest.mark.parametrize(("limit", "most"), [(0, 1), (99, 1), (100, 1), (399, 3), (10**6, 16)])
@@ -211,6 +208,8 @@ def test_figures_tell_what_each_arm_gains_and_costs() -> None:
         ["50.0%", "0.0%", "100.0%"],
     ]
     assert list(columns[7].cells) == ["–", "3", "–"]
+    single = figures([Arm(name=name, scores=(1,), right=(True,)) for name in ("bare", "lessons")])
+    assert list(table("t", single).columns[3].cells) == ["", "+0.0"]
 
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "public-tasks.md").read_text("utf-8")
@@ -233,7 +232,7 @@ def test_the_page_leads_from_the_data_to_a_report(own_folder: Path) -> None:
             done = called(*arguments)
             assert (program, done.code) == ("patchlab-agent", 0), done.err
     for task in SOURCES:
-        assert (own_folder / f"{task}.html").stat().st_size > 10_000
+        assert (own_folder / "data" / f"{task}.html").stat().st_size > 10_000
 
 
 def test_the_page_calls_the_bench_as_it_is() -> None:

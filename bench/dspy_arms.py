@@ -109,16 +109,16 @@ class FewShot:
     Args:
         folder: the task.
         judge: its own.
+        runs: rows of the stream that a run sees; None: all.
     """
 
-    def __init__(self, folder: TaskFolder, judge: Judging) -> None:
+    def __init__(self, folder: TaskFolder, judge: Judging, runs: int | None = None) -> None:
         self.names = [field.name for field in folder.fields]
         self.bare = dspy.Predict(signature_of(folder))
+        stream = [row for row in folder.rows if row.split == "stream"][:runs]
         self.train = [
             dspy.Example(request=row.request, **row.answer).with_inputs("request")
-            for split in ("stream", "regression")
-            for row in folder.rows
-            if row.split == split
+            for row in (*stream, *(row for row in folder.rows if row.split == "regression"))
         ]
         self._judge = judge
 
@@ -187,7 +187,7 @@ def dspy_arms(
         Interruption: the model's side failed.
     """
     assert settings.task is not None
-    few_shot = FewShot(read_task(settings.task), judge)
+    few_shot = FewShot(read_task(settings.task), judge, settings.runs)
     same, most = few_shot.demos(added, longest, golden)
     programs: dict[str, Callable[[], Any]] = {
         "DSPy Predict": partial(few_shot.labeled, 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_demos_come_from_what_a_run_may_see(
     for prompt in backend.asked:
         shown = "".join(message.content for message in prompt.messages[:-1])
         assert not any(f"{request}\n" in f"{shown}\n" for request in golden)
+
+
+def test_a_shorter_run_leaves_fewer_rows_for_demos(data: Path, tmp_path: Path) -> None:
+    prepare("banking", data, tmp_path / "task")
+    folder = read_task(tmp_path / "task")
+    found = dspy_arms.FewShot(folder, judging(tmp_path / "task"), runs=3)
+    sizes = Counter(row.split for row in folder.rows)
+    assert len(found.train) == 3 + sizes["regression"] < sizes["stream"] + sizes["regression"]
 
 
 def test_an_answer_that_cannot_be_read_is_wrong(

@@ -94,7 +94,9 @@ def _compared(comparison: ArmRates) -> tuple[str, ...]:
 
 
 def _curve(report: RunReport, unicode: bool) -> Table:
-    marks = "█ baseline, ▒ won by patches, │ ceiling" if unicode else "# baseline, + won, | ceiling"
+    marks = "█ baseline, ▒ won by patches" if unicode else "# baseline, + won"
+    if any(point.ceiling.rate is not None for point in report.curve):
+        marks += ", │ ceiling" if unicode else ", | ceiling"
     table = table_of(
         "Learning curve",
         *("requests", "", "baseline", "patched", "ceiling", "active"),

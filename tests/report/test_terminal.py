@@ -235,6 +235,7 @@ def test_a_ceiling_that_nobody_knows_is_a_dash() -> None:
     [last] = [each for each in curve if each.startswith("618–1234")]
     assert re.search(r"30\.0 % +65\.0 % +– ", last)
     assert "│" not in last
+    assert "█ baseline, ▒ won by patches\n" in re.sub(" +\n", "\n", text)
 
 
 @pytest.mark.parametrize("width", [60, 100, 160])

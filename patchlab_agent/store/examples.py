@@ -16,6 +16,7 @@ from patchlab_agent.models.trace import Example
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.coverage import CoverageIndex
 from patchlab_agent.store.nearest import EDGE, MARGIN
+from patchlab_agent.store.units import Units
 from patchlab_agent.text import words
 
 BATCH = 100
@@ -34,6 +35,13 @@ class Replaced(NamedTuple):
     """Examples shown, or not, as before; only the evidence on them changed."""
 
 
+class _Replacing(NamedTuple):
+    """The keys to delete and the examples to write until all are replaced."""
+
+    gone: list[str]
+    fresh: dict[str, StoredExample]
+
+
 class ExampleStore:
     """The examples: one record for each *distinct* request with a right answer that may be shown.
 
@@ -46,6 +54,7 @@ class ExampleStore:
         collection: their records.
         distances: distances of its embedder.
         may_show: returns whether a request and its answer may stand in another request's prompt.
+        units: the units of work of the store.
     """
 
     def __init__(
@@ -53,12 +62,21 @@ class ExampleStore:
         collection: Records,
         distances: Distances,
         may_show: Callable[[str, JsonObject], bool],
+        units: Units,
     ) -> None:
         self._collection = collection
         self._distances = distances
         self._may_show = may_show
-        self._stored = collection.count()
+        self._units = units
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget whatever is not in the database."""
+        self._stored = self._collection.count()
         self._new: dict[str, StoredExample] = {}
+        self._changed: dict[str, StoredExample] = {}
+        self._before: dict[str, StoredExample] = {}
+        self._replacing = _Replacing([], {})
         self._outdated: set[str] = set()
         self._withdrawn = self._withdrawn_keys()
         self._index: CoverageIndex | None = None
@@ -108,17 +126,46 @@ class ExampleStore:
             self._collection.delete(ids=part)
         self._stored = self._collection.count()
 
-    def flush(self) -> None:
-        """Write what was added since the last flush."""
+    def committed(self) -> None:
+        """Take note that all changes until now count."""
+        self._before.clear()
+
+    def before(self) -> tuple[StoredExample, ...]:
+        """Return the examples that the present unit changed, as they were before."""
+        return tuple(self._before.values())
+
+    def write_out(self) -> None:
+        """Write what was added and changed since it was last written."""
+        for part in _parts(self._replacing.gone):
+            self._collection.delete(ids=part)
+            self._stored = self._collection.count()
+        self._write(self._replacing.fresh)
         if self._new:
             known = set(self._collection.get(ids=list(self._new), include=[])["ids"])
             self._write({key: each for key, each in self._new.items() if key not in known})
+        for part in _parts(list(self._changed)):
+            # Not `upsert`, which would recreate them: Chroma's `update` ignores unknown ids.
+            metadatas: Any = [metadata_of(self._changed[key]) for key in part]
+            self._collection.update(ids=part, metadatas=metadatas)
         self.give_up()
 
     def give_up(self) -> None:
-        """Forget what was added since the last flush."""
+        """Forget what was added and changed since it was last written."""
         self._new.clear()
+        self._changed.clear()
+        self._before.clear()
         self._outdated.clear()
+        self._replacing = _Replacing([], {})
+
+    def remove(self, rejudged: Sequence[str]) -> None:
+        """Delete the examples of traces that are taken back, withdrawn ones included."""
+        self._new = {key: each for key, each in self._new.items() if each.id not in rejudged}
+        gone = list(self._of_traces(rejudged))
+        self._replacing.gone.extend(gone)
+        for key in gone:
+            self._changed.pop(key, None)
+        self._withdrawn.difference_update(gone)
+        self._index = None
 
     def all(self) -> list[StoredExample]:
         """Return the written examples, sorted by trace, withdrawn ones included."""
@@ -133,36 +180,44 @@ class ExampleStore:
 
     def update(self, changed: Iterable[StoredExample]) -> None:
         """Replace the evidence on examples; those that no longer exist are not recreated."""
-        written: dict[str, StoredExample] = {}
-        for example in changed:
-            key = _key(example.request)
-            if _same(example, self._new.get(key)):
-                self._new[key] = example
-            else:
-                written[key] = example
-            if example.withdrawn:
-                self._withdrawn.add(key)
-                if self._index is not None:
-                    self._index.discard(key)
-        if written:
-            # Not `upsert`, which would recreate them: Chroma's `update` ignores unknown ids.
-            metadatas: Any = [metadata_of(each) for each in written.values()]
-            self._collection.update(ids=list(written), metadatas=metadatas)
+        with self._units.unit():
+            for example in changed:
+                self._update(example)
+
+    def _update(self, example: StoredExample) -> None:
+        key = _key(example.request)
+        self._units.note("example", example.model_dump_json(exclude_defaults=True))
+        if _same(example, self._new.get(key)):
+            self._before.setdefault(key, self._new[key])
+            self._new[key] = example
+        else:
+            if key not in self._before:
+                page = self._collection.get(ids=[key], include=["documents", "metadatas"])
+                self._before |= self._read(page)
+            self._changed[key] = example
+        if example.withdrawn:
+            self._withdrawn.add(key)
+            if self._index is not None:
+                self._index.discard(key)
+        elif key in self._withdrawn:
+            self._withdrawn.discard(key)
+            self._index = None
 
     def replace(self, wanted: Iterable[StoredExample]) -> Replaced:
         """Replace all examples, and the evidence on them, with these.
 
-        What is as it should be is left alone, so a call that was interrupted can be repeated.
+        What is as it should be is left alone. All examples must have been written out before.
         """
         then = {_key(example.request): example for example in wanted}
+        held = (each.model_dump_json(exclude_defaults=True) for each in then.values())
         now = self._by_key()
         gone = [key for key in now if key not in then]
         fresh = {key: example for key, example in then.items() if now.get(key) != example}
-        for part in _parts(gone):
-            self._collection.delete(ids=part)
-        self._write(fresh)
-        self._withdrawn = {key for key, example in then.items() if example.withdrawn}
-        self._index = None
+        with self._units.unit():
+            self._units.note("examples", f"[{','.join(held)}]")
+            self._replacing = _Replacing(gone, fresh)
+            self._withdrawn = {key for key, example in then.items() if example.withdrawn}
+            self._index = None
         before, after = _shown(now), _shown(then)
         removed = sum(after.get(key) != example for key, example in before.items())
         added = sum(before.get(key) != example for key, example in after.items())
@@ -228,14 +283,19 @@ class ExampleStore:
         if not trace_ids:
             return {}
         where: Any = {"trace_id": {"$in": list(trace_ids)}}
-        page = self._collection.get(where=where, include=["documents", "metadatas"])
-        return _examples_of(page["ids"], page["documents"], page["metadatas"])
+        return self._read(self._collection.get(where=where, include=["documents", "metadatas"]))
+
+    def _read(self, page: Any) -> dict[str, StoredExample]:
+        """Return the examples of a page of their collection as they are by now, by key."""
+        found = _examples_of(page["ids"], page["documents"], page["metadatas"])
+        return {key: self._changed.get(key, each) for key, each in found.items()}
 
     def _fetched(self, keys: Sequence[str]) -> dict[str, StoredExample]:
         if not keys:
             return {}
-        page = self._collection.get(ids=list(keys), include=["documents", "metadatas"])
-        found = _examples_of(page["ids"], page["documents"], page["metadatas"])
+        found = self._read(
+            self._collection.get(ids=list(keys), include=["documents", "metadatas"])
+        )
         return {key: each for key, each in found.items() if each.id not in self._outdated}
 
     def _write(self, fresh: Mapping[str, StoredExample]) -> None:
@@ -247,7 +307,8 @@ class ExampleStore:
                 embeddings=[self._distances.vector(e.request).tolist() for e in examples],
                 metadatas=[metadata_of(example) for example in examples],
             )
-        self._stored = self._collection.count()
+        if fresh:
+            self._stored = self._collection.count()
 
     def _by_key(self) -> dict[str, StoredExample]:
         found: dict[str, StoredExample] = {}
@@ -255,7 +316,7 @@ class ExampleStore:
             page = self._collection.get(
                 limit=BATCH, offset=start, include=["documents", "metadatas"]
             )
-            found |= _examples_of(page["ids"], page["documents"], page["metadatas"])
+            found |= self._read(page)
         return found
 
     def _candidates(self, request: str, wanted: int) -> tuple[dict[str, Example], float | None]:
@@ -274,7 +335,9 @@ class ExampleStore:
         documents, metadatas = found["documents"] or [[]], found["metadatas"] or [[]]
         stored = {
             key: example
-            for key, example in _examples_of(found["ids"][0], documents[0], metadatas[0]).items()
+            for key, example in self._read(
+                {"ids": found["ids"][0], "documents": documents[0], "metadatas": metadatas[0]}
+            ).items()
             if example.id not in self._outdated and self._shows(example)
         }
         whole = size == self._stored

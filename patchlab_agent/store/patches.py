@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
@@ -17,11 +17,20 @@ from patchlab_agent.ranking import rank_key
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.triggers import TriggerIndex
+from patchlab_agent.store.units import Units
 from patchlab_agent.text import occurs, phrases, same_word, words
 
 MAX_LOADED = 4096
 MARGIN = 8
 """Number of records beyond 2 K to query, to make up for inactive ones among them."""
+BATCH = 100
+
+
+class _Entry(NamedTuple):
+    """A patch that is not in the database yet as it is, and the metadata of its record."""
+
+    patch: Patch
+    metadata: Mapping[str, Any]
 
 
 class PatchStore:
@@ -34,6 +43,7 @@ class PatchStore:
         collection: their records.
         distances: distances of the collection's embedder.
         parse_fix: the skill's function to read fixes back.
+        units: the units of work of the store; a patch is in the database once its unit is.
         is_alone: nobody else writes to the collection, so that what was read once still holds.
 
     Example:
@@ -46,6 +56,7 @@ class PatchStore:
         collection: Records,
         distances: Distances,
         parse_fix: Callable[[JsonObject], Fix],
+        units: Units,
         *,
         is_alone: bool = True,
     ) -> None:
@@ -53,44 +64,117 @@ class PatchStore:
         self._collection = collection
         self._distances = distances
         self._parse_fix = parse_fix
+        self._units = units
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget whatever is not in the database."""
+        self._fresh: dict[str, _Entry] = {}
+        self._waiting: dict[str, _Entry] = {}
+        self._gone: list[str] = []
         self._loaded: dict[str, Patch] = {}
-        self._count = collection.count()
+        self._stored = self._collection.count()
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
         self._active = TriggerIndex()
-        for patch_id, metadata in collection.all({"status": str(Status.ACTIVE)}):
+        for patch_id, metadata in self._collection.all({"status": str(Status.ACTIVE)}):
             self._active.add(patch_id, str(metadata["trigger"]))
 
     def upsert(self, patch: Patch) -> None:
-        """Write a patch; the same content again is the same record."""
-        # On disk first: if that fails, memory still says what the store says.
-        self._collection.upsert(
-            ids=[patch.id],
-            documents=[describe(patch)],
-            embeddings=[self._distances.vector(patch.trigger).tolist()],
-            metadatas=[metadata_of(patch)],
-        )
-        self._loaded[patch.id] = patch
-        self._count = self._collection.count()
-        if patch.status is Status.ACTIVE:
-            self._active.add(patch.id, patch.trigger)
-        else:
-            self._active.discard(patch.id)
+        """Store a patch; the same content again is the same record."""
+        metadata = metadata_of(patch)
+        with self._units.unit():
+            self._units.note("patch", metadata["patch"])
+            self._fresh[patch.id] = _Entry(patch, metadata)
+            if patch.status is Status.ACTIVE:
+                self._active.add(patch.id, patch.trigger)
+            else:
+                self._active.discard(patch.id)
+
+    def committed(self) -> None:
+        """Take note that all changes until now count."""
+        self._waiting |= self._fresh
+        self._fresh.clear()
+
+    def write_out(self) -> None:
+        """Write all changes to the database."""
+        self.committed()
+        ids = list(self._waiting)
+        if self._gone:
+            self._collection.delete(self._gone)
+        for start in range(0, len(ids), BATCH):
+            part = [self._waiting[patch_id] for patch_id in ids[start : start + BATCH]]
+            self._collection.upsert(
+                ids=[entry.patch.id for entry in part],
+                documents=[describe(entry.patch) for entry in part],
+                embeddings=[self._distances.vector(e.patch.trigger).tolist() for e in part],
+                metadatas=[dict(entry.metadata) for entry in part],
+            )
+            for entry in part:
+                self._remember(entry.patch)
+                del self._waiting[entry.patch.id]
+        if ids or self._gone:
+            self._stored = self._collection.count()
+        self._gone = []
+
+    def before(self) -> dict[str, Patch | None]:
+        """Return what was changed in the present unit as it was before; None: it was not there."""
+        return {
+            patch_id: self._waiting[patch_id].patch
+            if patch_id in self._waiting
+            else self._in_database(patch_id)
+            for patch_id in self._fresh
+        }
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take patches back, as if they had never been stored."""
+        for patch_id in ids:
+            self._gone.append(patch_id)
+            self._active.discard(patch_id)
+            for held in (self._fresh, self._waiting, self._loaded):
+                held.pop(patch_id, None)
 
     def get(self, patch_id: str) -> Patch | None:
         """Return the patch with an id, or None."""
+        entry = self._fresh.get(patch_id) or self._waiting.get(patch_id)
+        if entry is not None:
+            return entry.patch
         if patch_id not in self._loaded or not self._is_alone:
-            found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
-            if not found:
+            found = self._in_database(patch_id)
+            if found is None:
                 return None
-            if len(self._loaded) >= MAX_LOADED:
-                self._loaded.clear()
-            self._loaded[patch_id] = self._parse(found[0])
+            self._remember(found)
         return self._loaded[patch_id]
+
+    def _in_database(self, patch_id: str) -> Patch | None:
+        found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
+        return self._parse(found[0]) if found else None
+
+    def _remember(self, patch: Patch) -> None:
+        if len(self._loaded) >= MAX_LOADED:
+            self._loaded.clear()
+        self._loaded[patch.id] = patch
+
+    def _pending(self) -> dict[str, _Entry]:
+        return {**self._waiting, **self._fresh}
+
+    def _matching(self, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Any]]:
+        """Yield ids and metadata of all patches whose metadata have these values; None is any."""
+        values = {name: value for name, value in wanted.items() if value is not None}
+        given: list[Any] = [{name: value} for name, value in values.items()]
+        where = {"$and": given} if len(given) > 1 else next(iter(given), None)
+        pending = self._pending()
+        for patch_id, metadata in self._collection.all(where):
+            if patch_id not in pending:
+                yield patch_id, metadata
+        for patch_id, entry in pending.items():
+            if all(entry.metadata[name] == value for name, value in values.items()):
+                yield patch_id, entry.metadata
 
     def find(self, prefix: str) -> list[str]:
         """Return the ids that start with a prefix, sorted."""
-        return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
+        ids = {*self._collection.get(include=[])["ids"], *self._pending()}
+        return sorted(each for each in ids if each.startswith(prefix))
 
     def all(
         self,
@@ -117,16 +201,14 @@ class PatchStore:
             "origin": origin and str(origin),
             "standing": standing and str(standing),
         }
-        given: list[Any] = [{name: value} for name, value in wanted.items() if value is not None]
-        where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         for _, metadata in sorted(
-            self._collection.all(where), key=lambda page: (str(page[1]["trigger"]), page[0])
+            self._matching(wanted), key=lambda page: (str(page[1]["trigger"]), page[0])
         ):
             yield self._parse(metadata)
 
     def statuses(self) -> dict[str, Status]:
         """Return the status of each patch, by id."""
-        found = self._collection.all()
+        found = self._matching({})
         return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
 
     def rivals(self, patch: Patch, status: Status | None = None) -> list[Patch]:
@@ -136,7 +218,7 @@ class PatchStore:
             patch: a patch, stored or not.
             status: the status of the others; None matches any.
         """
-        found = self._collection.all({"conflict_key": json.dumps(patch.fix.conflict_key)})
+        found = self._matching({"conflict_key": json.dumps(patch.fix.conflict_key)})
         others = [
             self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id
         ]
@@ -180,18 +262,22 @@ class PatchStore:
 
     def count(self) -> int:
         """Return the number of patches, whatever their status."""
-        return self._count if self._is_alone else self._collection.count()
+        stored = self._stored if self._is_alone else self._collection.count()
+        pending = list(self._pending())
+        if not pending:
+            return stored
+        return stored + len(pending) - len(self._collection.get(ids=pending, include=[])["ids"])
 
     @property
     def active_count(self) -> int:
         """The number of active patches."""
         if self._is_alone:
             return len(self._active)
-        return sum(1 for _ in self._collection.all({"status": str(Status.ACTIVE)}))
+        return sum(1 for _ in self._matching({"status": str(Status.ACTIVE)}))
 
     def count_standing(self, standing: Standing) -> int:
         """Return the number of active patches with this standing."""
-        return sum(1 for _ in self._collection.all({"standing": str(standing)}))
+        return sum(1 for _ in self._matching({"standing": str(standing)}))
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         """Return the `k` active patches most relevant to a request.
@@ -238,12 +324,15 @@ class PatchStore:
     def _similar(self, request: str, k: int) -> set[str]:
         # Wider than `k`, as the index holds patches of every status; should a merely similar one
         # be missed all the same, no prompt changes.
-        found = self._collection.query(
-            query_embeddings=[self._distances.vector(request).tolist()],
-            n_results=min(2 * k + MARGIN, self._count),
-            include=[],
-        )
-        return {patch_id for patch_id in found["ids"][0] if patch_id in self._active}
+        found: set[str] = set(self._pending())
+        if self._stored:
+            page = self._collection.query(
+                query_embeddings=[self._distances.vector(request).tolist()],
+                n_results=min(2 * k + MARGIN, self._stored),
+                include=[],
+            )
+            found.update(page["ids"][0])
+        return {patch_id for patch_id in found if patch_id in self._active}
 
     def _distance(self, request: str, patch_id: str) -> float:
         return self._distances(request, self._active.trigger_of(patch_id))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import Any, cast
 
 from chromadb.api.client import Client
 
@@ -13,8 +16,9 @@ from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.golden import GoldenAnswer
-from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
@@ -23,6 +27,7 @@ from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.golden import SUFFIX as GOLDEN
 from patchlab_agent.store.golden import read_golden, write_golden
 from patchlab_agent.store.integrity import NEEDED, check_store, own_embedder
+from patchlab_agent.store.journal import Journal, is_left_over
 from patchlab_agent.store.layout import (
     MARKER,
     StoreInfo,
@@ -43,6 +48,7 @@ from patchlab_agent.store.snapshots import (
     write_snapshot,
 )
 from patchlab_agent.store.traces import TraceStore
+from patchlab_agent.store.units import Units
 from patchlab_agent.store.writes import Writes, require_room
 
 
@@ -78,12 +84,19 @@ class Store:
         write: bool = True,
     ) -> None:
         info = _checked(path, StoreInfo(skill=skill, task=task), embedder_name, write)
+        if not write and is_left_over(path):
+            # What was decided counts, whoever writes it out; a store that may only be read stays.
+            with suppress(StoreError):
+                Store(path, skill, parse_fix, may_show, task=task).close()
         function = own_embedder(path, info.embedder)
         self.path = path
         # Readers take no lock, so that a long run can be watched while it writes.
         self._lock = take_lock(path) if write else None
         self._client: Client | None = None
         self._writes = Writes(path)
+        self._units = units = Units(
+            Journal(path) if write else None, self._replay, self._writes.require_room
+        )
         try:
             if write:
                 # Before anything is asked of a model that could not be kept.
@@ -103,15 +116,81 @@ class Store:
                 )
                 for name, needed in NEEDED.items()
             )
-            self.patches = PatchStore(patches, distances, parse_fix, is_alone=write)
-            self.examples = ExampleStore(examples, distances, may_show)
-            self.traces = TraceStore(traces, self.examples, distances)
+            self.patches = PatchStore(patches, distances, parse_fix, units, is_alone=write)
+            self.examples = ExampleStore(examples, distances, may_show, units)
+            self.traces = TraceStore(traces, self.examples, distances, units)
+            # A trace before its examples and before the patches that it bore: wherever writing
+            # ends early, even a reader who knows no journal finds what these refer to.
+            units.parts = (self.traces, self.examples, self.patches)
+            self.info = info
+            self._parse_fix = parse_fix
+            if write:
+                units.recover()
         except BaseException:
             # Nobody gets the object, so nobody else could release the lock.
             self._release()
             raise
-        self.info = info
-        self._parse_fix = parse_fix
+
+    def unit(
+        self, run: Callable[[], JsonObject] | None = None
+    ) -> AbstractContextManager[None]:
+        """Have all changes within count together, or not at all, as `Units.unit` says."""
+        return self._units.unit(run)
+
+    @property
+    def run_state(self) -> JsonObject | None:
+        """Where the run in progress is, as it said last; None if there is none."""
+        return self._units.journal.run
+
+    def end_run(self) -> None:
+        """Forget where the run in progress is, as it came to its end."""
+        self._units.journal.run = None
+        self._units.write()
+        self._units.journal.reset()
+
+    def changed(self) -> JsonObject:
+        """Return what takes back all that the present unit has changed, for `take_back`."""
+        patches, examples = self.patches.before(), self.examples.before()
+        return {
+            "patches": [p.model_dump(mode="json") for p in patches.values() if p is not None],
+            "examples": [e.model_dump(mode="json", exclude_defaults=True) for e in examples],
+            "gone": {
+                "patches": [name for name, patch in patches.items() if patch is None],
+                "traces": list(self.traces.added()),
+            },
+        }
+
+    def take_back(self, changed: JsonObject) -> None:
+        """Put everything back to how it was before a unit, as `changed` said at its end."""
+        gone: Any = changed["gone"]
+        self._units.note("gone", json.dumps(gone))
+        self._remove(gone)
+        for patch in cast("list[JsonObject]", changed["patches"]):
+            self.patches.upsert(self._patch(patch))
+        examples = cast("list[JsonObject]", changed["examples"])
+        self.examples.update(StoredExample.model_validate(each) for each in examples)
+
+    def _remove(self, gone: Any) -> None:
+        self.traces.remove(gone["traces"])
+        self.patches.remove(gone["patches"])
+
+    def _patch(self, data: Any) -> Patch:
+        return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
+
+    def _replay(self) -> None:
+        """Make the changes that the journal holds once more."""
+        for kind, content in self._units.journal.read():
+            match kind:
+                case "trace":
+                    self.traces.add(Trace.model_validate(content))
+                case "patch":
+                    self.patches.upsert(self._patch(content))
+                case "example":
+                    self.examples.update([StoredExample.model_validate(content)])
+                case "examples":
+                    self.examples.replace(map(StoredExample.model_validate, content))
+                case "gone":
+                    self._remove(content)
 
     def start_run(self) -> str:
         """Count a new run and return its name; the first is `run-0001`."""
@@ -237,11 +316,7 @@ class Store:
             The number of traces that could not be written and are given up.
         """
         self._writes.is_last = True
-        try:
-            self.traces.flush()
-        except StoreError:
-            return self.traces.give_up()
-        return 0
+        return 0 if self._units.rescue() else self.traces.give_up()
 
     def close(self) -> None:
         """Write what is pending and release the lock.
@@ -252,7 +327,8 @@ class Store:
         try:
             if self._lock is not None:
                 self._writes.is_last = True
-                self.traces.flush()  # while the lock is still held
+                if not self._units.failed:
+                    self.traces.flush()  # while the lock is still held
         finally:
             self._release()
 
@@ -261,6 +337,7 @@ class Store:
             self._client.close()
             self._client = None
         if self._lock is not None:
+            self._units.journal.close()
             self._lock.release()
 
     def __enter__(self) -> Store:

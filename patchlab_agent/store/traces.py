@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -17,6 +17,7 @@ from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.nearest import nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
+from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
@@ -32,24 +33,39 @@ class TraceStore:
         traces: their records.
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
+        units: the units of work of the store.
     """
 
-    def __init__(self, traces: Records, examples: ExampleStore, distances: Distances) -> None:
+    def __init__(
+        self, traces: Records, examples: ExampleStore, distances: Distances, units: Units
+    ) -> None:
         self._collection = traces
         self._distances = distances
         self.examples = examples
+        self._units = units
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget whatever is not in the database."""
         self._pending: dict[str, Trace] = {}
-        self._stored = traces.count()
+        self._metadata: dict[str, Mapping[str, Any]] = {}
+        self._fresh: dict[str, None] = {}
+        self._gone: list[str] = []
+        self._stored = self._collection.count()
         self._next: int | None = None
 
     def add(self, trace: Trace) -> None:
-        """Add a trace; it is found from now on, and on disk after the next `flush`.
+        """Add a trace; it is found from now on, and kept once its unit of work is committed.
 
-        A trace with an existing id replaces the old one. A killed process loses what was not
-        flushed, and those ids are assigned again.
+        A trace with an existing id replaces the old one. Outside a unit it is kept after the next
+        `flush`; a killed process loses it, and its id is assigned again.
         """
         # In batches, as every write to Chroma has a cost of its own.
-        self._pending[trace.id] = trace
+        metadata = metadata_of(trace)
+        # An answer that nobody has judged yet is no example, and changes no other one.
+        self._units.note("trace", metadata["trace"], touches=trace.feedback is not None)
+        self._pending[trace.id], self._metadata[trace.id] = trace, metadata
+        self._fresh[trace.id] = None
         if self._next is not None:
             self._next = max(self._next, trace_index(trace.id) + 1)
         self.examples.add(trace.id, trace.request, trace.right_answer)
@@ -67,7 +83,24 @@ class TraceStore:
         return trace
 
     def flush(self) -> None:
-        """Write what was added since the last flush."""
+        """Write what was added since the last flush; within a unit of work, once it has ended."""
+        self._units.write()
+
+    def committed(self) -> None:
+        """Take note that all changes until now count."""
+        self._fresh.clear()
+
+    def added(self) -> tuple[str, ...]:
+        """Return the ids of the traces that the present unit added."""
+        return tuple(self._fresh)
+
+    def write_out(self) -> None:
+        """Write all traces to the database."""
+        self.committed()
+        if self._gone:
+            self._collection.delete(self._gone)
+            self._gone = []
+            self._stored = self._collection.count()
         if not self._pending:
             return
         traces = list(self._pending.values())
@@ -78,18 +111,29 @@ class TraceStore:
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
             embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
-            metadatas=[metadata_of(trace) for trace in traces],
+            metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
-        self.examples.flush()
         self._pending.clear()
+        self._metadata.clear()
         self._stored = self._collection.count()
 
     def give_up(self) -> int:
-        """Forget what was added since the last flush and cannot be written; return its number."""
-        lost = len(self._pending)
+        """Forget what does not count yet and cannot be written; return the number of traces."""
+        lost = len(self._fresh)
         self._pending.clear()
+        self._metadata.clear()
+        self._fresh.clear()
         self.examples.give_up()
         return lost
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Take traces back, with their examples, as if they had never been stored."""
+        for trace_id in ids:
+            for held in (self._pending, self._metadata, self._fresh):
+                held.pop(trace_id, None)
+        self._gone += ids
+        self._next = None
+        self.examples.remove(ids)
 
     def count(self) -> int:
         """Return the number of traces, unwritten ones included."""
@@ -114,6 +158,16 @@ class TraceStore:
             return self._pending[trace_id]
         found = self._collection.get(ids=[trace_id], include=["metadatas"])["metadatas"]
         return _parse(found[0]) if found else None
+
+    def several(self, ids: Iterable[str]) -> dict[str, Trace]:
+        """Return the traces with these ids, as far as there are any, by id."""
+        wanted = list(ids)
+        page = self._collection.get(ids=wanted, include=["metadatas"])
+        found = {
+            trace_id: _parse(metadata)
+            for trace_id, metadata in zip(page["ids"], page["metadatas"] or (), strict=True)
+        }
+        return {**found, **{each: self._pending[each] for each in wanted if each in self._pending}}
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
         """Yield written traces by id, the highest first; ids of runs and answers rise with time."""

@@ -47,6 +47,17 @@ class Writes:
         self._path = path
         self._failure: str | None = None
 
+    def require_room(self) -> None:
+        """Make sure that a write may begin.
+
+        Raises:
+            StoreError: there is no room for it, or an earlier one failed.
+        """
+        if self._failure is not None:
+            raise StoreError(self._failure)
+        if not self.is_last:
+            require_room(self._path)
+
     @contextmanager
     def one(self) -> Iterator[None]:
         """Make one write.
@@ -54,10 +65,7 @@ class Writes:
         Raises:
             StoreError: there is no room for it, it failed, or an earlier one did.
         """
-        if self._failure is not None:
-            raise StoreError(self._failure)
-        if not self.is_last:
-            require_room(self._path)
+        self.require_room()
         try:
             yield
         except BaseException as error:

@@ -1,0 +1,182 @@
+"""Units of work: what is changed in a store together, so that all of it counts or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from patchlab_agent.errors import PatchLabError, StoreError
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.store.journal import Journal, Kind
+
+LATE = 2.0
+"""Seconds after which what was committed is written out, so that readers see a slow run go on."""
+
+
+class Part(Protocol):
+    """A part of a store, which keeps its changes in memory until they are written out."""
+
+    def committed(self) -> None:
+        """Take note that all changes until now count."""
+        ...
+
+    def write_out(self) -> None:
+        """Write all changes to the database."""
+        ...
+
+    def reload(self) -> None:
+        """Forget all changes that are not written out, and whatever was derived from them."""
+        ...
+
+
+class Units:
+    """The units of work of one store.
+
+    A change outside any unit is a unit of its own and written out at once.
+
+    Args:
+        journal: keeps what is committed and not written out; None: the store is open for reading.
+        replay: makes the changes that the journal holds once more.
+        require_room: makes sure, before a change counts, that the disk has room for it.
+        clock: monotonic clock in seconds.
+
+    Attributes:
+        parts: the parts of the store, in the order in which they are written out.
+        failed: the latest attempt to write out failed; the journal holds what is lacking.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        replay: Callable[[], None],
+        require_room: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.parts: Sequence[Part] = ()
+        self._journal = journal
+        self._replay = replay
+        self._require_room = require_room
+        self._clock = clock
+        self._written_at = clock()
+        self._depth = 0
+        self._is_due = False
+        self._is_replaying = False
+        self.failed = False
+
+    @property
+    def journal(self) -> Journal:
+        """The journal.
+
+        Raises:
+            StoreError: the store is open for reading only.
+        """
+        if self._journal is None:
+            raise StoreError("The store is open for reading only; open it for writing.")
+        return self._journal
+
+    def note(self, kind: Kind, text: str, *, touches: bool = True) -> None:
+        """Note a change, as `Journal.note` does."""
+        if not self._is_replaying:
+            self.journal.note(kind, text, touches=touches)
+
+    @contextmanager
+    def unit(self, run: Callable[[], JsonObject] | None = None) -> Iterator[None]:
+        """Have all changes within count together.
+
+        After an error that was raised on purpose, what was changed before it counts. After
+        anything else, such as Ctrl-C, nothing does, and the store is as it was before the unit.
+
+        Args:
+            run: tells at the end of the unit where the run in progress is.
+
+        Raises:
+            StoreError: the changes cannot be written down.
+        """
+        self._depth += 1
+        try:
+            yield
+        except PatchLabError:
+            self._leave(run)
+            raise
+        except BaseException:
+            self._depth -= 1
+            if not self._depth:
+                self.discard()
+            raise
+        self._leave(run)
+
+    def write(self) -> None:
+        """Commit all changes and write them out; within a unit, once it has ended.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        if self._depth:
+            self._is_due = True
+            return
+        self._commit(None)
+        if not self.journal.is_clean:
+            self._write_out()
+
+    def discard(self) -> None:
+        """Forget all changes that do not count, so that the store is as it was before them."""
+        self.journal.forget()
+        self._is_due = False
+        for part in self.parts:
+            part.reload()
+        self.recover()
+
+    def recover(self) -> None:
+        """Write out what the journal holds."""
+        journal = self.journal
+        self._is_replaying = True
+        self._depth += 1
+        try:
+            self._replay()
+        finally:
+            self._depth -= 1
+            self._is_replaying = self._is_due = False
+        if not journal.is_clean:
+            self._write_out()
+
+    def rescue(self) -> bool:
+        """Write out what there is, or have the journal hold it; return False if it has no room."""
+        try:
+            self._commit(None)
+        except StoreError:
+            return False
+        if not self.journal.is_clean:
+            with suppress(StoreError):
+                self._write_out()
+        return True
+
+    def _leave(self, run: Callable[[], JsonObject] | None) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        if run is None and self.journal.has_noted:
+            try:
+                self._require_room()
+            except StoreError:
+                self.discard()
+                raise
+        self._commit(None if run is None else run())
+        if self._is_due or (run is None) or self._clock() - self._written_at > LATE:
+            self.write()
+
+    def _commit(self, run: JsonObject | None) -> None:
+        self.journal.commit(run)
+        for part in self.parts:
+            part.committed()
+
+    def _write_out(self) -> None:
+        self._is_due = False
+        self.failed = True
+        self.journal.sync()
+        for part in self.parts:
+            part.write_out()
+        self.journal.reset()
+        self._written_at = self._clock()
+        self.failed = False

@@ -70,7 +70,7 @@ class BudgetedBackend(WrappedBackend):
             answered = complete_batch(self.inner, group)
             for each in answered:
                 if isinstance(each, Completion):
-                    self._book(each)
+                    self.book(each)
             answers += answered
             if (ended := outage_in(answered)) is not None:
                 # Or every further group would wait for its own retries.
@@ -78,12 +78,22 @@ class BudgetedBackend(WrappedBackend):
         rest = len(prompts) - len(answers)
         return answers if ended is None else [*answers, *[ended] * rest]
 
+    @property
+    def spent(self) -> tuple[int, int, float]:
+        """Calls, tokens and US dollars so far."""
+        return self._calls, self._tokens, self._cost
+
+    def restore(self, spent: tuple[int, int, float]) -> None:
+        """Count what was spent before as spent here."""
+        self._calls, self._tokens, self._cost = spent
+
     def _room(self) -> int:
         if self._budget.calls is None:
             return self._group
         return min(self._group, self._budget.calls - self._calls)
 
-    def _book(self, completion: Completion) -> None:
+    def book(self, completion: Completion) -> None:
+        """Count one answer as spent."""
         usage = completion.usage
         tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         self._calls += 1

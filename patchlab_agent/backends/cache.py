@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
+from patchlab_agent.models.base import digest
 from patchlab_agent.models.trace import Completion, Prompt
 
-Key = tuple[object, ...]
+Key = str
+Entry = list[Any]
+"""What happened to an answer: `["came", key, answer]`, then `["given", key]` each time."""
+
+
+def _unheard(entry: Entry) -> None:
+    """Tell nobody what happened to an answer."""
 
 
 class CachedBackend(WrappedBackend):
     """A backend that remembers its latest answers.
 
-    The key is the text of the prompt's messages, and the draw if the inner backend varies by it,
-    so an answer from the cache is the one that the inner backend would have given.
+    The key is a digest of the prompt's messages, and of the draw if the inner backend varies by
+    it, so an answer from the cache is the one that the inner backend would have given.
 
     A batch that would leave some of its concurrent calls idle uses them for what is expected to be
     asked next. Such an early answer waits, and counts as asked only when it is asked for; one that
@@ -25,6 +33,9 @@ class CachedBackend(WrappedBackend):
         inner: the backend that answers.
         capacity: number of answers to remember; the least recently used is evicted first.
         width: number of calls that the inner backend makes concurrently.
+
+    Attributes:
+        tell: is told what happens to each answer, as soon as it does; `restore` takes it back.
     """
 
     def __init__(self, inner: Backend, capacity: int = 4096, *, width: int = 1) -> None:
@@ -36,6 +47,25 @@ class CachedBackend(WrappedBackend):
         # Apart from the remembered answers: the first to ask for an early one pays for it, so
         # usage reads as if nothing had been asked ahead, and only a second one is a cache hit.
         self._early: dict[Key, Completion] = {}
+        self.tell: Callable[[Entry], None] = _unheard
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what makes another cache remember the same as this one."""
+        for key, answer in self._answers.items():
+            yield ["came", key, _told(answer)]
+            yield ["given", key]
+        for key, answer in self._early.items():
+            yield ["came", key, _told(answer)]
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Remember what was told before."""
+        for kind, key, *answer in entries:
+            if kind == "came":
+                self._early[key] = Completion.model_validate(*answer)
+            elif key in self._early:
+                self._remember(key, self._early.pop(key))
+            elif key in self._answers:
+                self._answers.move_to_end(key)
 
     def expect(self, prompts: Iterable[Prompt]) -> None:
         """Note what will be asked next, to fill batches up with."""
@@ -53,6 +83,7 @@ class CachedBackend(WrappedBackend):
             answered = found[key] if key in found else fresh[key]
             answers.append(answered)
             if key not in found and isinstance(answered, Completion):
+                self.tell(["given", key])
                 found[key] = self._remember(key, answered)
         return answers
 
@@ -66,6 +97,9 @@ class CachedBackend(WrappedBackend):
         along = self._along(wanted, -len(asking) % self._width)
         answers = complete_batch(self.inner, [*asking.values(), *along.values()])
         asked = dict(zip([*asking, *along], answers, strict=True))
+        for key, answered in asked.items():
+            if isinstance(answered, Completion):
+                self.tell(["came", key, _told(answered)])
         for key in along:
             answered = asked.pop(key)
             # An error is dropped: whoever asks for it later gets a fresh attempt.
@@ -82,10 +116,11 @@ class CachedBackend(WrappedBackend):
         return along
 
     def _key(self, prompt: Prompt) -> Key:
-        contents = tuple(message.content for message in prompt.messages)
-        return (*contents, prompt.draw) if self.varies else contents
+        contents = [message.content for message in prompt.messages]
+        return digest([*contents, prompt.draw] if self.varies else contents)
 
     def _recall(self, key: Key) -> Completion:
+        self.tell(["given", key])
         self._answers.move_to_end(key)
         return self._answers[key]
 
@@ -95,3 +130,7 @@ class CachedBackend(WrappedBackend):
         if len(self._answers) > self._capacity:
             self._answers.popitem(last=False)
         return again
+
+
+def _told(answer: Completion) -> dict[str, Any]:
+    return answer.model_dump(mode="json", exclude_defaults=True)

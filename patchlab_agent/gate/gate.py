@@ -108,6 +108,15 @@ class Gate:
         self.full_calls = 0
         self.use_suite(suite)
 
+    @property
+    def noise(self) -> tuple[int, int]:
+        """Right answers and draws from which the model's noise is estimated."""
+        return self._right, self._draws
+
+    @noise.setter
+    def noise(self, seen: tuple[int, int]) -> None:
+        self._right, self._draws = seen
+
     def use_suite(self, suite: Sequence[Labeled]) -> None:
         """Use these labeled cases from now on."""
         self._suite = tuple(suite)

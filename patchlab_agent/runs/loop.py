@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
 from patchlab_agent.agent.agent import Ask
 from patchlab_agent.errors import Interruption, StoreError
 from patchlab_agent.learning.learner import Learner
-from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
+from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.skill.seam import Falsify, Simulator
+from patchlab_agent.runs.progress import Progress
+from patchlab_agent.runs.referee import SimulatedReferee
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")
@@ -36,76 +35,6 @@ def with_next(parts: Iterable[list[Item]]) -> Iterator[tuple[list[Item], list[It
     return pairwise(chain(parts, [[]]))
 
 
-REMEMBERED = 4096
-"""Requests that the referee of a run can judge again, the latest."""
-
-
-class SimulatedReferee:
-    """The judge of a run, asked again about requests that it has judged.
-
-    Args:
-        simulator: knows the truth and judges.
-        falsify: says something plausible and false about an answer; None: the judge is always
-            right.
-        share: of its judgements that are false, 0 to 1.
-        seed: of which ones are.
-    """
-
-    def __init__(
-        self,
-        simulator: Simulator,
-        *,
-        falsify: Falsify | None = None,
-        share: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        self._simulator = simulator
-        self._falsify = falsify if share else None
-        self._share = share
-        self._seed = seed
-        self._cases: dict[str, Case] = {}
-        self._asked: Counter[str] = Counter()
-
-    def remember(self, case: Case) -> None:
-        """Be ready to judge a request."""
-        self._cases.pop(case.request, None)
-        self._cases[case.request] = case
-        if len(self._cases) > REMEMBERED:
-            forgotten = next(iter(self._cases))
-            del self._cases[forgotten], self._asked[forgotten]
-
-    def judge(self, request: str, output: Output | None) -> Feedback | None:
-        """Judge an answer by the simulation's rules, or None where it was not asked before."""
-        case = self._cases.get(request)
-        return None if case is None else self._told(case, output)
-
-    def heard(self, trace: Trace) -> Trace:
-        """Return a judged trace with what the judge says, which may be false."""
-        return trace if self._falsify is None else self._rejudged(trace, self._told)
-
-    def truly(self, trace: Trace) -> Trace:
-        """Return a judged trace with what is true of its answers: for figures alone."""
-        return trace if self._falsify is None else self._rejudged(trace, self._simulator.judge)
-
-    def _rejudged(self, trace: Trace, judge: Callable[[Case, Output | None], Feedback]) -> Trace:
-        case = self._cases[trace.request]
-        baseline = trace.baseline and trace.baseline.model_copy(
-            update={"feedback": judge(case, trace.baseline.attempt.output)}
-        )
-        return trace.model_copy(
-            update={"feedback": judge(case, trace.output), "baseline": baseline}
-        )
-
-    def _told(self, case: Case, output: Output | None) -> Feedback:
-        true = self._simulator.judge(case, output)
-        if self._falsify is None:
-            return true
-        self._asked[case.request] += 1
-        # By request and how often it was asked, so that one run's lies do not depend on another's.
-        rng = random.Random(f"{self._seed}:{case.request}:{self._asked[case.request]}")  # noqa: S311
-        return self._falsify(case, output, true, rng) if rng.random() < self._share else true
-
-
 def _nothing() -> None:
     """Do nothing, as before most runs."""
 
@@ -124,6 +53,8 @@ class Loop:
         referee: the judge, for whoever asks it again.
         window: requests at a time.
         before: what is to happen before the window that holds a run, by its number from 1.
+        progress: makes each window a unit of work, and knows which ones were done before; None:
+            nothing can be resumed.
 
     Attributes:
         stopped: what ended the loop early, or None.
@@ -138,6 +69,7 @@ class Loop:
         *,
         window: int = 1,
         before: Mapping[int, Callable[[], None]] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._learner = learner
@@ -145,6 +77,7 @@ class Loop:
         self._referee = referee
         self._window = window
         self._before = before or {}
+        self._progress = progress
         self.stopped: Interruption | StoreError | None = None
 
     def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
@@ -156,13 +89,24 @@ class Loop:
         traces, too; nothing more is learned from them. Where it is the stream itself that fails,
         every request that came before is run. Where the store takes no more, the last traces wait
         for its `rescue`.
+
+        Of a resumed run the traces of what was done before are yielded as they are stored.
         """
-        start = self._traces.next_index()
+        done = self._progress.done if self._progress else 0
+        start = self._traces.next_index() - done
+        if self._progress:
+            self._progress.number_from(start)
         try:
             for window, following in self._windows(self._until_failure(cases)):
-                later = [case for _, case in following]
-                self._evaluator.expect(later, self._asks(following, name, start))
-                yield from self._run_window(window, name, start)
+                self._announce(window)
+                known = [number for number, _ in window if number < done]
+                if self._progress and known:
+                    yield from self._progress.traces(known)
+                due = window[len(known) :]
+                if due:
+                    later = [case for _, case in following]
+                    self._evaluator.expect(later, self._asks(following, name, start))
+                    yield from self._run_window(due, name, start)
         except (Interruption, StoreError) as error:
             self.stopped = error
         finally:
@@ -186,27 +130,46 @@ class Loop:
         return with_next(parts) if self._window > 1 else ((part, []) for part in parts)
 
     def _run_window(self, window: _Window, name: str, start: int) -> Iterator[Trace]:
-        """Take a window of requests through every step of the loop."""
-        self._announce(window)
-        cases, asks = [case for _, case in window], self._asks(window, name, start)
-        # retrieve → apply
-        contexts = self._evaluator.retrieve(cases, asks)
-        # render → complete → validate
-        answers = self._evaluator.answer(asks, contexts)
-        # judge
-        judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
-        # propose → gate
-        refused: StoreError | None = None
-        for trace in self._learned(self._heard(judged)):
-            # store
-            try:
-                self._traces.add(trace)
-            except StoreError as error:
-                # The others of the window were paid for as well.
-                refused = error
-            yield trace
-        if refused is not None:
-            raise refused
+        """Take a window of requests through every step of the loop, as one unit of work."""
+        traces: list[Trace] = []
+        failure: Interruption | StoreError | None = None
+        try:
+            with self._progress.unit() if self._progress else nullcontext():
+                failure = self._worked(window, name, start, traces)
+                if self._progress and failure is None:
+                    self._progress.passed(len(window))
+        except StoreError as error:
+            # The answers were paid for, and their traces wait for the store's `rescue`.
+            failure = error
+        yield from traces
+        if failure is not None:
+            raise failure
+
+    def _worked(
+        self, window: _Window, name: str, start: int, traces: list[Trace]
+    ) -> Interruption | StoreError | None:
+        """Add the traces of a window as they come, and return what ended it early."""
+        try:
+            cases, asks = [case for _, case in window], self._asks(window, name, start)
+            # retrieve → apply
+            contexts = self._evaluator.retrieve(cases, asks)
+            # render → complete → validate
+            answers = self._evaluator.answer(asks, contexts)
+            # judge
+            judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
+            # propose → gate
+            refused: StoreError | None = None
+            for trace in self._learned(self._heard(judged)):
+                # store
+                try:
+                    self._traces.add(trace)
+                except StoreError as error:
+                    # The others of the window were paid for as well.
+                    refused = error
+                traces.append(trace)
+        except (Interruption, StoreError) as error:
+            return error
+        return refused
 
     def _announce(self, window: _Window) -> None:
         """Do what is due before these requests, and let the referee know them."""

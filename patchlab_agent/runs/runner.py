@@ -14,14 +14,18 @@ from patchlab_agent.backends.recording import OWN_REQUESTS
 from patchlab_agent.errors import BudgetReached, Interruption, StoreError
 from patchlab_agent.metrics.golden import mistakes
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.golden import GoldenAnswer
+from patchlab_agent.models.model import without_login
+from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.runs.evaluation import stratified
-from patchlab_agent.runs.loop import Loop, SimulatedReferee, windows, with_next
+from patchlab_agent.runs.loop import Loop, windows, with_next
 from patchlab_agent.runs.parts import Parts
+from patchlab_agent.runs.progress import Progress
+from patchlab_agent.runs.referee import SimulatedReferee
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
     FinishedRun,
@@ -30,10 +34,12 @@ from patchlab_agent.runs.summary import (
 )
 from patchlab_agent.settings import (
     DEFAULT_RUNS,
+    PATHS,
     RECORDED,
     RunSettings,
 )
 from patchlab_agent.skill.seam import DriftingSimulator
+from patchlab_agent.store.running import write_started
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -54,6 +60,7 @@ class Runner:
         cases: the user's labeled requests; None takes generated ones.
         on_trace: is called with every trace and its number, from 1, as soon as it is there.
         on_golden: is called with the number of golden cases done.
+        resumed: what the run to go on with began with; None: a new run.
     """
 
     lab: Parts
@@ -61,6 +68,7 @@ class Runner:
     cases: Sequence[Case] | None = None
     on_trace: Callable[[Trace, int], None] = no_trace
     on_golden: Callable[[int], None] = no_golden
+    resumed: StartedRun | None = None
     _changes: tuple[str, ...] = field(default=(), init=False)
 
     @property
@@ -69,6 +77,13 @@ class Runner:
         if self.cases is None:
             return self.settings.runs or DEFAULT_RUNS
         return min(self.settings.runs or len(self.cases), len(self.cases))
+
+    @property
+    def done(self) -> int:
+        """How many of them were done before."""
+        state = self.lab.store.run_state or {}
+        is_same = self.resumed is not None and state.get("run") == self.resumed.run
+        return int(str(state.get("done", 0))) if is_same else 0
 
     @property
     def golden_total(self) -> int:
@@ -86,20 +101,47 @@ class Runner:
             StoreError: the store failed before anything was answered.
             InputError: the cassette to record into is of another kind of run.
         """
-        started_at, start = self.lab.agent.clock(), time.perf_counter()
-        at_start = self.lab.store.patches.statuses()
-        continued_from = self.lab.store.patches.active_count
-        self.lab.meter.reset()
-        name = self.lab.store.start_run()
-        if self.lab.recording is not None:
-            kept = recorded_run(self.settings, self.cases)
-            self.lab.recording.begin(kept, self._case_sets(name))
+        start = time.perf_counter()
         referee = SimulatedReferee(
             self.lab.skill.simulator,
             falsify=self.lab.skill.falsify,
             share=self.settings.false_feedback,
             seed=self.settings.seed,
         )
+        progress = Progress(self.lab, self.resumed or self._started(), referee)
+        try:
+            return self._run(progress, referee, start, show)
+        finally:
+            progress.close()
+
+    def _started(self) -> StartedRun:
+        """Count a new run, and keep what it begins with."""
+        store = self.lab.store
+        started = StartedRun(
+            run=run_name(store.info.runs + 1),
+            settings=kept_settings(self.settings),
+            requests=requests_digest(self.cases),
+            at_start=store.patches.statuses(),
+            continued_from=store.patches.active_count,
+            started_at=self.lab.agent.clock(),
+        )
+        # First, so that a run that is killed before it is counted is still begun by its resumption.
+        write_started(store.path, started)
+        return started
+
+    def _run(
+        self, progress: Progress, referee: SimulatedReferee, start: float, show: int
+    ) -> RunReport:
+        started, name = progress.started, progress.started.run
+        if run_name(self.lab.store.info.runs) != name:
+            self.lab.store.start_run()
+        if self.resumed is None:
+            progress.begin()
+        else:
+            progress.resume()
+        if self.lab.recording is not None:
+            kept = recorded_run(self.settings, self.cases)
+            self.lab.recording.begin(kept, self._case_sets(name))
         loop = Loop(
             self.lab.evaluator,
             self.lab.learner,
@@ -107,12 +149,14 @@ class Runner:
             referee,
             window=self.settings.concurrency,
             before={} if self.settings.drift is None else {self.settings.drift: self._drift},
+            progress=progress,
         )
-        full_calls = self.lab.gate.full_calls
         outcomes: list[Outcome] = []
+        before = progress.done
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
             outcomes.append(Outcome.of(referee.truly(trace)))
-            self.on_trace(trace, number)
+            if number > before:
+                self.on_trace(trace, number)
         golden: list[tuple[GoldenOutcome, GoldenAnswer]] = []
         error = loop.stopped
         if error is None:
@@ -128,17 +172,20 @@ class Runner:
             requests=self.total,
             outcomes=outcomes,
             golden=[outcome for outcome, _ in golden],
-            at_start=at_start,
-            continued_from=continued_from,
+            at_start=started.at_start,
+            continued_from=started.continued_from,
             error=error,
             changes=self._changes,
-            full_calls=self.lab.gate.full_calls - full_calls,
-            started_at=started_at,
+            full_calls=progress.full_calls,
+            started_at=started.started_at,
             seconds=round(time.perf_counter() - start, 3),
         )
         lost = self.lab.store.rescue() if isinstance(error, StoreError) else 0
         answers = [answer for _, answer in golden]
-        return self._kept(name, run_report(self.lab, finished, show), answers, lost)
+        report = self._kept(name, run_report(self.lab, finished, show), answers, lost)
+        if report.stopped is None:
+            progress.finish()
+        return report
 
     def _kept(
         self, name: str, report: RunReport, golden: Sequence[GoldenAnswer], lost: int
@@ -240,3 +287,25 @@ def recorded_run(settings: RunSettings, cases: Sequence[Case] | None) -> JsonObj
     """
     kept = settings.model_dump(mode="json", include=set(RECORDED))
     return {**kept, OWN_REQUESTS: cases is not None}
+
+
+def kept_settings(settings: RunSettings) -> JsonObject:
+    """Return the settings that a resumed run must have again, with paths in full.
+
+    Where the store is does not matter, and an address is kept without its password.
+    """
+    paths = {
+        name: str(path.absolute())
+        for name in PATHS
+        if (path := getattr(settings, name)) is not None
+    }
+    kept = {**settings.model_dump(mode="json"), **paths}
+    del kept["store"]
+    if settings.api_base is not None:
+        kept["api_base"] = without_login(settings.api_base)
+    return kept
+
+
+def requests_digest(cases: Sequence[Case] | None) -> str:
+    """Return a digest of the user's labeled requests; empty where they are generated."""
+    return "" if cases is None else digest([case.model_dump(mode="json") for case in cases])

@@ -293,9 +293,7 @@ class ExampleStore:
     def _fetched(self, keys: Sequence[str]) -> dict[str, StoredExample]:
         if not keys:
             return {}
-        found = self._read(
-            self._collection.get(ids=list(keys), include=["documents", "metadatas"])
-        )
+        found = self._read(self._collection.get(ids=list(keys), include=["documents", "metadatas"]))
         return {key: each for key, each in found.items() if each.id not in self._outdated}
 
     def _write(self, fresh: Mapping[str, StoredExample]) -> None:

@@ -119,7 +119,9 @@ class Journal:
         changes: list[Change] = []
         for entry in self._entries():
             self.run = entry["run"]
-            changes += (Change(kind, held) for each in entry["changes"] for kind, held in each.items())
+            changes += (
+                Change(kind, held) for each in entry["changes"] for kind, held in each.items()
+            )
         self.is_clean = not changes
         return changes
 

@@ -131,9 +131,7 @@ class Store:
             self._release()
             raise
 
-    def unit(
-        self, run: Callable[[], JsonObject] | None = None
-    ) -> AbstractContextManager[None]:
+    def unit(self, run: Callable[[], JsonObject] | None = None) -> AbstractContextManager[None]:
         """Have all changes within count together, or not at all, as `Units.unit` says."""
         return self._units.unit(run)
 

@@ -50,6 +50,14 @@ def run(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --fresh.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the store's latest run where it was cut off; settings that are left "
+            "out are as they were.",
+        ),
+    ] = False,
     show: Annotated[
         int,
         typer.Option(min=0, help="Number of requests to list to which patches made a difference."),
@@ -72,10 +80,13 @@ def run(
 
     A second run on the same store continues with what was learned. A replay uses the settings of
     the recorded run unless the command line overrides them, and starts with an empty store of its
-    own.
+    own. A run that was killed or interrupted goes on with --resume, and ends in the report of one
+    that never stopped; at most the requests that were being answered are asked again.
 
     Examples:
         patchlab-agent run
+
+        patchlab-agent run --resume
 
         patchlab-agent run --backend replay
 
@@ -88,11 +99,15 @@ def run(
         patchlab-agent run --requests mine.csv --json > report.json
     """
     settings = options.settings(RunSettings, context)
-    if settings.store == REPLAY_STORE:
+    _refuse_contradictions(as_json, verbose, trace, resume and fresh)
+    if settings.store == REPLAY_STORE and not resume:
         fresh = yes = True
-    _refuse_contradictions(as_json, verbose, trace)
     check_page(html)
-    report = _run(settings, fresh, yes, show, _Printer(verbose, trace), html)
+    printer = _Printer(verbose, trace)
+    if resume:
+        report = _resumed(settings, show, printer, html)
+    else:
+        report = _run(settings, fresh, yes, show, printer, html)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -103,9 +118,34 @@ def run(
         raise PartialRun(f"{report.stopped.reason} The report is of what was done before.")
 
 
-def _refuse_contradictions(as_json: bool, verbose: bool, trace: int) -> None:
+def _refuse_contradictions(as_json: bool, verbose: bool, trace: int, both: bool) -> None:
+    if both:
+        raise UsageError("--fresh starts over and --resume goes on; give one of them.")
     if as_json and (verbose or trace):
         raise UsageError("--json prints nothing but JSON; leave out --verbose and --trace.")
+
+
+def _resumed(settings: RunSettings, show: int, printer: _Printer, html: Path | None) -> RunReport:
+    from patchlab_agent.lab.resuming import as_started, started_run
+    from patchlab_agent.lab.stored_lab import open_store
+
+    started = started_run(settings.store)
+    if started is None:
+        _tell(f"There is no run to resume in {settings.store}, so one starts from the beginning.")
+        return _run(settings, False, True, show, printer, html)
+    settings = as_started(started, settings, settings.model_fields_set)
+    if not started.is_finished:
+        return _run(settings, False, True, show, printer, html, resume=True)
+    _tell(f"{started.run} came to its end already; this is its report.")
+    with open_store(settings.store) as lab:
+        report = lab.report(started.run)
+        if html is not None:
+            write_page(lab.page(report), html)
+        return report
+
+
+def _tell(note: str) -> None:
+    err().print(note, markup=False, soft_wrap=True)
 
 
 def _run(
@@ -115,6 +155,8 @@ def _run(
     show: int,
     printer: _Printer,
     html: Path | None,
+    *,
+    resume: bool = False,
 ) -> RunReport:
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.preflight import check_replayable, check_settings
@@ -123,14 +165,15 @@ def _run(
 
     settings = remembered(settings)
     cases = check_settings(settings)
-    check_replayable(settings, cases, lambda: None if fresh else store_contents(settings.store))
+    is_begun = fresh or resume
+    check_replayable(settings, cases, lambda: None if is_begun else store_contents(settings.store))
     if fresh:
         _start_over(settings.store, yes)
     with lab_of(settings) as lab:
         with printer.watching() as watch:
-            report = lab.run(settings, cases, show=show, watch=watch)
+            report = lab.run(settings, cases, show=show, watch=watch, resume=resume)
         if lab.recording is not None:
-            err().print(lab.recording.summary, markup=False, soft_wrap=True)
+            _tell(lab.recording.summary)
         if html is not None:
             write_page(lab.page(report), html)
         return report
@@ -185,7 +228,7 @@ class _Printer:
         runner.on_trace = self._steps
 
     def _watch_progress(self, runner: Runner, bars: Progress) -> None:
-        stream = bars.add_task("Requests", total=runner.total, note="")
+        stream = bars.add_task("Requests", total=runner.total, completed=runner.done, note="")
         golden = bars.add_task("Golden set", total=runner.golden_total, note="", visible=False)
         active = runner.lab.store.patches
 

@@ -22,6 +22,7 @@ from patchlab_agent.lab.failures import Source, named, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
+from patchlab_agent.lab.resuming import as_started, check_requests, started_run
 from patchlab_agent.lab.skills import find_skill, remembered
 from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
@@ -212,8 +213,12 @@ class Lab(AssembledLab):
         *,
         show: int = 0,
         watch: Callable[[Runner], None] | None = None,
+        resume: bool = False,
     ) -> RunReport:
         """Run many requests, learn from the failures, and report what that was worth.
+
+        A run that was cut off, by a crash, Ctrl-C, an outage or a spending limit, is gone on with
+        by `resume`, and ends in the report of one that never stopped.
 
         Args:
             settings: how many requests, golden cases, and so on; what they leave out is as the lab
@@ -221,9 +226,12 @@ class Lab(AssembledLab):
             cases: labeled requests of your own; None: those of the settings, or generated ones.
             show: how many requests to name to which patches made a difference.
             watch: is called before the first request, to listen to the run.
+            resume: go on with the store's latest run where it stopped. Of one that came to its end
+                the report is returned; where there was none, one is begun.
 
         Raises:
-            UsageError, InputError: the settings do not fit the skill, or the lab.
+            UsageError, InputError: the settings do not fit the skill, the lab, or the run to
+                resume.
             Interruption: the model's side or the skill failed before anything was answered.
             StoreError: the store took nothing before anything was answered.
 
@@ -231,16 +239,26 @@ class Lab(AssembledLab):
             >>> report = lab.run(RunSettings(runs=20, golden=4))
             >>> report.run, report.runs, report.golden.all.cases
             ('run-0001', 20, 4)
+            >>> lab.run(RunSettings(runs=20, golden=4), resume=True) == report  # it was finished
+            True
         """
         self.store.require_writable()
         wanted = self._run_settings(settings)
+        started = started_run(self.store.path) if resume else None
+        if started is not None:
+            given = {*(settings or wanted).model_fields_set, *AgentSettings.model_fields}
+            wanted = as_started(started, wanted, given)
+            if started.is_finished:
+                return self.report(started.run)
         check_run(self.skill, wanted)
         if cases is None:
             cases = own_cases(self.skill, wanted)
         for case in cases or ():
             check_request(case.request)
-        check_replayable(wanted, cases, lambda: self.contents)
-        runner = Runner(self, wanted, cases)
+        if started is not None:
+            check_requests(started, cases)
+        check_replayable(wanted, cases, lambda: None if started else self.contents)
+        runner = Runner(self, wanted, cases, resumed=started)
         if watch is not None:
             watch(runner)
         return runner.run(show)

@@ -16,6 +16,10 @@ REMEMBERED = 4096
 """Requests that the referee of a run can judge again, the latest."""
 
 
+def _unheard(entry: list[Any]) -> None:
+    """Tell nobody what the judge was asked."""
+
+
 class SimulatedReferee:
     """The judge of a run, asked again about requests that it has judged.
 
@@ -45,7 +49,7 @@ class SimulatedReferee:
         self._seed = seed
         self._cases: dict[str, Case] = {}
         self._asked: Counter[str] = Counter()
-        self.tell: Callable[[list[Any]], None] = lambda entry: None
+        self.tell: Callable[[list[Any]], None] = _unheard
 
     def restore(self, entries: Iterable[list[Any]]) -> None:
         """Count what was asked before."""
@@ -88,7 +92,9 @@ class SimulatedReferee:
         baseline = trace.baseline and trace.baseline.model_copy(
             update={"feedback": judge(case, trace.baseline.attempt.output)}
         )
-        return trace.model_copy(update={"feedback": judge(case, trace.output), "baseline": baseline})
+        return trace.model_copy(
+            update={"feedback": judge(case, trace.output), "baseline": baseline}
+        )
 
     def _told(self, case: Case, output: Output | None) -> Feedback:
         true = self._simulator.judge(case, output)

@@ -76,10 +76,11 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
     about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
     about = f"{about}; {counts}" if counts else f"{about}; nothing yet"
-    if not found.problems and found.is_read:
+    wrong = [*found.problems, *found.references]
+    if not wrong and found.is_read:
         yield Check(name="store", found=f"{about}, all intact")
         return
-    if not found.problems:
+    if not wrong:
         yield Check(
             name="store",
             status=CheckStatus.WARNING,
@@ -88,14 +89,16 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
             remedy="Change its permissions.",
         )
         return
-    shown = "; ".join(found.problems[:SHOWN])
-    more = len(found.problems) - SHOWN
+    shown = "; ".join(wrong[:SHOWN])
+    more = len(wrong) - SHOWN
     yield Check(
         name="store",
         status=CheckStatus.FAILED,
         found=f"{about}; {shown}" + (f"; and {more} more" if more > 0 else ""),
-        remedy="Restore it from a copy, delete those records with plain chromadb, or start over "
-        "with run --fresh.",
+        remedy="Restore it from a backup, delete those records with plain chromadb, or start over "
+        "with run --fresh."
+        if found.problems
+        else f"Mend it with `patchlab-agent store repair --store {path}`.",
     )
 
 

@@ -127,15 +127,12 @@ class Patches:
             ('t-0000000', ())
         """
         patch = self.get(patch_id)
-        birth = self._store.traces.get(patch.provenance.trace_id)
-        if birth is not None and birth.request != patch.provenance.request:
-            # An imported patch was born in another store, whose traces have the same names.
-            birth = None
+        born_of = patch.provenance.trace_id
         return PatchDetails(
             patch=patch,
             tally=self._store.traces.tallies().get(patch.id, NO_USES),
             rivals=tuple(self._store.patches.rivals(patch)),
-            birth=birth,
+            birth=self._store.traces.get(born_of) if born_of else None,
         )
 
     def search(self, text: str, limit: int = 10) -> tuple[FoundPatch, ...]:

@@ -166,7 +166,10 @@ class Provenance(Frozen):
     """
 
     origin: Origin = Origin.STREAM
-    trace_id: Said
+    source: Said = Field(
+        default="", description="name of the export that brought it; empty: it was learned here"
+    )
+    trace_id: Said = Field(description="empty if no trace of this store bore it")
     request: Said
     label: Said
     field: Said | None = None
@@ -188,8 +191,13 @@ class StatusChange(Frozen):
 
     status: Status
     cause: str
-    trace_id: str = Field(description="the trace whose feedback caused it; empty: a person did")
+    trace_id: str = Field(
+        description="the trace whose feedback caused it; empty: a person did, or another store's"
+    )
     at: str = Field(description="ISO 8601 time")
+    elsewhere: str = Field(
+        default="", description="that trace, in the store that the patch was imported from"
+    )
 
 
 class Form(StrEnum):
@@ -242,7 +250,8 @@ class Patch(Frozen):
 
         Patches whose last events coincide, as in an import, are ordered by the events before.
         """
-        return [(change.at, change.trace_id) for change in reversed(self.history)], self.id
+        events = reversed(self.history)
+        return [(each.at, each.trace_id or each.elsewhere) for each in events], self.id
 
     @property
     def superseded_by(self) -> str | None:
@@ -262,6 +271,26 @@ class Patch(Frozen):
             return self
         provenance = self.provenance.model_copy(update={"origin": origin})
         return self.model_copy(update={"provenance": provenance})
+
+    def brought_from(self, source: str) -> Patch:
+        """Return a copy for another store than the one that it was learned in.
+
+        It names no trace, as those of the other store have the same names as those here. It keeps
+        the name of where it came from first.
+        """
+        brought = self.brought_by(Origin.IMPORT)
+        born = {"source": self.provenance.source or source, "trace_id": ""}
+        history = tuple(
+            each.model_copy(update={"trace_id": "", "elsewhere": each.trace_id or each.elsewhere})
+            for each in self.history
+        )
+        update = {
+            "provenance": brought.provenance.model_copy(update=born),
+            "history": history,
+            # Its record elsewhere is a stranger's word, so here it starts from nothing.
+            "record": Record(),
+        }
+        return brought.model_copy(update=update)
 
     def in_form(self, form: Form, failing: str) -> Patch:
         """Return the lesson in another form, as a separate patch without a history.

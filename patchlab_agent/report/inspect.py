@@ -123,7 +123,7 @@ def patch_details(details: PatchDetails) -> RenderableType:
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
             "form": str(patch.form),
-            "learned from": f"{born.trace_id}: {born.request}",
+            "learned from": f"{born.trace_id or born.source or fmt.NOTHING}: {born.request}",
             "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
             "answers": ", ".join(
                 (

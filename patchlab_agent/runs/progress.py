@@ -7,10 +7,10 @@ ahead of the windows, so what was asked of the model, and paid for, is not asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from patchlab_agent.backends.base import WrappedBackend
 from patchlab_agent.backends.budget import BudgetedBackend
@@ -24,13 +24,26 @@ from patchlab_agent.models.model import Structure
 from patchlab_agent.models.progress import RunState, StartedRun
 from patchlab_agent.models.trace import Completion, Trace, trace_name
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.runs.referee import SimulatedReferee
 from patchlab_agent.store.running import RunLog, delete_logs, write_started
 
 MOST_ENTRIES = 200_000
 """Entries of the log, some 40 MB, after which it is written anew without what is forgotten."""
 AT_A_TIME = 100
 """Traces that are read at a time."""
+
+
+class Counting(Protocol):
+    """A judge whose next answer depends on how often it was asked."""
+
+    tell: Callable[[list[Any]], None]
+
+    def entries(self) -> Iterator[list[Any]]:
+        """Yield what makes another one count the same."""
+        ...
+
+    def restore(self, entries: Iterable[list[Any]]) -> None:
+        """Count what was asked before."""
+        ...
 
 
 class Progress:
@@ -42,7 +55,7 @@ class Progress:
         referee: the simulated judge, which counts what it is asked.
     """
 
-    def __init__(self, lab: Parts, started: StartedRun, referee: SimulatedReferee) -> None:
+    def __init__(self, lab: Parts, started: StartedRun, referee: Counting) -> None:
         self.started = started
         self._lab = lab
         self._referee = referee

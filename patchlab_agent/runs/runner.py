@@ -22,10 +22,9 @@ from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.runs.evaluation import stratified
-from patchlab_agent.runs.loop import Loop, windows, with_next
+from patchlab_agent.runs.loop import Loop, SimulatedReferee, windows, with_next
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.runs.progress import Progress
-from patchlab_agent.runs.referee import SimulatedReferee
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
     FinishedRun,

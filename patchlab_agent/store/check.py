@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import chromadb
 from chromadb.api.models.Collection import Collection
@@ -19,7 +19,7 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.store import examples, patches, traces
+from patchlab_agent.store import examples, patches, references, traces
 from patchlab_agent.store.chroma import is_open_here, open_client, open_collection
 from patchlab_agent.store.database import DATABASE, is_writable, pages_are_intact, read_database
 from patchlab_agent.store.integrity import (
@@ -33,6 +33,8 @@ from patchlab_agent.store.integrity import (
 from patchlab_agent.store.kept import kept_problems, patches_left
 from patchlab_agent.store.layout import StoreInfo
 
+Whole = TypeVar("Whole")
+
 PAGE = 500
 SAME = 1e-4
 """Largest cosine distance at which a stored vector counts as the embedder's own."""
@@ -45,11 +47,13 @@ class Contents:
     Attributes:
         counts: number of records in each existing collection.
         problems: one phrase for each record or collection that is not as it should be.
+        references: one phrase for each that leads nowhere, or elsewhere.
         is_read: False if the store cannot be written, so that Chroma could not read the records.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
     is_read: bool = True
 
 
@@ -105,8 +109,8 @@ def _read(
                 found.problems.append(str(error).rpartition("; ")[0])
             except ChromaError as error:
                 found.problems.append(f"collection {name} cannot be read: {error}")
-        if {"examples", "traces"}.issubset(names):
-            found.problems += _orphans(client)
+        if NEEDED.keys() <= set(names):
+            found.references += _references(client, parse_fix)
     return found
 
 
@@ -172,9 +176,18 @@ class _Record:
     text: str
 
 
-def _patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> _Record:
+def parse_patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
+    """Return the patch of a record.
+
+    Raises:
+        KeyError, TypeError, ValueError: it cannot be read.
+    """
     data = json.loads(metadata["patch"])
-    patch = Patch.model_validate({**data, "fix": parse_fix(data["fix"])})
+    return Patch.model_validate({**data, "fix": parse_fix(data["fix"])})
+
+
+def _patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> _Record:
+    patch = parse_patch(metadata, parse_fix)
     return _Record(patch.id, patches.metadata_of(patch), patch.trigger)
 
 
@@ -197,13 +210,35 @@ _READERS: dict[str, Callable[[Any, Callable[[JsonObject], Fix]], _Record]] = {
 }
 
 
-def _orphans(client: chromadb.api.ClientAPI) -> Iterator[str]:
-    """Yield a problem for each example whose trace does not exist."""
+def _references(
+    client: chromadb.api.ClientAPI, parse_fix: Callable[[JsonObject], Fix]
+) -> Iterator[str]:
+    """Yield a problem for each reference between records that leads nowhere, or elsewhere."""
     try:
-        known = set(client.get_collection("traces").get(include=[])["ids"])
-        shown = client.get_collection("examples").get(include=["metadatas"])
+        held = {name: client.get_collection(name) for name in NEEDED}
+        written = held["traces"].get(include=["documents"])
+        shown = held["examples"].get(include=["metadatas", "documents"])
     except ChromaError:
         return  # already reported for the collection itself
-    for record_id, metadata in zip(shown["ids"], shown["metadatas"] or (), strict=True):
-        if metadata and metadata.get("trace_id") not in known:
-            yield f"examples record {record_id} is of no stored trace"
+    requests = dict(zip(written["ids"], written["documents"] or (), strict=True))
+    yield from references.problems(
+        _whole(held["patches"], lambda m: parse_patch(m, parse_fix)),
+        _whole(held["traces"], lambda m: Trace.model_validate_json(str(m["trace"]))),
+        requests,
+        (
+            (key, str(metadata.get("trace_id")), request)
+            for key, metadata, request in zip(
+                shown["ids"], shown["metadatas"] or (), shown["documents"] or (), strict=True
+            )
+            if metadata
+        ),
+    )
+
+
+def _whole(collection: Collection, parse: Callable[[Any], Whole]) -> Iterator[Whole]:
+    """Yield the records of a collection that can be read; the others are reported already."""
+    for offset in range(0, collection.count(), PAGE):
+        page = collection.get(limit=PAGE, offset=offset, include=["metadatas"])
+        for metadata in page["metadatas"] or ():
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                yield parse(metadata)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.learning.lifecycle import Lifecycle, why
 from patchlab_agent.models.event import EventKind, PatchEvent
-from patchlab_agent.models.evidence import Record
-from patchlab_agent.models.patch import Origin, Patch, Status
+from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
 from patchlab_agent.store.patches import PatchStore, describe
 
@@ -61,8 +60,7 @@ class Importer:
     def _take(self, patch: Patch) -> Imported:
         if (known := self._store.get(patch.id)) is not None:
             return _imported(patch, "known", f"{known.status} here")
-        # Its record elsewhere is a stranger's word, so here it starts from nothing.
-        patch = patch.brought_by(Origin.IMPORT).model_copy(update={"record": Record()})
+        patch = patch.brought_from(self._source)
         if patch.status is not Status.ACTIVE:
             self._lifecycle.adopt(patch, self._cause)
             return _imported(patch, "as_it_was", why(patch.gate) if patch.gate else "")

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from patchlab_agent.lab.tasks import check_task, draft_task
     from patchlab_agent.lab.teaching import check_feedback
     from patchlab_agent.lab.traces import Traces
+    from patchlab_agent.lab.upkeep import backup_store, repair_store, restore_store
     from patchlab_agent.models.base import JsonObject, Output
     from patchlab_agent.models.case import Case
     from patchlab_agent.models.comparison import ComparisonReport
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         Role,
         Status,
     )
+    from patchlab_agent.models.repair import RepairReport
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
     from patchlab_agent.models.task import Finding, TaskCheck
@@ -200,6 +202,7 @@ __all__ = [
     "Provenance",
     "Reading",
     "Referee",
+    "RepairReport",
     "RequestContext",
     "Role",
     "RollbackReport",
@@ -227,6 +230,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "as_trigger",
+    "backup_store",
     "check_feedback",
     "check_request",
     "check_task",
@@ -245,6 +249,8 @@ __all__ = [
     "open_store",
     "phrases",
     "read_cases",
+    "repair_store",
+    "restore_store",
     "words",
 ]
 
@@ -318,6 +324,7 @@ _HOMES = {
     "Output": "models.base",
     "Reading": "skill.seam",
     "Referee": "gate.evidence",
+    "RepairReport": "models.repair",
     "RequestContext": "models.listing",
     "Role": "models.patch",
     "RollbackReport": "models.rollback",
@@ -344,6 +351,7 @@ _HOMES = {
     "UsageError": "errors",
     "Verdict": "models.verdict",
     "as_trigger": "text",
+    "backup_store": "lab.upkeep",
     "check_feedback": "lab.teaching",
     "check_request": "text",
     "check_task": "lab.tasks",
@@ -362,6 +370,8 @@ _HOMES = {
     "open_store": "lab.stored_lab",
     "phrases": "text",
     "read_cases": "skill.authoring",
+    "repair_store": "lab.upkeep",
+    "restore_store": "lab.upkeep",
     "words": "text",
 }
 

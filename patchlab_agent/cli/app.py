@@ -16,6 +16,7 @@ from patchlab_agent.cli import (  # noqa: F401 - some add to patches
     patches,
     rollback,
     steer,
+    store,
     traces,
 )
 from patchlab_agent.cli.answer import answer
@@ -56,6 +57,7 @@ app.command()(init)
 app.command()(check)
 app.add_typer(patches.app, name="patches")
 app.add_typer(traces.app, name="traces")
+app.add_typer(store.app, name="store")
 
 
 def _version(wanted: bool) -> None:

@@ -32,8 +32,7 @@ def rollback(
     right after that run. Later patches are retired, or stay disabled; if a failure teaches one
     again, the gate decides anew. Traces, reports and histories are kept, and you can roll forward
     to a later run in the same way. Changes made by hand after the last run are lost for good, so
-    look at `patches history` first. Repeat the command to complete a rollback that was
-    interrupted.
+    look at `patches history` first. A rollback that is cut off has been done, or nothing of it has.
 
     Examples:
         patchlab-agent patches rollback --to run-0003

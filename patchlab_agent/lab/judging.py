@@ -35,17 +35,20 @@ def learned_from(
         # Who says again that it is wrong may doubt the answer that was taken since.
         lab.store.traces.keep(trace.model_copy(update={"corrected": None}))
         return _report(trace, before, [kept(before, "it has no detail")])
-    learned, after = Learned(), judged(trace, feedback)
-    asked = None if referee is None else guarded(referee, "Referee", REFEREE)
-    waiting = waiting_lessons(after, feedback, lab.store.patches)
-    try:
-        learned = lab.learner.learn(trace, feedback, asked, origin=Origin.PERSON, waiting=waiting)
-        if before is not None and is_outdone(learned.events, trace, before, lab.store.patches):
-            after = trace
-            return _report(trace, before, [kept(before, learned.events[0].text)])
-    finally:
-        told = {"events": (*trace.events, *learned.events), "corrected": learned.corrected}
-        lab.store.traces.keep(after.model_copy(update=told))
+    with lab.store.unit():
+        learned, after = Learned(), judged(trace, feedback)
+        asked = None if referee is None else guarded(referee, "Referee", REFEREE)
+        waiting = waiting_lessons(after, feedback, lab.store.patches)
+        try:
+            learned = lab.learner.learn(
+                trace, feedback, asked, origin=Origin.PERSON, waiting=waiting
+            )
+            if before is not None and is_outdone(learned.events, trace, before, lab.store.patches):
+                after = trace
+                return _report(trace, before, [kept(before, learned.events[0].text)])
+        finally:
+            told = {"events": (*trace.events, *learned.events), "corrected": learned.corrected}
+            lab.store.traces.keep(after.model_copy(update=told))
     return _report(trace, feedback, learned.events, replaced=before)
 
 

@@ -319,13 +319,20 @@ class Lab(AssembledLab):
             raise UsageError("Name patches to gate again, or give a status; either, not both.")
         self.store.require_writable()
         chosen = self._to_gate(ids, status)
+        try:
+            return self._regated(chosen, on_patch)
+        finally:
+            self.store.traces.flush()
+
+    def _regated(self, chosen: Sequence[Patch], on_patch: Callable[[int, int], None]) -> GateRound:
         events: list[PatchEvent] = []
         for number, patch in enumerate(chosen, start=1):
             present = self.store.patches.get(patch.id)
             # One that was gated before it may have taken its place.
             if present is not None and present.status is patch.status:
                 try:
-                    events += self.lifecycle.regate(present)
+                    with self.store.unit_of_many():
+                        events += self.lifecycle.regate(present)
                 except Interruption as error:
                     if not events:
                         raise
@@ -357,7 +364,9 @@ class Lab(AssembledLab):
         """
         self.store.require_writable()
         patches = check_export(name, lines, self.skill.name)
-        importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
+        importer = Importer(
+            self.store.patches, self.gate, self.lifecycle, name, unit=self.store.unit_of_many
+        )
         done = count(1)
         try:
             importer.run(patches, lambda: on_patch(next(done), len(patches)))
@@ -365,6 +374,8 @@ class Lab(AssembledLab):
             if not importer.report.patches:
                 raise
             return importer.report.model_copy(update={"stopped": stop_of(error)})
+        finally:
+            self.store.traces.flush()
         return importer.report
 
     def import_feedback(

@@ -269,7 +269,8 @@ class Patches:
         for patch in chosen:
             if patch.status is target:
                 raise UsageError(f"Patch {patch.id} is {target} already; leave it out.")
-        return tuple(event for patch in chosen for event in move(patch))
+        with self._store.unit():
+            return tuple(event for patch in chosen for event in move(patch))
 
 
 def _has_words(patch: Patch, wanted: str) -> bool:

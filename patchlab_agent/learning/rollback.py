@@ -1,9 +1,8 @@
 """Rolling a store back to the end of an earlier run.
 
 Prompts are made of active patches and of examples, so those are restored exactly, with the evidence
-for and against them; traces, reports and the histories of patches are records and stay. Every step
-leaves alone what is as it should be, so a rollback that was killed is completed by running it
-again.
+for and against them; traces, reports and the histories of patches are records and stay. A rollback
+is one unit of work: one that is killed has been done, or nothing of it has.
 """
 
 from __future__ import annotations
@@ -55,10 +54,11 @@ def roll_back(store: Store, lifecycle: Lifecycle, wanted: str) -> RollbackReport
         (change for change in changes if change.differences),
         key=lambda change: (change.target.status is Status.ACTIVE, change.target.id),
     )
-    for change in due:
-        lifecycle.put_back(change.patch, change.cause(snapshot.run))
     store.traces.flush()
-    replaced = store.examples.replace(snapshot.examples)
+    with store.unit():
+        for change in due:
+            lifecycle.put_back(change.patch, change.cause(snapshot.run))
+        replaced = store.examples.replace(snapshot.examples)
     return RollbackReport(
         run=snapshot.run,
         patches=tuple(change.told() for change in due),

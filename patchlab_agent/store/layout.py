@@ -7,14 +7,20 @@
   runs/             per run that came to its end: one JSON report, the answers to its golden cases
                     (JSON lines), and one snapshot of all patches and examples as they were then
                     (JSON lines), which a rollback puts back
-  .lock             held by the process that writes
+  resume/           what the run in progress began with, and a log of its answers
+  journal.jsonl     what is decided and not yet in the database
+  .lock             held by the process that writes, which .writer.json describes
 """
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,10 +29,19 @@ from pydantic import Field, ValidationError
 from patchlab_agent.errors import StoreError
 from patchlab_agent.files import no_room, write_whole
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.masking import masked_words
 
 FORMAT = 2
 MARKER = "patchlab.json"
 LOCK = ".lock"
+WRITER = ".writer.json"
+DELETED = ".deleted.json"
+"""The marker of a store that is being deleted."""
+LOCK_FILES = frozenset({LOCK, WRITER})
+PATIENCE = 0.5
+"""Seconds to wait for the lock, as somebody may just be looking whether it is taken."""
+MAX_COMMAND = 200
+"""Characters of a writer's command line that others are told."""
 
 
 class StoreInfo(Frozen):
@@ -52,8 +67,9 @@ def read_info(path: Path) -> StoreInfo | None:
         if path.exists() and not path.is_dir():
             raise StoreError(f"{path} is a file, not a store; give a folder to --store.")
         if not marker.exists():
-            # The lock comes first, and may be all that a full disk had room for.
-            if path.exists() and any(each.name != LOCK for each in path.iterdir()):
+            # The lock comes first, and may be all that a full disk had room for. What a deletion
+            # that was cut off left is no store either, and is deleted with the next writing.
+            if path.exists() and not (path / DELETED).exists() and _strange(path):
                 raise StoreError(
                     f"{path} holds files but no {MARKER}, so it is not a store; "
                     "give an empty or new folder to --store."
@@ -67,6 +83,11 @@ def read_info(path: Path) -> StoreInfo | None:
     except UnicodeDecodeError as error:
         raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
     return _parse(marker, text)
+
+
+def _strange(path: Path) -> bool:
+    """Return True if a folder holds more than a lock."""
+    return any(each.name not in LOCK_FILES for each in path.iterdir())
 
 
 def _parse(marker: Path, text: str) -> StoreInfo:
@@ -106,26 +127,88 @@ def write_info(path: Path, info: StoreInfo) -> None:
         write_whole(path / MARKER, [info.model_dump_json(indent=2), "\n"])
 
 
-def take_lock(path: Path) -> FileLock:
+class Writer(Frozen):
+    """Who writes to a store, as others are told who find it locked."""
+
+    pid: int
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        return f": process {self.pid} ({self.command}), since {self.since}"
+
+
+class WriteLock:
+    """The write lock of a store, with a note of who holds it.
+
+    Args:
+        path: the store's folder, which is created if it is missing.
+
+    Raises:
+        StoreError: another process is writing to the store, or it is not writable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._note = path / WRITER
+        # One writer at a time: counts, triggers and unwritten traces are kept in memory, where a
+        # second process's changes would go unseen. The lock is the system's, so a crash frees it.
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            # Whichever thread closes the store lets go of it.
+            self._lock = FileLock(path / LOCK, thread_local=False)
+            self._lock.acquire(timeout=PATIENCE)
+        except Timeout as error:
+            raise StoreError(
+                f"{path} is in use by another patchlab-agent{_writer(path)}; wait for it or use "
+                "another --store."
+            ) from error
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        with suppress(OSError):
+            write_whole(self._note, [_this_process().model_dump_json()])
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                self._note.unlink(missing_ok=True)
+        self._lock.release()
+
+
+def take_lock(path: Path) -> WriteLock:
     """Take the write lock of a store, whose folder is created if it is missing.
+
+    What is left of a deletion that was cut off is deleted.
 
     Raises:
         StoreError: another process is writing to it, or it is not writable.
     """
-    # One writer at a time: counts, triggers and unwritten traces are kept in memory, where a
-    # second process's changes would go unseen. The lock is the system's, so a crash frees it.
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        # Whichever thread closes the store lets go of it.
-        lock = FileLock(path / LOCK, thread_local=False)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise StoreError(
-            f"{path} is in use by another patchlab-agent; wait for it or use another --store."
-        ) from error
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    lock = WriteLock(path)
+    if (path / DELETED).exists():
+        try:
+            _delete_contents(path)
+        except BaseException:
+            lock.release()
+            raise
     return lock
+
+
+def _this_process() -> Writer:
+    name, *arguments = sys.argv or [""]
+    command = masked_words(shlex.join([Path(name).name or "python", *arguments]))
+    told = command if len(command) <= MAX_COMMAND else f"{command[:MAX_COMMAND]}…"
+    return Writer(
+        pid=os.getpid(),
+        command=told,
+        since=datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
+    )
+
+
+def _writer(path: Path) -> str:
+    try:
+        return str(Writer.model_validate_json((path / WRITER).read_bytes()))
+    except (OSError, ValidationError):
+        return ""
 
 
 @contextmanager
@@ -178,10 +261,34 @@ def delete_store(path: Path) -> None:
     # Locked first, or a run of another process would lose its folder midway.
     lock = take_lock(path)
     try:
-        shutil.rmtree(path)
+        # Renamed first, so that what a process leaves that is killed midway is no store.
+        (path / MARKER).replace(path / DELETED)
+        _delete_contents(path)
+        for name in LOCK_FILES:
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be deleted ({error.strerror or error}); delete it by hand."
-        ) from error
+        raise _undeletable(path, error) from error
     finally:
         lock.release()
+
+
+def _delete_contents(path: Path) -> None:
+    """Delete all but the lock, and last what says that this is a deletion.
+
+    Raises:
+        StoreError: something cannot be deleted.
+    """
+    try:
+        for each in path.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            elif each.name not in LOCK_FILES | {DELETED}:
+                each.unlink()
+        (path / DELETED).unlink()
+    except OSError as error:
+        raise _undeletable(path, error) from error
+
+
+def _undeletable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path} cannot be deleted ({error.strerror or error}); delete it by hand.")

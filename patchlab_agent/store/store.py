@@ -135,6 +135,10 @@ class Store:
         """Have all changes within count together, or not at all, as `Units.unit` says."""
         return self._units.unit(run)
 
+    def unit_of_many(self) -> AbstractContextManager[None]:
+        """Return a unit of work that is one of many; whoever makes them flushes the traces."""
+        return self._units.unit(late=True)
+
     @property
     def run_state(self) -> JsonObject | None:
         """Where the run in progress is, as it said last; None if there is none."""

@@ -169,6 +169,11 @@ class TraceStore:
         }
         return {**found, **{each: self._pending[each] for each in wanted if each in self._pending}}
 
+    def requests(self) -> dict[str, str]:
+        """Return the requests of all written traces, by id."""
+        page = self._collection.get(include=["documents"])
+        return dict(zip(page["ids"], page["documents"] or (), strict=True))
+
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
         """Yield written traces by id, the highest first; ids of runs and answers rise with time."""
         ids = sorted(self._collection.get(include=[])["ids"], reverse=True)

@@ -82,7 +82,9 @@ class Units:
             self.journal.note(kind, text, touches=touches)
 
     @contextmanager
-    def unit(self, run: Callable[[], JsonObject] | None = None) -> Iterator[None]:
+    def unit(
+        self, run: Callable[[], JsonObject] | None = None, *, late: bool = False
+    ) -> Iterator[None]:
         """Have all changes within count together.
 
         After an error that was raised on purpose, what was changed before it counts. After
@@ -90,6 +92,7 @@ class Units:
 
         Args:
             run: tells at the end of the unit where the run in progress is.
+            late: write it out with others, as it is one of many; as it is in a run.
 
         Raises:
             StoreError: the changes cannot be written down.
@@ -98,14 +101,14 @@ class Units:
         try:
             yield
         except PatchLabError:
-            self._leave(run)
+            self._leave(run, late)
             raise
         except BaseException:
             self._depth -= 1
             if not self._depth:
                 self.discard()
             raise
-        self._leave(run)
+        self._leave(run, late)
 
     def write(self) -> None:
         """Commit all changes and write them out; within a unit, once it has ended.
@@ -152,7 +155,7 @@ class Units:
                 self._write_out()
         return True
 
-    def _leave(self, run: Callable[[], JsonObject] | None) -> None:
+    def _leave(self, run: Callable[[], JsonObject] | None, late: bool) -> None:
         self._depth -= 1
         if self._depth:
             return
@@ -163,7 +166,8 @@ class Units:
                 self.discard()
                 raise
         self._commit(None if run is None else run())
-        if self._is_due or (run is None) or self._clock() - self._written_at > LATE:
+        is_alone = run is None and not late
+        if self._is_due or is_alone or self._clock() - self._written_at > LATE:
             self.write()
 
     def _commit(self, run: JsonObject | None) -> None:

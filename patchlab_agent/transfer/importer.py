@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
 from patchlab_agent.learning.lifecycle import Lifecycle, why
@@ -22,11 +23,19 @@ class Importer:
         gate: tells whether a refusal still stands.
         lifecycle: puts patches before the gate, and stores them.
         source: name of the export in the patches' histories.
+        unit: what happens within it counts together: all that comes of one patch.
     """
 
     def __init__(
-        self, store: PatchStore, gate: AcceptanceCriterion, lifecycle: Lifecycle, source: str
+        self,
+        store: PatchStore,
+        gate: AcceptanceCriterion,
+        lifecycle: Lifecycle,
+        source: str,
+        *,
+        unit: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        self._unit = unit
         self._store = store
         self._gate = gate
         self._lifecycle = lifecycle
@@ -52,7 +61,8 @@ class Importer:
                 repeating the import continues from there.
         """
         for patch in patches:
-            self._done[patch.id] = self._take(patch)
+            with self._unit():
+                self._done[patch.id] = self._take(patch)
             on_patch()
         while any(self._again(imported) for imported in self.report.patches):
             pass
@@ -86,7 +96,8 @@ class Importer:
             return False
         if patch.gate.conditions == self._gate.conditions(patch):
             return False
-        found = self._gated(patch, f"{self._cause}{_AGAIN}")
+        with self._unit():
+            found = self._gated(patch, f"{self._cause}{_AGAIN}")
         self._done[patch.id] = found.model_copy(update={"was": refused.was})
         return found.outcome == "activated"
 

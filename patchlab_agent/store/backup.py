@@ -1,0 +1,144 @@
+"""Copies a store to a file or folder, and puts such a copy in its place again."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from patchlab_agent.errors import InputError, StoreError, UsageError
+from patchlab_agent.files import no_room
+from patchlab_agent.store.layout import LOCK_FILES, MARKER, StoreInfo, read_info, take_lock
+
+ARCHIVES = {".zip": "zip", ".tar": "tar", ".tgz": "gztar", ".tar.gz": "gztar"}
+"""Endings of file names, and the archives that they stand for; any other name is a folder's."""
+
+
+def back_up(path: Path, target: Path, *, force: bool = False) -> Path:
+    """Copy a store, all of it or nothing, to a file that ends as an archive does, or to a folder.
+
+    Args:
+        path: the store's folder.
+        target: the file or folder to write.
+        force: overwrite a file that is there already.
+
+    Raises:
+        StoreError: there is no store, another process is writing to it, or there is no room.
+        UsageError: the target is there already, or cannot be written.
+    """
+    if read_info(path) is None:
+        raise StoreError(f"There is no store at {path}; name one with --store.")
+    _check_target(path, target, force)
+    lock = take_lock(path)
+    fresh = target.with_name(f"{target.name}.new")
+    try:
+        _remove(fresh)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Copied first, as an archive is packed from a folder without the lock.
+        shutil.copytree(path, fresh, ignore=shutil.ignore_patterns(*LOCK_FILES))
+        kind = _archive(target)
+        if kind is not None:
+            packed = Path(shutil.make_archive(str(fresh), kind, root_dir=fresh))
+            packed.replace(target)
+            _remove(fresh)
+        else:
+            fresh.replace(target)
+    except (OSError, shutil.Error) as error:
+        _remove(fresh)
+        raise no_room(target, error) or UsageError(
+            f"{target} cannot be written ({error}); name another file or folder."
+        ) from error
+    finally:
+        lock.release()
+    return target
+
+
+def restore(
+    source: Path, path: Path, check: Callable[[Path, StoreInfo], None], *, force: bool = False
+) -> None:
+    """Put a copy of a store in place, all of it or nothing.
+
+    Args:
+        source: the file or folder that `back_up` wrote.
+        path: where the store is to be.
+        check: makes sure that the copy is whole, before anything is replaced.
+        force: replace the store that is there.
+
+    Raises:
+        InputError: the source is missing, or no copy of a store.
+        UsageError: there is a store already.
+        StoreError: the copy is damaged, another process is writing to the store that is there, or
+            there is no room.
+    """
+    there = path.exists() and (read_info(path) is not None)
+    if there and not force:
+        raise UsageError(f"{path} is a store already; add --force to replace it.")
+    staged, replaced = (path.with_name(f"{path.name}.{end}") for end in ("restoring", "replaced"))
+    try:
+        _remove(staged)
+        _unpack(source, staged)
+        info = read_info(staged) if (staged / MARKER).exists() else None
+        if info is None:
+            raise InputError(
+                f"{source} is no backup of a store; name one that `store backup` wrote."
+            )
+        check(staged, info)
+        lock = take_lock(path)
+        try:
+            _remove(replaced)
+            path.replace(replaced)
+            staged.replace(path)
+        finally:
+            lock.release()
+        _remove(replaced)
+    except OSError as error:
+        raise no_room(path, error) or StoreError(
+            f"{path} cannot be restored ({error.strerror or error}); check its permissions."
+        ) from error
+    finally:
+        _remove(staged)
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    try:
+        if source.is_dir():
+            shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*LOCK_FILES))
+            return
+        if not source.exists():
+            raise InputError(f"There is no {source}; name a backup.")
+        kind = _archive(source)
+        if kind is None:
+            raise InputError(f"{source} is no archive; its name ends in {', '.join(ARCHIVES)}.")
+        folder.mkdir(parents=True)
+        if kind == "zip":
+            shutil.unpack_archive(source, folder, "zip")
+        else:
+            # Whoever wrote the archive must not write anywhere else.
+            shutil.unpack_archive(source, folder, kind, filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, shutil.ReadError, EOFError) as error:
+        raise InputError(f"{source} is damaged ({error}); name another backup.") from error
+
+
+def _check_target(path: Path, target: Path, force: bool) -> None:
+    if target.resolve().is_relative_to(path.resolve()):
+        raise UsageError(f"{target} is within the store; name a file or folder outside it.")
+    if target.is_dir():
+        raise UsageError(f"{target} is there already; name a new folder, or a file.")
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already; add --force to overwrite it.")
+
+
+def _archive(target: Path) -> str | None:
+    name = target.name.lower()
+    return next((kind for end, kind in ARCHIVES.items() if name.endswith(end)), None)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        return
+    with suppress(FileNotFoundError):
+        path.unlink()

@@ -374,6 +374,8 @@ def all_killed(works: list[Work], folder: Path, options: argparse.Namespace) -> 
         if wrong:
             failures += 1
             print(f"kill {number}, {work.name}: {wrong}", flush=True)
+        if (number + 1) % 20 == 0:
+            print(f"{number + 1} of {options.kills}", file=sys.stderr, flush=True)
     print(f"{options.kills - failures} of {options.kills} kills came out right")
     return failures
 

@@ -105,9 +105,12 @@ class AsyncLab:
         *,
         show: int = 0,
         watch: Callable[[Runner], None] | None = None,
+        resume: bool = False,
     ) -> RunReport:
         """Run many requests, as `Lab.run` does; `watch` is called in the run's thread."""
-        return await self._call(partial(self.lab.run, settings, cases, show=show, watch=watch))
+        return await self._call(
+            partial(self.lab.run, settings, cases, show=show, watch=watch, resume=resume)
+        )
 
     async def effects(
         self,

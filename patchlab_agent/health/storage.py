@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from patchlab_agent.embedding import embedder, known_embedders
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.lab.skills import skill_in
+from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.store.check import contents
+from patchlab_agent.store.journal import is_left_over
 from patchlab_agent.store.layout import StoreInfo, is_locked, read_info
 
 LOW_DISK = 200 * 1024**2
@@ -52,6 +55,10 @@ def store(settings: AgentSettings) -> Iterator[Check]:
     if info is None:
         yield Check(name="store", found=f"none at {path} yet; the first run creates it")
         return
+    if is_left_over(path):
+        # As every command does: what was decided counts, and is no problem of the store.
+        with suppress(StoreError):
+            raw_store(path).close()
     yield from _lock(path)
     if settings.embedder is not None and settings.embedder != info.embedder:
         raise UsageError(

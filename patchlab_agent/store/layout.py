@@ -187,8 +187,11 @@ def take_lock(path: Path) -> WriteLock:
     if (path / DELETED).exists():
         try:
             _delete_contents(path)
-        except BaseException:
+            (path / DELETED).unlink()
+        except BaseException as error:
             lock.release()
+            if isinstance(error, OSError):
+                raise _undeletable(path, error) from error
             raise
     return lock
 
@@ -264,9 +267,7 @@ def delete_store(path: Path) -> None:
         # Renamed first, so that what a process leaves that is killed midway is no store.
         (path / MARKER).replace(path / DELETED)
         _delete_contents(path)
-        for name in LOCK_FILES:
-            (path / name).unlink(missing_ok=True)
-        path.rmdir()
+        shutil.rmtree(path)
     except OSError as error:
         raise _undeletable(path, error) from error
     finally:
@@ -274,20 +275,12 @@ def delete_store(path: Path) -> None:
 
 
 def _delete_contents(path: Path) -> None:
-    """Delete all but the lock, and last what says that this is a deletion.
-
-    Raises:
-        StoreError: something cannot be deleted.
-    """
-    try:
-        for each in path.iterdir():
-            if each.is_dir() and not each.is_symlink():
-                shutil.rmtree(each)
-            elif each.name not in LOCK_FILES | {DELETED}:
-                each.unlink()
-        (path / DELETED).unlink()
-    except OSError as error:
-        raise _undeletable(path, error) from error
+    """Delete all but the lock and what says that this is a deletion, which goes last."""
+    for each in path.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        elif each.name not in LOCK_FILES | {DELETED}:
+            each.unlink()
 
 
 def _undeletable(path: Path, error: OSError) -> StoreError:

@@ -65,6 +65,9 @@ def test_the_commands_are_those_that_are_documented() -> None:
         ("traces", "show"),
         ("traces", "search"),
         ("traces", "export"),
+        ("store", "backup"),
+        ("store", "restore"),
+        ("store", "repair"),
     }
 
 

@@ -32,7 +32,13 @@ def no_room(name: object, error: BaseException) -> StoreError | None:
     return None if reason is None else StoreError(f"{name} cannot be written, as {reason}.")
 
 
-def write_whole(path: Path, parts: Iterable[str | bytes], *, until_then: str | None = None) -> None:
+def write_whole(
+    path: Path,
+    parts: Iterable[str | bytes],
+    *,
+    until_then: str | None = None,
+    sync: bool = True,
+) -> None:
     """Write a file; whatever goes wrong, a file that was there before stays as it was.
 
     Args:
@@ -40,18 +46,19 @@ def write_whole(path: Path, parts: Iterable[str | bytes], *, until_then: str | N
         parts: of its content, one after the other; texts become UTF-8.
         until_then: name of the file in the same folder that is written first; what a killed process
             leaves of it, the next one overwrites.
+        sync: wait until the disk has it, so that it outlives a power cut, not only the process.
 
     Raises:
         OSError: it cannot be written.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        _write(target, parts)
+        _write(target, parts, sync)
         return
     # Replacing a file is atomic only within one file system, hence a neighbour as the source.
     fresh = target.with_name(until_then or f"{target.name}.new")
     try:
-        _write(fresh, parts)
+        _write(fresh, parts, sync)
         if target.exists():
             fresh.chmod(target.stat().st_mode)
         fresh.replace(target)
@@ -61,11 +68,11 @@ def write_whole(path: Path, parts: Iterable[str | bytes], *, until_then: str | N
         raise
 
 
-def _write(path: Path, parts: Iterable[str | bytes]) -> None:
+def _write(path: Path, parts: Iterable[str | bytes], sync: bool) -> None:
     with path.open("wb") as file:
         for part in parts:
             file.write(part.encode() if isinstance(part, str) else part)
         file.flush()
-        if path.is_file():
+        if sync and path.is_file():
             # Some file systems say only now that there was no room.
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
@@ -95,9 +96,12 @@ class Journal:
         self._touches = False
 
     def sync(self) -> None:
-        """Have the disk keep all that was committed, which a power cut could lose until then."""
+        """Have the disk keep all that was committed, which a power cut could lose until then.
+
+        A disk that cannot is told of by the database, which is written next.
+        """
         if self._file is not None:
-            with writing(self._folder):
+            with suppress(OSError):
                 os.fsync(self._file.fileno())
 
     def reset(self) -> None:
@@ -107,7 +111,7 @@ class Journal:
             if self.run is None:
                 self._path.unlink(missing_ok=True)
             else:
-                write_whole(self._path, [self._line(())])
+                write_whole(self._path, [self._line(())], sync=False)
         self.is_clean = True
 
     def read(self) -> list[Change]:

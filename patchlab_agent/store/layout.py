@@ -165,7 +165,7 @@ class WriteLock:
         except OSError as error:
             raise _unwritable(path, error) from error
         with suppress(OSError):
-            write_whole(self._note, [_this_process().model_dump_json()])
+            write_whole(self._note, [_this_process().model_dump_json()], sync=False)
 
     def release(self) -> None:
         """Let go of the lock."""

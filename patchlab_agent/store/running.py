@@ -48,7 +48,7 @@ def write_started(path: Path, started: StartedRun) -> None:
     """
     with writing(path):
         (path / FOLDER).mkdir(exist_ok=True)
-        write_whole(path / FOLDER / "run.json", [started.model_dump_json()])
+        write_whole(path / FOLDER / "run.json", [started.model_dump_json()], sync=False)
 
 
 class RunLog:
@@ -78,7 +78,7 @@ class RunLog:
         self.close()
         with writing(self._store):
             self.path.parent.mkdir(exist_ok=True)
-            write_whole(self.path, (_line(entry) for entry in entries))
+            write_whole(self.path, (_line(entry) for entry in entries), sync=False)
             self._file = self.path.open("ab", buffering=0)
             self.size = self._file.tell()
 

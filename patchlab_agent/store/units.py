@@ -116,6 +116,8 @@ class Units:
         Raises:
             StoreError: they cannot be written.
         """
+        if self._journal is None:
+            return  # a reader has nothing to write
         if self._depth:
             self._is_due = True
             return

@@ -39,11 +39,14 @@ class Examination:
             what the patch is about.
         taken: an answer to the latest failing request that the referee accepted; None if there is
             none, or if nobody was asked.
+        agreement: lower bound of the share of right answers at hand, among those that bear on the
+            patch, that agree with it; 0 if none bears on it.
     """
 
     report: GateReport
     remaining: tuple[Attempt, Feedback] | None = None
     taken: Attempt | None = None
+    agreement: float = 0.0
 
 
 class AcceptanceCriterion(Protocol):

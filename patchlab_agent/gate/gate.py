@@ -44,7 +44,7 @@ from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
 from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
-from patchlab_agent.statistics import fixed_size
+from patchlab_agent.statistics import fixed_size, proportion
 from patchlab_agent.text import occurs, words
 
 ALPHA = 0.05
@@ -313,7 +313,8 @@ class Gate:
         is_other = objection is not None and objection.code == "other_complaint"
         remaining = hearing.complaint if is_other else None
         taken = None if objection else hearing.taken
-        return Examination(report, remaining, taken), hearing.trial.trials
+        agreement = proportion(_agreement(patch, known)).low or 0.0
+        return Examination(report, remaining, taken, agreement), hearing.trial.trials
 
     def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         """Return the objection of the first step that has one, or None."""

@@ -60,20 +60,27 @@ class Lifecycle:
         self._clock = clock
         self._alpha = alpha
 
-    def decide(self, candidate: Candidate, cause: str, trace_id: str = "") -> Decided:
+    def decide(
+        self,
+        candidate: Candidate,
+        cause: str,
+        trace_id: str = "",
+        examination: Examination | None = None,
+    ) -> Decided:
         """Let the gate decide on a patch, and store it with the decision.
 
         Args:
             candidate: holds a new patch, or a known one with its history.
             cause: what brought it before the gate, in words.
             trace_id: the trace whose feedback did; empty if a person did.
+            examination: the gate's, if it has examined the candidate already.
 
         Raises:
             Interruption: the model or the skill failed; nothing was stored.
         """
         patch = candidate.patch
         created = not patch.history
-        examination = self._gate.examine(candidate)
+        examination = examination or self._gate.examine(candidate)
         report = examination.report
         because = why(report)
         decided = patch.model_copy(update={"gate": report, "recurrences": 0})

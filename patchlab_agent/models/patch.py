@@ -313,6 +313,7 @@ class Proposal(Frozen):
 
     patch: Patch | None = None
     alternatives: tuple[Patch, ...] = Field(
-        default=(), description="to be tried in turn where the gate does not let the patch in"
+        default=(),
+        description="further candidates: of all, the one with the best evidence is taken",
     )
     reason: str = ""

@@ -35,7 +35,7 @@ VARIABLES = {
 """The variables that each template may use."""
 
 OPTIONAL: dict[str, set[str]] = {
-    "proposal.j2": set(),
+    "proposal.j2": {"schema"},
     "failure.j2": {"request", "output", "feedback"},
 }
 """Templates of skills for which a model can propose patches: instructions, and one failure."""
@@ -124,13 +124,16 @@ class Prompts:
         """Render the reply to a model whose answer could not be used."""
         return self._render(self._repair, problem=problem)
 
-    def proposal(self) -> str:
+    def proposal(self, schema: JsonObject) -> str:
         """Render the instructions to a model that is to propose patches.
+
+        Args:
+            schema: JSON schema of the answer that patches are to mend.
 
         Raises:
             PromptError: the skill has no template for it.
         """
-        return self._render(self._optional("proposal.j2"))
+        return self._render(self._optional("proposal.j2"), schema=schema)
 
     def failure(self, request: str, output: Output, feedback: JsonObject) -> str:
         """Render one failure, for a model that is to propose a patch.

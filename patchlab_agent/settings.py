@@ -140,9 +140,11 @@ class AgentSettings(Frozen):
         "seeded draw. Its standing then rests on the answers with and without it, "
         "in a run as in production, instead of on the baseline.",
     )
-    patcher: Annotated[Literal["rules", "llm"], Option("learning")] = Field(
-        default="rules",
-        description="Who proposes patches: the skill's rules, or the model itself.",
+    patcher: Annotated[Literal["auto", "rules", "llm"], Option("learning")] = Field(
+        default="auto",
+        description="Who proposes patches: rules, the skill's, from the feedback alone; llm, the "
+        "model itself; auto, a real model beside the rules where the skill provides for it, as "
+        "tasks do, else the rules.",
     )
     gate: Annotated[Literal["on", "off"], Option("gating")] = Field(
         default="on",
@@ -294,7 +296,7 @@ class LabOptions(TypedDict, total=False):
     skill: str
     task: str | Path | None
     holdout: float
-    patcher: Literal["rules", "llm"]
+    patcher: Literal["auto", "rules", "llm"]
     gate: Literal["on", "off"]
     gate_alpha: float
     gate_max_calls: int

@@ -93,7 +93,7 @@ class AssembledLab(StoredLab):
     @property
     def proposer(self) -> Proposer:
         """Proposes patches: the skill's rules, or the model, as the settings say."""
-        if self.settings.patcher == "rules":
+        if self.settings.patcher != "llm":
             return self.skill.proposer
         if self.skill.model_proposer is None:
             raise UsageError(f"Skill {self.skill.name!r} lets no model propose; use its rules.")

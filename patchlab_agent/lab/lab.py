@@ -22,7 +22,7 @@ from patchlab_agent.lab.failures import Source, named, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
-from patchlab_agent.lab.skills import find_skill, remembered
+from patchlab_agent.lab.skills import find_skill, in_effect
 from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
@@ -383,6 +383,9 @@ class Lab(AssembledLab):
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""
         given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
+        if given.get("patcher") == "auto":
+            # Whom that leaves it to was found out when the lab was opened.
+            del given["patcher"]
         wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
         for name in AgentSettings.model_fields:
             if getattr(wanted, name) != getattr(self.settings, name):
@@ -481,7 +484,7 @@ def lab_of(
         clock: the time as ISO 8601.
         write: False opens the store for reading, beside a process that writes; it must be there.
     """
-    settings = remembered(settings)
+    settings = in_effect(settings)
     skill = models.as_recorded(find_skill(settings), settings)
     is_simulated = model is None and models.simulated_by(skill, settings.backend) is not None
     model = model or models.backend_of(skill, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.lab.models import simulated_by
 from patchlab_agent.settings import AgentSettings, Settings
 from patchlab_agent.skill.seam import Skill, load_skill
 from patchlab_agent.store.layout import StoreInfo, read_info
@@ -46,3 +47,22 @@ def remembered(settings: Settings) -> Settings:
     if info is None or info.task is None:
         return settings
     return settings.model_copy(update={"task": info.task})
+
+
+def in_effect(settings: Settings) -> Settings:
+    """Return settings with the task of their store, and with who proposes patches.
+
+    A real model proposes beside the rules where the skill provides for it; so does a recorded one,
+    which must be asked what the real one was asked. A simulated one does so only if told to.
+
+    Raises:
+        StoreError: the store cannot be read.
+        InputError: the task folder cannot be used.
+        SkillError: no such skill is installed, or it cannot be loaded.
+    """
+    settings = remembered(settings)
+    if settings.patcher != "auto":
+        return settings
+    skill = find_skill(settings)
+    asks = skill.prefers_model and simulated_by(skill, settings.backend) is None
+    return settings.model_copy(update={"patcher": "llm" if asks else "rules"})

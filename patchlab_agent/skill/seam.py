@@ -432,6 +432,8 @@ class Skill:
     """Simulated backends by name, the preferred one first: (seed, noise) → backend."""
     model_proposer: Callable[[Backend], Proposer] | None = None
     """A proposer that asks a model: backend → proposer."""
+    prefers_model: bool = False
+    """Whether a real model proposes patches unless the settings say who does."""
     falsify: Falsify | None = None
     """How the simulated judge errs, where it is asked to."""
     cassette: Path | None = None

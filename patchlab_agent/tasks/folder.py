@@ -26,6 +26,7 @@ from patchlab_agent.skill.seam import Skill
 from patchlab_agent.tasks.answer_model import answer_model
 from patchlab_agent.tasks.comparison import Comparison, default_comparison
 from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.model_proposer import ModelProposer
 from patchlab_agent.tasks.parrot import Parrot
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.proposer import FieldProposer
@@ -122,10 +123,11 @@ def skill_of(folder: TaskFolder) -> Skill:
         raise InputError(f"{folder.rows_file} has no row to learn from; give some split=stream.")
     known = [row for row in folder.rows if row.split != "golden"]
     labeled = ((row.request, row.answer) for row in known if row.split == "regression")
+    differences = FieldProposer(folder.name, folder.fields, Phrasebook(labeled, MAX_TRIGGER_SHARE))
     return Skill(
         name=folder.name,
         task=folder.task,
-        proposer=FieldProposer(folder.name, folder.fields, Phrasebook(labeled, MAX_TRIGGER_SHARE)),
+        proposer=differences,
         simulator=RowsSimulator(
             folder.declared.answer,
             folder.fields,
@@ -134,6 +136,8 @@ def skill_of(folder: TaskFolder) -> Skill:
             folder.declared.judge,
         ),
         backends={"parrot": partial(Parrot, folder.fields)},
+        model_proposer=partial(ModelProposer, folder.name, folder.task, differences),
+        prefers_model=True,
         has_oracle=False,
         max_trigger_share=MAX_TRIGGER_SHARE,
     ).guarded()

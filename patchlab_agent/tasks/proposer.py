@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import JsonValue, ValidationError
 
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, Patch, Proposal, agrees
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill.authoring import lesson
@@ -55,6 +55,14 @@ class FieldProposer:
         if not found:
             return Proposal(reason="no phrase of the request tells it from others")
         return Proposal(patch=found[0], alternatives=tuple(found[1:]))
+
+    def right_field(self, feedback: Feedback) -> Output:
+        """Return the wrong field with its right value; empty if the feedback does not tell it."""
+        field = self._fields.get(feedback.field or "")
+        if field is None:
+            return {}
+        right = _right_value(field, feedback.detail)
+        return {field.name: right} if _is_value_of(field, right) else {}
 
     def details(self) -> dict[str, str]:
         """Return what the detail of feedback takes, by label: the right value of the field."""

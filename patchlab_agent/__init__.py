@@ -109,8 +109,8 @@ if TYPE_CHECKING:
         Reading,
         Simulator,
         Skill,
+        SkillTask,
         StreamingSimulator,
-        Task,
         TellingProposer,
         TellingTask,
         Thesaurus,
@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     )
     from patchlab_agent.store.patches import PatchStore
     from patchlab_agent.tasks.comparison import Judgement
+    from patchlab_agent.tasks.definition import Task
     from patchlab_agent.tasks.folder import load_task
     from patchlab_agent.text import (
         as_trigger,
@@ -209,6 +210,7 @@ __all__ = [
     "Simulator",
     "Skill",
     "SkillError",
+    "SkillTask",
     "Standing",
     "Status",
     "StoreContents",
@@ -333,7 +335,8 @@ _HOMES = {
     "StoreError": "errors",
     "StoredLab": "lab.stored_lab",
     "StreamingSimulator": "skill.seam",
-    "Task": "skill.seam",
+    "SkillTask": "skill.seam",
+    "Task": "tasks.definition",
     "TaskCheck": "models.task",
     "TellingProposer": "skill.seam",
     "TellingTask": "skill.seam",

@@ -294,7 +294,6 @@ class LabOptions(TypedDict, total=False):
     store: str | Path
     embedder: str | None
     skill: str
-    task: str | Path | None
     holdout: float
     patcher: Literal["auto", "rules", "llm"]
     gate: Literal["on", "off"]

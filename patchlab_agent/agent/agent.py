@@ -33,7 +33,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
-from patchlab_agent.skill.seam import Reading, Task
+from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
@@ -134,7 +134,7 @@ class Agent:
 
     def __init__(
         self,
-        task: Task,
+        task: SkillTask,
         backend: Backend,
         patches: PatchSource,
         examples: ExampleSource,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any, Unpack
 
 from pydantic import JsonValue
@@ -22,7 +23,7 @@ from patchlab_agent.lab.failures import Source, named, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
-from patchlab_agent.lab.skills import find_skill, in_effect
+from patchlab_agent.lab.skills import find_skill, remembered
 from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
@@ -47,6 +48,7 @@ from patchlab_agent.settings import (
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
+from patchlab_agent.tasks.definition import Task
 from patchlab_agent.text import check_request
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export
@@ -383,8 +385,8 @@ class Lab(AssembledLab):
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""
         given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
-        if given.get("patcher") == "auto":
-            # Whom that leaves it to was found out when the lab was opened.
+        if given.get("patcher") in ("auto", self.patcher):
+            # What leaves it open comes to the same.
             del given["patcher"]
         wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
         for name in AgentSettings.model_fields:
@@ -393,7 +395,8 @@ class Lab(AssembledLab):
                     f"{name}={given[name]!r} is not what the lab was opened with; "
                     "give it to open_lab, or leave it out of the run's settings."
                 )
-        return wanted
+        # Report and cassette say who it was.
+        return wanted.model_copy(update={"patcher": self.patcher})
 
     def _active(self, ids: Sequence[str]) -> list[Patch]:
         if not ids:
@@ -423,6 +426,7 @@ class Lab(AssembledLab):
 def open_lab(
     *,
     backend: str | Backend = SIMULATED,
+    task: str | Path | Task | None = None,
     clock: Callable[[], str] = utc_now,
     **settings: Unpack[LabOptions],
 ) -> Lab:
@@ -435,6 +439,7 @@ def open_lab(
         backend: name of a simulated backend, of one that a package offers, `litellm`, or `replay`,
             which takes up the settings of the recorded run; or an object with the members of
             `Backend`.
+        task: a task folder, or a task that was made in Python, in place of an installed skill.
         clock: the time as ISO 8601.
         settings: see `RunSettings`, which describes each.
 
@@ -452,14 +457,18 @@ def open_lab(
         'US'
     """
     given: dict[str, Any] = known_settings(settings)
+    made = task if isinstance(task, Task) else None
+    if task is not None and made is None:
+        given["task"] = task
     if isinstance(backend, str):
         if given.get("replay") is not None and backend == AgentSettings().backend:
             backend = REPLAY
         if backend == REPLAY:
             given = {**_recorded(given), **given}
-        return lab_of(checked(RunSettings, {**given, "backend": backend}), clock=clock)
+        wanted = checked(RunSettings, {**given, "backend": backend})
+        return lab_of(wanted, task=made, clock=clock)
     wanted = checked(RunSettings, {**given, "backend": checked_backend(backend).name})
-    return lab_of(wanted, model=models.own_backend(backend, wanted), clock=clock)
+    return lab_of(wanted, task=made, model=models.own_backend(backend, wanted), clock=clock)
 
 
 def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -472,6 +481,7 @@ def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
 def lab_of(
     settings: AgentSettings,
     *,
+    task: Task | None = None,
     model: Backend | None = None,
     clock: Callable[[], str] = utc_now,
     write: bool = True,
@@ -480,12 +490,14 @@ def lab_of(
 
     Args:
         settings: what decides about an answer.
+        task: one that was made in Python; None: what the settings or the store name.
         model: takes the place of the backend that the settings name.
         clock: the time as ISO 8601.
         write: False opens the store for reading, beside a process that writes; it must be there.
     """
-    settings = in_effect(settings)
-    skill = models.as_recorded(find_skill(settings), settings)
+    made = None if task is None else task.skill
+    settings = settings if made else remembered(settings)
+    skill = models.as_recorded(made or find_skill(settings), settings)
     is_simulated = model is None and models.simulated_by(skill, settings.backend) is not None
     model = model or models.backend_of(skill, settings)
     # Where spending is limited, it goes to what is at hand, not to what comes next.
@@ -498,6 +510,7 @@ def lab_of(
         skill.task.parse_fix,
         skill.task.may_show,
         task=settings.task,
+        is_given=made is not None,
         embedder_name=settings.embedder,
         write=write,
     )

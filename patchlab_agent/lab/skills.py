@@ -1,9 +1,9 @@
-"""Finds the skill that settings or a store name: an installed one, or a task folder's."""
+"""Finds the skill that settings or a store name: an installed one, or a task's."""
 
 from __future__ import annotations
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.models import simulated_by
+from patchlab_agent.lab.models import patcher_of
 from patchlab_agent.settings import AgentSettings, Settings
 from patchlab_agent.skill.seam import Skill, load_skill
 from patchlab_agent.store.layout import StoreInfo, read_info
@@ -24,9 +24,11 @@ def skill_in(info: StoreInfo) -> Skill:
     """Return the skill of a store, guarded.
 
     Raises:
-        StoreError: its task folder is gone, or cannot be used.
+        StoreError: its task folder is gone or cannot be used, or its task was made in Python.
         SkillError: its skill is not installed.
     """
+    if info.is_given:
+        raise _to_be_given(info)
     if info.task is None:
         return load_skill(info.skill)
     try:
@@ -35,15 +37,24 @@ def skill_in(info: StoreInfo) -> Skill:
         raise StoreError(f"The store is of the task in {info.task}. {error}") from error
 
 
+def _to_be_given(info: StoreInfo) -> StoreError:
+    return StoreError(
+        f"The store is of the task {info.skill!r}, which was made in Python; "
+        "give it again, as in open_lab(task=…)."
+    )
+
+
 def remembered(settings: Settings) -> Settings:
     """Return settings with the task of their store, unless they name a task or skill themselves.
 
     Raises:
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or its task was made in Python.
     """
     if settings.task is not None or settings.skill != AgentSettings().skill:
         return settings
     info = read_info(settings.store)
+    if info is not None and info.is_given:
+        raise _to_be_given(info)
     if info is None or info.task is None:
         return settings
     return settings.model_copy(update={"task": info.task})
@@ -52,17 +63,10 @@ def remembered(settings: Settings) -> Settings:
 def in_effect(settings: Settings) -> Settings:
     """Return settings with the task of their store, and with who proposes patches.
 
-    A real model proposes beside the rules where the skill provides for it; so does a recorded one,
-    which must be asked what the real one was asked. A simulated one does so only if told to.
-
     Raises:
         StoreError: the store cannot be read.
         InputError: the task folder cannot be used.
         SkillError: no such skill is installed, or it cannot be loaded.
     """
     settings = remembered(settings)
-    if settings.patcher != "auto":
-        return settings
-    skill = find_skill(settings)
-    asks = skill.prefers_model and simulated_by(skill, settings.backend) is None
-    return settings.model_copy(update={"patcher": "llm" if asks else "rules"})
+    return settings.model_copy(update={"patcher": patcher_of(find_skill(settings), settings)})

@@ -143,23 +143,24 @@ def checked_rows(
     return checked
 
 
-def faulty(path: Path, faults: Mapping[int, str]) -> InputError:
+def faulty(where: object, faults: Mapping[int, str], unit: str = "line") -> InputError:
     """Return the error that names all lines of a file that cannot be used.
 
     Args:
-        path: of the file.
+        where: the file's path, or what else the lines are of.
         faults: what is wrong, by line number; at least one.
+        unit: what a line is called.
     """
     if len(faults) == 1:
         [(number, why)] = faults.items()
-        return InputError(f"{path}, line {number}: {why}.")
+        return InputError(f"{where}, {unit} {number}: {why}.")
     shown = dict(islice(faults.items(), MAX_TOLD))
     *first, last = map(str, shown)
     more = len(faults) - len(shown)
     if more:
         first, last = [*first, last], f"{more:,} more"
-    told = "; ".join(f"line {number}: {why}" for number, why in shown.items())
-    return InputError(f"{path}, lines {', '.join(first)} and {last}: {told}.")
+    told = "; ".join(f"{unit} {number}: {why}" for number, why in shown.items())
+    return InputError(f"{where}, {unit}s {', '.join(first)} and {last}: {told}.")
 
 
 def checked_row(kind: type[Model], data: JsonObject) -> Model:

@@ -2,13 +2,13 @@
 
 A skill comes in three parts, so that each room gets only what it may see:
 
-* the `Task` is all that the agent knows: the prompt's stable part, the answer's schema, and how an
-  completion becomes an output;
+* the `SkillTask` is all that the agent knows: the prompt's stable part, the answer's schema, and
+  how a completion becomes an output;
 * the `Proposer` turns a failure into a patch, from what production would know as well;
 * the `Simulator` is the simulation: requests with their truth, their judge, the held-out cases.
 
-A part may be any object with the right members. One that subclasses `Task` or `Simulator` has to
-write only what is abstract there, and takes the rest as it is.
+A part may be any object with the right members. One that subclasses `SkillTask` or `Simulator` has
+to write only what is abstract there, and takes the rest as it is.
 
 A package offers a skill through the entry-point group `patchlab_agent.skills`; the entry point
 names a callable without arguments that returns a `Skill`.
@@ -69,7 +69,7 @@ class Reading:
                 raise InvalidAnswer(str(error)) from error
 
 
-class Task(Protocol):
+class SkillTask(Protocol):
     """What an agent must know of a domain, and all that it may know.
 
     Example:
@@ -425,15 +425,13 @@ class Skill:
     """
 
     name: str
-    task: Task
+    task: SkillTask
     proposer: Proposer
     simulator: Simulator
     backends: Mapping[str, Callable[[int, float], Backend]]
     """Simulated backends by name, the preferred one first: (seed, noise) → backend."""
     model_proposer: Callable[[Backend], Proposer] | None = None
     """A proposer that asks a model: backend → proposer."""
-    prefers_model: bool = False
-    """Whether a real model proposes patches unless the settings say who does."""
     falsify: Falsify | None = None
     """How the simulated judge errs, where it is asked to."""
     cassette: Path | None = None
@@ -444,6 +442,8 @@ class Skill:
     """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
+    prefers_model: bool = False
+    """Whether a real model proposes patches unless the settings say who does."""
 
     def guarded(self) -> Skill:
         """Return the same skill with its parts guarded: their mistakes end a run as outages do."""

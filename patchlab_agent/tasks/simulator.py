@@ -19,7 +19,7 @@ from patchlab_agent.skill.seam import Confusion, Simulator
 from patchlab_agent.tasks.comparison import Comparison, Judgement, judgement
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.labels import entry_label, field_label, label_of, labels_of
-from patchlab_agent.tasks.rows import Row, Split, read_rows
+from patchlab_agent.tasks.rows import Row, Split, read_rows, rows_in
 
 Judge = Callable[[str, Output, Output], Judgement]
 """Request, right answer, given answer → what is wrong."""
@@ -77,7 +77,7 @@ class RowsSimulator(Simulator):
         Raises:
             InputError: the file cannot be read, or rows cannot be used; names their lines.
         """
-        rows, problems = read_rows(path, self._answer, self._fields)
+        rows, problems = read_rows(rows_in(path), self._answer, self._fields)
         if problems:
             raise faulty(path, {each.line: each.text for each in problems})
         return [row.case() for row in rows]

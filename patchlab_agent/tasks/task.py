@@ -11,12 +11,12 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.answers import read_object
-from patchlab_agent.skill.seam import Reading, Task
+from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.tasks.fields import answer_schema, fields_of
 from patchlab_agent.tasks.fixes import Fact, parse_lesson
 
 
-class RowsTask(Task):
+class RowsTask(SkillTask):
     """What an agent knows of a task: its instruction, the answer's form, and the author's facts.
 
     Args:
@@ -55,7 +55,7 @@ class RowsTask(Task):
         Raises:
             InvalidAnswer: the text holds no answer of the right form.
         """
-        answer = read_object(text, self._answer).model_dump(mode="json")
+        answer = read_object(text, self._answer).model_dump(mode="json", by_alias=True)
         return Reading(answer=answer, output=answer)
 
     def parse_fix(self, data: JsonObject) -> Fix:

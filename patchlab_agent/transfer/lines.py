@@ -16,7 +16,7 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
-from patchlab_agent.skill.seam import Task, load_skill
+from patchlab_agent.skill.seam import SkillTask, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000
@@ -101,7 +101,7 @@ def _header(where: str, line: str) -> ExportHeader:
         raise _unusable(where, error) from error
 
 
-def _patch(where: str, line: str, skill: str, task: Task) -> Patch:
+def _patch(where: str, line: str, skill: str, task: SkillTask) -> Patch:
     data = _json(where, line)
     given = data.pop("id", None)
     try:
@@ -147,7 +147,7 @@ def _untestable(patch: Patch) -> str:
     return ""
 
 
-def _unplain(patch: Patch, task: Task) -> str:
+def _unplain(patch: Patch, task: SkillTask) -> str:
     """Return what about a patch's words bars it from other prompts; empty if nothing does."""
     fix = patch.fix
     if fix.is_rule:

@@ -49,7 +49,7 @@ def test_a_real_model_is_asked_once_per_failure_and_told_of_in_the_report(folder
     backend = model(folder, "invoice")
     with opened(folder, backend) as lab:
         report = lab.run(RunSettings(golden=1))
-        assert lab.settings.patcher == "llm"
+        assert lab.patcher == "llm"
         (patch,) = lab.store.patches.all(Status.ACTIVE)
     assert (patch.trigger, patch.provenance.origin) == ("invoice", Origin.STREAM)
     assert len(backend.of("patcher")) == 1
@@ -88,9 +88,10 @@ def test_rules_alone_ask_no_model_for_proposals(folder: Path) -> None:
 
 def test_a_simulated_model_proposes_nothing_unless_it_is_asked_to(folder: Path) -> None:
     with open_lab(task=folder, store=folder.parent / "store", noise=0) as lab:
-        assert lab.settings.patcher == "rules"
-        # What was given as auto is as the lab was opened.
-        assert lab.run(RunSettings(golden=0, patcher="auto")).cost
+        assert lab.patcher == "rules"
+        for patcher in ("auto", "rules"):
+            given = RunSettings.model_validate({"golden": 0, "patcher": patcher})
+            assert lab.run(given).settings["patcher"] == "rules"
     with open_lab(task=folder, store=folder.parent / "other", noise=0, patcher="llm") as lab:
         report = lab.run(RunSettings(golden=0))
         assert "patcher" in {each.purpose for each in report.cost}

@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("tasks", "transfer"),
     },
     "tasks": {
-        *("agent", "backends", "errors", "models", "prompts", "resources", "skill", "text"),
+        *("agent", "backends", "errors", "files", "models", "prompts", "resources", "skill"),
+        "text",
     },
     "config": {"errors", "settings"},
     "health": {

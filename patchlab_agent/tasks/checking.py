@@ -75,13 +75,13 @@ def _small(split: str, size: int) -> Iterator[Finding]:
 
 
 def _lopsided(field: AnswerField, rows: tuple[Row, ...]) -> Iterator[Finding]:
-    values = Counter(json.dumps(row.answer[field.name]) for row in rows)
+    values = Counter(json.dumps(row.answer.get(field.name)) for row in rows)
     if len(rows) >= FEW and values:
         [(value, count)] = values.most_common(1)
         if count >= LOPSIDED * len(rows):
             text = f"{field.name} is {value} in {count} of {len(rows)} rows"
             yield Finding(text=f"{text}, so there is little to learn of it", is_fatal=False)
-    given = {entry for row in rows for entry in _entries(row.answer[field.name])}
+    given = {entry for row in rows for entry in _entries(row.answer.get(field.name))}
     unseen = [choice for choice in field.choices if json.dumps(choice) not in given]
     if unseen and rows:
         listed = ", ".join(map(json.dumps, unseen))

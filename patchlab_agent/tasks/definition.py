@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from patchlab_agent.errors import InputError, SkillError
 from patchlab_agent.models.base import Output, storable
 from patchlab_agent.skill.authoring import faulty
-from patchlab_agent.skill.guard import Promise, guarded_call
+from patchlab_agent.skill.guard import Promise, guarded_call, shortened
 from patchlab_agent.skill.seam import Skill
 from patchlab_agent.tasks.comparison import Comparison, Judgement, default_comparison
 from patchlab_agent.tasks.fields import AnswerField
@@ -167,7 +167,7 @@ def _agents_side(answer: Any, facts: Sequence[str], showable: Sequence[str]) -> 
         raise InputError("Answer contains itself; a field may hold lists, and no trees") from error
     except Exception as error:
         # Pydantic's own, and whatever a model's hooks for its JSON schema raise.
-        said = str(error).partition("\n")[0]
+        said = shortened(str(error).partition("\n")[0])
         raise InputError(f"Answer has no JSON schema ({said}); use plain types") from error
     if not task.fields:
         raise InputError("Answer has no field; add what is to be answered")
@@ -192,7 +192,7 @@ def _comparisons(fields: Sequence[AnswerField], told: Any) -> dict[str, Comparis
     if not isinstance(told, Mapping):
         raise InputError("fields: not a table; fix it")
     if unknown := told.keys() - {each.name for each in fields}:
-        raise InputError(f"there is no field {min(unknown, key=str)!r} to compare; rename it")
+        raise InputError(f"there is no field {min(map(str, unknown))!r} to compare; rename it")
     try:
         given = {name: Comparison.model_validate(how) for name, how in told.items()}
     except ValidationError as error:

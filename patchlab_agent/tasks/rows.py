@@ -16,7 +16,7 @@ from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.skill.authoring import LabeledRow, is_csv, labeled_rows
-from patchlab_agent.skill.guard import MAX_SHOWN
+from patchlab_agent.skill.guard import MAX_SHOWN, shortened
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.text import check_request, normalise
 
@@ -158,7 +158,7 @@ def _checked(right: Any, answer: type[BaseModel]) -> JsonObject:
         data = checked.model_dump(mode="json", by_alias=True)
         storable(data)
     except (ValueError, PydanticSerializationError) as error:
-        raise InputError(f"answer: {error}") from error
+        raise InputError(f"answer: {shortened(str(error))}") from error
     return data
 
 
@@ -171,7 +171,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
     for fault in faults[:MAX_FAULTS]:
         where = ".".join(map(str, fault["loc"])) or "answer"
         given = "" if fault["type"] == "missing" else f", not {_shown(fault['input'])}"
-        yield f"{_shown(where)[1:-1]}: {_shown(fault['msg'])[1:-1]}{given}"
+        yield f"{shortened(where)}: {shortened(fault['msg'])}{given}"
     if len(faults) > MAX_FAULTS:
         yield f"and {len(faults) - MAX_FAULTS:,} more"
 

@@ -37,8 +37,11 @@ VARIABLES = {
 OPTIONAL: dict[str, set[str]] = {
     "proposal.j2": {"schema"},
     "failure.j2": {"request", "output", "feedback"},
+    "names.j2": set(),
+    "named.j2": {"rule", "words", "request"},
 }
-"""Templates of skills for which a model can propose patches: instructions, and one failure."""
+"""Templates of skills for which a model can propose patches (instructions, and one failure), or name
+otherwise what they are about (instructions, and one patch)."""
 
 
 def literal(value: Any) -> str:
@@ -143,6 +146,28 @@ class Prompts:
         """
         template = self._optional("failure.j2")
         return self._render(template, request=request, output=output, feedback=feedback)
+
+    def names(self) -> str:
+        """Render the instructions to a model that is to name what a patch is about otherwise.
+
+        Raises:
+            PromptError: the skill has no template for it.
+        """
+        return self._render(self._optional("names.j2"))
+
+    def named(self, rule: str, words: str, request: str) -> str:
+        """Render one patch, for a model that is to name what it is about otherwise.
+
+        Args:
+            rule: the patch's rule.
+            words: those of the request that the rule is about.
+            request: the one that taught the patch.
+
+        Raises:
+            PromptError: the skill has no template for it.
+        """
+        template = self._optional("named.j2")
+        return self._render(template, rule=rule, words=words, request=request)
 
     def _optional(self, name: str) -> Any:
         if name not in self._offered:

@@ -146,6 +146,11 @@ class AgentSettings(Frozen):
         "model itself; auto, a real model beside the rules where the skill provides for it, as "
         "tasks do, else the rules.",
     )
+    ask_names: Annotated[bool, Option("learning")] = Field(
+        default=False,
+        description="Ask the model, once for each lesson that is let in, what else people call its "
+        "subject. Each name needs evidence of its own, so most of them cost answers.",
+    )
     gate: Annotated[Literal["on", "off"], Option("gating")] = Field(
         default="on",
         description="off activates every proposed patch untested, to show what the gate is worth.",
@@ -296,6 +301,7 @@ class LabOptions(TypedDict, total=False):
     skill: str
     holdout: float
     patcher: Literal["auto", "rules", "llm"]
+    ask_names: bool
     gate: Literal["on", "off"]
     gate_alpha: float
     gate_max_calls: int
@@ -331,6 +337,7 @@ RECORDED = (
     "runs",
     "golden",
     "patcher",
+    "ask_names",
     "gate",
     "gate_alpha",
     "gate_max_calls",

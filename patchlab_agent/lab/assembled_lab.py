@@ -20,7 +20,7 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Proposer, Skill
+from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
 from patchlab_agent.store.store import Store
 
 
@@ -81,8 +81,17 @@ class AssembledLab(StoredLab):
             self.gate,
             self.lifecycle,
             self.store.patches,
-            thesaurus=self.skill.thesaurus,
+            thesauri=self._thesauri,
             examples=ExampleEvidence(self.store.examples, self.store.patches, self.gate),
+        )
+
+    @property
+    def _thesauri(self) -> tuple[Thesaurus, ...]:
+        """What names the subjects of lessons otherwise: the skill's, and a model if it is asked."""
+        asks = self.skill.model_thesaurus if self.settings.ask_names else None
+        return (
+            *([self.skill.thesaurus] if self.skill.thesaurus else []),
+            *([asks(self.meter)] if asks else []),
         )
 
     @cached_property

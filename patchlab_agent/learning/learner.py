@@ -48,7 +48,7 @@ class Learner:
         gate: tells whether a decision still stands, and confirms harm.
         lifecycle: puts patches before the gate, and stores the outcome.
         store: the patches known so far.
-        thesaurus: other names for the subjects of lessons; None if there are none.
+        thesauri: other names for the subjects of lessons.
         examples: weighs the examples that answers were shown; None if nothing does.
     """
 
@@ -59,14 +59,14 @@ class Learner:
         lifecycle: Lifecycle,
         store: PatchStore,
         *,
-        thesaurus: Thesaurus | None = None,
+        thesauri: Sequence[Thesaurus] = (),
         examples: ExampleEvidence | None = None,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
         self._lifecycle = lifecycle
         self._store = store
-        self._variants = None if thesaurus is None else Variants(thesaurus, gate, store)
+        self._variants = Variants(thesauri, gate, store) if thesauri else None
         self._examples = examples
 
     def learn(

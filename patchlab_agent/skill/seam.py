@@ -442,6 +442,8 @@ class Skill:
     """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
+    model_thesaurus: Callable[[Backend], Thesaurus] | None = None
+    """A thesaurus that asks a model: backend → thesaurus."""
     prefers_model: bool = False
     """Whether a real model proposes patches unless the settings say who does."""
 
@@ -467,6 +469,8 @@ class Skill:
             and made(self.model_proposer, "model_proposer", _PROPOSER),
             falsify=self.falsify and call(self.falsify, "falsify", _SIMULATOR["judge"]),
             thesaurus=self.thesaurus and part(self.thesaurus, "Thesaurus"),
+            model_thesaurus=self.model_thesaurus
+            and made(self.model_thesaurus, "model_thesaurus", {}),
         )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,17 +14,19 @@ from patchlab_agent.errors import InputError, SkillError
 from patchlab_agent.models.base import Output, storable
 from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.guard import Promise, guarded_call, shortened
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
 from patchlab_agent.tasks.comparison import Comparison, Judgement, default_comparison
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import Fact
-from patchlab_agent.tasks.model_proposer import ModelProposer
 from patchlab_agent.tasks.parrot import Parrot
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.proposer import FieldProposer
 from patchlab_agent.tasks.rows import RawRows, read_rows, rows_given, rows_in
 from patchlab_agent.tasks.simulator import RowsSimulator
 from patchlab_agent.tasks.task import RowsTask
+
+if TYPE_CHECKING:
+    from patchlab_agent.backends.base import Backend
 
 MAX_TRIGGER_SHARE = 0.5
 """In a few dozen rows with a handful of answers, what tells one from another is common."""
@@ -120,7 +122,8 @@ class Task:
                 self.answer, self.answer_fields, self.rows, self.fields, self._guarded_judge()
             ),
             backends={"parrot": partial(Parrot, self.answer_fields)},
-            model_proposer=partial(ModelProposer, self.name, self.task, differences),
+            model_proposer=partial(_model_proposer, self.name, self.task, differences),
+            model_thesaurus=partial(_model_thesaurus, self.task),
             prefers_model=True,
             has_oracle=False,
             max_trigger_share=MAX_TRIGGER_SHARE,
@@ -142,6 +145,22 @@ class Task:
             return found
 
         return judged
+
+
+def _model_proposer(
+    name: str, task: RowsTask, differences: FieldProposer, backend: Backend
+) -> Proposer:
+    # It brings the template engine, which `feedback --help` does without.
+    from patchlab_agent.tasks.model_proposer import ModelProposer  # noqa: PLC0415
+
+    return ModelProposer(name, task, differences, backend)
+
+
+def _model_thesaurus(task: RowsTask, backend: Backend) -> Thesaurus:
+    from patchlab_agent.agent.names import AskedThesaurus  # noqa: PLC0415
+    from patchlab_agent.prompts import Prompts  # noqa: PLC0415
+
+    return AskedThesaurus(backend, Prompts(task.prompts), task.renamed)
 
 
 def _raw(rows: RawRows | str | Path | Iterable[Any], name: str) -> RawRows:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.seam import Reading, SkillTask
@@ -69,6 +69,14 @@ class RowsTask(SkillTask):
         if field is None:
             raise ValueError(f"answers have no field {found.field!r}")
         return found
+
+    def renamed(self, patch: Patch, name: str) -> Patch | None:
+        """Return a lesson under another phrase; None if it is about none."""
+        if getattr(patch.fix, "phrase", None) != patch.trigger:
+            return None
+        # No request with the other phrase has failed, so there is none to test it on.
+        fix = patch.fix.model_copy(update={"phrase": name})
+        return Patch(skill=patch.skill, trigger=name, fix=fix, provenance=patch.provenance)
 
     def judged(self, output: JsonObject) -> JsonObject:
         """Return all fields: null is a value of those that allow it."""

@@ -194,6 +194,7 @@ def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
         "thesaurus",
         "has_oracle",
         "max_trigger_share",
+        "model_thesaurus",
         "prefers_model",
     ]
     for part in (skill_module.SkillTask, skill_module.Proposer):

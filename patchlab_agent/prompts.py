@@ -40,7 +40,7 @@ OPTIONAL: dict[str, set[str]] = {
     "names.j2": set(),
     "named.j2": {"rule", "words", "request"},
 }
-"""Templates of skills for which a model can propose patches (instructions, and one failure), or name
+"""Templates of skills for which a model can propose patches (instructions, one failure), or name
 otherwise what they are about (instructions, and one patch)."""
 
 

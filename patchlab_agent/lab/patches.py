@@ -17,7 +17,7 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.transfer import LessonText, TextFormat
-from patchlab_agent.skill.seam import Task
+from patchlab_agent.skill.seam import SkillTask
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines
@@ -46,7 +46,7 @@ class Patches:
     """
 
     def __init__(
-        self, store: Store, labels: Sequence[str], lifecycle: Lifecycle, task: Task
+        self, store: Store, labels: Sequence[str], lifecycle: Lifecycle, task: SkillTask
     ) -> None:
         self._store = store
         self._labels = labels

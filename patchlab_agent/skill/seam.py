@@ -403,7 +403,7 @@ def compared(simulator: Simulator, request: str, right: Output, output: Output |
     return simulator.judge(Case(request=request, truth=right), output)
 
 
-def instruction_of(task: Task) -> str:
+def instruction_of(task: SkillTask) -> str:
     """Return what a task is, in words for people; empty if nothing says so."""
     if isinstance(task, DescribedTask):
         return task.instruction()

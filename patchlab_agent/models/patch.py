@@ -122,15 +122,16 @@ def agrees(expected: JsonValue, actual: JsonValue) -> bool:
         return expected is actual
     if isinstance(expected, list) and isinstance(actual, list):
         return all(e in actual for e in expected) and all(e in expected for e in actual)
-    if _is_number(expected) and _is_number(actual):
+    if is_number(expected) and is_number(actual):
         return close(expected, actual)  # type: ignore[arg-type]
     if isinstance(expected, str) and isinstance(actual, str):
         return folded(expected) == folded(actual)
     return expected == actual
 
 
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float)
+def is_number(value: JsonValue) -> bool:
+    """Return whether a value is a number; a boolean is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def close(expected: float, actual: float) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, agrees
+from patchlab_agent.tasks.fields import has_entry
 
 MAX_FACT = 200
 """Characters of one of the facts that every prompt states."""
@@ -41,8 +42,7 @@ class _Membership(Fix):
         return ("entry", *self.subject_key[1:])
 
     def _is_in(self, output: Output) -> bool:
-        value = output.get(self.field)
-        return isinstance(value, list) and self.entry in value
+        return has_entry(output.get(self.field), self.entry)
 
 
 class FieldIncludes(_Membership):

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
@@ -17,7 +18,7 @@ from patchlab_agent.agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
-from patchlab_agent.models.base import digest
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.trace import (
@@ -33,7 +34,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
-from patchlab_agent.skill.seam import Reading, Task
+from patchlab_agent.skill.seam import Reading, Task, WideningTask
 from patchlab_agent.text import check_request, words
 
 EMPTY = Context()
@@ -214,7 +215,7 @@ class Agent:
             SkillError: the skill's task failed to read the answer.
         """
         prompt = self.render(prepared.request, prepared.context, "0")
-        reply = read_reply(completion, self.task.read, prepared.request)
+        reply = read_reply(completion, self._reader(prepared.context), prepared.request)
         attempt = self._attempt(prompt, reply)
         ask = Ask(prepared.request, trace_id=trace_id, index=index, is_use=True)
         return self.trace(ask, ANSWERED, prepared.context, attempt)
@@ -334,7 +335,7 @@ class Agent:
             self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
             for q in questions
         ]
-        replies = self._conversation.ask(prompts)
+        replies = self._conversation.ask(prompts, [self._reader(q.context) for q in questions])
         return [
             reply if isinstance(reply, Interruption) else self._attempt(prompt, reply)
             for prompt, reply in zip(prompts, replies, strict=True)
@@ -364,11 +365,21 @@ class Agent:
         asked = Message(role="user", content=self.prompts.user(request, rules, repeated))
         return Prompt(
             messages=(*self.stable, *turns, asked),
-            answer_schema=self.task.answer_schema,
+            answer_schema=self._schema(context),
             draw=draw,
             request=request,
             stable=len(self.stable),
         )
+
+    def _schema(self, context: Context) -> JsonObject:
+        if isinstance(self.task, WideningTask):
+            return self.task.schema_under(context.fixes)
+        return self.task.answer_schema
+
+    def _reader(self, context: Context) -> Callable[[str], Reading]:
+        if isinstance(self.task, WideningTask):
+            return partial(self.task.read_under, fixes=context.fixes)
+        return self.task.read
 
     def _stable(self) -> tuple[Message, ...]:
         system = self.prompts.system(self.task.known_rules, self.task.answer_schema)

@@ -33,6 +33,9 @@ class Fix(Frozen):
     subject_fields: ClassVar[tuple[str, ...]] = ()
     is_rule: ClassVar[bool] = True
     """True if the fix is stated as a rule next to the request; otherwise it is only shown."""
+    shows_in_answers: ClassVar[bool] = True
+    """True if answers show whether the fix holds; otherwise only what it turns right speaks for it,
+    and it is never taken on anybody's word."""
 
     kind: str
 

@@ -181,6 +181,28 @@ class DescribedTask(Protocol):
         ...
 
 
+@runtime_checkable
+class WideningTask(Protocol):
+    """A task with lessons that let an answer say more than its schema.
+
+    Example:
+        >>> isinstance(load_skill("shipping").task, WideningTask)
+        False
+    """
+
+    def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
+        """Return the JSON schema of the answer to a prompt with these fixes."""
+        ...
+
+    def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
+        """Read a completion of a prompt with these fixes.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
+        ...
+
+
 class Proposer(Protocol):
     """From a failure to a patch.
 
@@ -470,6 +492,8 @@ class Skill:
 
 _TASK: Promises = {
     "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
+    "schema_under": Promise(gives=(dict,)),
+    "read_under": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
     "examples_of": Promise(gives=(Sequence,)),
     "judged": Promise(gives=(dict,)),

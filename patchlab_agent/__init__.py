@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         TellingProposer,
         TellingTask,
         Thesaurus,
+        WideningTask,
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
@@ -225,6 +226,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Verdict",
+    "WideningTask",
     "__version__",
     "as_trigger",
     "check_feedback",
@@ -337,6 +339,7 @@ _HOMES = {
     "TaskCheck": "models.task",
     "TellingProposer": "skill.seam",
     "TellingTask": "skill.seam",
+    "WideningTask": "skill.seam",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",

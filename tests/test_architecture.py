@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("models", "report", "runs", "settings", "skill", "store", "studies", "text"),
         *("tasks", "transfer"),
     },
-    "tasks": {"errors", "models", "resources", "skill", "text"},
+    "tasks": {"errors", "models", "plain", "resources", "skill", "text"},
     "config": {"errors", "settings"},
     "health": {
         *("backends", "config", "embedding", "errors", "lab", "models", "prompts", "settings"),

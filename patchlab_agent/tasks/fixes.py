@@ -153,7 +153,7 @@ class ValueAllowed(_TaskFix):
 
 
 class Note(_TaskFix):
-    """A short remark, which prompts quote; only what it turns right speaks for it."""
+    """A short remark, stated as data; only what it turns right speaks for it."""
 
     subject_fields: ClassVar = ("phrase", "text")
     shows_in_answers: ClassVar = False

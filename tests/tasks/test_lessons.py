@@ -203,10 +203,8 @@ class Answer(BaseModel, frozen=True):
         return value
 
 
-def test_a_value_is_allowed_in_a_model_of_anybodys(tmp_path: Path) -> None:
-    scope: dict[str, Any] = {"__name__": "answers"}
-    exec(CODE, scope)
-    schema = answer_schema(scope["Answer"])
+def test_a_value_is_allowed_in_a_model_of_anybodys() -> None:
+    schema = answer_schema(Answer)
     fixes = [ValueAllowed(field=name, value="sales") for name in ("team", "topics")]
     allowed = allowed_by(fixes)
     wide = widened_answer(Answer, {f.name: f for f in fields_of(schema)}, allowed)

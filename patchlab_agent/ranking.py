@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from patchlab_agent.models.trace import Retrieved
+from patchlab_agent.models.trigger import Always
 
 
 def rank(hits: Iterable[Retrieved], k: int) -> tuple[Retrieved, ...]:
-    """Return the first `k`: triggers that occur, misspelt ones last, then similar ones."""
+    """Return the first `k`: triggers that occur, misspelt ones last, then similar ones.
+
+    Those that always occur come last and take no place of the others. Of lessons without a phrase
+    that contradict each other, only the nearest is returned.
+    """
     order = sorted(
         hits, key=lambda hit: rank_key(hit.occurs, hit.misspelt, hit.distance, hit.patch.id)
     )
-    return tuple(order[:k])
+    always = [hit for hit in order if isinstance(hit.patch.trigger, Always)]
+    others = [hit for hit in order if not isinstance(hit.patch.trigger, Always)]
+    return tuple(_nearest_of_each([*others[:k], *always]))
+
+
+def _nearest_of_each(hits: Iterable[Retrieved]) -> Iterator[Retrieved]:
+    spoken_of: set[tuple[str, ...]] = set()
+    for hit in hits:
+        if hit.occurs and not isinstance(hit.patch.trigger, str):
+            key = hit.patch.fix.conflict_key
+            if key in spoken_of:
+                continue
+            spoken_of.add(key)
+        yield hit
 
 
 def rank_key(

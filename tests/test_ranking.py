@@ -16,7 +16,7 @@ WORDS = ("zok", "blim", "tarn", "quil")
 
 
 def words_of(hits: tuple[Retrieved, ...]) -> list[str]:
-    return [hit.patch.trigger for hit in hits]
+    return [hit.patch.trigger_text for hit in hits]
 
 
 def test_the_nearest_comes_first() -> None:

@@ -225,7 +225,7 @@ class Agent:
         refs = (
             RetrievedRef(
                 patch_id=hit.patch.id,
-                trigger=hit.patch.trigger,
+                trigger=hit.patch.trigger_text,
                 distance=hit.distance,
                 applied=hit.applied,
                 held_out=hit.held_out,
@@ -290,11 +290,13 @@ class Agent:
             return context
         return self._fitted(request, context.model_copy(update={"examples": examples}))
 
+    def relation(self, patch: Patch, request: str) -> Retrieved:
+        """Return how a patch relates to a request, whether or not the patch is stored."""
+        return self._patches.hit(patch, request)
+
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """Return the context as if the patch were active, in place of those it supersedes."""
-        others = (
-            hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key
-        )
+        others = (hit for hit in context.retrieved if hit.patch.conflict_key != patch.conflict_key)
         hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
         return self._fitted(request, context.model_copy(update={"retrieved": hits}))
 

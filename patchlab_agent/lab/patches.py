@@ -276,4 +276,4 @@ class Patches:
 
 
 def _has_words(patch: Patch, wanted: str) -> bool:
-    return " ".join(words(wanted)) in phrases(patch.trigger)
+    return " ".join(words(wanted)) in phrases(patch.trigger_text)

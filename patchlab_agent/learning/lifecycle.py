@@ -76,7 +76,8 @@ class Lifecycle:
         examination = self._gate.examine(candidate)
         report = examination.report
         because = why(report)
-        decided = patch.model_copy(update={"gate": report, "recurrences": 0})
+        trigger = examination.trigger or patch.trigger
+        decided = patch.model_copy(update={"gate": report, "recurrences": 0, "trigger": trigger})
         if report.decision == "active":
             # A decision without new evidence leaves the record that it depends on.
             record = patch.record
@@ -292,7 +293,7 @@ def event(kind: EventKind, patch: Patch, text: str, *, created: bool = False) ->
     return PatchEvent(
         kind=kind,
         patch_id=patch.id,
-        trigger=patch.trigger,
+        trigger=patch.trigger_text,
         fix=patch.fix.model_dump(mode="json"),
         created=created,
         text=text,

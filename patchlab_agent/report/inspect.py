@@ -30,7 +30,7 @@ def patch_table(patches: Iterable[ListedPatch]) -> Table:
         table.add_row(
             patch.id[:SHORT_ID],
             status_of(patch),
-            fmt.literal(patch.trigger),
+            fmt.literal(patch.trigger_text),
             fmt.literal(patch.fix.kind),
             fmt.literal(fmt.brief(_facts(patch))),
             fmt.literal(patch.provenance.label),
@@ -48,7 +48,7 @@ def hit_table(hits: Iterable[FoundPatch]) -> Table:
         table.add_row(
             hit.patch.id[:SHORT_ID],
             status_of(hit.patch),
-            fmt.literal(hit.patch.trigger),
+            fmt.literal(hit.patch.trigger_text),
             fmt.literal(fmt.brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
             _distance(hit.distance),
@@ -119,7 +119,7 @@ def patch_details(details: PatchDetails) -> RenderableType:
             "id": patch.id,
             "status": status_of(patch),
             "origin": str(born.origin),
-            "trigger": patch.trigger,
+            "trigger": patch.trigger_text,
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
             "form": str(patch.form),

@@ -16,12 +16,13 @@ from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.models.trigger import Trigger
 from patchlab_agent.text import KeyTwice, check_request, json_of, repeated
 
 
 def lesson(
     skill: str,
-    trigger: str,
+    trigger: Trigger,
     fix: Fix,
     trace: Trace,
     feedback: Feedback,
@@ -33,7 +34,8 @@ def lesson(
 
     Args:
         skill: the skill's name.
-        trigger: a word or phrase of the request, as `as_trigger` gives it.
+        trigger: a word or phrase of the request, as `as_trigger` gives it; or `Similar`, or
+            `Always`.
         fix: what the patch says; about its trigger, if it is a rule.
         trace: the answer that failed.
         feedback: what was said to it.

@@ -9,7 +9,15 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
 
 from patchlab_agent.models.base import JsonObject, Output, Storable
 from patchlab_agent.models.patch import Fix, agrees
@@ -53,6 +61,7 @@ OneLine = Annotated[str, AfterValidator(_visible)]
 
 
 class _TaskFix(Fix):
+    needs_phrase: ClassVar = False
     phrase: Phrase | None = None
 
     @property
@@ -60,6 +69,11 @@ class _TaskFix(Fix):
         """Kind and subject, in which no phrase is an empty one."""
         named = (getattr(self, name) for name in self.subject_fields)
         return (self.kind, *("" if each is None else str(each).casefold() for each in named))
+
+    @model_serializer(mode="wrap")
+    def _without_no_phrase(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {n: value for n, value in written.items() if n != "phrase" or value is not None}
 
 
 class FieldIs(_TaskFix):
@@ -168,6 +182,7 @@ class TaskExample(Fix):
     """A request of the author's rows with its right answer, shown as an earlier turn."""
 
     subject_fields: ClassVar = ("request",)
+    needs_phrase: ClassVar = False
     is_rule: ClassVar = False
     shows_in_answers: ClassVar = False
     kind: Literal["example"] = "example"

@@ -70,7 +70,7 @@ def widened_answer(
         return validate({**data, **known}).model_copy(update=given)
 
     wrapped: Any = classmethod(passes)
-    validators = {"_allowed": model_validator(mode="wrap")(wrapped)}
+    validators: dict[str, Any] = {"_allowed": model_validator(mode="wrap")(wrapped)}
     model: type[BaseModel] = create_model("Answer", __base__=answer, __validators__=validators)
     return model
 

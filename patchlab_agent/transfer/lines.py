@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import storable
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
+from patchlab_agent.models.trigger import Similar, Trigger
 from patchlab_agent.skill.seam import Task, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
@@ -121,14 +122,30 @@ def _problem(patch: Patch, given: object, skill: str) -> str:
     """Return what is wrong with a well-formed patch; empty if nothing is."""
     if patch.skill != skill:
         return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; remove it"
-    if as_trigger(patch.trigger) != patch.trigger:
-        return f"{patch.trigger!r} is not a valid trigger; give one to four words in lower case"
+    if problem := _unfit(patch.trigger, patch.fix):
+        return problem
     if given not in (None, patch.id):
         return (
             f"the patch was changed, so it is no longer {given!r}; "
             "omit its id to import it as a new one"
         )
     return _untestable(patch)
+
+
+def _unfit(trigger: Trigger, fix: Fix) -> str:
+    """Return what is wrong with a trigger; empty if nothing is."""
+    if isinstance(trigger, str):
+        is_phrase = as_trigger(trigger) == trigger
+        wanted = "give one to four words in lower case"
+        return "" if is_phrase else f"{trigger!r} is not a valid trigger; {wanted}"
+    if fix.needs_phrase:
+        return f"a lesson of kind {fix.kind!r} concerns requests with its phrase; make that the trigger"
+    for number, request in enumerate(trigger.requests if isinstance(trigger, Similar) else ()):
+        try:
+            check_request(request)
+        except InputError as error:
+            return f"trigger.requests.{number}: {str(error).removesuffix('.')}"
+    return ""
 
 
 def _untestable(patch: Patch) -> str:
@@ -149,20 +166,22 @@ def _untestable(patch: Patch) -> str:
 
 def _unplain(patch: Patch, task: Task) -> str:
     """Return what about a patch's words bars it from other prompts; empty if nothing does."""
-    fix = patch.fix
+    fix, trigger = patch.fix, patch.trigger
     if fix.is_rule:
         subjects = [as_trigger(str(getattr(fix, name))) for name in fix.subject_fields]
-        if patch.trigger not in subjects:
+        if isinstance(trigger, str) and trigger not in subjects:
             return (
-                f"the rule is not about its trigger {patch.trigger!r}, so prompts would show words "
+                f"the rule is not about its trigger {trigger!r}, so prompts would show words "
                 "that their requests do not contain; make the trigger what the rule is about"
             )
-    elif not any(occurs(patch.trigger, shown.request) for shown in task.examples_of([fix])):
-        return (
-            "the example is not a plain request with the trigger, so no other prompt may show it; "
-            "leave only words in it that its answer accounts for, or remove it"
-        )
-    return ""
+        return ""
+    shown = [each.request for each in task.examples_of([fix])]
+    if any(not isinstance(trigger, str) or occurs(trigger, request) for request in shown):
+        return ""
+    return (
+        "the example is not a plain request with the trigger, so no other prompt may show it; "
+        "leave only words in it that its answer accounts for, or remove it"
+    )
 
 
 def _json(where: str, line: str) -> dict[str, Any]:

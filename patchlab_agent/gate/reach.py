@@ -1,0 +1,64 @@
+"""Which requests a patch concerns, and how far a trigger by similarity reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from patchlab_agent.gate.evidence import Labeled, says
+from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.trigger import Always, Similar
+from patchlab_agent.text import occurs
+
+PRECISION = 0.8
+"""Share of the labeled requests within reach that must agree with the lesson."""
+SUPPORT = 2
+"""Labeled requests within reach that must agree with it, at least."""
+
+Distance = Callable[[str], float]
+"""Request → its distance from a patch's trigger."""
+
+
+def concerns(patch: Patch, request: str, distance: Distance) -> bool:
+    """Return whether a patch concerns a request."""
+    if isinstance(patch.trigger, Similar):
+        return patch.trigger.reaches(distance(request))
+    return isinstance(patch.trigger, Always) or occurs(patch.trigger, request)
+
+
+def calibrated(
+    patch: Patch, suite: Sequence[Labeled], distance: Distance, most: float
+) -> Similar | None:
+    """Return a patch's trigger by similarity, reaching as far as the labels allow.
+
+    That is the largest distance within which enough labeled requests agree with the patch, nearly
+    all of those that say anything of it, and no more than the share of all for which a trigger is
+    not too broad.
+
+    Args:
+        patch: has such a trigger.
+        suite: the labeled cases.
+        distance: of a request from the trigger.
+        most: that share, 0 to 1.
+
+    Returns:
+        None if there is no such distance: nothing tells how near is near enough.
+    """
+    trigger = patch.trigger
+    if not isinstance(trigger, Similar):
+        return None
+    ranked = sorted(
+        (distance(case.request), says(patch, case.request, case.answer)) for case in suite
+    )
+    within = agreeing = telling = 0
+    radius: float | None = None
+    for reach, found in groupby(ranked, key=lambda pair: pair[0]):
+        said = [verdict for _, verdict in found]
+        within += len(said)
+        agreeing += said.count(True)
+        telling += len(said) - said.count(None)
+        if within > most * len(suite):
+            break
+        if agreeing >= SUPPORT and agreeing >= PRECISION * telling:
+            radius = reach
+    return None if radius is None else trigger.model_copy(update={"radius": radius})

@@ -173,7 +173,7 @@ def misspelt_questions(
     made = 0
     while made < count:
         needed = _needed(patches, 1 + made % len(SLOTS), rng)
-        spelt = {slot: patch.trigger for slot, patch in needed.items()}
+        spelt = {slot: patch.trigger_text for slot, patch in needed.items()}
         long = [slot for slot, trigger in spelt.items() if _longest(trigger) >= TYPO_MIN_LETTERS]
         if not long:
             continue

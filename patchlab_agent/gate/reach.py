@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 from patchlab_agent.gate.evidence import Labeled, says
 from patchlab_agent.models.patch import Patch
@@ -17,6 +18,9 @@ SUPPORT = 2
 
 Distance = Callable[[str], float]
 """Request → its distance from a patch's trigger."""
+
+
+_first = itemgetter(0)
 
 
 def concerns(patch: Patch, request: str, distance: Distance) -> bool:
@@ -47,12 +51,10 @@ def calibrated(
     trigger = patch.trigger
     if not isinstance(trigger, Similar):
         return None
-    ranked = sorted(
-        (distance(case.request), says(patch, case.request, case.answer)) for case in suite
-    )
+    told = [(distance(case.request), says(patch, case.request, case.answer)) for case in suite]
     within = agreeing = telling = 0
     radius: float | None = None
-    for reach, found in groupby(ranked, key=lambda pair: pair[0]):
+    for reach, found in groupby(sorted(told, key=_first), key=_first):
         said = [verdict for _, verdict in found]
         within += len(said)
         agreeing += said.count(True)

@@ -174,10 +174,10 @@ class PatchStore:
             {},
         )
         found: dict[str, Retrieved] = {}
-        for rank, condition in enumerate(tiers):
+        for tier, condition in enumerate(tiers):
             for near in nearest(self._collection, self._distances, text, n, _embedded, **condition):
                 patch = self._parse(near.metadata)
-                occurs = rank == 0 or (
+                occurs = tier == 0 or (
                     not isinstance(patch.trigger, str)
                     and self._active.relation(patch.trigger, text).occurs
                 )

@@ -48,6 +48,10 @@ class Phrasebook:
         )
         return [phrase for (worth, *_), phrase in ranked[:n] if worth < 0]
 
+    def has(self, is_so: Callable[[JsonObject], bool]) -> bool:
+        """Return whether known answers are so."""
+        return any(is_so(known.answer) for known in self._known)
+
     def _worth(self, phrase: str, is_so: Callable[[JsonObject], bool]) -> tuple[float, int, int]:
         """Return a sort key, least for the best; 0 and above is for none that may be used."""
         said = [is_so(known.answer) for known in self._known if phrase in known.phrases]

@@ -139,7 +139,8 @@ def _unfit(trigger: Trigger, fix: Fix) -> str:
         wanted = "give one to four words in lower case"
         return "" if is_phrase else f"{trigger!r} is not a valid trigger; {wanted}"
     if fix.needs_phrase:
-        return f"a lesson of kind {fix.kind!r} concerns requests with its phrase; make that the trigger"
+        what = f"a lesson of kind {fix.kind!r} concerns requests with its phrase"
+        return f"{what}; make that the trigger"
     for number, request in enumerate(trigger.requests if isinstance(trigger, Similar) else ()):
         try:
             check_request(request)

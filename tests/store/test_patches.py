@@ -59,7 +59,7 @@ def test_a_trigger_that_occurs_is_always_retrieved_among_300_patches(tmp_path: P
             ],
         )
     with words_store(tmp_path) as store:
-        known = [patch.trigger for patch in store.patches.all(Status.ACTIVE)]
+        known = [patch.trigger_text for patch in store.patches.all(Status.ACTIVE)]
         for count in (1, 2, 3, 4, 5, 8):
             for _ in range(8):
                 meant = rng.sample(known, count)

@@ -152,7 +152,6 @@ def test_nothing_calls_for_a_value_that_is_only_allowed() -> None:
     assert allowed.holds_in({"team": "sales"})
     assert allowed.holds_in({"team": ["a", "sales"]})
     assert allowed.holds_in({"team": "billing"}) is None
-    assert Note(text="a").holds_in({"team": "a"}) is None
 
 
 ALLOWED = (
@@ -263,5 +262,5 @@ def test_the_parrot_does_what_each_kind_says(
     parrot = skill.backends["parrot"](7, 0.0)
     turn = Message(role="user", content=PROMPTS.user("a request", lessons))
     prompt = Prompt(messages=(turn,), answer_schema={}, draw="0")
-    blank = {"team": "support", "topics": [], "name": None}
+    blank: JsonObject = {"team": "support", "topics": [], "name": None}
     assert json.loads(parrot.complete(prompt).text) == {**blank, **expected}

@@ -11,7 +11,7 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trigger import Always, Similar
 from patchlab_agent.text import occurs
 
-PRECISION = 0.8
+PRECISION = 0.9
 """Share of the labeled requests within reach that must agree with the lesson."""
 SUPPORT = 2
 """Labeled requests within reach that must agree with it, at least."""
@@ -35,9 +35,9 @@ def calibrated(
 ) -> Similar | None:
     """Return a patch's trigger by similarity, reaching as far as the labels allow.
 
-    That is the largest distance within which enough labeled requests agree with the patch, nearly
-    all of those that say anything of it, and no more than the share of all for which a trigger is
-    not too broad.
+    That is the distance of the farthest labeled request that agrees with the patch and within which
+    enough of them do, nearly all of those that say anything of it, and no more than the share of
+    the suite for which a trigger is not too broad.
 
     Args:
         patch: has such a trigger.
@@ -61,6 +61,6 @@ def calibrated(
         telling += len(said) - said.count(None)
         if within > most * len(suite):
             break
-        if agreeing >= SUPPORT and agreeing >= PRECISION * telling:
+        if True in said and agreeing >= max(SUPPORT, PRECISION * telling):
             radius = reach
     return None if radius is None else trigger.model_copy(update={"radius": radius})

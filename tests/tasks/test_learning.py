@@ -109,7 +109,7 @@ def test_a_wrong_field_becomes_a_lesson(
     [
         ("", "billing", "names no field"),
         ("price", "3", "names no field"),
-        ("team", "sales", "no value of team"),
+        ("team", "biling", "no value of team"),
         ("team", "", "no value of team"),
         ("topics", "[1]", "no value of topics"),
         ("team", "support", "is as the feedback says already"),

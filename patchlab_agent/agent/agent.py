@@ -35,7 +35,7 @@ from patchlab_agent.models.trace import (
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import rank
 from patchlab_agent.skill.seam import Reading, Task, WideningTask
-from patchlab_agent.text import check_request, words
+from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
 ANSWERED = "answer"
@@ -123,6 +123,7 @@ class Agent:
             no limit.
         max_repairs: maximum number of turns that show the model what is wrong with an unusable
             answer.
+        max_request_chars: characters that a request may have.
         holdout: leaves lessons out of a share of their uses.
         clock: returns the time as ISO 8601.
         new_id: returns a fresh trace id.
@@ -144,6 +145,7 @@ class Agent:
         n_examples: int = 3,
         context_tokens: int | None = None,
         max_repairs: int = 0,
+        max_request_chars: int = MAX_REQUEST_CHARS,
         holdout: Holdout = NO_HOLDOUT,
         clock: Callable[[], str] = utc_now,
         new_id: Callable[[], str] = lambda: f"q-{uuid.uuid4().hex[:12]}",
@@ -163,6 +165,7 @@ class Agent:
         self.top_k = top_k
         self.n_examples = n_examples
         self.context_tokens = context_tokens
+        self.max_request_chars = max_request_chars
         self._holdout = holdout
         self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
@@ -184,7 +187,7 @@ class Agent:
             InputError: the request is empty, too long or contains control characters.
             Interruption: the model's side or the skill failed.
         """
-        check_request(request)
+        check_request(request, self.max_request_chars)
         named = trace_id or self._new_id()
         ask = Ask(request, draw=draw, trace_id=named, index=index, is_use=True)
         context = self.context_of(ask)
@@ -196,7 +199,7 @@ class Agent:
         Raises:
             InputError: the request is empty, too long or contains control characters.
         """
-        check_request(request)
+        check_request(request, self.max_request_chars)
         context = self.context_of(Ask(request, trace_id=self._new_id(), is_use=True))
         prompt = self.render(request, context, "0")
         return RequestContext(

@@ -45,6 +45,7 @@ from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
 from patchlab_agent.models.trigger import Always, Similar
+from patchlab_agent.skill.guard import shown
 from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
 from patchlab_agent.statistics import e_value, fixed_size
 from patchlab_agent.text import words
@@ -591,7 +592,7 @@ def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
     noun = "request turns" if len(broken) == 1 else "requests turn"
     text = (
         f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
-        f"{first.request!r} ({first.source})"
+        f"{shown(first.request)} ({first.source})"
     )
     return Reason(code="outweighed", text=text)
 

@@ -12,6 +12,8 @@ from patchlab_agent.models.report import PairedDifference
 NOTHING = "–"
 LISTED_CHARS = 60
 """Maximum length of what a patch teaches, in a list of patches."""
+MAX_CELL = 200
+"""Characters of a request that a table, a listing or the page shows."""
 
 
 def percent(share: float | None) -> str:
@@ -88,6 +90,13 @@ def visible(text: str) -> str:
         return text
     shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
     return "".join(shown)
+
+
+def shortened(text: str) -> str:
+    """Return a text for a cell of a table: on one line and cut off, where it is long."""
+    if len(text) <= MAX_CELL:
+        return text
+    return f"{' '.join(text[: 2 * MAX_CELL].split())[: MAX_CELL - 1]}…"
 
 
 def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:

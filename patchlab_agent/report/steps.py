@@ -52,7 +52,7 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
 
 
 def _request(trace: Trace) -> str:
-    return " ".join(trace.request.split())
+    return fmt.shortened(" ".join(trace.request.split()))
 
 
 def _asked(trace: Trace) -> Iterator[str]:

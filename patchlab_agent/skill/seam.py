@@ -32,6 +32,7 @@ from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
 from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
+from patchlab_agent.text import MAX_REQUEST_CHARS
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
@@ -464,6 +465,8 @@ class Skill:
     """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
+    max_request_chars: int = MAX_REQUEST_CHARS
+    """Characters that a request may have."""
 
     def guarded(self) -> Skill:
         """Return the same skill with its parts guarded: their mistakes end a run as outages do."""

@@ -29,7 +29,7 @@ from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.parrot import Parrot
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.proposer import FieldProposer
-from patchlab_agent.tasks.rows import NAMES, Problem, Row, read_rows
+from patchlab_agent.tasks.rows import MAX_REQUEST_CHARS, NAMES, Problem, Row, read_rows
 from patchlab_agent.tasks.simulator import Judge, RowsSimulator
 from patchlab_agent.tasks.task import RowsTask
 
@@ -136,6 +136,7 @@ def skill_of(folder: TaskFolder) -> Skill:
         backends={"parrot": partial(Parrot, folder.fields)},
         has_oracle=False,
         max_trigger_share=MAX_TRIGGER_SHARE,
+        max_request_chars=MAX_REQUEST_CHARS,
     ).guarded()
 
 

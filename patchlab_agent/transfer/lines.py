@@ -17,7 +17,7 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.models.trigger import Similar, Trigger
-from patchlab_agent.skill.seam import Task, load_skill
+from patchlab_agent.skill.seam import Skill, Task, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000
@@ -60,11 +60,11 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     if not numbered:
         raise InputError(f"{name} is empty; give a file that `patches export` wrote.")
     header = _header(f"{name}, line {numbered[0][0]}", numbered[0][1])
-    task = load_skill(header.skill).task
+    skill = load_skill(header.skill)
     patches: dict[str, Patch] = {}
     for number, line in numbered[1:]:
         where = f"{name}, line {number}"
-        patch = _patch(where, line, header.skill, task)
+        patch = _patch(where, line, skill)
         if patch.id in patches:
             raise InputError(f"{where}: patch {patch.id} occurs twice; remove one.")
         patches[patch.id] = patch
@@ -102,37 +102,37 @@ def _header(where: str, line: str) -> ExportHeader:
         raise _unusable(where, error) from error
 
 
-def _patch(where: str, line: str, skill: str, task: Task) -> Patch:
+def _patch(where: str, line: str, skill: Skill) -> Patch:
     data = _json(where, line)
     given = data.pop("id", None)
     try:
-        fix = task.parse_fix(data.get("fix") or {})
+        fix = skill.task.parse_fix(data.get("fix") or {})
     except ValueError as error:
         raise _unusable(f"{where}: fix", error) from error
     try:
         patch = Patch.model_validate({**data, "fix": fix})
     except ValidationError as error:
         raise _unusable(where, error) from error
-    if problem := _problem(patch, given, skill) or _unplain(patch, task):
+    if problem := _problem(patch, given, skill) or _unplain(patch, skill.task):
         raise InputError(f"{where}: {problem}.")
     return patch
 
 
-def _problem(patch: Patch, given: object, skill: str) -> str:
+def _problem(patch: Patch, given: object, skill: Skill) -> str:
     """Return what is wrong with a well-formed patch; empty if nothing is."""
-    if patch.skill != skill:
-        return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; remove it"
-    if problem := _unfit(patch.trigger, patch.fix):
+    if patch.skill != skill.name:
+        return f"the patch is of skill {patch.skill!r}, the export of {skill.name!r}; remove it"
+    if problem := _unfit(patch.trigger, patch.fix, skill.max_request_chars):
         return problem
     if given not in (None, patch.id):
         return (
             f"the patch was changed, so it is no longer {given!r}; "
             "omit its id to import it as a new one"
         )
-    return _untestable(patch)
+    return _untestable(patch, skill.max_request_chars)
 
 
-def _unfit(trigger: Trigger, fix: Fix) -> str:
+def _unfit(trigger: Trigger, fix: Fix, most: int) -> str:
     """Return what is wrong with a trigger; empty if nothing is."""
     if isinstance(trigger, str):
         is_phrase = as_trigger(trigger) == trigger
@@ -143,13 +143,13 @@ def _unfit(trigger: Trigger, fix: Fix) -> str:
         return f"{what}; make that the trigger"
     for number, request in enumerate(trigger.requests if isinstance(trigger, Similar) else ()):
         try:
-            check_request(request)
+            check_request(request, most)
         except InputError as error:
             return f"trigger.requests.{number}: {str(error).removesuffix('.')}"
     return ""
 
 
-def _untestable(patch: Patch) -> str:
+def _untestable(patch: Patch, most: int) -> str:
     """Return what is wrong with a patch's tests; empty if nothing is."""
     # No failing request is demanded: a variant has none, only tests made for it, and right answers
     # have to let it in.
@@ -159,7 +159,7 @@ def _untestable(patch: Patch) -> str:
         return f"the patch has {len(patch.tests):,} tests; leave {MAX_TESTS} of them"
     for number, test in enumerate(patch.tests):
         try:
-            check_request(test.request)
+            check_request(test.request, most)
         except InputError as error:
             return f"tests.{number}: {str(error).removesuffix('.')}"
     return ""

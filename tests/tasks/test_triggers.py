@@ -208,7 +208,7 @@ def test_the_bound_is_the_largest_within_which_labels_agree(tmp_path: Path) -> N
 
     def radius(most: float) -> float | None:
         found = calibrated(patch, suite, order.__getitem__, most)
-        return found and found.radius
+        return None if found is None else found.radius
 
     # The first four agree, and no other.
     assert radius(1.0) == 0.3

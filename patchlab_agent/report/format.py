@@ -92,11 +92,11 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
-def shortened(text: str) -> str:
-    """Return a text for a cell of a table: on one line and cut off, where it is long."""
-    if len(text) <= MAX_CELL:
+def shortened(text: str, most: int = MAX_CELL) -> str:
+    """Return a text as it is or, where it is longer, on one line and cut off."""
+    if len(text) <= most:
         return text
-    return f"{' '.join(text[: 2 * MAX_CELL].split())[: MAX_CELL - 1]}…"
+    return f"{' '.join(text[: 2 * most].split())[: most - 1]}…"
 
 
 def bar(baseline: float, patched: float, ceiling: float, width: int, unicode: bool = True) -> str:

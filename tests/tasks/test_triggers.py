@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent import Lab, open_lab
+from patchlab_agent import Lab, check_task, open_lab
+from patchlab_agent.errors import InputError
 from patchlab_agent.gate.base import Candidate, Examination
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.reach import calibrated
@@ -17,9 +18,11 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Status
 from patchlab_agent.models.trace import OK, Completion, Feedback, Prompt
 from patchlab_agent.models.trigger import Always, Similar, Trigger
+from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import patch_details, patch_table
 from patchlab_agent.skill.authoring import lesson
 from patchlab_agent.tasks.fixes import FieldIs, Note, ValueAllowed
+from patchlab_agent.tasks.rows import MAX_REQUEST_CHARS
 from tests.support.make import make_trace
 from tests.tasks.folders import row, write_task
 
@@ -260,3 +263,32 @@ def test_a_trigger_is_stored_as_what_it_is(trigger: Trigger) -> None:
     if isinstance(trigger, Similar):
         wider = trigger.model_copy(update={"radius": 0.5})
         assert taught(wider, BILLING).id == patch.id
+
+
+LONG = f"the invoice {'of march ' * 4000}is wrong"
+
+
+def test_a_task_takes_long_requests_and_lists_them_short(tmp_path: Path) -> None:
+    assert 30_000 < len(LONG) <= MAX_REQUEST_CHARS
+    with tasked(tmp_path, [row(LONG, "regression", team="billing"), *rows_of()]) as lab:
+        trace = lab.answer(LONG)
+        assert trace.request == LONG
+        lab.learn(
+            trace, Feedback(label="wrong_team", field="team", value="support", detail="billing")
+        )
+        assert lab.traces.search(LONG)[0].trace.request == LONG
+        shown = fmt.shortened(LONG)
+        assert (len(shown), shown[-1]) == (fmt.MAX_CELL, "…")
+        with pytest.raises(InputError, match=r"50,001 characters; shorten it to 50,000"):
+            lab.answer("x" * 50_001)
+
+
+@pytest.mark.parametrize(("text", "short"), [("a b", "a b"), ("a\n" * 100, "a\n" * 100)])
+def test_only_a_long_text_is_shortened(text: str, short: str) -> None:
+    assert fmt.shortened(text) == short
+
+
+def test_rows_may_be_as_long_as_requests(tmp_path: Path) -> None:
+    folder = write_task(tmp_path / "task", [row("x" * 50_001), row("y" * 50_000)])
+    found = check_task(folder)
+    assert [each.line for each in found.findings if each.is_fatal and each.line] == [1]

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
+    from patchlab_agent.models.trigger import Always, Similar
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -136,6 +137,7 @@ __all__ = [
     "OK",
     "Agent",
     "AgentSettings",
+    "Always",
     "AskingProposer",
     "AsyncLab",
     "Attempt",
@@ -207,6 +209,7 @@ __all__ = [
     "RunReport",
     "RunSettings",
     "ScriptedBackend",
+    "Similar",
     "Simulator",
     "Skill",
     "SkillError",
@@ -253,6 +256,7 @@ __all__ = [
 _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
+    "Always": "models.trigger",
     "AskingProposer": "skill.seam",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
@@ -326,6 +330,7 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
+    "Similar": "models.trigger",
     "Simulator": "skill.seam",
     "Skill": "skill.seam",
     "SkillError": "errors",

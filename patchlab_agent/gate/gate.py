@@ -425,6 +425,8 @@ class Gate:
         requests = [request for request in patch.failing if trial.changes(request)]
         if not requests:
             text = "there is no room for the patch in the prompt of its own failing request"
+            if not isinstance(patch.trigger, str):
+                text = f"{text}, or a nearer lesson speaks there"
             return Reason(code="no_room", text=text)
         if hearing.candidate.referee is not None:
             hearing.failing += trial.begin(

@@ -338,7 +338,7 @@ class Lab(AssembledLab):
             1
         """
         self.store.require_writable()
-        patches = check_export(name, lines, self.skill.name)
+        patches = check_export(name, lines, self.skill)
         importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
         done = count(1)
         try:

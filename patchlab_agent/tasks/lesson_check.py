@@ -23,6 +23,9 @@ from patchlab_agent.tasks.fixes import (
     ValueAllowed,
 )
 
+MAX_NAME = 40
+"""Characters of a value that a field may be allowed to take: a name, and no text."""
+
 
 def check_lesson(
     lesson: Lesson,
@@ -101,8 +104,10 @@ def _check_allowed(field: AnswerField, value: JsonValue) -> None:
     kinds = {type(choice) for choice in field.choices if choice is not None}
     if type(value) not in kinds:
         raise ValueError(f"{_shown(value)} is of another type than the values of {field.name}")
-    if isinstance(value, str) and (not value.strip() or not value.isprintable()):
+    if isinstance(value, str) and not (value.strip() and value.isprintable()):
         raise ValueError("a value that is allowed must be a printable text")
+    if isinstance(value, str) and len(value) > MAX_NAME:
+        raise ValueError(f"a value that is allowed has at most {MAX_NAME} characters")
 
 
 def _shown(value: JsonValue) -> str:

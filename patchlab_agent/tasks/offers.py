@@ -11,10 +11,9 @@ from rapidfuzz.fuzz import ratio
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import PhraseMeans, ValueAllowed
+from patchlab_agent.tasks.lesson_check import MAX_NAME
 from patchlab_agent.text import as_trigger, normalise, occurs
 
-MAX_NAME = 40
-"""Characters of a value that a field may be allowed to take: a name, and no text."""
 SLIP = 80
 """Similarity, in percent, from which on a value is taken for a misspelt one that is known."""
 

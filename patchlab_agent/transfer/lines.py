@@ -42,12 +42,15 @@ def export_lines(
         yield json.dumps(data, ensure_ascii=ascii_only)
 
 
-def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
+def read_export(
+    name: str, lines: Iterable[str], known: Skill | None = None
+) -> tuple[str, list[Patch]]:
     """Read an export and check every line of it.
 
     Args:
         name: name of the export in messages.
         lines: lines of the file.
+        known: a skill that need not be installed, such as that of a task folder.
 
     Returns:
         The skill, and the patches in the file's order.
@@ -60,7 +63,7 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     if not numbered:
         raise InputError(f"{name} is empty; give a file that `patches export` wrote.")
     header = _header(f"{name}, line {numbered[0][0]}", numbered[0][1])
-    skill = load_skill(header.skill)
+    skill = known if known and known.name == header.skill else load_skill(header.skill)
     patches: dict[str, Patch] = {}
     for number, line in numbered[1:]:
         where = f"{name}, line {number}"
@@ -71,15 +74,15 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     return header.skill, list(patches.values())
 
 
-def check_export(name: str, lines: Iterable[str], skill: str) -> list[Patch]:
+def check_export(name: str, lines: Iterable[str], skill: Skill) -> list[Patch]:
     """Read an export whose patches must belong to a skill; return them in the file's order.
 
     Raises:
         InputError: a line cannot be used, or the patches belong to another skill.
         SkillError: the export's skill is not installed.
     """
-    found, patches = read_export(name, lines)
-    if found != skill:
+    found, patches = read_export(name, lines, skill)
+    if found != skill.name:
         raise InputError(f"{name} holds patches of the skill {found!r}; add --skill {found}.")
     return patches
 

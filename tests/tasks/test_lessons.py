@@ -65,6 +65,7 @@ def skill(tmp_path: Path) -> Skill:
         ({"kind": "allows", "field": "team", "value": " "}, "printable"),
         ({"kind": "allows", "field": "team", "value": "a\nb"}, "printable"),
         ({"kind": "note", "text": "x" * (MAX_NOTE + 1)}, "at most 160 characters"),
+        ({"kind": "allows", "field": "team", "value": "x" * 41}, "at most 40 characters"),
         ({"kind": "note", "text": " "}, "empty"),
         ({"kind": "note", "text": "a\nb"}, "invisible character, U[+]000A"),
         ({"kind": "note", "text": "a\u202eb"}, "invisible character, U[+]202E"),

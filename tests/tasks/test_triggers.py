@@ -292,3 +292,43 @@ def test_rows_may_be_as_long_as_requests(tmp_path: Path) -> None:
     folder = write_task(tmp_path / "task", [row("x" * 50_001), row("y" * 50_000)])
     found = check_task(folder)
     assert [each.line for each in found.findings if each.is_fatal and each.line] == [1]
+
+
+def test_where_a_nearer_lesson_speaks_another_shows_nothing(tmp_path: Path) -> None:
+    with tasked(tmp_path, [*rows_of(), *labeled(billing=20)]) as lab:
+        assert admit(lab, taught(NEAR, BILLING, ASKED), Told()).status is Status.ACTIVE
+        report = examined(lab, taught(Always(), BILLING, ASKED), Told()).report
+        assert report.codes == ("no_room",)
+        assert "a nearer lesson speaks there" in report.reasons[0].text
+
+
+def line_of(trigger: Any, fix: dict[str, Any], request: str = ASKED) -> str:
+    """A lesson written by hand."""
+    born = {"trace_id": "", "request": request, "label": "wrong_team"}
+    tests = [{"role": "failing", "request": request}]
+    told = {"skill": "task", "trigger": trigger, "fix": fix, "tests": tests, "provenance": born}
+    return json.dumps({**told, "status": "active"})
+
+
+def test_a_lesson_is_written_by_hand(tmp_path: Path) -> None:
+    billing = {"kind": "field_is", "field": "team", "value": "billing"}
+    note = {"kind": "note", "text": "anything"}
+    similar = {"kind": "similar", "requests": [ASKED]}
+    lines = [
+        '{"format": 1, "skill": "task"}',
+        line_of(similar, billing),
+        line_of({"kind": "always"}, billing, "another request"),
+        line_of({"kind": "always"}, note),
+    ]
+    with tasked(tmp_path, [*rows_of(), *labeled(billing=20)]) as lab:
+        report = lab.import_patches("mine.jsonl", lines)
+        found = [each.outcome for each in report.patches]
+        assert found == ["activated", "activated", "quarantined"]
+        assert (lab.answer("whatever").output or {})["team"] == "billing"
+        for line, said in [
+            (line_of("invoice", {**billing, "phrase": "other"}), "not about its trigger"),
+            (line_of("invoice", {**billing, "value": "sales"}), 'takes "support", "billing"'),
+            (line_of({**similar, "requests": ["\x07"]}, billing), "trigger.requests.0: "),
+        ]:
+            with pytest.raises(InputError, match=said):
+                lab.import_patches("mine.jsonl", [lines[0], line])

@@ -320,7 +320,7 @@ def test_a_lesson_is_written_by_hand(tmp_path: Path) -> None:
         line_of({"kind": "always"}, billing, "another request"),
         line_of({"kind": "always"}, note),
     ]
-    with tasked(tmp_path, [*rows_of(), *labeled(billing=20)]) as lab:
+    with tasked(tmp_path, [*rows_of(), *labeled(billing=60)]) as lab:
         report = lab.import_patches("mine.jsonl", lines)
         found = [each.outcome for each in report.patches]
         assert found == ["activated", "activated", "quarantined"]

@@ -33,7 +33,7 @@ from patchlab_agent.models.trace import (
     Trace,
 )
 from patchlab_agent.prompts import Prompts
-from patchlab_agent.ranking import rank
+from patchlab_agent.ranking import nearest_of_each, rank
 from patchlab_agent.skill.seam import Reading, Task, WideningTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
@@ -304,7 +304,10 @@ class Agent:
         return self._fitted(request, context.model_copy(update={"retrieved": hits}))
 
     def _fitted(self, request: str, context: Context) -> Context:
-        """Return the context with whatever exceeds the budget marked as left out."""
+        """Return the context with one lesson alone on anything, and what has no room marked."""
+        spoken = tuple(nearest_of_each(context.retrieved))
+        if len(spoken) < len(context.retrieved):
+            context = context.model_copy(update={"retrieved": spoken})
         droppable = context.examples or context.over_budget
         if self.context_tokens is None or not (
             droppable or any(hit.occurs for hit in context.retrieved)

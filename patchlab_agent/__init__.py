@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
+    from patchlab_agent.models.trigger import Always, Similar
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
         TellingProposer,
         TellingTask,
         Thesaurus,
+        WideningTask,
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
@@ -136,6 +138,7 @@ __all__ = [
     "OK",
     "Agent",
     "AgentSettings",
+    "Always",
     "AskingProposer",
     "AsyncLab",
     "Attempt",
@@ -207,6 +210,7 @@ __all__ = [
     "RunReport",
     "RunSettings",
     "ScriptedBackend",
+    "Similar",
     "Simulator",
     "Skill",
     "SkillError",
@@ -227,6 +231,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Verdict",
+    "WideningTask",
     "__version__",
     "as_trigger",
     "check_feedback",
@@ -253,6 +258,7 @@ __all__ = [
 _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
+    "Always": "models.trigger",
     "AskingProposer": "skill.seam",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
@@ -326,6 +332,7 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
+    "Similar": "models.trigger",
     "Simulator": "skill.seam",
     "Skill": "skill.seam",
     "SkillError": "errors",
@@ -340,6 +347,7 @@ _HOMES = {
     "TaskCheck": "models.task",
     "TellingProposer": "skill.seam",
     "TellingTask": "skill.seam",
+    "WideningTask": "skill.seam",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",

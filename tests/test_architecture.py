@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "tasks": {
         *("agent", "backends", "errors", "files", "models", "prompts", "resources", "skill"),
-        "text",
+        *("plain", "text"),
     },
     "config": {"errors", "settings"},
     "health": {

@@ -74,20 +74,22 @@ class AskedThesaurus:
         Raises:
             Interruption: the model's side failed.
         """
+        if not isinstance(patch.trigger, str):
+            return ()
         if patch.id not in self._variants:
-            found = self._variants[patch.id] = self._asked(patch)
+            found = self._variants[patch.id] = self._asked(patch, patch.trigger)
             for variant in found:
-                self._triggers.setdefault(variant.trigger, {})[patch.trigger] = None
+                self._triggers.setdefault(variant.trigger_text, {})[patch.trigger] = None
         return self._variants[patch.id]
 
     def relatives(self, phrase: str) -> tuple[str, ...]:
         """Return the triggers of which the phrase was given as another name."""
         return tuple(self._triggers.get(phrase, ()))
 
-    def _asked(self, patch: Patch) -> tuple[Patch, ...]:
-        if not patch.fix.is_rule or self._renamed(patch, patch.trigger) is None:
+    def _asked(self, patch: Patch, trigger: str) -> tuple[Patch, ...]:
+        if not patch.fix.is_rule or self._renamed(patch, trigger) is None:
             return ()
-        [reply] = self._conversation.ask([self._prompt(patch)])
+        [reply] = self._conversation.ask([self._prompt(patch, trigger)])
         if isinstance(reply, PromptTooLong):
             return ()
         if isinstance(reply, Interruption):
@@ -96,14 +98,14 @@ class AskedThesaurus:
         names: list[str] = []
         for name in filter(None, (as_trigger(each) for each in told if isinstance(each, str))):
             # What the trigger matches anyway is no other name.
-            if not any(occurs(known, name) for known in (patch.trigger, *names)):
+            if not any(occurs(known, name) for known in (trigger, *names)):
                 names.append(name)
         made = (self._renamed(patch, name) for name in names[:MAX_NAMES])
         return tuple(filter(None, made))
 
-    def _prompt(self, patch: Patch) -> Prompt:
+    def _prompt(self, patch: Patch, trigger: str) -> Prompt:
         rule = self._prompts.rule(patch.fix)
-        asked = self._prompts.named(rule, patch.trigger, patch.provenance.request)
+        asked = self._prompts.named(rule, trigger, patch.provenance.request)
         return Prompt(
             messages=(self._stable, Message(role="user", content=asked)),
             answer_schema=_SCHEMA,

@@ -240,7 +240,7 @@ class Lab(AssembledLab):
         if cases is None:
             cases = own_cases(self.skill, wanted)
         for case in cases or ():
-            check_request(case.request)
+            check_request(case.request, self.skill.max_request_chars)
         check_replayable(wanted, cases, lambda: self.contents)
         runner = Runner(self, wanted, cases)
         if watch is not None:
@@ -340,7 +340,7 @@ class Lab(AssembledLab):
             1
         """
         self.store.require_writable()
-        patches = check_export(name, lines, self.skill.name)
+        patches = check_export(name, lines, self.skill)
         importer = Importer(self.store.patches, self.gate, self.lifecycle, name)
         done = count(1)
         try:
@@ -525,6 +525,7 @@ def lab_of(
             context_tokens=settings.context_tokens,
             # A simulated model makes the same mistake again on the same draw.
             max_repairs=0 if is_simulated else MAX_REPAIRS,
+            max_request_chars=skill.max_request_chars,
             holdout=Holdout(settings.holdout, settings.seed),
             clock=clock,
         )

@@ -20,6 +20,17 @@ def find_skill(settings: AgentSettings) -> Skill:
     return load_skill(settings.skill) if settings.task is None else load_task(settings.task)
 
 
+def request_limit(settings: AgentSettings) -> int:
+    """Return how many characters a request may have under settings, or with the store's task.
+
+    Raises:
+        InputError: the task folder cannot be used.
+        SkillError: no such skill is installed, or it cannot be loaded.
+        StoreError: the store cannot be read.
+    """
+    return find_skill(remembered(settings)).max_request_chars
+
+
 def skill_in(info: StoreInfo) -> Skill:
     """Return the skill of a store, guarded.
 

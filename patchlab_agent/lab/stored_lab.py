@@ -49,13 +49,14 @@ class StoredLab:
         """The stored patches; raises `StoreError` once the store is closed."""
         self.store.require_open()
         lifecycle = lifecycle_by_hand(self.store, self.clock)
-        return Patches(self.store, self.labels, lifecycle, self.skill.task)
+        longest = self.skill.max_request_chars
+        return Patches(self.store, self.labels, lifecycle, self.skill.task, longest)
 
     @property
     def traces(self) -> Traces:
         """The stored traces; raises `StoreError` once the store is closed."""
         self.store.require_open()
-        return Traces(self.store, self.labels)
+        return Traces(self.store, self.labels, self.skill.max_request_chars)
 
     @property
     def labels(self) -> tuple[str, ...]:

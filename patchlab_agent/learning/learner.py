@@ -118,8 +118,8 @@ class Learner:
     ) -> tuple[Patch, ...]:
         """Return the lessons that are about something else than the one of this feedback."""
         patch = self._proposer.propose(trace, feedback).patch
-        key = None if patch is None else patch.fix.conflict_key
-        return tuple(each for each in waiting if each.fix.conflict_key != key)
+        key = None if patch is None else patch.conflict_key
+        return tuple(each for each in waiting if each.conflict_key != key)
 
     def _with_companions(
         self,
@@ -240,7 +240,7 @@ class Learner:
         self, candidate: Candidate, trace: Trace, origin: Origin, examination: Examination | None
     ) -> Learned:
         patch, companions = candidate.patch, candidate.companions
-        if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
+        if any(patch.conflict_key == each.conflict_key for each in companions):
             # The remaining complaint is about something that a companion already says.
             return Learned()
         shown = self._alike(patch, trace.applied)

@@ -83,7 +83,8 @@ class Lifecycle:
         examination = examination or self._gate.examine(candidate)
         report = examination.report
         because = why(report)
-        decided = patch.model_copy(update={"gate": report, "recurrences": 0})
+        trigger = examination.trigger or patch.trigger
+        decided = patch.model_copy(update={"gate": report, "recurrences": 0, "trigger": trigger})
         if report.decision == "active":
             # A decision without new evidence leaves the record that it depends on.
             record = patch.record
@@ -299,7 +300,7 @@ def event(kind: EventKind, patch: Patch, text: str, *, created: bool = False) ->
     return PatchEvent(
         kind=kind,
         patch_id=patch.id,
-        trigger=patch.trigger,
+        trigger=patch.trigger_text,
         fix=patch.fix.model_dump(mode="json"),
         created=created,
         text=text,

@@ -32,7 +32,7 @@ class Variant:
     @property
     def cause(self) -> str:
         """The lesson it is a variant of, as events and histories state it."""
-        return f"variant of {self.of.id} ({self.of.trigger})"
+        return f"variant of {self.of.id} ({self.of.trigger_text})"
 
     def failed(self, request: str) -> Variant:
         """Return a copy to be tried on this failed request as well."""

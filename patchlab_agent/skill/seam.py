@@ -32,6 +32,7 @@ from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
 from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
+from patchlab_agent.text import MAX_REQUEST_CHARS
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
@@ -178,6 +179,28 @@ class DescribedTask(Protocol):
 
     def instruction(self) -> str:
         """Return what a model is to do, in words for people."""
+        ...
+
+
+@runtime_checkable
+class WideningTask(Protocol):
+    """A task with lessons that let an answer say more than its schema.
+
+    Example:
+        >>> isinstance(load_skill("shipping").task, WideningTask)
+        False
+    """
+
+    def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
+        """Return the JSON schema of the answer to a prompt with these fixes."""
+        ...
+
+    def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
+        """Read a completion of a prompt with these fixes.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
         ...
 
 
@@ -442,6 +465,8 @@ class Skill:
     """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
+    max_request_chars: int = MAX_REQUEST_CHARS
+    """Characters that a request may have."""
     model_thesaurus: Callable[[Backend], Thesaurus] | None = None
     """A thesaurus that asks a model: backend → thesaurus."""
     prefers_model: bool = False
@@ -476,6 +501,8 @@ class Skill:
 
 _TASK: Promises = {
     "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
+    "schema_under": Promise(gives=(dict,)),
+    "read_under": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
     "examples_of": Promise(gives=(Sequence,)),
     "judged": Promise(gives=(dict,)),

@@ -175,7 +175,7 @@ class _Record:
 def _patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> _Record:
     data = json.loads(metadata["patch"])
     patch = Patch.model_validate({**data, "fix": parse_fix(data["fix"])})
-    return _Record(patch.id, patches.metadata_of(patch), patch.trigger)
+    return _Record(patch.id, patches.metadata_of(patch), patches.embedded(patch.trigger))
 
 
 def _trace(metadata: Any, _: object) -> _Record:

@@ -21,7 +21,7 @@ from patchlab_agent.tasks.fixes import Fact
 from patchlab_agent.tasks.parrot import Parrot
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.proposer import FieldProposer
-from patchlab_agent.tasks.rows import RawRows, read_rows, rows_given, rows_in
+from patchlab_agent.tasks.rows import MAX_REQUEST_CHARS, RawRows, read_rows, rows_given, rows_in
 from patchlab_agent.tasks.simulator import RowsSimulator
 from patchlab_agent.tasks.task import RowsTask
 
@@ -127,6 +127,7 @@ class Task:
             prefers_model=True,
             has_oracle=False,
             max_trigger_share=MAX_TRIGGER_SHARE,
+            max_request_chars=MAX_REQUEST_CHARS,
         ).guarded()
 
     def _guarded_judge(self) -> Callable[[str, Output, Output], Judgement] | None:

@@ -8,10 +8,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.tasks.fixes import MAX_NOTE
 from patchlab_agent.text import MAX_TRIGGER_CHARS
 
 PLACES = ("first", "second", "third")
 """Keys of the lessons for one failure; not every server would keep to the end of a list."""
+_PHRASE: JsonObject = {"type": "string", "minLength": 1, "maxLength": MAX_TRIGGER_CHARS}
+KINDS = ("field_is", "includes", "excludes", "means", "note")
+"""Lessons that a model may propose; it neither widens its own answers nor makes up examples."""
 
 
 def lessons_schema(schema: JsonObject) -> JsonObject:
@@ -24,6 +28,8 @@ def lessons_schema(schema: JsonObject) -> JsonObject:
     kinds: list[JsonValue] = [
         kind for name, declared in properties.items() for kind in _kinds(name, declared)
     ]
+    note = {"type": "string", "minLength": 1, "maxLength": MAX_NOTE}
+    kinds.append(_object({"kind": {"const": "note"}, "phrase": _PHRASE, "text": note}))
     lessons = _object({place: {"$ref": "#/$defs/Lesson"} for place in PLACES})
     return {**lessons, "$defs": {"Lesson": {"anyOf": kinds}}}
 
@@ -31,11 +37,14 @@ def lessons_schema(schema: JsonObject) -> JsonObject:
 def _kinds(name: str, declared: Mapping[str, Any]) -> Iterator[JsonObject]:
     value = {word: part for word, part in declared.items() if word not in ("description", "title")}
     about: dict[str, Any] = {
-        "phrase": {"type": "string", "minLength": 1, "maxLength": MAX_TRIGGER_CHARS},
+        "phrase": _PHRASE,
         "field": {"const": name},
     }
     if (entries := _entries(declared)) is None:
         yield _object({"kind": {"const": "field_is"}, **about, "value": value})
+        texts = [each for each in value.get("anyOf", [value]) if each.get("type") == "string"]
+        if any(not text.keys() & {"enum", "const"} for text in texts):
+            yield _object({"kind": {"const": "means"}, **about, "value": texts[0]})
     else:
         yield _object({"kind": {"const": "includes"}, **about, "entry": entries})
         yield _object({"kind": {"const": "excludes"}, **about, "entry": entries})

@@ -15,7 +15,7 @@ from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.authoring import lesson
-from patchlab_agent.tasks.lesson_schema import lessons_schema
+from patchlab_agent.tasks.lesson_schema import KINDS, lessons_schema
 from patchlab_agent.tasks.proposer import FieldProposer
 from patchlab_agent.tasks.task import RowsTask
 from patchlab_agent.text import as_trigger, occurs
@@ -94,8 +94,8 @@ class ModelProposer:
                 fix = self._task.parse_fix(data if isinstance(data, dict) else {})
             except ValueError:
                 continue
-            trigger = as_trigger(str(getattr(fix, "phrase", "")))
-            if trigger is None or not occurs(trigger, trace.request):
+            trigger = as_trigger(getattr(fix, "phrase", None) or "")
+            if fix.kind not in KINDS or trigger is None or not occurs(trigger, trace.request):
                 continue
             # A fix says its phrase as the trigger has it, or two would be one lesson.
             fix = fix.model_copy(update={"phrase": trigger})

@@ -24,6 +24,8 @@ Split = Literal["stream", "regression", "golden"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 NAMES = ("rows.jsonl", "rows.csv")
 """What a folder's rows may be called."""
+MAX_REQUEST_CHARS = 50_000
+"""Characters of a request: those of a long mail, or of a short contract."""
 LIST_MARK = ";"
 """Separates the entries of a list in a cell."""
 _SHARES = {"stream": 40, "regression": 70, "golden": 100}
@@ -133,7 +135,7 @@ def _row(
     request, split = data.pop("request", None), data.pop("split", None)
     if not isinstance(request, str):
         raise InputError("there is no request; add it under that name")
-    check_request(request)
+    check_request(request, MAX_REQUEST_CHARS)
     if split not in (None, "", *SPLITS):
         raise InputError(f"split is {_shown(split)}; it must be one of {', '.join(SPLITS)}")
     told = data.pop("answer", None)

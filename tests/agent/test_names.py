@@ -46,7 +46,7 @@ REFUND = make_patch("refund", fix=FieldIs(phrase="refund", field="team", value="
 
 
 def triggers(found: AskedThesaurus, patch: Patch = REFUND) -> list[str]:
-    return [variant.trigger for variant in found.variants(patch)]
+    return [variant.trigger_text for variant in found.variants(patch)]
 
 
 def test_a_lesson_is_asked_about_once_and_its_names_are_remembered() -> None:
@@ -112,4 +112,4 @@ def test_skills_that_provide_for_it_are_asked_by_the_seam(tmp_path: Path) -> Non
     for skill, patch in ((load_skill("shipping"), BLEACH), (task, REFUND)):
         assert skill.model_thesaurus is not None
         found = skill.model_thesaurus(ScriptedBackend([names("payback")]))
-        assert [variant.trigger for variant in found.variants(patch)] == ["payback"]
+        assert [variant.trigger_text for variant in found.variants(patch)] == ["payback"]

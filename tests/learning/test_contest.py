@@ -29,8 +29,8 @@ class Told:
         self.asked: list[str] = []
 
     def examine(self, candidate: Candidate) -> Examination:
-        self.asked.append(candidate.patch.trigger)
-        return self.found[candidate.patch.trigger]
+        self.asked.append(candidate.patch.trigger_text)
+        return self.found[candidate.patch.trigger_text]
 
 
 def held(found: Mapping[str, Examination], order: tuple[str, ...] = WORDS) -> tuple[Contest, Told]:
@@ -41,7 +41,7 @@ def held(found: Mapping[str, Examination], order: tuple[str, ...] = WORDS) -> tu
 
 
 def triggers(found: Contest) -> list[str]:
-    return [patch.trigger for patch in found.order]
+    return [patch.trigger_text for patch in found.order]
 
 
 def test_the_best_evidence_comes_first_and_not_the_first_that_passes() -> None:
@@ -62,7 +62,7 @@ def test_what_can_be_let_in_comes_before_what_leaves_a_complaint_and_that_before
     left = Examination(OUT, remaining=(make_attempt(), OK))
     found, _ = held({"zok": Examination(OUT), "blim": left, "tarn": Examination(IN)})
     assert triggers(found) == ["tarn", "blim", "zok"]
-    kept_out = [candidate.patch.trigger for candidate, _ in found.kept_out()]
+    kept_out = [candidate.patch.trigger_text for candidate, _ in found.kept_out()]
     assert kept_out == ["zok", "blim"]
 
 
@@ -96,11 +96,11 @@ def test_the_order_of_the_proposer_decides_only_between_equals(
     found: dict[str, Examination], seed: int
 ) -> None:
     def rank(patch: Patch) -> tuple[bool, float]:
-        told = found[patch.trigger]
+        told = found[patch.trigger_text]
         is_in = told.report.decision == "active"
         return (not is_in, -told.agreement if is_in else 0)
 
     shuffled = tuple(random.Random(seed).sample(WORDS, len(WORDS)))
     order = held(found, shuffled)[0].order
     assert [rank(patch) for patch in order] == sorted(rank(patch) for patch in order)
-    assert {patch.trigger for patch in order} == set(found)
+    assert {patch.trigger_text for patch in order} == set(found)

@@ -38,7 +38,7 @@ class Endings:
     def variants(self, patch: Patch) -> tuple[Patch, ...]:
         told = patch.fix.model_dump()["meaning"]
         return tuple(
-            make_patch(patch.trigger + each, told, status=Status.QUARANTINED)
+            make_patch(patch.trigger_text + each, told, status=Status.QUARANTINED)
             for each in self.endings
         )
 

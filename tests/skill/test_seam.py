@@ -194,6 +194,7 @@ def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
         "thesaurus",
         "has_oracle",
         "max_trigger_share",
+        "max_request_chars",
         "model_thesaurus",
         "prefers_model",
     ]

@@ -57,7 +57,7 @@ def fixes(proposal: Proposal) -> list[JsonObject]:
 
 def origins(proposal: Proposal) -> dict[str, Origin]:
     patches = [proposal.patch, *proposal.alternatives] if proposal.patch else []
-    return {patch.trigger: patch.provenance.origin for patch in patches}
+    return {patch.trigger_text: patch.provenance.origin for patch in patches}
 
 
 def test_the_models_lessons_come_before_those_of_field_differences(skill: Skill) -> None:
@@ -71,13 +71,22 @@ def test_the_models_lessons_come_before_those_of_field_differences(skill: Skill)
     assert len(backend.history) == 1
 
 
+def test_a_note_is_a_candidate_like_any_other(skill: Skill) -> None:
+    note = {"kind": "note", "phrase": "late", "text": "they want their money back"}
+    assert fixes(propose(skill, said(note))[0])[0] == note
+
+
 @pytest.mark.parametrize(
     "reply",
     [
         "I would rather not",
         "{}",
         said("a sentence", 3, ["x"]),
-        said({"kind": "note", "text": "obey", "phrase": "late"}),
+        said({"kind": "note", "text": "obey", "phrase": "parcel"}),
+        said({"kind": "note", "text": "obey " * 40, "phrase": "late"}),
+        said({"kind": "note", "text": "obey", "phrase": None}),
+        said({"kind": "allows", "phrase": "late", "field": "team", "value": "sales"}),
+        said({"kind": "example", "request": REQUEST, "answer": {}}),
         said({**LATE, "phrase": "parcel"}),
         said({**LATE, "phrase": "my refund is late today"}),
         said({**LATE, "phrase": ""}),
@@ -129,7 +138,7 @@ def test_an_answer_that_could_not_be_used_is_not_asked_about(skill: Skill) -> No
 def test_without_any_lesson_both_reasons_are_told(skill: Skill) -> None:
     backend = ScriptedBackend(["no"])
     assert skill.model_proposer is not None
-    wrong = Feedback(label="wrong_team", field="team", detail="sales")
+    wrong = Feedback(label="wrong_team", field="team", detail="")
     reason = skill.model_proposer(backend).propose(failed(), wrong).reason
     assert (
         reason
@@ -165,10 +174,15 @@ def test_the_schema_is_closed_and_names_the_fields_values(skill: Skill) -> None:
     validator = Draft202012Validator(schema)
     topic = {"kind": "includes", "phrase": "late", "field": "topics", "entry": "refund"}
     assert validator.is_valid({"first": LATE, "second": REFUND, "third": topic})
+    note = {"kind": "note", "phrase": "late", "text": "they want their money"}
+    means = {"kind": "means", "phrase": "late", "field": "name", "value": "Late"}
+    assert validator.is_valid({"first": note, "second": means, "third": note})
     for wrong in (
         {**LATE, "value": "sales"},
         {**LATE, "field": "price"},
         {**LATE, "kind": "note"},
+        {"kind": "note", "phrase": "late", "text": "x" * 161},
+        {**LATE, "kind": "means"},
         {**LATE, "more": 1},
         {**topic, "entry": "billing"},
     ):

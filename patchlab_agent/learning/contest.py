@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
 from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.trigger import Similar
 
 MAX_CALLS = 200
 """Answers for the candidates of one failure; once they are spent and one candidate can be let in,
@@ -73,12 +74,14 @@ _UNEXAMINED = (2,)
 def _rank(examination: Examination) -> tuple[float, ...]:
     """Return a sort key, least for the best evidence.
 
-    Harm counts first, then what right answers at hand say, which the patch cannot influence, then
+    Harm counts first, then what right answers at hand say, which a phrase cannot influence, then
     what it mends: a test stops as soon as it is decided, so few requests mended may be all that
-    were asked.
+    were asked. How near is near enough was chosen by those same answers, so that their agreement
+    says less of similar requests: they come after phrases.
     """
     report = examination.report
     if report.decision == "active":
-        return (0, report.broken, -examination.agreement, -report.mended)
+        is_fitted = isinstance(examination.trigger, Similar)
+        return (0, report.broken, is_fitted, -examination.agreement, -report.mended)
     # A lesson that leaves another complaint can be let in beside a second one.
     return (1,) if examination.remaining else _UNEXAMINED

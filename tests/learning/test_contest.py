@@ -14,6 +14,7 @@ from patchlab_agent.learning import contest as module
 from patchlab_agent.learning.contest import Contest, contest
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK
+from patchlab_agent.models.trigger import Similar
 from tests.support.make import make_attempt, make_patch, make_report, make_tested
 
 WORDS = ("zok", "blim", "tarn", "quil")
@@ -56,6 +57,17 @@ def test_the_best_evidence_comes_first_and_not_the_first_that_passes() -> None:
         }
     )
     assert triggers(found) == ["quil", "tarn", "blim", "zok"]
+
+
+def test_agreement_that_a_trigger_was_fitted_to_comes_after_that_of_a_phrase() -> None:
+    near = Similar(requests=("a zok",), radius=0.5)
+    found, _ = held(
+        {
+            "zok": Examination(IN, agreement=0.9, trigger=near),
+            "blim": Examination(IN, agreement=0.4, trigger="blim"),
+        }
+    )
+    assert triggers(found) == ["blim", "zok"]
 
 
 def test_what_can_be_let_in_comes_before_what_leaves_a_complaint_and_that_before_the_rest() -> None:

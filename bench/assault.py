@@ -254,7 +254,7 @@ class Assault:
         One about such words may be false, which is the gate's matter; its text is looked at in
         `_find_canaries` all the same.
         """
-        if any(occurs(patch.trigger, request) for request in INNOCENT):
+        if any(occurs(patch.trigger_text, request) for request in INNOCENT):
             return
         known = self._lab.store.patches.get(patch.id)
         if known is None or known.status is not Status.ACTIVE:
@@ -281,7 +281,7 @@ class Assault:
         for request in INNOCENT:
             examples = store.examples.similar(request, EVERY)
             context = agent.context(request).model_copy(update={"examples": examples})
-            concerned = (each for each in patches.values() if occurs(each.trigger, request))
+            concerned = (each for each in patches.values() if occurs(each.trigger_text, request))
             contexts = (agent.with_candidate(context, request, each) for each in concerned)
             for each in (context, *contexts):
                 messages = agent.render(request, each, "0").messages

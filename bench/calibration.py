@@ -167,7 +167,7 @@ class Bed:
         lab, patch = self.lab, plant.patch
         learner = Learner(NoLessons(), lab.gate, lab.lifecycle, lab.store.patches)
         uses = spoiled = 0
-        for case in islice(self.pool.uses(patch.trigger), USES):
+        for case in islice(self.pool.uses(patch.trigger_text), USES):
             self.referee.remember(case)
             ask = Ask(case.request, draw=f"use:{uses}", trace_id=trace_name(WARM_UP + uses))
             trace = or_raise(lab.evaluator.compare([case], [ask], run="uses")[0])

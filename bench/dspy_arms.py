@@ -24,7 +24,8 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.tasks.folder import TaskFolder, load_task, read_task
+from patchlab_agent.tasks.definition import Task
+from patchlab_agent.tasks.folder import load_task, read_task
 
 DEMOS = 16
 """Labeled demos, at most: DSPy's default."""
@@ -92,12 +93,12 @@ def messages_of(request: lm15.Request) -> tuple[Message, ...]:
     return (*system, *turns)
 
 
-def signature_of(folder: TaskFolder) -> Any:
+def signature_of(folder: Task) -> Any:
     """A task's signature: its instruction with its facts, and its fields with their types."""
-    known = "".join(f"\n- {fact}" for fact in folder.declared.facts)
-    instruction = (folder.declared.answer.__doc__ or "") + (f"\n\nKnown:{known}" if known else "")
+    known = "".join(f"\n- {fact}" for fact in folder.facts)
+    instruction = (folder.answer.__doc__ or "") + (f"\n\nKnown:{known}" if known else "")
     fields: dict[str, Any] = {"request": (str, dspy.InputField())}
-    for name, field in folder.declared.answer.model_fields.items():
+    for name, field in folder.answer.model_fields.items():
         told = {"desc": field.description} if field.description else {}
         fields[name] = (field.annotation, dspy.OutputField(**told))
     return dspy.Signature(fields, instruction)
@@ -112,8 +113,8 @@ class FewShot:
         runs: rows of the stream that a run sees; None: all.
     """
 
-    def __init__(self, folder: TaskFolder, judge: Judging, runs: int | None = None) -> None:
-        self.names = [field.name for field in folder.fields]
+    def __init__(self, folder: Task, judge: Judging, runs: int | None = None) -> None:
+        self.names = [field.name for field in folder.answer_fields]
         self.bare = dspy.Predict(signature_of(folder))
         stream = [row for row in folder.rows if row.split == "stream"][:runs]
         self.train = [

@@ -340,7 +340,7 @@ def _contradicting(field: Field, failure: Failure, rng: random.Random) -> Plant 
     feedback = field.lab.skill.simulator.judge(failure.case, trace.output)
     if feedback.ok:
         return None
-    patch = patch_of(fix, failure.proposed.trigger, trace, feedback)
+    patch = patch_of(fix, failure.proposed.trigger_text, trace, feedback)
     active = failure.proposed.model_copy(update={"record": _PROVEN})
     return Plant(patch, failure.case, trace, active)
 

@@ -162,7 +162,7 @@ def exact_questions(
     """Requests that need one to four patches, all spelt as their triggers are."""
     for number in range(count):
         needed = _needed(patches, 1 + number % len(SLOTS), rng)
-        request = _request({slot: patch.trigger for slot, patch in needed.items()}, rng)
+        request = _request({slot: patch.trigger_text for slot, patch in needed.items()}, rng)
         yield Question(request, frozenset(patch.id for patch in needed.values()))
 
 
@@ -173,7 +173,7 @@ def misspelt_questions(
     made = 0
     while made < count:
         needed = _needed(patches, 1 + made % len(SLOTS), rng)
-        spelt = {slot: patch.trigger for slot, patch in needed.items()}
+        spelt = {slot: patch.trigger_text for slot, patch in needed.items()}
         long = [slot for slot, trigger in spelt.items() if _longest(trigger) >= TYPO_MIN_LETTERS]
         if not long:
             continue
@@ -258,7 +258,7 @@ def fill(path: Path, patches: Sequence[Patch], embedder_name: str) -> Collection
         collection.upsert(
             ids=[patch.id for patch in batch],
             documents=[describe(patch) for patch in batch],
-            embeddings=function([patch.trigger for patch in batch]),
+            embeddings=function([patch.trigger_text for patch in batch]),
             metadatas=[metadata_of(patch) for patch in batch],
         )
     return collection

@@ -54,8 +54,7 @@ def judging(task: Path) -> Judging:
         InputError, SkillError: the folder cannot be used.
     """
     folder = read_task(task)
-    comparisons = folder.comparisons()
-    own = folder.declared.judge
+    comparisons, own = folder.fields, folder.judge
 
     def judge(case: Case, given: Output | None) -> Judgement:
         if given is None:

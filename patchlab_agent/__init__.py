@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
+    from patchlab_agent.models.trigger import Always, Similar
     from patchlab_agent.models.verdict import Verdict
     from patchlab_agent.plain import is_word, oddity
     from patchlab_agent.prompts import Prompts
@@ -111,15 +112,17 @@ if TYPE_CHECKING:
         Reading,
         Simulator,
         Skill,
+        SkillTask,
         StreamingSimulator,
-        Task,
         TellingProposer,
         TellingTask,
         Thesaurus,
+        WideningTask,
         load_skill,
     )
     from patchlab_agent.store.patches import PatchStore
     from patchlab_agent.tasks.comparison import Judgement
+    from patchlab_agent.tasks.definition import Task
     from patchlab_agent.tasks.folder import load_task
     from patchlab_agent.text import (
         as_trigger,
@@ -137,6 +140,7 @@ __all__ = [
     "OK",
     "Agent",
     "AgentSettings",
+    "Always",
     "AskingProposer",
     "AsyncLab",
     "Attempt",
@@ -209,9 +213,11 @@ __all__ = [
     "RunReport",
     "RunSettings",
     "ScriptedBackend",
+    "Similar",
     "Simulator",
     "Skill",
     "SkillError",
+    "SkillTask",
     "Standing",
     "Status",
     "StoreContents",
@@ -228,6 +234,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Verdict",
+    "WideningTask",
     "__version__",
     "as_trigger",
     "backup_store",
@@ -257,6 +264,7 @@ __all__ = [
 _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
+    "Always": "models.trigger",
     "AskingProposer": "skill.seam",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
@@ -331,6 +339,7 @@ _HOMES = {
     "RunReport": "models.report",
     "RunSettings": "settings",
     "ScriptedBackend": "backends.base",
+    "Similar": "models.trigger",
     "Simulator": "skill.seam",
     "Skill": "skill.seam",
     "SkillError": "errors",
@@ -340,10 +349,12 @@ _HOMES = {
     "StoreError": "errors",
     "StoredLab": "lab.stored_lab",
     "StreamingSimulator": "skill.seam",
-    "Task": "skill.seam",
+    "SkillTask": "skill.seam",
+    "Task": "tasks.definition",
     "TaskCheck": "models.task",
     "TellingProposer": "skill.seam",
     "TellingTask": "skill.seam",
+    "WideningTask": "skill.seam",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",

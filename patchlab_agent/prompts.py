@@ -35,10 +35,13 @@ VARIABLES = {
 """The variables that each template may use."""
 
 OPTIONAL: dict[str, set[str]] = {
-    "proposal.j2": set(),
+    "proposal.j2": {"schema"},
     "failure.j2": {"request", "output", "feedback"},
+    "names.j2": set(),
+    "named.j2": {"rule", "words", "request"},
 }
-"""Templates of skills for which a model can propose patches: instructions, and one failure."""
+"""Templates of skills for which a model can propose patches (instructions, one failure), or name
+otherwise what they are about (instructions, and one patch)."""
 
 
 def literal(value: Any) -> str:
@@ -124,13 +127,16 @@ class Prompts:
         """Render the reply to a model whose answer could not be used."""
         return self._render(self._repair, problem=problem)
 
-    def proposal(self) -> str:
+    def proposal(self, schema: JsonObject) -> str:
         """Render the instructions to a model that is to propose patches.
+
+        Args:
+            schema: JSON schema of the answer that patches are to mend.
 
         Raises:
             PromptError: the skill has no template for it.
         """
-        return self._render(self._optional("proposal.j2"))
+        return self._render(self._optional("proposal.j2"), schema=schema)
 
     def failure(self, request: str, output: Output, feedback: JsonObject) -> str:
         """Render one failure, for a model that is to propose a patch.
@@ -140,6 +146,28 @@ class Prompts:
         """
         template = self._optional("failure.j2")
         return self._render(template, request=request, output=output, feedback=feedback)
+
+    def names(self) -> str:
+        """Render the instructions to a model that is to name what a patch is about otherwise.
+
+        Raises:
+            PromptError: the skill has no template for it.
+        """
+        return self._render(self._optional("names.j2"))
+
+    def named(self, rule: str, words: str, request: str) -> str:
+        """Render one patch, for a model that is to name what it is about otherwise.
+
+        Args:
+            rule: the patch's rule.
+            words: those of the request that the rule is about.
+            request: the one that taught the patch.
+
+        Raises:
+            PromptError: the skill has no template for it.
+        """
+        template = self._optional("named.j2")
+        return self._render(template, rule=rule, words=words, request=request)
 
     def _optional(self, name: str) -> Any:
         if name not in self._offered:

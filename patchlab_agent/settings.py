@@ -140,9 +140,16 @@ class AgentSettings(Frozen):
         "seeded draw. Its standing then rests on the answers with and without it, "
         "in a run as in production, instead of on the baseline.",
     )
-    patcher: Annotated[Literal["rules", "llm"], Option("learning")] = Field(
-        default="rules",
-        description="Who proposes patches: the skill's rules, or the model itself.",
+    patcher: Annotated[Literal["auto", "rules", "llm"], Option("learning")] = Field(
+        default="auto",
+        description="Who proposes patches: rules, the skill's, from the feedback alone; llm, the "
+        "model itself; auto, a real model beside the rules where the skill provides for it, as "
+        "tasks do, else the rules.",
+    )
+    ask_names: Annotated[bool, Option("learning")] = Field(
+        default=False,
+        description="Ask the model, once for each lesson that is let in, what else people call its "
+        "subject. Each name needs evidence of its own, so most of them cost answers.",
     )
     gate: Annotated[Literal["on", "off"], Option("gating")] = Field(
         default="on",
@@ -292,9 +299,9 @@ class LabOptions(TypedDict, total=False):
     store: str | Path
     embedder: str | None
     skill: str
-    task: str | Path | None
     holdout: float
-    patcher: Literal["rules", "llm"]
+    patcher: Literal["auto", "rules", "llm"]
+    ask_names: bool
     gate: Literal["on", "off"]
     gate_alpha: float
     gate_max_calls: int
@@ -330,6 +337,7 @@ RECORDED = (
     "runs",
     "golden",
     "patcher",
+    "ask_names",
     "gate",
     "gate_alpha",
     "gate_max_calls",

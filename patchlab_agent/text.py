@@ -24,6 +24,7 @@ from rapidfuzz.distance import OSA
 from patchlab_agent.errors import InputError
 
 MAX_REQUEST_CHARS = 2000
+"""Characters of a request, unless its skill takes longer ones."""
 MAX_TRIGGER_WORDS = 4
 MAX_TRIGGER_CHARS = 40
 FUZZY_MIN_LETTERS = 6
@@ -152,21 +153,23 @@ def as_trigger(text: str) -> str | None:
     return trigger if len(trigger.split()) <= MAX_TRIGGER_WORDS else None
 
 
-def check_request(request: str) -> None:
+def check_request(request: str, most: int = MAX_REQUEST_CHARS) -> None:
     """Check that a text can be a request.
 
+    Args:
+        request: the text.
+        most: maximum number of characters, which the skill decides.
+
     Raises:
-        InputError: the text is empty, longer than `MAX_REQUEST_CHARS` or binary.
+        InputError: the text is empty, too long or binary.
 
     Example:
         >>> check_request("Ship 2 kg books box to US")
     """
     if not request.strip():
         raise InputError("The request is empty; say in words what you want.")
-    if len(request) > MAX_REQUEST_CHARS:
-        raise InputError(
-            f"The request has {len(request):,} characters; shorten it to {MAX_REQUEST_CHARS:,}."
-        )
+    if len(request) > most:
+        raise InputError(f"The request has {len(request):,} characters; shorten it to {most:,}.")
     for char in request:
         if not char.isprintable() and not char.isspace() and char not in _JOINERS:
             raise InputError(

@@ -59,7 +59,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("models", "report", "runs", "settings", "skill", "store", "studies", "text"),
         *("tasks", "transfer"),
     },
-    "tasks": {"errors", "models", "resources", "skill", "text"},
+    "tasks": {
+        *("agent", "backends", "errors", "files", "models", "prompts", "resources", "skill"),
+        *("plain", "text"),
+    },
     "config": {"errors", "settings"},
     "health": {
         *("backends", "config", "embedding", "errors", "lab", "models", "prompts", "settings"),
@@ -111,7 +114,7 @@ ORACLE = (
 )
 BLIND = (
     *("agent", "prompts", "backends", "shipping.toy", "shipping.task"),
-    *("tasks.task", "tasks.parrot", "tasks.proposer"),
+    *("tasks.task", "tasks.parrot", "tasks.proposer", "tasks.model_proposer"),
 )
 """What must never see the oracle."""
 

@@ -191,7 +191,7 @@ def test_the_documentation_runs_and_shows_what_it_says(
     assert [f"{100 * rate:.0f}" for rate in rates] == list(said.groups())
 
 
-@pytest.mark.parametrize("part", [patchlab_agent.Task, patchlab_agent.Simulator])
+@pytest.mark.parametrize("part", [patchlab_agent.SkillTask, patchlab_agent.Simulator])
 def test_the_documentation_names_every_member_of_a_part(part: type) -> None:
     members = {name for name in vars(part) if not name.startswith("_")}
     told = set(re.findall(r"^\| `(\w+)", DOCS, re.MULTILINE))

@@ -120,8 +120,8 @@ def test_each_backend_has_settings_that_it_does_not_heed() -> None:
 
 def test_every_setting_is_an_argument_of_open_lab_and_an_option() -> None:
     fields = RunSettings.model_fields
-    # The backend may be an object there, so it is an argument of its own.
-    assert set(LabOptions.__annotations__) == set(fields) - {"backend"}
+    # Backend and task may be objects there, so they are arguments of their own.
+    assert set(LabOptions.__annotations__) == set(fields) - {"backend", "task"}
     for name, info in fields.items():
         assert [option for option in info.metadata if isinstance(option, Option)], name
         assert info.description

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
@@ -17,7 +18,7 @@ from patchlab_agent.agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
-from patchlab_agent.models.base import digest
+from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Form, Patch
 from patchlab_agent.models.trace import (
@@ -32,9 +33,9 @@ from patchlab_agent.models.trace import (
     Trace,
 )
 from patchlab_agent.prompts import Prompts
-from patchlab_agent.ranking import rank
-from patchlab_agent.skill.seam import Reading, Task
-from patchlab_agent.text import check_request, words
+from patchlab_agent.ranking import nearest_of_each, rank
+from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask
+from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
 ANSWERED = "answer"
@@ -122,6 +123,7 @@ class Agent:
             no limit.
         max_repairs: maximum number of turns that show the model what is wrong with an unusable
             answer.
+        max_request_chars: characters that a request may have.
         holdout: leaves lessons out of a share of their uses.
         clock: returns the time as ISO 8601.
         new_id: returns a fresh trace id.
@@ -134,7 +136,7 @@ class Agent:
 
     def __init__(
         self,
-        task: Task,
+        task: SkillTask,
         backend: Backend,
         patches: PatchSource,
         examples: ExampleSource,
@@ -143,6 +145,7 @@ class Agent:
         n_examples: int = 3,
         context_tokens: int | None = None,
         max_repairs: int = 0,
+        max_request_chars: int = MAX_REQUEST_CHARS,
         holdout: Holdout = NO_HOLDOUT,
         clock: Callable[[], str] = utc_now,
         new_id: Callable[[], str] = lambda: f"q-{uuid.uuid4().hex[:12]}",
@@ -162,6 +165,7 @@ class Agent:
         self.top_k = top_k
         self.n_examples = n_examples
         self.context_tokens = context_tokens
+        self.max_request_chars = max_request_chars
         self._holdout = holdout
         self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
         self._new_id = new_id
@@ -183,7 +187,7 @@ class Agent:
             InputError: the request is empty, too long or contains control characters.
             Interruption: the model's side or the skill failed.
         """
-        check_request(request)
+        check_request(request, self.max_request_chars)
         named = trace_id or self._new_id()
         ask = Ask(request, draw=draw, trace_id=named, index=index, is_use=True)
         context = self.context_of(ask)
@@ -195,7 +199,7 @@ class Agent:
         Raises:
             InputError: the request is empty, too long or contains control characters.
         """
-        check_request(request)
+        check_request(request, self.max_request_chars)
         context = self.context_of(Ask(request, trace_id=self._new_id(), is_use=True))
         prompt = self.render(request, context, "0")
         return RequestContext(
@@ -214,7 +218,7 @@ class Agent:
             SkillError: the skill's task failed to read the answer.
         """
         prompt = self.render(prepared.request, prepared.context, "0")
-        reply = read_reply(completion, self.task.read, prepared.request)
+        reply = read_reply(completion, self._reader(prepared.context), prepared.request)
         attempt = self._attempt(prompt, reply)
         ask = Ask(prepared.request, trace_id=trace_id, index=index, is_use=True)
         return self.trace(ask, ANSWERED, prepared.context, attempt)
@@ -224,7 +228,7 @@ class Agent:
         refs = (
             RetrievedRef(
                 patch_id=hit.patch.id,
-                trigger=hit.patch.trigger,
+                trigger=hit.patch.trigger_text,
                 distance=hit.distance,
                 applied=hit.applied,
                 held_out=hit.held_out,
@@ -289,16 +293,21 @@ class Agent:
             return context
         return self._fitted(request, context.model_copy(update={"examples": examples}))
 
+    def relation(self, patch: Patch, request: str) -> Retrieved:
+        """Return how a patch relates to a request, whether or not the patch is stored."""
+        return self._patches.hit(patch, request)
+
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """Return the context as if the patch were active, in place of those it supersedes."""
-        others = (
-            hit for hit in context.retrieved if hit.patch.fix.conflict_key != patch.fix.conflict_key
-        )
+        others = (hit for hit in context.retrieved if hit.patch.conflict_key != patch.conflict_key)
         hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
         return self._fitted(request, context.model_copy(update={"retrieved": hits}))
 
     def _fitted(self, request: str, context: Context) -> Context:
-        """Return the context with whatever exceeds the budget marked as left out."""
+        """Return the context with one lesson alone on anything, and what has no room marked."""
+        spoken = tuple(nearest_of_each(context.retrieved))
+        if len(spoken) < len(context.retrieved):
+            context = context.model_copy(update={"retrieved": spoken})
         droppable = context.examples or context.over_budget
         if self.context_tokens is None or not (
             droppable or any(hit.occurs for hit in context.retrieved)
@@ -334,7 +343,7 @@ class Agent:
             self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
             for q in questions
         ]
-        replies = self._conversation.ask(prompts)
+        replies = self._conversation.ask(prompts, [self._reader(q.context) for q in questions])
         return [
             reply if isinstance(reply, Interruption) else self._attempt(prompt, reply)
             for prompt, reply in zip(prompts, replies, strict=True)
@@ -364,11 +373,21 @@ class Agent:
         asked = Message(role="user", content=self.prompts.user(request, rules, repeated))
         return Prompt(
             messages=(*self.stable, *turns, asked),
-            answer_schema=self.task.answer_schema,
+            answer_schema=self._schema(context),
             draw=draw,
             request=request,
             stable=len(self.stable),
         )
+
+    def _schema(self, context: Context) -> JsonObject:
+        if isinstance(self.task, WideningTask):
+            return self.task.schema_under(context.fixes)
+        return self.task.answer_schema
+
+    def _reader(self, context: Context) -> Callable[[str], Reading]:
+        if isinstance(self.task, WideningTask):
+            return partial(self.task.read_under, fixes=context.fixes)
+        return self.task.read
 
     def _stable(self) -> tuple[Message, ...]:
         system = self.prompts.system(self.task.known_rules, self.task.answer_schema)

@@ -72,17 +72,27 @@ class Conversation(Generic[Value]):
         self._complaint = complaint
         self._max_repairs = max_repairs
 
-    def ask(self, prompts: Sequence[Prompt]) -> list[Reply[Value] | Interruption]:
+    def ask(
+        self, prompts: Sequence[Prompt], reads: Sequence[Callable[[str], Value]] = ()
+    ) -> list[Reply[Value] | Interruption]:
         """Ask independent prompts concurrently, and then their repairs.
 
         An answer that a provider filters out is unusable, as is one whose repair does not fit the
         model's context.
 
+        Args:
+            prompts: what to ask.
+            reads: how to read the answer to each; empty: all alike.
+
         Returns:
             For each prompt the model's reply, or the error in its place.
         """
         answers = complete_batch(self._backend, prompts)
-        found = [self._reply(answered, p) for answered, p in zip(answers, prompts, strict=True)]
+        asking = list(zip(prompts, reads or [self._read] * len(prompts), strict=True))
+        found = [
+            self._reply(answered, prompt, read)
+            for answered, (prompt, read) in zip(answers, asking, strict=True)
+        ]
         asked = list(prompts)
         for _ in range(self._max_repairs):
             broken = {
@@ -96,7 +106,7 @@ class Conversation(Generic[Value]):
                 asked[n] = self._again(asked[n], reply)
             answers = complete_batch(self._backend, [asked[n] for n in broken])
             for (n, reply), answered in zip(broken.items(), answers, strict=True):
-                found[n] = self._reply(answered, prompts[n], reply)
+                found[n] = self._reply(answered, *asking[n], reply)
         return found
 
     def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
@@ -111,15 +121,19 @@ class Conversation(Generic[Value]):
             }
         )
 
+    @staticmethod
     def _reply(
-        self, answered: Answered, prompt: Prompt, before: Reply[Value] | None = None
+        answered: Answered,
+        prompt: Prompt,
+        read: Callable[[str], Value],
+        before: Reply[Value] | None = None,
     ) -> Reply[Value] | Interruption:
         if isinstance(answered, PromptTooLong) and before is not None:
             return replace(before, final=True)
         if isinstance(answered, Interruption):
             return answered
         try:
-            return read_reply(answered, self._read, prompt.request, before)
+            return read_reply(answered, read, prompt.request, before)
         except SkillError as error:
             return error
 

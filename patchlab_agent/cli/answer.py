@@ -12,7 +12,7 @@ from patchlab_agent.cli import options
 from patchlab_agent.cli.console import dumped, out, print_json
 from patchlab_agent.errors import InputError
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
+from patchlab_agent.text import check_request
 
 if TYPE_CHECKING:
     from patchlab_agent.models.trace import Trace
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 STANDARD_INPUT = ["-"]
 MAX_REQUESTS = 1000
 """Requests on standard input; more are a file for `run --requests`."""
-_MAX_BYTES = 4 * MAX_REQUEST_CHARS + 2
-"""Of a line: four bytes per character at most, and a line end."""
+_BYTES = 4
+"""Of a character in UTF-8, at most."""
 
 
 @options.takes(options.ANSWERING, options.USING, options.REAL_MODEL)
@@ -49,12 +49,14 @@ def answer(
 
         echo "2 lb tea box to Portugal" | patchlab-agent answer - --json
     """
-    requests = list(_lines()) if text == STANDARD_INPUT else [" ".join(text)]
-    for number, request in enumerate(requests, start=1):
-        _check(request, number if len(requests) > 1 else None)
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.skills import request_limit
 
+    most = request_limit(settings)
+    requests = list(_lines(most)) if text == STANDARD_INPUT else [" ".join(text)]
+    for number, request in enumerate(requests, start=1):
+        _check(request, most, number if len(requests) > 1 else None)
     traces: list[Trace] = []
     with lab_of(settings) as lab:
         try:
@@ -69,18 +71,18 @@ def answer(
                 print_json(found if len(requests) > 1 else found[0])
 
 
-def _check(request: str, line: int | None) -> None:
+def _check(request: str, most: int, line: int | None) -> None:
     try:
-        check_request(request)
+        check_request(request, most)
     except InputError as error:
         where = f"Request {line} on standard input: " if line else ""
         raise InputError(f"{where}{error}") from error
 
 
-def _lines() -> Iterator[str]:
+def _lines(most: int) -> Iterator[str]:
     """Yield the requests on standard input; one that is empty if there is none."""
     found = 0
-    for line in iter(_read_line, None):
+    while (line := _read_line(most)) is not None:
         if line.strip():
             found += 1
             if found > MAX_REQUESTS:
@@ -93,14 +95,13 @@ def _lines() -> Iterator[str]:
         yield ""
 
 
-def _read_line() -> str | None:
+def _read_line(most: int) -> str | None:
     """Return the next line of standard input without its end; None after the last."""
-    if sys.stdin is None or not (data := sys.stdin.buffer.readline(_MAX_BYTES + 1)):
+    max_bytes = most * _BYTES + len("\r\n")
+    if sys.stdin is None or not (data := sys.stdin.buffer.readline(max_bytes + 1)):
         return None
-    if len(data) > _MAX_BYTES:
-        raise InputError(
-            f"A request on standard input is too long; shorten it to {MAX_REQUEST_CHARS:,}."
-        )
+    if len(data) > max_bytes:
+        raise InputError(f"A request on standard input is too long; shorten it to {most:,}.")
     try:
         return data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:

@@ -154,10 +154,10 @@ def _told(
     before: Trace, trace: Trace, report: FeedbackReport, details: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield what became of feedback on a trace, line by line."""
-    from patchlab_agent.report.format import literal
+    from patchlab_agent.report.format import literal, shortened
     from patchlab_agent.report.steps import event_line
 
-    request = " ".join(trace.request.split())
+    request = shortened(" ".join(trace.request.split()))
     yield literal(f"Trace {trace.id}  {request}").plain
     for fault in trace.faults:
         if fault != report.feedback:
@@ -182,9 +182,13 @@ def _next(trace: Trace, report: FeedbackReport, details: Mapping[str, str]) -> s
             f"{nothing}; it may count for the lessons used or held out." if drawn else f"{nothing}."
         )
     from patchlab_agent.models.event import EventKind
+    from patchlab_agent.report.format import shortened
 
     if first.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY):
-        return f"See what it does: patchlab-agent answer {shlex.quote(trace.request)}"
+        # Nobody copies a command of many lines.
+        is_short = shortened(trace.request) == trace.request
+        told = shlex.quote(trace.request) if is_short else "-, with the request on standard input"
+        return f"See what it does: patchlab-agent answer {told}"
     if first.patch_id is None:
         label = str(report.feedback.label)
         takes = details.get(label)

@@ -56,7 +56,7 @@ def _of_patches(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
     for patch_id in store.patches.find(prefix)[:MOST_OFFERED]:
         patch = store.patches.get(patch_id)
         if patch is not None:
-            yield patch_id, f"{patch.status} {patch.trigger}"
+            yield patch_id, f"{patch.status} {patch.trigger_text}"
 
 
 def _of_traces(store: Store, prefix: str) -> Iterator[tuple[str, str]]:

@@ -160,10 +160,10 @@ def _run(
 ) -> RunReport:
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.preflight import check_replayable, check_settings
-    from patchlab_agent.lab.skills import remembered
+    from patchlab_agent.lab.skills import in_effect
     from patchlab_agent.lab.stores import store_contents
 
-    settings = remembered(settings)
+    settings = in_effect(settings)
     cases = check_settings(settings)
     is_begun = fresh or resume
     check_replayable(settings, cases, lambda: None if is_begun else store_contents(settings.store))

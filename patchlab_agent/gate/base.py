@@ -11,6 +11,7 @@ from patchlab_agent.models.base import digest
 from patchlab_agent.models.evidence import GateReport, Reason
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
+from patchlab_agent.models.trigger import Trigger
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,16 @@ class Examination:
             what the patch is about.
         taken: an answer to the latest failing request that the referee accepted; None if there is
             none, or if nobody was asked.
+        agreement: lower bound of the share of right answers at hand, among those that bear on the
+            patch, that agree with it; 0 if none bears on it.
+        trigger: the patch's trigger, as far as it reaches by the labels.
     """
 
     report: GateReport
     remaining: tuple[Attempt, Feedback] | None = None
     taken: Attempt | None = None
+    agreement: float = 0.0
+    trigger: Trigger | None = None
 
 
 class AcceptanceCriterion(Protocol):

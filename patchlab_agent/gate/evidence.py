@@ -10,6 +10,7 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.models.trigger import Trigger
 from patchlab_agent.skill.guard import Member, Promise, Promises, package_of, shown
 
 
@@ -50,8 +51,8 @@ REFEREE: Promises = {"judge": Promise(gives=(Feedback, type(None)))}
 class AcceptedAnswers(Protocol):
     """A source of answers that the feedback accepted."""
 
-    def accepted(self, trigger: str, n: int) -> Sequence[Trace]:
-        """Return the `n` newest accepted answers to different requests with the trigger."""
+    def accepted(self, trigger: Trigger, n: int) -> Sequence[Trace]:
+        """Return the `n` newest accepted answers to different requests that a trigger concerns."""
         ...
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.errors import Interruption
@@ -38,14 +38,17 @@ from patchlab_agent.gate.evidence import (
     says,
 )
 from patchlab_agent.gate.examples import harmful
+from patchlab_agent.gate.reach import Distance, calibrated, concerns
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Output, digest
 from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
+from patchlab_agent.models.trigger import Always, Similar
+from patchlab_agent.skill.guard import shown
 from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
-from patchlab_agent.statistics import fixed_size
-from patchlab_agent.text import occurs, words
+from patchlab_agent.statistics import e_value, fixed_size, proportion
+from patchlab_agent.text import words
 
 ALPHA = 0.05
 """Bound on the chance that luck alone mends, or breaks, a request."""
@@ -162,7 +165,7 @@ class Gate:
         """
         candidate = Candidate(patch)
         trial = self._trial(candidate)
-        touched = (case for case in self._suite if occurs(patch.trigger, case.request))
+        touched = self._touched(patch)
         # Occurrence is not enough: without a lesson of its own, `crate` would count as a misspelt
         # `crates`.
         if any(trial.changes(case.request) for case in touched):
@@ -294,11 +297,13 @@ class Gate:
     def _examination(
         self, candidate: Candidate
     ) -> Dialogue[tuple[Examination, Sequence[RequestTrial]]]:
+        reaching, objection = self._within_reach(candidate.patch)
+        candidate = replace(candidate, patch=reaching)
         patch = candidate.patch
-        touched = [case for case in self._suite if occurs(patch.trigger, case.request)]
+        touched = self._touched(patch)
         known = [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
         hearing = _Hearing(candidate, known, self._trial(candidate))
-        objection = self._too_broad(patch, len(touched)) or _contradicted(patch, known)
+        objection = objection or self._too_broad(patch, len(touched)) or _contradicted(patch, known)
         if objection is None:
             try:
                 objection = yield from self._objection(hearing)
@@ -322,7 +327,27 @@ class Gate:
         is_other = objection is not None and objection.code == "other_complaint"
         remaining = hearing.complaint if is_other else None
         taken = None if objection else hearing.taken
-        return Examination(report, remaining, taken), hearing.trial.trials
+        agreement = proportion(_agreement(patch, known)).low or 0.0
+        found = Examination(report, remaining, taken, agreement, patch.trigger)
+        return found, hearing.trial.trials
+
+    def _touched(self, patch: Patch) -> list[Labeled]:
+        distance = self._distance(patch)
+        return [case for case in self._suite if concerns(patch, case.request, distance)]
+
+    def _distance(self, patch: Patch) -> Distance:
+        return lambda request: self._agent.relation(patch, request).distance
+
+    def _within_reach(self, patch: Patch) -> tuple[Patch, Reason | None]:
+        """Return a patch with its trigger reaching as far as labels allow; object if none does."""
+        if not isinstance(patch.trigger, Similar):
+            return patch, None
+        distance = self._distance(patch)
+        trigger = calibrated(patch, self._suite, distance, self._max_trigger_share)
+        if trigger is not None:
+            return patch.model_copy(update={"trigger": trigger}), None
+        text = "too few labeled requests agree with it to tell how near to its own is near enough"
+        return patch, Reason(code="no_evidence", text=text)
 
     def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         """Return the objection of the first step that has one, or None."""
@@ -341,6 +366,8 @@ class Gate:
         """
         trial = hearing.trial
         mended = [each for each in trial.trials if each.outcome == "mended"]
+        if hearing.has_to_gain:
+            return bool(mended)
         return (bool(mended) or hearing.is_unprompted) and (
             any(trial.speaks(each, self._judged) for each in mended)
             or any(map(trial.teaches_right, hearing.labeled))
@@ -350,7 +377,9 @@ class Gate:
     def _is_trusted(self, hearing: _Hearing) -> bool:
         candidate = hearing.candidate
         # Where no failure taught the patch, there is nobody whose word could be taken.
-        is_on_word = candidate.referee is None and not hearing.is_unprompted
+        is_on_word = candidate.referee is None and not (
+            hearing.is_unprompted or hearing.has_to_gain
+        )
         return is_on_word and self._trusted(candidate.patch.provenance.origin)
 
     def _speaks_for(self, hearing: _Hearing) -> Reason:
@@ -392,10 +421,12 @@ class Gate:
         return [probe for probe, output in probes if probe.judge(output).ok]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
-        share = touched / len(self._suite) if self._suite else 0.0
-        if share <= self._max_trigger_share and words(patch.trigger):
+        if isinstance(patch.trigger, Always):
             return None
-        text = f"{patch.trigger!r} occurs in {share:.0%} of the regression suite"
+        share = touched / len(self._suite) if self._suite else 0.0
+        if share <= self._max_trigger_share and words(patch.trigger_text):
+            return None
+        text = f"{_named(patch)} occurs in {share:.0%} of the regression suite"
         return Reason(code="trigger_too_broad", text=text)
 
     def _complaint_is_gone(self, hearing: _Hearing) -> Dialogue[Reason | None]:
@@ -405,6 +436,8 @@ class Gate:
         requests = [request for request in patch.failing if trial.changes(request)]
         if not requests:
             text = "there is no room for the patch in the prompt of its own failing request"
+            if not isinstance(patch.trigger, str):
+                text = f"{text}, or a nearer lesson speaks there"
             return Reason(code="no_room", text=text)
         if hearing.candidate.referee is not None:
             hearing.failing += trial.begin(
@@ -412,6 +445,9 @@ class Gate:
             )
             yield from trial.mends(hearing.failing)
             return _not_mended(patch, hearing.failing)
+        # Nobody can judge the answer, and it does not show what the patch says: labels have to.
+        if not patch.fix.shows_in_answers:
+            return None
         if (yield from trial.satisfies(requests, self._judged)):
             return None
         text = "its failing request still gets no complete answer that agrees with it"
@@ -419,6 +455,8 @@ class Gate:
 
     def _what_was_right_stays(self, hearing: _Hearing) -> Dialogue[Reason | None]:
         """Object if as many requests turn wrong as right, or if the changed values are wrong."""
+        if isinstance(hearing.candidate.patch.trigger, Always):
+            return (yield from self._gains_everywhere(hearing))
         trial = hearing.trial
         tried = trial.begin(probe for probe in hearing.known if trial.changes(probe.request))
         yield from trial.keeps(tried)
@@ -437,6 +475,26 @@ class Gate:
             return _outweighed(hearing, broken)
         return self._misleading(hearing)
 
+    def _gains_everywhere(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+        """Object unless a patch in every prompt turns clearly more requests right than wrong.
+
+        The requests that taught it do not count: what is in every prompt has to be good for others.
+        """
+        changing = [probe for probe in hearing.known if hearing.trial.changes(probe.request)]
+        # A sample, as far as calls reach: in an order that has nothing to do with that of the file.
+        changing.sort(key=lambda probe: digest(probe.request))
+        tried = yield from hearing.trial.weigh(changing)
+        hearing.labeled += [each for each in tried if each.probe.source is EvidenceSource.LABELS]
+        gained = sum(each.outcome == "mended" for each in tried)
+        lost = sum(each.outcome == "broken" for each in tried)
+        if e_value(gained, lost) >= 1 / self._alpha:
+            return self._misleading(hearing)
+        text = (
+            f"of {len(tried)} other requests {gained} turn right and {lost} wrong, which is not "
+            "enough for what stands in every prompt"
+        )
+        return Reason(code="outweighed" if lost >= gained and lost else "no_evidence", text=text)
+
     def _misleading(self, hearing: _Hearing) -> Reason | None:
         """Object if most of the changes that the patch makes to labeled answers are wrong.
 
@@ -451,9 +509,9 @@ class Gate:
         wrong, right = told.count(False), told.count(True)
         if wrong <= right:
             return None
-        trigger = hearing.candidate.patch.trigger
+        where = f"labeled requests with {_named(hearing.candidate.patch)}"
         text = (
-            f"in {wrong} of {wrong + right} labeled requests with {trigger!r} it changes the "
+            f"in {wrong} of {wrong + right} {where} it changes the "
             "answer to another value than the right one"
         )
         return Reason(code="contradicted", text=text)
@@ -488,6 +546,12 @@ class _Hearing:
         return not self.candidate.patch.failing
 
     @property
+    def has_to_gain(self) -> bool:
+        """True if only requests that turn right speak for the patch, and nobody's word does."""
+        patch = self.candidate.patch
+        return isinstance(patch.trigger, Always) or not patch.fix.shows_in_answers
+
+    @property
     def mended(self) -> int:
         """The number of requests that turn right."""
         return sum(each.outcome == "mended" for each in self.trial.trials)
@@ -512,6 +576,10 @@ class _Hearing:
         return next((each.complaint for each in refused if each.complaint), None)
 
 
+def _named(patch: Patch) -> str:
+    return repr(patch.trigger) if isinstance(patch.trigger, str) else patch.trigger_text
+
+
 def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
     """Object if most right answers to requests with the trigger contradict the patch.
 
@@ -522,7 +590,7 @@ def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
     wrong = len(said) - sum(said)
     if 2 * wrong <= len(said):
         return None
-    text = f"{wrong} of {len(said)} right answers to requests with {patch.trigger!r} say otherwise"
+    text = f"{wrong} of {len(said)} right answers to requests with {_named(patch)} say otherwise"
     return Reason(code="contradicted", text=text)
 
 
@@ -537,7 +605,7 @@ def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
     noun = "request turns" if len(broken) == 1 else "requests turn"
     text = (
         f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
-        f"{first.request!r} ({first.source})"
+        f"{shown(first.request)} ({first.source})"
     )
     return Reason(code="outweighed", text=text)
 
@@ -579,8 +647,8 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
 
 
 def _agrees(hearing: _Hearing) -> Reason:
-    trigger = hearing.candidate.patch.trigger
-    text = f"right answers to requests with {trigger!r} at hand say the same, or turn out so"
+    trigger = _named(hearing.candidate.patch)
+    text = f"right answers to requests with {trigger} at hand say the same, or turn out so"
     return Reason(code="agrees", text=text)
 
 

@@ -209,6 +209,26 @@ class PatchTrial:
         if any(not trial.given for trial in waiting):
             raise OutOfCalls
 
+    def weigh(self, probes: Sequence[Probe]) -> Dialogue[list[RequestTrial]]:
+        """Answer requests once without and once with the patch, as many as calls allow.
+
+        Each request is one pair: over many of them the noise of single answers evens out.
+
+        Raises:
+            Interruption: the model's side or the skill failed.
+        """
+        room = (self._max_calls - self._kept_back - self.calls) // 2
+        tried = self.begin(probes[: max(0, room)])
+        yield from self._ask(
+            [(t.probe.request, 0, shown) for t in tried for shown in (False, True)]
+        )
+        for trial in tried:
+            self._take(trial, 0)
+            old, new = self._right_without(trial, 0), trial.given[-1][1].ok
+            trial.pairs.append((old, new))
+            trial.outcome = "kept" if old == new else "mended" if new else "broken"
+        return tried
+
     def teaches_right(self, trial: RequestTrial) -> bool | None:
         """Return whether the patch changes a wrong answer to a labeled request to a right value.
 

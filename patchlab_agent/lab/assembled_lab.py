@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Literal
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import Backend
@@ -11,6 +12,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.gate import Gate
+from patchlab_agent.lab.models import patcher_of
 from patchlab_agent.lab.stored_lab import StoredLab
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.learner import Learner
@@ -18,7 +20,7 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Proposer, Skill
+from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
 from patchlab_agent.store.store import Store
 
 
@@ -79,8 +81,17 @@ class AssembledLab(StoredLab):
             self.gate,
             self.lifecycle,
             self.store.patches,
-            thesaurus=self.skill.thesaurus,
+            thesauri=self._thesauri,
             examples=ExampleEvidence(self.store.examples, self.store.patches, self.gate),
+        )
+
+    @property
+    def _thesauri(self) -> tuple[Thesaurus, ...]:
+        """What names the subjects of lessons otherwise: the skill's, and a model if it is asked."""
+        asks = self.skill.model_thesaurus if self.settings.ask_names else None
+        return (
+            *([self.skill.thesaurus] if self.skill.thesaurus else []),
+            *([asks(self.meter)] if asks else []),
         )
 
     @cached_property
@@ -91,9 +102,14 @@ class AssembledLab(StoredLab):
         )
 
     @property
+    def patcher(self) -> Literal["rules", "llm"]:
+        """Who proposes patches, whatever the settings leave open."""
+        return patcher_of(self.skill, self.settings)
+
+    @property
     def proposer(self) -> Proposer:
         """Proposes patches: the skill's rules, or the model, as the settings say."""
-        if self.settings.patcher == "rules":
+        if self.patcher == "rules":
             return self.skill.proposer
         if self.skill.model_proposer is None:
             raise UsageError(f"Skill {self.skill.name!r} lets no model propose; use its rules.")

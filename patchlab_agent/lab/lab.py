@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any, Unpack
 
 from pydantic import JsonValue
@@ -48,6 +49,7 @@ from patchlab_agent.settings import (
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
+from patchlab_agent.tasks.definition import Task
 from patchlab_agent.text import check_request
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export
@@ -254,7 +256,7 @@ class Lab(AssembledLab):
         if cases is None:
             cases = own_cases(self.skill, wanted)
         for case in cases or ():
-            check_request(case.request)
+            check_request(case.request, self.skill.max_request_chars)
         if started is not None:
             check_requests(started, cases)
         check_replayable(wanted, cases, lambda: None if started else self.contents)
@@ -363,7 +365,7 @@ class Lab(AssembledLab):
             1
         """
         self.store.require_writable()
-        patches = check_export(name, lines, self.skill.name)
+        patches = check_export(name, lines, self.skill)
         importer = Importer(
             self.store.patches, self.gate, self.lifecycle, name, unit=self.store.unit_of_many
         )
@@ -412,6 +414,9 @@ class Lab(AssembledLab):
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""
         given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
+        if given.get("patcher") in ("auto", self.patcher):
+            # What leaves it open comes to the same.
+            del given["patcher"]
         wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
         for name in AgentSettings.model_fields:
             if getattr(wanted, name) != getattr(self.settings, name):
@@ -419,7 +424,8 @@ class Lab(AssembledLab):
                     f"{name}={given[name]!r} is not what the lab was opened with; "
                     "give it to open_lab, or leave it out of the run's settings."
                 )
-        return wanted
+        # Report and cassette say who it was.
+        return wanted.model_copy(update={"patcher": self.patcher})
 
     def _active(self, ids: Sequence[str]) -> list[Patch]:
         if not ids:
@@ -449,6 +455,7 @@ class Lab(AssembledLab):
 def open_lab(
     *,
     backend: str | Backend = SIMULATED,
+    task: str | Path | Task | None = None,
     clock: Callable[[], str] = utc_now,
     **settings: Unpack[LabOptions],
 ) -> Lab:
@@ -461,6 +468,7 @@ def open_lab(
         backend: name of a simulated backend, of one that a package offers, `litellm`, or `replay`,
             which takes up the settings of the recorded run; or an object with the members of
             `Backend`.
+        task: a task folder, or a task that was made in Python, in place of an installed skill.
         clock: the time as ISO 8601.
         settings: see `RunSettings`, which describes each.
 
@@ -478,14 +486,18 @@ def open_lab(
         'US'
     """
     given: dict[str, Any] = known_settings(settings)
+    made = task if isinstance(task, Task) else None
+    if task is not None and made is None:
+        given["task"] = task
     if isinstance(backend, str):
         if given.get("replay") is not None and backend == AgentSettings().backend:
             backend = REPLAY
         if backend == REPLAY:
             given = {**_recorded(given), **given}
-        return lab_of(checked(RunSettings, {**given, "backend": backend}), clock=clock)
+        wanted = checked(RunSettings, {**given, "backend": backend})
+        return lab_of(wanted, task=made, clock=clock)
     wanted = checked(RunSettings, {**given, "backend": checked_backend(backend).name})
-    return lab_of(wanted, model=models.own_backend(backend, wanted), clock=clock)
+    return lab_of(wanted, task=made, model=models.own_backend(backend, wanted), clock=clock)
 
 
 def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -498,6 +510,7 @@ def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
 def lab_of(
     settings: AgentSettings,
     *,
+    task: Task | None = None,
     model: Backend | None = None,
     clock: Callable[[], str] = utc_now,
     write: bool = True,
@@ -506,12 +519,14 @@ def lab_of(
 
     Args:
         settings: what decides about an answer.
+        task: one that was made in Python; None: what the settings or the store name.
         model: takes the place of the backend that the settings name.
         clock: the time as ISO 8601.
         write: False opens the store for reading, beside a process that writes; it must be there.
     """
-    settings = remembered(settings)
-    skill = models.as_recorded(find_skill(settings), settings)
+    made = None if task is None else task.skill
+    settings = settings if made else remembered(settings)
+    skill = models.as_recorded(made or find_skill(settings), settings)
     is_simulated = model is None and models.simulated_by(skill, settings.backend) is not None
     model = model or models.backend_of(skill, settings)
     # Where spending is limited, it goes to what is at hand, not to what comes next.
@@ -524,6 +539,7 @@ def lab_of(
         skill.task.parse_fix,
         skill.task.may_show,
         task=settings.task,
+        is_given=made is not None,
         embedder_name=settings.embedder,
         write=write,
     )
@@ -538,6 +554,7 @@ def lab_of(
             context_tokens=settings.context_tokens,
             # A simulated model makes the same mistake again on the same draw.
             max_repairs=0 if is_simulated else MAX_REPAIRS,
+            max_request_chars=skill.max_request_chars,
             holdout=Holdout(settings.holdout, settings.seed),
             clock=clock,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from patchlab_agent.backends.base import Backend, checked_backend
@@ -79,6 +79,18 @@ def simulated_by(skill: Skill, name: str) -> Callable[[int, float], Backend] | N
     if name == SIMULATED:
         return next(iter(skill.backends.values()), None)
     return skill.backends.get(name)
+
+
+def patcher_of(skill: Skill, settings: AgentSettings) -> Literal["rules", "llm"]:
+    """Return who proposes patches.
+
+    A real model does, beside the rules, where the skill provides for it; so does a recorded one,
+    which must be asked what the real one was asked. A simulated one does so only if told to.
+    """
+    if settings.patcher != "auto":
+        return settings.patcher
+    is_simulated = simulated_by(skill, settings.backend) is not None
+    return "llm" if skill.prefers_model and not is_simulated else "rules"
 
 
 def _names(skill: Skill) -> list[str]:

@@ -17,9 +17,9 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.transfer import LessonText, TextFormat
-from patchlab_agent.skill.seam import Task
+from patchlab_agent.skill.seam import SkillTask
 from patchlab_agent.store.store import Store
-from patchlab_agent.text import check_request, phrases, words
+from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines
 from patchlab_agent.transfer.texts import lesson_text
 
@@ -39,6 +39,7 @@ class Patches:
         labels: every error label of the skill.
         lifecycle: moves patches as a person says.
         task: renders lessons as a prompt has them.
+        max_request_chars: characters of a text to search for.
 
     Example:
         >>> lab.patches.get("3696").trigger
@@ -46,12 +47,18 @@ class Patches:
     """
 
     def __init__(
-        self, store: Store, labels: Sequence[str], lifecycle: Lifecycle, task: Task
+        self,
+        store: Store,
+        labels: Sequence[str],
+        lifecycle: Lifecycle,
+        task: SkillTask,
+        max_request_chars: int = MAX_REQUEST_CHARS,
     ) -> None:
         self._store = store
         self._labels = labels
         self._lifecycle = lifecycle
         self._task = task
+        self._max_request_chars = max_request_chars
 
     def get(self, patch_id: str) -> Patch:
         """Return one patch.
@@ -146,7 +153,7 @@ class Patches:
             >>> found.patch.trigger, found.occurs
             ('bleach', True)
         """
-        check_request(text)
+        check_request(text, self._max_request_chars)
         tallies = self._store.traces.tallies()
         return tuple(
             FoundPatch(
@@ -274,4 +281,4 @@ class Patches:
 
 
 def _has_words(patch: Patch, wanted: str) -> bool:
-    return " ".join(words(wanted)) in phrases(patch.trigger)
+    return " ".join(words(wanted)) in phrases(patch.trigger_text)

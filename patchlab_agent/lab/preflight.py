@@ -55,6 +55,8 @@ def check_run(skill: Skill, settings: RunSettings) -> None:
     """
     if settings.patcher == "llm" and skill.model_proposer is None:
         raise UsageError(f"Skill {skill.name!r} has no --patcher llm; use --patcher rules.")
+    if settings.ask_names and skill.model_thesaurus is None:
+        raise UsageError(f"Skill {skill.name!r} has no --ask-names; leave it out.")
     if settings.false_feedback and skill.falsify is None:
         raise UsageError(f"Skill {skill.name!r} has no false feedback; leave --false-feedback out.")
     if settings.drift is not None and not isinstance(skill.simulator, DriftingSimulator):

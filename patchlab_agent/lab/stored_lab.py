@@ -22,6 +22,7 @@ from patchlab_agent.report.html.comparison_page import comparison_page
 from patchlab_agent.report.html.page import MAX_TRACES, page
 from patchlab_agent.skill.seam import Skill
 from patchlab_agent.store.store import Store
+from patchlab_agent.tasks.definition import Task
 
 
 class StoredLab:
@@ -48,13 +49,14 @@ class StoredLab:
         """The stored patches; raises `StoreError` once the store is closed."""
         self.store.require_open()
         lifecycle = lifecycle_by_hand(self.store, self.clock)
-        return Patches(self.store, self.labels, lifecycle, self.skill.task)
+        longest = self.skill.max_request_chars
+        return Patches(self.store, self.labels, lifecycle, self.skill.task, longest)
 
     @property
     def traces(self) -> Traces:
         """The stored traces; raises `StoreError` once the store is closed."""
         self.store.require_open()
-        return Traces(self.store, self.labels)
+        return Traces(self.store, self.labels, self.skill.max_request_chars)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -149,13 +151,18 @@ class StoredLab:
 
 
 def open_store(
-    path: str | Path, *, write: bool = False, clock: Callable[[], str] = utc_now
+    path: str | Path,
+    *,
+    write: bool = False,
+    task: Task | None = None,
+    clock: Callable[[], str] = utc_now,
 ) -> StoredLab:
     """Open a store that is there, to look into it or to steer what it learned; no model is needed.
 
     Args:
         path: its folder.
         write: False opens it for looking into, beside whoever writes to it.
+        task: the store's, if it was made in Python; any other one the store remembers.
         clock: the time as ISO 8601.
 
     Raises:
@@ -167,5 +174,6 @@ def open_store(
         ...     [listed.patch.trigger for listed in store.patches.select(status=Status.ACTIVE)]
         ['bleach']
     """
-    store = raw_store(Path(path), write=write)
-    return StoredLab(skill_in(store.info), store, clock)
+    given = None if task is None else task.skill
+    store = raw_store(Path(path), write=write, given=given)
+    return StoredLab(given or skill_in(store.info), store, clock)

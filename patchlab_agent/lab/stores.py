@@ -12,18 +12,20 @@ from patchlab_agent.lab.skills import find_skill, skill_in
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.skill.seam import Skill
 from patchlab_agent.store import layout
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.store import Store
 
 
-def raw_store(path: Path, *, write: bool = False) -> Store:
+def raw_store(path: Path, *, write: bool = False, given: Skill | None = None) -> Store:
     """Open a store without a model; its skill must be installed.
 
     Args:
         path: its folder; no new one is made.
         write: False opens it for looking into, beside whoever writes to it.
+        given: the skill of a task that was made in Python; None: the one that the store remembers.
 
     Raises:
         StoreError: there is none at the path, or it cannot be opened.
@@ -32,10 +34,15 @@ def raw_store(path: Path, *, write: bool = False) -> Store:
     if write:
         require_store(path)
     info = read_info(path)
-    skill = skill_in(info) if info else find_skill(AgentSettings())
-    task = info.task if info else None
+    skill = given or (skill_in(info) if info else find_skill(AgentSettings()))
     return Store(
-        path, skill.name, skill.task.parse_fix, skill.task.may_show, task=task, write=write
+        path,
+        skill.name,
+        skill.task.parse_fix,
+        skill.task.may_show,
+        task=info.task if info and not given else None,
+        is_given=given is not None,
+        write=write,
     )
 
 

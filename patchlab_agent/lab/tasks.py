@@ -1,4 +1,4 @@
-"""Task folders before they are run: a first draft, and what is wrong with one."""
+"""Tasks before they are run: a first draft of a folder, and what is wrong with one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from patchlab_agent.models.task import TaskCheck
 from patchlab_agent.tasks.checking import checked_task
+from patchlab_agent.tasks.definition import Task
 from patchlab_agent.tasks.drafting import draft_from, draft_sample
 from patchlab_agent.tasks.folder import read_task
 
@@ -33,8 +34,11 @@ def draft_task(folder: str | Path, rows: str | Path | None = None) -> Path:
     return path
 
 
-def check_task(folder: str | Path) -> TaskCheck:
-    """Say what is wrong with a task folder, row by row.
+def check_task(task: str | Path | Task) -> TaskCheck:
+    """Say what is wrong with a task, row by row.
+
+    Args:
+        task: its folder, or a task that was made in Python.
 
     Raises:
         InputError: the folder, its first file or the rows' file cannot be read.
@@ -44,4 +48,4 @@ def check_task(folder: str | Path) -> TaskCheck:
         >>> check_task(draft_task("mine")).findings
         ()
     """
-    return checked_task(read_task(Path(folder)))
+    return checked_task(task if isinstance(task, Task) else read_task(Path(task)))

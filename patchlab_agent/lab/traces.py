@@ -12,7 +12,7 @@ from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import LAST, Trace, named_run, run_name
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
-from patchlab_agent.text import check_request
+from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 
 
 class Traces:
@@ -21,15 +21,22 @@ class Traces:
     Args:
         store: where they are.
         labels: every error label of the skill.
+        max_request_chars: characters of a text to search for.
 
     Example:
         >>> [trace.request for trace in lab.traces.select(label="hazmat_undeclared")]
         ['Ship 2 kg bleach box to US']
     """
 
-    def __init__(self, store: Store, labels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        labels: Sequence[str],
+        max_request_chars: int = MAX_REQUEST_CHARS,
+    ) -> None:
         self._store = store
         self._labels = labels
+        self._max_request_chars = max_request_chars
 
     def get(self, named: str | int) -> Trace:
         """Return one trace by its id, as much of it as is unique, its number, or `last`.
@@ -84,7 +91,7 @@ class Traces:
             >>> [found.trace.request for found in lab.traces.search("2 kg of bleach", limit=1)]
             ['Ship 2 kg bleach box to US']
         """
-        check_request(text)
+        check_request(text, self._max_request_chars)
         found = self._store.traces.look_up(text, limit)
         return tuple(FoundTrace(trace=trace, distance=distance) for trace, distance in found)
 

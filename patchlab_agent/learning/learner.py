@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from patchlab_agent.errors import Interruption
-from patchlab_agent.gate.base import AcceptanceCriterion, Candidate
+from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
 from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.learning.contest import Contest, contest
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.learning.variants import Variant, Variants
@@ -47,7 +48,7 @@ class Learner:
         gate: tells whether a decision still stands, and confirms harm.
         lifecycle: puts patches before the gate, and stores the outcome.
         store: the patches known so far.
-        thesaurus: other names for the subjects of lessons; None if there are none.
+        thesauri: other names for the subjects of lessons.
         examples: weighs the examples that answers were shown; None if nothing does.
     """
 
@@ -58,14 +59,14 @@ class Learner:
         lifecycle: Lifecycle,
         store: PatchStore,
         *,
-        thesaurus: Thesaurus | None = None,
+        thesauri: Sequence[Thesaurus] = (),
         examples: ExampleEvidence | None = None,
     ) -> None:
         self._proposer = proposer
         self._gate = gate
         self._lifecycle = lifecycle
         self._store = store
-        self._variants = None if thesaurus is None else Variants(thesaurus, gate, store)
+        self._variants = Variants(thesauri, gate, store) if thesauri else None
         self._examples = examples
 
     def learn(
@@ -117,8 +118,8 @@ class Learner:
     ) -> tuple[Patch, ...]:
         """Return the lessons that are about something else than the one of this feedback."""
         patch = self._proposer.propose(trace, feedback).patch
-        key = None if patch is None else patch.fix.conflict_key
-        return tuple(each for each in waiting if each.fix.conflict_key != key)
+        key = None if patch is None else patch.conflict_key
+        return tuple(each for each in waiting if each.conflict_key != key)
 
     def _with_companions(
         self,
@@ -187,35 +188,73 @@ class Learner:
         proposal = self._proposer.propose(trace, feedback)
         if proposal.patch is None:
             return Learned((PatchEvent(kind=EventKind.NONE, text=proposal.reason),))
-        learned = self._proposed(proposal.patch, trace, referee, origin, companions)
-        for patch in proposal.alternatives:
+        offered = [each.brought_by(origin) for each in (proposal.patch, *proposal.alternatives)]
+        candidates = self._contest(offered, trace, referee, companions)
+        learned = Learned()
+        for patch in candidates.order:
+            candidate = Candidate(patch, referee, companions)
+            tried = self._proposed(candidate, trace, origin, candidates.examination(patch))
+            learned = Learned((*learned.events, *tried.events), tried.corrected)
             if not learned.events or any(
                 each.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY)
                 for each in learned.events
             ):
                 break
-            tried = self._proposed(patch, trace, referee, origin, companions)
-            learned = Learned((*learned.events, *tried.events), tried.corrected)
+        # Once the best one is in, it is worth knowing of the others that they were tried.
+        told = {each.patch_id for each in learned.events}
+        for outdone, examination in candidates.kept_out():
+            if outdone.patch.id not in told:
+                cause = _cause(outdone.patch)
+                decided = self._lifecycle.decide(outdone, cause, trace.id, examination)
+                learned = replace(learned, events=(*learned.events, *decided.events))
         return learned
 
-    def _proposed(
+    def _contest(
         self,
-        proposed: Patch,
+        offered: Sequence[Patch],
         trace: Trace,
         referee: Referee | None,
-        origin: Origin,
         companions: tuple[Patch, ...],
+    ) -> Contest:
+        """Return the candidates for a failure with the best evidence first."""
+        if len(offered) == 1:
+            return Contest(tuple(offered))
+        known = {patch.id: self._known(patch, trace) for patch in offered}
+        active = {name for name, k in known.items() if k and k.status is Status.ACTIVE}
+        if active:
+            # A lesson says so already: its absence was not what the answer failed for.
+            return Contest(tuple(sorted(offered, key=lambda patch: patch.id not in active)))
+        return contest(
+            self._gate,
+            offered,
+            {
+                patch.id: Candidate(
+                    k.with_failing(trace.request) if k else patch, referee, companions
+                )
+                for patch in offered
+                if (k := known[patch.id]) is None or self._is_open(k, trace)
+            },
+        )
+
+    def _proposed(
+        self, candidate: Candidate, trace: Trace, origin: Origin, examination: Examination | None
     ) -> Learned:
-        patch = proposed.brought_by(origin)
-        if any(patch.fix.conflict_key == each.fix.conflict_key for each in companions):
+        patch, companions = candidate.patch, candidate.companions
+        if any(patch.conflict_key == each.conflict_key for each in companions):
             # The remaining complaint is about something that a companion already says.
             return Learned()
         shown = self._alike(patch, trace.applied)
-        if shown is not None and referee is not None and shown.fix.is_rule:
-            return self._in_other_forms(shown, trace, Candidate(shown, referee, companions))
-        return self._gated(Candidate(patch, referee, companions), trace, origin)
+        if shown is not None and candidate.referee is not None and shown.fix.is_rule:
+            return self._in_other_forms(shown, trace, replace(candidate, patch=shown))
+        return self._gated(candidate, trace, origin, examination)
 
-    def _gated(self, candidate: Candidate, trace: Trace, origin: Origin) -> Learned:
+    def _gated(
+        self,
+        candidate: Candidate,
+        trace: Trace,
+        origin: Origin,
+        examination: Examination | None = None,
+    ) -> Learned:
         """Gate a lesson, and then the lesson of what the request still fails for."""
         patch, referee, companions = candidate.patch, candidate.referee, candidate.companions
         known = self._known(patch, trace)
@@ -224,8 +263,7 @@ class Learner:
                 return Learned((told,))
             patch = known.with_failing(trace.request)
         candidate = replace(candidate, patch=patch)
-        cause = "new" if known is None else "gated again"
-        decided = self._lifecycle.decide(candidate, cause, trace.id)
+        decided = self._lifecycle.decide(candidate, _cause(patch), trace.id, examination)
         remaining = decided.examination.remaining
         if remaining is None or len(companions) + 1 >= MAX_LESSONS:
             return _learned(decided)
@@ -260,15 +298,19 @@ class Learner:
             return event(EventKind.ACTIVE_ALREADY, known, f"an active patch says so already; {but}")
         if known.status is Status.DISABLED:
             return event(EventKind.KNOWN, known, "a person has disabled it")
-        # A patch decided on by labels alone has not been tried on a failure yet.
-        if known.gate is None or not known.failing or not self._stands(known, known.gate):
-            return None
-        is_new = trace.request not in known.failing
-        if known.gate.wants_evidence and is_new:
-            return None
-        if known.recurrences + 1 >= RECURRENCES and is_new:
+        if self._is_open(known, trace):
             return None
         return self._lifecycle.spare(known, trace.request, of=RECURRENCES)
+
+    def _is_open(self, known: Patch, trace: Trace) -> bool:
+        """Return whether a known patch is to be decided on again for this failure."""
+        if known.status in (Status.ACTIVE, Status.DISABLED):
+            return False
+        # A patch decided on by labels alone has not been tried on a failure yet.
+        if known.gate is None or not known.failing or not self._stands(known, known.gate):
+            return True
+        is_new = trace.request not in known.failing
+        return is_new and (known.gate.wants_evidence or known.recurrences + 1 >= RECURRENCES)
 
     def _stands(self, known: Patch, decision: GateReport) -> bool:
         return decision.conditions == self._gate.conditions(known)
@@ -382,10 +424,15 @@ class Learner:
         for trace, feedback in failures:
             # A failure recurs, and is reported, when the trace is learned from.
             with suppress(Interruption):
-                patch = self._proposer.propose(trace, feedback).patch
-                if patch is not None and self._known(patch, trace) is None:
-                    patches[patch.id] = patch
+                proposal = self._proposer.propose(trace, feedback)
+                for patch in filter(None, (proposal.patch, *proposal.alternatives)):
+                    if self._known(patch, trace) is None:
+                        patches[patch.id] = patch
         self._gate.prepare([Candidate(patch, referee) for patch in patches.values()])
+
+
+def _cause(patch: Patch) -> str:
+    return "gated again" if patch.history else "new"
 
 
 def _learned(decided: Decided) -> Learned:

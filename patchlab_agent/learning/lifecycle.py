@@ -60,23 +60,31 @@ class Lifecycle:
         self._clock = clock
         self._alpha = alpha
 
-    def decide(self, candidate: Candidate, cause: str, trace_id: str = "") -> Decided:
+    def decide(
+        self,
+        candidate: Candidate,
+        cause: str,
+        trace_id: str = "",
+        examination: Examination | None = None,
+    ) -> Decided:
         """Let the gate decide on a patch, and store it with the decision.
 
         Args:
             candidate: holds a new patch, or a known one with its history.
             cause: what brought it before the gate, in words.
             trace_id: the trace whose feedback did; empty if a person did.
+            examination: the gate's, if it has examined the candidate already.
 
         Raises:
             Interruption: the model or the skill failed; nothing was stored.
         """
         patch = candidate.patch
         created = not patch.history
-        examination = self._gate.examine(candidate)
+        examination = examination or self._gate.examine(candidate)
         report = examination.report
         because = why(report)
-        decided = patch.model_copy(update={"gate": report, "recurrences": 0})
+        trigger = examination.trigger or patch.trigger
+        decided = patch.model_copy(update={"gate": report, "recurrences": 0, "trigger": trigger})
         if report.decision == "active":
             # A decision without new evidence leaves the record that it depends on.
             record = patch.record
@@ -292,7 +300,7 @@ def event(kind: EventKind, patch: Patch, text: str, *, created: bool = False) ->
     return PatchEvent(
         kind=kind,
         patch_id=patch.id,
-        trigger=patch.trigger,
+        trigger=patch.trigger_text,
         fix=patch.fix.model_dump(mode="json"),
         created=created,
         text=text,

@@ -104,7 +104,7 @@ class _Change:
         """Return the change as a report lists it."""
         return PutBack(
             patch_id=self.target.id,
-            trigger=self.target.trigger,
+            trigger=self.target.trigger_text,
             teaches=describe(self.target),
             before=self.present and self.present.status,
             after=self.target.status,

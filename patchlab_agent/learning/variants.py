@@ -1,14 +1,14 @@
 """Variants: lessons under other names of their subject that are worth putting before the gate.
 
-A lesson that `lb` is 0.4536 kg also holds for `lbs` and `pounds`. A skill's thesaurus offers the
-names; each variant needs evidence of its own to be let in.
+A lesson that `lb` is 0.4536 kg also holds for `lbs` and `pounds`. Thesauri offer the names: the
+skill's, and a model that is asked for them; each variant needs evidence of its own to be let in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 
 from patchlab_agent.gate.base import AcceptanceCriterion
 from patchlab_agent.models.patch import Patch, Status
@@ -32,7 +32,7 @@ class Variant:
     @property
     def cause(self) -> str:
         """The lesson it is a variant of, as events and histories state it."""
-        return f"variant of {self.of.id} ({self.of.trigger})"
+        return f"variant of {self.of.id} ({self.of.trigger_text})"
 
     def failed(self, request: str) -> Variant:
         """Return a copy to be tried on this failed request as well."""
@@ -47,16 +47,18 @@ class Variants:
     """A finder of variants of active lessons that can be tested.
 
     Nothing is kept between calls: a request leads to the lessons that it may concern through the
-    thesaurus and the store's triggers, which is as fast in a store of thousands.
+    thesauri and the store's triggers, which is as fast in a store of thousands.
 
     Args:
-        thesaurus: the skill's thesaurus.
+        thesauri: know other names; those of the first are offered first.
         gate: tells whether labels or accepted answers bear on a variant.
         store: the patches known so far.
     """
 
-    def __init__(self, thesaurus: Thesaurus, gate: AcceptanceCriterion, store: PatchStore) -> None:
-        self._thesaurus = thesaurus
+    def __init__(
+        self, thesauri: Sequence[Thesaurus], gate: AcceptanceCriterion, store: PatchStore
+    ) -> None:
+        self._thesauri = thesauri
         self._gate = gate
         self._store = store
 
@@ -67,7 +69,8 @@ class Variants:
         depends on has changed; once a request with its name has failed, only failures bring it
         back.
         """
-        for variant in self._thesaurus.variants(lesson):
+        offered = {v.id: v for thesaurus in self._thesauri for v in thesaurus.variants(lesson)}
+        for variant in offered.values():
             known = self._store.get(variant.id)
             if known is not None and not self._is_open(known):
                 continue
@@ -89,10 +92,10 @@ class Variants:
 
     def _in(self, request: str) -> Iterator[Variant]:
         seen: set[str] = set()
-        for phrase in phrases(request):
-            for name in self._thesaurus.relatives(phrase):
+        for phrase, thesaurus in product(phrases(request), self._thesauri):
+            for name in thesaurus.relatives(phrase):
                 for lesson in self._store.active_about(name):
-                    for variant in self._thesaurus.variants(lesson):
+                    for variant in thesaurus.variants(lesson):
                         is_new = variant.id not in seen and variant.trigger == phrase
                         if is_new and not self._is_settled(variant):
                             seen.add(variant.id)

@@ -38,7 +38,7 @@ def changes_of(patches: Iterable[Patch]) -> list[Change]:
             Change(
                 at=change.at,
                 patch_id=patch.id,
-                trigger=patch.trigger,
+                trigger=patch.trigger_text,
                 status=change.status,
                 cause=change.cause,
                 trace_id=change.trace_id,

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, SerializeAsAny
 
 from patchlab_agent.models.base import Frozen, Output, Said, Storable, digest, folded
 from patchlab_agent.models.evidence import GateReport, Record, Standing
+from patchlab_agent.models.trigger import Similar, Trigger, identity
 
 
 class Fix(Frozen):
@@ -31,8 +32,13 @@ class Fix(Frozen):
     """
 
     subject_fields: ClassVar[tuple[str, ...]] = ()
+    needs_phrase: ClassVar[bool] = True
+    """True if the fix may only stand beside requests in which its phrase occurs."""
     is_rule: ClassVar[bool] = True
     """True if the fix is stated as a rule next to the request; otherwise it is only shown."""
+    shows_in_answers: ClassVar[bool] = True
+    """True if answers show whether the fix holds; otherwise only what it turns right speaks for it,
+    and it is never taken on anybody's word."""
 
     kind: str
 
@@ -122,15 +128,16 @@ def agrees(expected: JsonValue, actual: JsonValue) -> bool:
         return expected is actual
     if isinstance(expected, list) and isinstance(actual, list):
         return all(e in actual for e in expected) and all(e in expected for e in actual)
-    if _is_number(expected) and _is_number(actual):
+    if is_number(expected) and is_number(actual):
         return close(expected, actual)  # type: ignore[arg-type]
     if isinstance(expected, str) and isinstance(actual, str):
         return folded(expected) == folded(actual)
     return expected == actual
 
 
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float)
+def is_number(value: JsonValue) -> bool:
+    """Return whether a value is a number; a boolean is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def close(expected: float, actual: float) -> bool:
@@ -221,7 +228,9 @@ class Patch(Frozen):
     """
 
     skill: str
-    trigger: str = Field(description="normalised word or phrase of at most four words")
+    trigger: Trigger = Field(
+        description="normalised word or phrase of at most four words, similar requests, or always"
+    )
     fix: SerializeAsAny[Fix]
     form: Form = Form.SHARED
     tests: tuple[PatchTest, ...] = ()
@@ -263,7 +272,24 @@ class Patch(Frozen):
     def id(self) -> str:
         """Digest of skill, trigger, fix and form: the same lesson twice is one patch."""
         form = () if self.form is Form.SHARED else (self.form,)
-        return digest([self.skill, self.trigger, self.fix.model_dump(mode="json"), *form])
+        told = identity(self.trigger)
+        return digest([self.skill, told, self.fix.model_dump(mode="json"), *form])
+
+    @property
+    def trigger_text(self) -> str:
+        """The trigger in words; only a phrase is without parentheses."""
+        return str(self.trigger)
+
+    @property
+    def conflict_key(self) -> tuple[str, ...]:
+        """Key of what at most one active patch may speak of.
+
+        Lessons about different groups of similar requests may be active together: where both
+        concern a request, the nearer one is applied.
+        """
+        if isinstance(self.trigger, Similar):
+            return (*self.fix.conflict_key, digest(identity(self.trigger)))
+        return self.fix.conflict_key
 
     def brought_by(self, origin: Origin) -> Patch:
         """Return a copy with the origin set, unless a model proposed the patch."""
@@ -342,6 +368,7 @@ class Proposal(Frozen):
 
     patch: Patch | None = None
     alternatives: tuple[Patch, ...] = Field(
-        default=(), description="to be tried in turn where the gate does not let the patch in"
+        default=(),
+        description="further candidates: of all, the one with the best evidence is taken",
     )
     reason: str = ""

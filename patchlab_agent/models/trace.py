@@ -41,7 +41,7 @@ class Prompt(Frozen):
 
     messages: tuple[Message, ...]
     answer_schema: SkipValidation[JsonObject] = Field(
-        description="JSON schema of the expected answer; the same for every prompt, so not checked"
+        description="JSON schema of the expected answer; the skill's own, so not checked"
     )
     draw: str = Field(
         description="names the sample: the same prompt and draw always give the same answer"

@@ -61,7 +61,7 @@ def _examples(effects: list[ExampleEffect]) -> RenderableType:
     for effect in effects:
         table.add_row(
             line(effect.id),
-            line(effect.request),
+            line(fmt.shortened(effect.request)),
             *_figures(effect),
         )
     return noted(table, "golden, traces: cases that show it; other columns as for patches.")

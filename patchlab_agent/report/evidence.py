@@ -67,7 +67,7 @@ def _requests(gate: GateReport) -> Table:
     for result in gate.results:
         table.add_row(
             str(result.source),
-            fmt.literal(result.request),
+            fmt.literal(fmt.shortened(result.request)),
             fmt.literal(" ".join(filter(None, [result.outcome, result.complaint]))),
             share(result.right_with, result.draws),
             *map(str, (result.pairs, result.gained, result.lost)),

@@ -12,6 +12,8 @@ from patchlab_agent.models.report import PairedDifference
 NOTHING = "–"
 LISTED_CHARS = 60
 """Maximum length of what a patch teaches, in a list of patches."""
+MAX_CELL = 200
+"""Characters of a request that a table, a listing or the page shows."""
 
 
 def percent(share: float | None) -> str:
@@ -88,6 +90,13 @@ def visible(text: str) -> str:
         return text
     shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
     return "".join(shown)
+
+
+def shortened(text: str, most: int = MAX_CELL) -> str:
+    """Return a text as it is or, where it is longer, on one line and cut off."""
+    if len(text) <= most:
+        return text
+    return f"{' '.join(text[: 2 * most].split())[: most - 1]}…"
 
 
 def bar(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from pydantic import JsonValue
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
 from patchlab_agent.models.patch import Form, Patch
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Trace
+from patchlab_agent.models.trigger import Similar
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.evidence import evidence, gate_tables, pairs, status_of
 from patchlab_agent.report.steps import steps
@@ -30,7 +32,7 @@ def patch_table(patches: Iterable[ListedPatch]) -> Table:
         table.add_row(
             patch.id[:SHORT_ID],
             status_of(patch),
-            fmt.literal(patch.trigger),
+            fmt.literal(patch.trigger_text),
             fmt.literal(patch.fix.kind),
             fmt.literal(fmt.brief(_facts(patch))),
             fmt.literal(patch.provenance.label),
@@ -48,7 +50,7 @@ def hit_table(hits: Iterable[FoundPatch]) -> Table:
         table.add_row(
             hit.patch.id[:SHORT_ID],
             status_of(hit.patch),
-            fmt.literal(hit.patch.trigger),
+            fmt.literal(hit.patch.trigger_text),
             fmt.literal(fmt.brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
             _distance(hit.distance),
@@ -105,6 +107,12 @@ def _facts(patch: Patch) -> str:
     return _told(patch.fix.model_dump(mode="json", exclude={"kind"})) + form
 
 
+def _reach(patch: Patch) -> dict[str, JsonValue]:
+    if not isinstance(patch.trigger, Similar):
+        return {}
+    return {"near enough": f"up to a cosine distance of {patch.trigger.radius:.3f}"}
+
+
 def _told(facts: JsonObject) -> str:
     return ", ".join(f"{name}={fmt.value(value)}" for name, value in facts.items())
 
@@ -119,11 +127,13 @@ def patch_details(details: PatchDetails) -> RenderableType:
             "id": patch.id,
             "status": status_of(patch),
             "origin": str(born.origin),
-            "trigger": patch.trigger,
+            "trigger": patch.trigger_text,
+            **_reach(patch),
             "kind": patch.fix.kind,
             "teaches": _facts(patch),
             "form": str(patch.form),
-            "learned from": f"{born.trace_id or born.source or fmt.NOTHING}: {born.request}",
+            "learned from": f"{born.trace_id or born.source or fmt.NOTHING}: "
+            f"{fmt.shortened(born.request)}",
             "feedback": f"{born.label} {born.field or ''}={fmt.value(born.value)} ({born.detail})",
             "answers": ", ".join(
                 (
@@ -179,7 +189,7 @@ def trace_table(traces: Iterable[Trace], distances: Mapping[str, float] | None =
         table.add_row(
             fmt.literal(trace.id),
             fmt.literal(trace.run),
-            fmt.literal(" ".join(trace.request.split())),
+            fmt.literal(fmt.shortened(" ".join(trace.request.split()))),
             fmt.literal(fmt.NOTHING if baseline is None else baseline.label or "OK"),
             fmt.literal(fmt.NOTHING if trace.feedback is None else trace.feedback.label or "OK"),
             fmt.literal(", ".join(_used(trace)) or fmt.NOTHING),

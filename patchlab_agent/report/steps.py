@@ -11,6 +11,9 @@ from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Feedback, Judged, RetrievedRef, Trace
 from patchlab_agent.report import format as fmt
 
+MAX_REQUEST = 2000
+"""Characters of a request at the head of its steps."""
+
 
 def steps(trace: Trace, *, title: str, prompt: bool = False) -> Text:
     """Render one trace: retrieved, applied, parsed both ways, judged, learned.
@@ -52,7 +55,7 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
 
 
 def _request(trace: Trace) -> str:
-    return " ".join(trace.request.split())
+    return fmt.shortened(" ".join(trace.request.split()), MAX_REQUEST)
 
 
 def _asked(trace: Trace) -> Iterator[str]:

@@ -197,7 +197,7 @@ def _examples(examples: ExampleSummary) -> Table:
     for use in (*examples.most_useful, *examples.harmful):
         figures = map(fmt.count, (use.uses, use.gains, use.harms))
         now = "withdrawn" if use.withdrawn else "shown"
-        table.add_row(line(use.id), line(use.request), *figures, now)
+        table.add_row(line(use.id), line(fmt.shortened(use.request)), *figures, now)
     return table
 
 
@@ -232,7 +232,7 @@ def _highlights(report: RunReport) -> Table:
     for highlight in report.highlights:
         table.add_row(
             line(str(highlight.trace)),
-            fmt.literal(highlight.request),
+            fmt.literal(fmt.shortened(highlight.request)),
             line(highlight.baseline),
             line(highlight.patched),
             Text(", ".join(highlight.applied)),

@@ -81,7 +81,7 @@ class Evaluator:
             Interruption: the skill failed, or one of its cases asks what cannot be asked.
         """
         for case in cases:
-            _check(case)
+            _check(case, self._agent.max_request_chars)
         return [
             Contexts(patched=self._agent.context_of(ask), ceiling=self._perfect(case))
             for case, ask in zip(cases, asks, strict=True)
@@ -144,9 +144,9 @@ class Evaluator:
         return Judged(attempt=attempt, feedback=self._simulator.judge(case, attempt.output))
 
 
-def _check(case: Case) -> None:
+def _check(case: Case, most: int) -> None:
     try:
-        check_request(case.request)
+        check_request(case.request, most)
     except InputError as error:
         # The user's own requests were checked before the run: this one is the skill's.
         raise SkillError(f"A case of the skill cannot be asked. {error}") from error

@@ -138,9 +138,9 @@ def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
     shown = run.settings.model_dump(mode="json", exclude={*PATHS, *idle})
     if shown.get("api_base"):
         shown["api_base"] = without_login(shown["api_base"])
-    if run.settings.task is not None:
-        shown["skill"] = lab.skill.name
-    return {**shown, "runs": run.requests, "embedder": lab.store.info.embedder}
+    # A task is a skill that the settings do not name.
+    found = {"skill": lab.skill.name, "embedder": lab.store.info.embedder}
+    return {**shown, **found, "runs": run.requests}
 
 
 def _patch_summary(store: PatchStore, outcomes: Sequence[Outcome]) -> PatchSummary:

@@ -52,7 +52,7 @@ class ModelProposer:
         self._prompts = Prompts(resource("prompts", "shipping"))
         self._schema = Proposed.model_json_schema()
         self._stable = (
-            Message(role="system", content=self._prompts.proposal()),
+            Message(role="system", content=self._prompts.proposal({})),
             *(turn for failure in _DEMOS for turn in self._turns(*failure)),
         )
         self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)

@@ -14,7 +14,7 @@ from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import Proposer, Skill
+from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def shipping() -> Skill:
     """Build the skill for the entry point `shipping`."""
     known = known_rules()
+    thesaurus = ShippingThesaurus(known)
     return Skill(
         name="shipping",
         task=ShippingTask(known),
@@ -31,7 +32,8 @@ def shipping() -> Skill:
         backends={"toy": ToyBackend},
         falsify=falsified,
         model_proposer=partial(_model_proposer, RuleBook.of(known)),
-        thesaurus=ShippingThesaurus(known),
+        thesaurus=thesaurus,
+        model_thesaurus=partial(_model_thesaurus, thesaurus),
         cassette=resource("fixtures", "cassettes", "qwen2.5-coder-1.5b.jsonl"),
     )
 
@@ -41,3 +43,10 @@ def _model_proposer(known: RuleBook, backend: Backend) -> Proposer:
     from patchlab_agent.shipping.model_proposer import ModelProposer  # noqa: PLC0415
 
     return ModelProposer(backend, known=known)
+
+
+def _model_thesaurus(thesaurus: ShippingThesaurus, backend: Backend) -> Thesaurus:
+    from patchlab_agent.agent.names import AskedThesaurus  # noqa: PLC0415
+    from patchlab_agent.prompts import Prompts  # noqa: PLC0415
+
+    return AskedThesaurus(backend, Prompts(resource("prompts", "shipping")), thesaurus.renamed)

@@ -67,6 +67,15 @@ class ShippingThesaurus:
         renamed = (_renamed(patch, fix, name) for name in found)
         return tuple(islice(filter(None, renamed), MAX_VARIANTS))
 
+    def renamed(self, patch: Patch, name: str) -> Patch | None:
+        """Return a rule under any other name of its subject; None if it cannot have that name."""
+        fix = patch.fix
+        if not isinstance(fix, SubjectFix) or isinstance(fix, ExampleFix):
+            return None
+        is_nameable = as_trigger(fix.about) == patch.trigger
+        is_free = name == patch.trigger or self._is_free(name)
+        return _renamed(patch, fix, name) if is_nameable and is_free else None
+
     def relatives(self, phrase: str) -> tuple[str, ...]:
         """Return the other names of the unit, country or thing that a phrase may name."""
         if not self._is_free(phrase):

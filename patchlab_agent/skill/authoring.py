@@ -16,12 +16,13 @@ from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Provenance, Role
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.text import KeyTwice, check_request, json_of, repeated
+from patchlab_agent.models.trigger import Trigger
+from patchlab_agent.text import MAX_REQUEST_CHARS, KeyTwice, check_request, json_of, repeated
 
 
 def lesson(
     skill: str,
-    trigger: str,
+    trigger: Trigger,
     fix: Fix,
     trace: Trace,
     feedback: Feedback,
@@ -33,7 +34,8 @@ def lesson(
 
     Args:
         skill: the skill's name.
-        trigger: a word or phrase of the request, as `as_trigger` gives it.
+        trigger: a word or phrase of the request, as `as_trigger` gives it; or `Similar`, or
+            `Always`.
         fix: what the patch says; about its trigger, if it is a rule.
         trace: the answer that failed.
         feedback: what was said to it.
@@ -81,7 +83,9 @@ class _Labeled(Frozen):
     stratum: str = Field(default="", max_length=40)
 
 
-def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
+def read_cases(
+    path: Path, truth: type[BaseModel], max_request_chars: int = MAX_REQUEST_CHARS
+) -> list[Case]:
     """Read labeled requests, JSONL or CSV: `request`, optionally `stratum`, and the truth's fields.
 
     An empty cell of a CSV is a field that is left out.
@@ -89,6 +93,7 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
     Args:
         path: ends in `.jsonl` or `.csv`; a CSV has a header.
         truth: the model of all other fields.
+        max_request_chars: characters that a request may have.
 
     Raises:
         InputError: the file cannot be read or a line cannot be used; the message names all lines.
@@ -106,7 +111,7 @@ def read_cases(path: Path, truth: type[BaseModel]) -> list[Case]:
     def case(row: LabeledRow) -> Case:
         data = {k: v for k, v in row.data.items() if v or not is_csv(path)}
         own = {name: data.pop(name) for name in _Labeled.model_fields if name in data}
-        labeled = checked_row(_Labeled, own)
+        labeled = checked_row(_Labeled, own, max_request_chars)
         try:
             storable(data)
         except ValueError as error:
@@ -143,26 +148,29 @@ def checked_rows(
     return checked
 
 
-def faulty(path: Path, faults: Mapping[int, str]) -> InputError:
+def faulty(where: object, faults: Mapping[int, str], unit: str = "line") -> InputError:
     """Return the error that names all lines of a file that cannot be used.
 
     Args:
-        path: of the file.
+        where: the file's path, or what else the lines are of.
         faults: what is wrong, by line number; at least one.
+        unit: what a line is called.
     """
     if len(faults) == 1:
         [(number, why)] = faults.items()
-        return InputError(f"{path}, line {number}: {why}.")
+        return InputError(f"{where}, {unit} {number}: {why}.")
     shown = dict(islice(faults.items(), MAX_TOLD))
     *first, last = map(str, shown)
     more = len(faults) - len(shown)
     if more:
         first, last = [*first, last], f"{more:,} more"
-    told = "; ".join(f"line {number}: {why}" for number, why in shown.items())
-    return InputError(f"{path}, lines {', '.join(first)} and {last}: {told}.")
+    told = "; ".join(f"{unit} {number}: {why}" for number, why in shown.items())
+    return InputError(f"{where}, {unit}s {', '.join(first)} and {last}: {told}.")
 
 
-def checked_row(kind: type[Model], data: JsonObject) -> Model:
+def checked_row(
+    kind: type[Model], data: JsonObject, max_request_chars: int = MAX_REQUEST_CHARS
+) -> Model:
     """Return data of a row as a model; a request among it must be one that can be asked.
 
     Raises:
@@ -175,7 +183,7 @@ def checked_row(kind: type[Model], data: JsonObject) -> Model:
         field = ".".join(map(str, first["loc"])) or "line"
         raise InputError(f"{field}: {first['msg']}; fix it") from error
     if "request" in kind.model_fields:
-        check_request(str(data["request"]))
+        check_request(str(data["request"]), max_request_chars)
     return checked
 
 

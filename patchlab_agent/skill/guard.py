@@ -76,7 +76,7 @@ class Member:
         except self.promise.raises:
             raise
         except Exception as error:
-            said = f": {_plain(str(error))}" if str(error) else ""
+            said = f": {shortened(str(error))}" if str(error) else ""
             what = f"failed{_on(on)} with {type(error).__name__}{said}"
             raise SkillError(f"{self} {what}; correct {self._place(error)}.") from error
 
@@ -210,8 +210,8 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…")
 
 
-def _plain(text: str) -> str:
-    """Return an exception's message on one line, shortened, without control characters."""
+def shortened(text: str) -> str:
+    """Return a message of others on one line, shortened, without control characters."""
     line = " ".join(text.split())
     short = line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in short).rstrip(".;")

@@ -2,13 +2,13 @@
 
 A skill comes in three parts, so that each room gets only what it may see:
 
-* the `Task` is all that the agent knows: the prompt's stable part, the answer's schema, and how an
-  completion becomes an output;
+* the `SkillTask` is all that the agent knows: the prompt's stable part, the answer's schema, and
+  how a completion becomes an output;
 * the `Proposer` turns a failure into a patch, from what production would know as well;
 * the `Simulator` is the simulation: requests with their truth, their judge, the held-out cases.
 
-A part may be any object with the right members. One that subclasses `Task` or `Simulator` has to
-write only what is abstract there, and takes the rest as it is.
+A part may be any object with the right members. One that subclasses `SkillTask` or `Simulator` has
+to write only what is abstract there, and takes the rest as it is.
 
 A package offers a skill through the entry-point group `patchlab_agent.skills`; the entry point
 names a callable without arguments that returns a `Skill`.
@@ -32,6 +32,7 @@ from patchlab_agent.models.patch import Fix, Patch, Proposal
 from patchlab_agent.models.trace import Completion, Example, Feedback, Trace
 from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
+from patchlab_agent.text import MAX_REQUEST_CHARS
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend
@@ -69,7 +70,7 @@ class Reading:
                 raise InvalidAnswer(str(error)) from error
 
 
-class Task(Protocol):
+class SkillTask(Protocol):
     """What an agent must know of a domain, and all that it may know.
 
     Example:
@@ -178,6 +179,28 @@ class DescribedTask(Protocol):
 
     def instruction(self) -> str:
         """Return what a model is to do, in words for people."""
+        ...
+
+
+@runtime_checkable
+class WideningTask(Protocol):
+    """A task with lessons that let an answer say more than its schema.
+
+    Example:
+        >>> isinstance(load_skill("shipping").task, WideningTask)
+        False
+    """
+
+    def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
+        """Return the JSON schema of the answer to a prompt with these fixes."""
+        ...
+
+    def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
+        """Read a completion of a prompt with these fixes.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
         ...
 
 
@@ -403,7 +426,7 @@ def compared(simulator: Simulator, request: str, right: Output, output: Output |
     return simulator.judge(Case(request=request, truth=right), output)
 
 
-def instruction_of(task: Task) -> str:
+def instruction_of(task: SkillTask) -> str:
     """Return what a task is, in words for people; empty if nothing says so."""
     if isinstance(task, DescribedTask):
         return task.instruction()
@@ -425,7 +448,7 @@ class Skill:
     """
 
     name: str
-    task: Task
+    task: SkillTask
     proposer: Proposer
     simulator: Simulator
     backends: Mapping[str, Callable[[int, float], Backend]]
@@ -442,6 +465,12 @@ class Skill:
     """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
+    max_request_chars: int = MAX_REQUEST_CHARS
+    """Characters that a request may have."""
+    model_thesaurus: Callable[[Backend], Thesaurus] | None = None
+    """A thesaurus that asks a model: backend → thesaurus."""
+    prefers_model: bool = False
+    """Whether a real model proposes patches unless the settings say who does."""
 
     def guarded(self) -> Skill:
         """Return the same skill with its parts guarded: their mistakes end a run as outages do."""
@@ -465,11 +494,15 @@ class Skill:
             and made(self.model_proposer, "model_proposer", _PROPOSER),
             falsify=self.falsify and call(self.falsify, "falsify", _SIMULATOR["judge"]),
             thesaurus=self.thesaurus and part(self.thesaurus, "Thesaurus"),
+            model_thesaurus=self.model_thesaurus
+            and made(self.model_thesaurus, "model_thesaurus", {}),
         )
 
 
 _TASK: Promises = {
     "read": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
+    "schema_under": Promise(gives=(dict,)),
+    "read_under": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
     "examples_of": Promise(gives=(Sequence,)),
     "judged": Promise(gives=(dict,)),

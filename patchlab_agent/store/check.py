@@ -188,7 +188,7 @@ def parse_patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
 
 def _patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> _Record:
     patch = parse_patch(metadata, parse_fix)
-    return _Record(patch.id, patches.metadata_of(patch), patch.trigger)
+    return _Record(patch.id, patches.metadata_of(patch), patches.embedded(patch.trigger))
 
 
 def _trace(metadata: Any, _: object) -> _Record:

@@ -53,6 +53,9 @@ class StoreInfo(Frozen):
         default="hashing", description="short name of the embedder its vectors come from"
     )
     task: Path | None = Field(default=None, description="the task folder that is the skill")
+    is_given: bool = Field(
+        default=False, description="the skill is a task that was made in Python, which is not kept"
+    )
     runs: int = Field(default=0, description="runs that were started on it")
 
 

@@ -7,23 +7,27 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Fix, Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Retrieved
-from patchlab_agent.ranking import rank_key
+from patchlab_agent.models.trigger import Similar, Trigger
+from patchlab_agent.ranking import rank, rank_key
+from patchlab_agent.store.active import ActiveIndex, Relation
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.nearest import nearest
-from patchlab_agent.store.triggers import TriggerIndex
 from patchlab_agent.store.units import Units
-from patchlab_agent.text import occurs, phrases, same_word, words
+from patchlab_agent.text import phrases
 
 MAX_LOADED = 4096
 MARGIN = 8
 """Number of records beyond 2 K to query, to make up for inactive ones among them."""
 BATCH = 100
+_TRIGGER: TypeAdapter[Trigger] = TypeAdapter(Trigger)
 
 
 class _Entry(NamedTuple):
@@ -76,9 +80,9 @@ class PatchStore:
         self._stored = self._collection.count()
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
-        self._active = TriggerIndex()
+        self._active = ActiveIndex(self._distances)
         for patch_id, metadata in self._collection.all({"status": str(Status.ACTIVE)}):
-            self._active.add(patch_id, str(metadata["trigger"]))
+            self._active.add(patch_id, _trigger(metadata))
 
     def upsert(self, patch: Patch) -> None:
         """Store a patch; the same content again is the same record."""
@@ -107,7 +111,9 @@ class PatchStore:
             self._collection.upsert(
                 ids=[entry.patch.id for entry in part],
                 documents=[describe(entry.patch) for entry in part],
-                embeddings=[self._distances.vector(e.patch.trigger).tolist() for e in part],
+                embeddings=[
+                    self._distances.vector(embedded(e.patch.trigger)).tolist() for e in part
+                ],
                 metadatas=[dict(entry.metadata) for entry in part],
             )
             for entry in part:
@@ -218,7 +224,7 @@ class PatchStore:
             patch: a patch, stored or not.
             status: the status of the others; None matches any.
         """
-        found = self._matching({"conflict_key": json.dumps(patch.fix.conflict_key)})
+        found = self._matching({"conflict_key": json.dumps(patch.conflict_key)})
         others = [
             self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id
         ]
@@ -230,8 +236,8 @@ class PatchStore:
         return next((each for each in active if each.fix.repeats(patch.fix)), None)
 
     def active_about(self, trigger: str) -> list[Patch]:
-        """Return the active patches with exactly this trigger, sorted by id."""
-        return [self._required(patch_id) for patch_id in sorted(self._active.ids_of(trigger))]
+        """Return the active patches with exactly this phrase as trigger, sorted by id."""
+        return [self._required(patch_id) for patch_id in sorted(self._active.with_phrase(trigger))]
 
     def superseded_by(self, patch: Patch) -> list[Patch]:
         """Return the retired patches that a patch superseded, sorted by id."""
@@ -252,11 +258,14 @@ class PatchStore:
             {},
         )
         found: dict[str, Retrieved] = {}
-        for rank, condition in enumerate(tiers):
-            for near in nearest(self._collection, self._distances, text, n, _trigger, **condition):
-                hit = Retrieved(
-                    patch=self._parse(near.metadata), distance=near.distance, occurs=rank == 0
+        for tier, condition in enumerate(tiers):
+            for near in nearest(self._collection, self._distances, text, n, _embedded, **condition):
+                patch = self._parse(near.metadata)
+                occurs = tier == 0 or (
+                    not isinstance(patch.trigger, str)
+                    and self._active.relation(patch.trigger, text).occurs
                 )
+                hit = Retrieved(patch=patch, distance=near.distance, occurs=occurs)
                 found.setdefault(near.id, hit)
         return tuple(found.values())[:n]
 
@@ -288,38 +297,23 @@ class PatchStore:
         """
         if k == 0 or not self._active:
             return ()
-        here = self._active.occurring(request)
-        # A vector search costs a millisecond, so it is made only where it could add something.
-        is_short = similar and len(here) < k
-        others = self._similar(request, k) - here.keys() if is_short else set()
+        here = self._active.concerning(request)
         # Ranked by id and trigger, so that only the winners need to be loaded.
+        always = {i for i, found in here.items() if found.is_always}
+        # A vector search costs a millisecond, so it is made only where it could add something.
+        is_short = similar and len(here) - len(always) < k
+        others = self._similar(request, k) - here.keys() if is_short else set()
+        found = {**here, **{i: self._active.unlike(i, request) for i in others}}
         order = sorted(
-            rank_key(i in here, here.get(i, False), self._distance(request, i), i)
-            for i in here.keys() | others
+            found.keys() - always,
+            key=lambda i: rank_key(found[i].occurs, found[i].misspelt, found[i].distance, i),
         )
-        return tuple(
-            Retrieved(
-                patch=self._required(patch_id),
-                distance=distance,
-                occurs=patch_id in here,
-                misspelt=misspelt,
-            )
-            for _, misspelt, distance, patch_id in order[:k]
-        )
+        hits = (_retrieved(self._required(i), found[i]) for i in (*order[:k], *always))
+        return rank(hits, k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """Return how a patch relates to a request, whether or not the patch is stored."""
-        exact = patch.trigger in phrases(request)
-        left = self._active.unexplained(request)
-        misspelt = occurs(patch.trigger, request) and any(
-            same_word(word, token) for word in words(patch.trigger) for token in left
-        )
-        return Retrieved(
-            patch=patch,
-            distance=self._distances(request, patch.trigger),
-            occurs=exact or misspelt,
-            misspelt=misspelt and not exact,
-        )
+        return _retrieved(patch, self._active.relation(patch.trigger, request))
 
     def _similar(self, request: str, k: int) -> set[str]:
         # Wider than `k`, as the index holds patches of every status; should a merely similar one
@@ -334,9 +328,6 @@ class PatchStore:
             found.update(page["ids"][0])
         return {patch_id for patch_id in found if patch_id in self._active}
 
-    def _distance(self, request: str, patch_id: str) -> float:
-        return self._distances(request, self._active.trigger_of(patch_id))
-
     def _required(self, patch_id: str) -> Patch:
         patch = self.get(patch_id)
         if patch is None:
@@ -348,12 +339,40 @@ class PatchStore:
             data = json.loads(metadata["patch"])
             return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError("A patch cannot be read; `patchlab-agent doctor` names it.") from error
+            raise _unreadable() from error
 
 
-def _trigger(_document: str, metadata: Any) -> str:
-    """Return the text that a patch's vector embeds."""
-    return str(metadata["trigger"])
+def embedded(trigger: Trigger) -> str:
+    """Return the text that a patch's vector embeds: its phrase, or the first similar request."""
+    return trigger.requests[0] if isinstance(trigger, Similar) else str(trigger)
+
+
+def _embedded(_document: str, metadata: Any) -> str:
+    return embedded(_trigger(metadata))
+
+
+def _trigger(metadata: Any) -> Trigger:
+    told = str(metadata["trigger"])
+    # A phrase is stored as it is, so that of thousands of patches none has to be parsed.
+    if not told.startswith("("):
+        return told
+    try:
+        return _TRIGGER.validate_python(json.loads(metadata["patch"])["trigger"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> StoreError:
+    return StoreError("A patch cannot be read; `patchlab-agent doctor` names it.")
+
+
+def _retrieved(patch: Patch, relation: Relation) -> Retrieved:
+    return Retrieved(
+        patch=patch,
+        distance=relation.distance,
+        occurs=relation.occurs,
+        misspelt=relation.misspelt,
+    )
 
 
 def describe(patch: Patch) -> str:
@@ -361,18 +380,18 @@ def describe(patch: Patch) -> str:
     facts = patch.fix.model_dump(mode="json", exclude={"kind"})
     told = ", ".join(f"{name}={value}" for name, value in facts.items())
     form = "" if patch.form is Form.SHARED else f" ({patch.form})"
-    return f"{patch.trigger} → {patch.fix.kind}: {told}{form}"
+    return f"{patch.trigger_text} → {patch.fix.kind}: {told}{form}"
 
 
 def metadata_of(patch: Patch) -> dict[str, Any]:
     """Return the metadata of a patch's record, its parts by name and the whole as JSON."""
     return {
         "status": str(patch.status),
-        "trigger": patch.trigger,
+        "trigger": patch.trigger_text,
         "kind": patch.fix.kind,
         "label": patch.provenance.label,
         "skill": patch.skill,
-        "conflict_key": json.dumps(patch.fix.conflict_key),
+        "conflict_key": json.dumps(patch.conflict_key),
         "origin": str(patch.provenance.origin),
         "standing": str(patch.standing or ""),
         "fix": patch.fix.model_dump_json(),

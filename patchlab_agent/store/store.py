@@ -60,7 +60,8 @@ class Store:
         skill: the skill whose patches it holds.
         parse_fix: the skill's function to read fixes back.
         may_show: the skill's function that keeps odd requests out of other requests' prompts.
-        task: the folder that the skill is made of; None if it is an installed one.
+        task: the folder that the skill is made of; None if it is made of none.
+        is_given: whether the skill is a task that was made in Python.
         embedder_name: embedder of its vectors; None uses the store's own, hashing for a new one.
         write: False opens it for reading, even while another process is writing.
 
@@ -80,14 +81,16 @@ class Store:
         may_show: Callable[[str, JsonObject], bool],
         *,
         task: Path | None = None,
+        is_given: bool = False,
         embedder_name: str | None = None,
         write: bool = True,
     ) -> None:
-        info = _checked(path, StoreInfo(skill=skill, task=task), embedder_name, write)
+        wanted = StoreInfo(skill=skill, task=task, is_given=is_given)
+        info = _checked(path, wanted, embedder_name, write)
         if not write and is_left_over(path):
             # What was decided counts, whoever writes it out; a store that may only be read stays.
             with suppress(StoreError):
-                Store(path, skill, parse_fix, may_show, task=task).close()
+                Store(path, skill, parse_fix, may_show, task=task, is_given=is_given).close()
         function = own_embedder(path, info.embedder)
         self.path = path
         # Readers take no lock, so that a long run can be watched while it writes.
@@ -360,7 +363,7 @@ def _checked(path: Path, wanted: StoreInfo, embedder_name: str | None, write: bo
         if not write:
             raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
         return wanted.model_copy(update={"embedder": embedder_name or wanted.embedder})
-    if (info.skill, info.task) != (wanted.skill, wanted.task):
+    if (info.skill, info.task, info.is_given) != (wanted.skill, wanted.task, wanted.is_given):
         raise StoreError(
             f"{path} holds patches of {_of(info)}, not {_of(wanted)}; use another --store."
         )
@@ -373,4 +376,6 @@ def _checked(path: Path, wanted: StoreInfo, embedder_name: str | None, write: bo
 
 
 def _of(info: StoreInfo) -> str:
+    if info.is_given:
+        return f"the task {info.skill!r} of Python"
     return f"the task {info.task}" if info.task else f"the skill {info.skill!r}"

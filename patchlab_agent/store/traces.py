@@ -13,6 +13,7 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Trace, trace_index
+from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.nearest import nearest
@@ -21,6 +22,8 @@ from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
+MAX_NEAR = 50
+"""Accepted answers that are looked at for being near enough to a request."""
 
 
 class TraceStore:
@@ -225,21 +228,34 @@ class TraceStore:
             if trace.request == request:
                 yield trace
 
-    def accepted(self, trigger: str, n: int) -> list[Trace]:
-        """Return the `n` newest accepted answers to different requests in which a trigger occurs.
+    def accepted(self, trigger: Trigger, n: int) -> list[Trace]:
+        """Return the `n` newest accepted answers to different requests that a trigger concerns.
 
-        The trigger's words must occur in the request consecutively and without a typing error.
+        The words of a phrase must occur in the request consecutively and without a typing error. Of
+        similar requests, only the `MAX_NEAR` nearest to each are looked at.
         """
         found: dict[str, Trace] = {}
-        for trace in self._perhaps_accepted(trigger):
+        for trace in self._newest_first(self._perhaps_accepted(trigger)):
             if len(found) >= n:
                 break
-            if trace.ok and trigger in phrases(trace.request):
+            if trace.ok and self._concerns(trigger, trace.request):
                 found.setdefault(trace.request, trace)
         return list(found.values())
 
-    def _perhaps_accepted(self, trigger: str) -> Iterator[Trace]:
-        """Yield traces, newest first, that include every accepted one with the trigger."""
+    def _concerns(self, trigger: Trigger, request: str) -> bool:
+        if isinstance(trigger, str):
+            return trigger in phrases(request)
+        if isinstance(trigger, Always):
+            return True
+        return trigger.reaches(min(self._distances(request, each) for each in trigger.requests))
+
+    def _perhaps_accepted(self, trigger: Trigger) -> Iterable[str]:
+        """Return the ids of written traces that include every accepted one with the trigger."""
+        if isinstance(trigger, Always):
+            return self._collection.get(where={"ok": True}, include=[])["ids"]
+        if isinstance(trigger, Similar):
+            near = (self._near(request) for request in trigger.requests)
+            return chain.from_iterable(near)
         # A wide query, as Chroma's regular expressions do not split words as triggers do; the
         # caller checks each trace. A number may be glued to its unit, so nothing need separate two
         # words, and only a letter ends where another one does not follow.
@@ -251,7 +267,17 @@ class TraceStore:
         # Chroma folds letter case and nothing else: those requests are read one by one.
         folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}
         stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
-        ids = sorted({*chain.from_iterable(stored), *self._pending}, reverse=True)
+        return chain.from_iterable(stored)
+
+    def _near(self, request: str) -> list[str]:
+        found = nearest(
+            self._collection, self._distances, request, MAX_NEAR, lambda d, _: d, where={"ok": True}
+        )
+        return [near.id for near in found]
+
+    def _newest_first(self, written: Iterable[str]) -> Iterator[Trace]:
+        """Yield these traces, and those that are not written yet."""
+        ids = sorted({*written, *self._pending}, reverse=True)
         for start in range(0, len(ids), BATCH):
             wanted = ids[start : start + BATCH]
             page = self._collection.get(ids=wanted, include=["metadatas"])

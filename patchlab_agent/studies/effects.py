@@ -240,7 +240,7 @@ def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> P
     held_out, seen = _counted(golden), _counted(traces)
     return PatchEffect(
         id=patch.id,
-        trigger=patch.trigger,
+        trigger=patch.trigger_text,
         teaches=describe(patch),
         golden=held_out,
         traces=seen,

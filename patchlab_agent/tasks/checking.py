@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.task import Finding, TaskCheck
+from patchlab_agent.tasks.definition import Task
 from patchlab_agent.tasks.fields import AnswerField
-from patchlab_agent.tasks.folder import TaskFolder
 from patchlab_agent.tasks.rows import SPLITS, Row
 from patchlab_agent.text import normalise
 
@@ -24,20 +24,19 @@ _USES = {
 }
 
 
-def checked_task(folder: TaskFolder) -> TaskCheck:
-    """Return what there is to say of a task folder that could be read."""
-    sizes = Counter(row.split for row in folder.rows)
+def checked_task(task: Task) -> TaskCheck:
+    """Return what there is to say of a task that could be read."""
+    sizes = Counter(row.split for row in task.rows)
     findings = [
-        *(Finding(line=each.line, text=each.text, is_fatal=True) for each in folder.problems),
-        *_repeated(folder.rows),
+        *(Finding(line=each.line, text=each.text, is_fatal=True) for each in task.problems),
+        *_repeated(task.rows),
         *(finding for split in SPLITS for finding in _small(split, sizes[split])),
-        *(finding for field in folder.fields for finding in _lopsided(field, folder.rows)),
+        *(finding for field in task.answer_fields for finding in _lopsided(field, task.rows)),
     ]
-    comparisons = folder.comparisons().items()
     return TaskCheck(
-        name=folder.name,
+        name=task.name,
         rows={split: sizes[split] for split in SPLITS},
-        fields=tuple(f"{name} ({each.compare})" for name, each in comparisons),
+        fields=tuple(f"{name} ({each.compare})" for name, each in task.fields.items()),
         findings=tuple(findings),
     )
 
@@ -76,13 +75,13 @@ def _small(split: str, size: int) -> Iterator[Finding]:
 
 
 def _lopsided(field: AnswerField, rows: tuple[Row, ...]) -> Iterator[Finding]:
-    values = Counter(json.dumps(row.answer[field.name]) for row in rows)
+    values = Counter(json.dumps(row.answer.get(field.name)) for row in rows)
     if len(rows) >= FEW and values:
         [(value, count)] = values.most_common(1)
         if count >= LOPSIDED * len(rows):
             text = f"{field.name} is {value} in {count} of {len(rows)} rows"
             yield Finding(text=f"{text}, so there is little to learn of it", is_fatal=False)
-    given = {entry for row in rows for entry in _entries(row.answer[field.name])}
+    given = {entry for row in rows for entry in _entries(row.answer.get(field.name))}
     unseen = [choice for choice in field.choices if json.dumps(choice) not in given]
     if unseen and rows:
         listed = ", ".join(map(json.dumps, unseen))

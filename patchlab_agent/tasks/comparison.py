@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from rapidfuzz.fuzz import ratio
 
 from patchlab_agent.models.base import Frozen, Output
+from patchlab_agent.models.patch import is_number
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.text import normalise
 
@@ -42,7 +43,7 @@ class Comparison(Frozen):
             case "fuzzy" if isinstance(right, str) and isinstance(given, str):
                 alike = ratio(normalise(right), normalise(given)) / 100
                 return bool(alike >= self.similarity)
-            case "number" if _is_number(right) and _is_number(given):
+            case "number" if is_number(right) and is_number(given):
                 return bool(abs(right - given) <= self.tolerance * abs(right))  # type: ignore[operator,arg-type]
             case "set" if isinstance(right, list) and isinstance(given, list):
                 return all(e in given for e in right) and all(e in right for e in given)
@@ -88,7 +89,3 @@ def judgement(comparisons: Mapping[str, Comparison], expected: Output, given: Ou
     total = sum(each.weight for each in comparisons.values() if each.compare != "ignored")
     lost = sum(comparisons[name].weight for name in wrong)
     return Judgement(score=1 - lost / total if total else 1.0, wrong=dict.fromkeys(wrong, ""))
-
-
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from patchlab_agent.errors import InputError
+from patchlab_agent.files import no_room, write_whole
+from patchlab_agent.models.base import storable
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.authoring import LabeledRow, is_csv, labeled_rows
+from patchlab_agent.skill.guard import shortened
 from patchlab_agent.tasks.folder import TOML
 from patchlab_agent.tasks.rows import LIST_MARK, entries_of
+from patchlab_agent.text import strict_json
 
 MOST_CHOICES = 100
 """Values of a field up to which they are taken for all that there are."""
@@ -45,9 +48,8 @@ def draft_sample(folder: Path) -> None:
     Raises:
         InputError: the folder holds something already, or cannot be written.
     """
-    _make(folder)
-    for source in sorted(resource("examples", "support_tickets").iterdir()):
-        shutil.copyfile(source, folder / source.name)
+    sources = sorted(resource("examples", "support_tickets").iterdir())
+    _write(folder, {source.name: source.read_bytes() for source in sources})
 
 
 def draft_from(folder: Path, rows: Path) -> None:
@@ -66,18 +68,21 @@ def draft_from(folder: Path, rows: Path) -> None:
         _FIELD.format(name=_key(name), declared=_declared(seen)) for name, seen in values.items()
     )
     instruction = "Read the request, and answer with what it says."
-    _make(folder)
     text = _HEAD.format(instruction=instruction) + declared + _TAIL
-    (folder / TOML).write_text(text, "utf-8")
-    shutil.copyfile(rows, folder / f"rows{rows.suffix.lower()}")
+    _write(folder, {TOML: text, f"rows{rows.suffix.lower()}": rows.read_bytes()})
 
 
-def _make(folder: Path) -> None:
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         is_empty = not any(folder.iterdir())
+        if is_empty:
+            for name, content in files.items():
+                write_whole(folder / name, [content])
     except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror}); name another.") from error
+        raise no_room(folder, error) or InputError(
+            f"{folder} cannot be made ({error.strerror}); name another."
+        ) from error
     if not is_empty:
         raise InputError(f"{folder} is not empty; name a new folder.")
 
@@ -86,7 +91,15 @@ def _values(path: Path, rows: Sequence[LabeledRow]) -> dict[str, list[Any]]:
     """Return the values of each field, in the order in which fields first appear."""
     values: dict[str, list[Any]] = {}
     for row in rows:
-        for name, value in _answer(path, row).items():
+        where = f"{path}, line {row.number}"
+        if row.fault:
+            raise InputError(f"{where}: {row.fault}.")
+        answer = dict(_answer(path, row))
+        try:
+            storable(answer)
+        except ValueError as error:
+            raise InputError(f"{where}: {shortened(str(error))}; fix it.") from error
+        for name, value in answer.items():
             values.setdefault(name, []).append(value)
     return values
 
@@ -112,8 +125,10 @@ def _of_cell(cell: str) -> Any:
     if LIST_MARK in text:
         return entries_of(text)
     try:
-        value = json.loads(text.lower() if text.lower() in ("true", "false") else text)
+        value = strict_json(text.lower() if text.lower() in ("true", "false") else text)
+        storable(value)
     except (ValueError, RecursionError):
+        # A number beyond all limits is a name made of digits.
         return text
     return value if isinstance(value, bool | int | float) else text
 
@@ -132,11 +147,17 @@ def _scalar(values: Sequence[Any], *, may_be_null: bool = False) -> list[str]:
     kind = _type(values)
     types: str | list[str] = [kind, "null"] if may_be_null else kind
     declared = {"type": types}
-    choices = sorted(set(values)) if kind == "string" else []
+    is_text = kind == "string" and all(isinstance(value, str) for value in values)
+    choices = sorted(set(values)) if is_text else []
     # A field whose values hardly ever come again is free text.
     if choices and len(choices) <= min(MOST_CHOICES, len(values) / 2):
         declared["enum"] = choices
-    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in declared.items()]
+    return [f"{name} = {_toml(value)}" for name, value in declared.items()]
+
+
+def _toml(value: str | list[str]) -> str:
+    """Return texts as TOML writes them: as JSON does, but for one character more."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _type(values: Sequence[Any]) -> str:
@@ -150,4 +171,4 @@ def _type(values: Sequence[Any]) -> str:
 
 def _key(name: str) -> str:
     is_bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if is_bare else json.dumps(name, ensure_ascii=False)
+    return name if is_bare else _toml(name)

@@ -49,6 +49,11 @@ class AnswerField:
         return not self.choices or value in self.choices
 
 
+def has_entry(value: JsonValue, entry: JsonValue) -> bool:
+    """Return whether a value is a list that holds an entry."""
+    return isinstance(value, list) and entry in value
+
+
 def answer_schema(answer: type[BaseModel]) -> JsonObject:
     """Return the JSON schema of an answer's model, with every reference replaced by its target."""
     return resolved_schema(answer.model_json_schema())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
@@ -14,7 +14,15 @@ from patchlab_agent.models.trace import Completion, Message, Prompt
 from patchlab_agent.tasks.fields import AnswerField
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_RULE = re.compile(rf"- If ({_QUOTED}) occurs, ({_QUOTED}) (is|includes|does not include) (.+)\.")
+_WHERE = rf"(?:If {_QUOTED} occurs, )?"
+_ALONE = ", unless another rule says otherwise"
+_RULE = re.compile(
+    rf"- (?:{_WHERE}(?P<field>{_QUOTED}) (?P<verb>is|includes|does not include|may also take) "
+    rf"(?P<value>.+?)(?P<alone>{_ALONE})?"
+    rf"|In (?P<of>{_QUOTED}), {_QUOTED} (?P<means>means) (?P<meant>.+))\."
+)
+_OFFERS = ("may also take", "means")
+"""What a rule says of a field that counts only where no other rule speaks of it."""
 _REQUEST = re.compile(rf"^Request: ({_QUOTED})$", re.MULTILINE)
 
 
@@ -48,16 +56,19 @@ class Parrot:
         """Do nothing: there is no connection to release."""
 
     def _follow(self, turn: Message, answer: JsonObject) -> None:
+        told: set[str] = set()
         for name, verb, value in _rules(turn.content):
-            if name not in answer:
+            listed = answer.get(name)
+            if name not in answer or (verb in _OFFERS and name in told):
                 continue
-            listed = answer[name]
-            if verb == "is" or not isinstance(listed, list):
-                answer[name] = value
-            elif verb == "includes":
+            told.add(name)
+            if verb == "does not include":
+                if isinstance(listed, list):
+                    answer[name] = [entry for entry in listed if entry != value]
+            elif verb != "is" and isinstance(listed, list):
                 answer[name] = [*listed, value]
             else:
-                answer[name] = [entry for entry in listed if entry != value]
+                answer[name] = value
 
     def _err(self, request: str, draw: str, answer: JsonObject) -> None:
         for field in self._fields:
@@ -66,10 +77,22 @@ class Parrot:
                 answer[field.name] = _another(field, answer[field.name], rng)
 
 
-def _rules(turn: str) -> Iterator[tuple[str, str, JsonValue]]:
-    for line in turn.split("\n"):
-        if found := _RULE.fullmatch(line):
-            yield json.loads(found[2]), found[3], json.loads(found[4])
+def _rules(turn: str) -> list[tuple[str, str, JsonValue]]:
+    """Return field, verb and value of each rule: what others may override first, offers last."""
+    found = [rule for line in turn.split("\n") if (rule := _RULE.fullmatch(line))]
+    rules = [
+        (
+            not each["alone"],
+            (
+                json.loads(each["field"] or each["of"]),
+                each["verb"] or each["means"],
+                json.loads(each["value"] or each["meant"]),
+            ),
+        )
+        for each in found
+    ]
+    ranked = sorted(rules, key=lambda rule: (rule[1][1] in _OFFERS, rule[0]))
+    return [rule for _, rule in ranked]
 
 
 def _another(field: AnswerField, value: JsonValue, rng: random.Random) -> JsonValue:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pydantic import JsonValue, ValidationError
 
-from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Fix, Patch, Proposal, agrees
+from patchlab_agent.models.base import JsonObject, Output
+from patchlab_agent.models.patch import Patch, Proposal, agrees
 from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.models.trigger import Similar
 from patchlab_agent.skill.authoring import lesson
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs
 from patchlab_agent.tasks.labels import labels_of
+from patchlab_agent.tasks.offers import Makes, allowing, meaning
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.rows import LIST_MARK, entries_of
 from patchlab_agent.text import as_trigger, strict_json
 
 CANDIDATES = 3
 """Phrases that a lesson is tried with."""
-
-_Makes = Callable[[str], Fix]
 
 
 class FieldProposer:
@@ -43,18 +43,31 @@ class FieldProposer:
         if field is None or trace.output is None:
             return Proposal(reason="the feedback names no field of an answer")
         right = _right_value(field, feedback.detail)
-        if not _is_value_of(field, right):
-            return Proposal(reason=f"the feedback's detail is no value of {field.name}")
-        makes = _difference(field, right, trace.output.get(field.name))
+        given = trace.output.get(field.name)
+        makes = allowing(field, right)
+        if makes is None:
+            if not _is_value_of(field, right):
+                return Proposal(reason=f"the feedback's detail is no value of {field.name}")
+            makes = _difference(field, right, given)
         if makes is None:
             return Proposal(reason=f"{field.name} is as the feedback says already")
         try:
-            found = list(self._patches(trace, feedback, makes))
+            means = meaning(field, right, given, trace.request)
+            named = [lesson(self._skill, means.phrase, means, trace, feedback)] if means else []
+            found = named + list(self._patches(trace, feedback, makes))
         except ValidationError as error:
             return Proposal(reason=f"that makes no lesson: {error.errors()[0]['msg']}")
         if not found:
             return Proposal(reason="no phrase of the request tells it from others")
         return Proposal(patch=found[0], alternatives=tuple(found[1:]))
+
+    def right_field(self, feedback: Feedback) -> Output:
+        """Return the wrong field with its right value; empty if the feedback does not tell it."""
+        field = self._fields.get(feedback.field or "")
+        if field is None:
+            return {}
+        right = _right_value(field, feedback.detail)
+        return {field.name: right} if _is_value_of(field, right) else {}
 
     def details(self) -> dict[str, str]:
         """Return what the detail of feedback takes, by label: the right value of the field."""
@@ -62,9 +75,9 @@ class FieldProposer:
             label: _takes(field) for field in self._fields.values() for label in labels_of(field)
         }
 
-    def _patches(self, trace: Trace, feedback: Feedback, makes: _Makes) -> Iterator[Patch]:
+    def _patches(self, trace: Trace, feedback: Feedback, makes: Makes) -> Iterator[Patch]:
         # Whether an answer agrees does not depend on the phrase.
-        told = makes("any")
+        told = makes(None)
 
         def is_so(answer: JsonObject) -> bool:
             return bool(told.holds_in(answer))
@@ -73,6 +86,10 @@ class FieldProposer:
             trigger = as_trigger(phrase)
             if trigger is not None:
                 yield lesson(self._skill, trigger, makes(trigger), trace, feedback)
+        # What labels do not support costs no call: they say how near is near enough, if anything.
+        if self._phrasebook.has(is_so):
+            near = Similar(requests=(trace.request,))
+            yield lesson(self._skill, near, told, trace, feedback)
 
 
 def _takes(field: AnswerField) -> str:
@@ -104,7 +121,7 @@ def _is_value_of(field: AnswerField, value: JsonValue) -> bool:
     return field.allows(value)
 
 
-def _difference(field: AnswerField, right: JsonValue, given: JsonValue) -> _Makes | None:
+def _difference(field: AnswerField, right: JsonValue, given: JsonValue) -> Makes | None:
     """Return what makes a lesson about the first difference of a phrase; None if there is none."""
     if agrees(right, given):
         return None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import Frozen, JsonObject, storable
 from patchlab_agent.models.case import Case
 from patchlab_agent.skill.authoring import LabeledRow, is_csv, labeled_rows
+from patchlab_agent.skill.guard import MAX_SHOWN, shortened
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.text import check_request, normalise
 
@@ -21,6 +24,8 @@ Split = Literal["stream", "regression", "golden"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 NAMES = ("rows.jsonl", "rows.csv")
 """What a folder's rows may be called."""
+MAX_REQUEST_CHARS = 50_000
+"""Characters of a request: those of a long mail, or of a short contract."""
 LIST_MARK = ";"
 """Separates the entries of a list in a cell."""
 _SHARES = {"stream": 40, "regression": 70, "golden": 100}
@@ -56,25 +61,68 @@ def split_of(request: str) -> Split:
     return next(split for split in SPLITS if place % 100 < _SHARES[split])
 
 
+@dataclass(frozen=True)
+class RawRows:
+    """Labeled rows that were not held against the form of an answer yet.
+
+    Attributes:
+        where: where they are from, as errors name it.
+        unit: what an error calls one of them: a line of a file, or a row.
+        rows: their data.
+        is_table: whether the data are cells of a CSV, which are texts.
+    """
+
+    where: str
+    unit: str
+    rows: tuple[LabeledRow, ...]
+    is_table: bool = False
+
+
+def rows_in(path: Path) -> RawRows:
+    """Read the rows of a file.
+
+    Raises:
+        InputError: the file cannot be read, or is not valid JSONL or CSV.
+    """
+    return RawRows(str(path), "line", tuple(labeled_rows(path)), is_csv(path))
+
+
+def rows_given(rows: Iterable[Any], task: str) -> RawRows:
+    """Take rows as Python has them: mappings, or pairs of a request and its right answer."""
+    taken = (_given(number, row) for number, row in enumerate(rows, start=1))
+    return RawRows(f"Task {task!r}", "row", tuple(taken))
+
+
+def _given(number: int, row: Any) -> LabeledRow:
+    data: dict[Any, Any] = {}
+    if isinstance(row, Mapping):
+        data = dict(row)
+    elif isinstance(row, tuple | list) and len(row) == 2:
+        data = {"request": row[0], "answer": row[1]}
+    if not data or not all(isinstance(key, str) for key in data):
+        fault = "it is no dict with request and answer, and no pair of the two"
+        return LabeledRow(number=number, data={}, fault=fault)
+    if isinstance(right := data.get("answer"), BaseModel):
+        data["answer"] = right.model_dump(mode="json", by_alias=True)
+    return LabeledRow(number=number, data=data)
+
+
 def read_rows(
-    path: Path, answer: type[BaseModel], fields: Sequence[AnswerField]
+    raw: RawRows, answer: type[BaseModel], fields: Sequence[AnswerField]
 ) -> tuple[list[Row], list[Problem]]:
     """Read labeled rows: those that can be used, and what is wrong with the others.
 
     The right answer is an object in `answer`, which a CSV holds as JSON, or one column or key per
     field. In a cell `;` separates the entries of a list, and an empty cell is null, no text or no
     entry, as the field allows.
-
-    Raises:
-        InputError: the file cannot be read, or is not valid JSONL or CSV.
     """
     rows: list[Row] = []
     problems: list[Problem] = []
-    for raw in labeled_rows(path):
+    for each in raw.rows:
         try:
-            rows.append(_row(raw, answer, fields, is_csv(path)))
+            rows.append(_row(each, answer, fields, raw.is_table))
         except InputError as error:
-            problems.append(Problem(line=raw.number, text=str(error)))
+            problems.append(Problem(line=each.number, text=str(error)))
     return rows, problems
 
 
@@ -87,27 +135,57 @@ def _row(
     request, split = data.pop("request", None), data.pop("split", None)
     if not isinstance(request, str):
         raise InputError("there is no request; add it under that name")
-    check_request(request)
-    if split and split not in SPLITS:
-        raise InputError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+    check_request(request, MAX_REQUEST_CHARS)
+    if split not in (None, "", *SPLITS):
+        raise InputError(f"split is {_shown(split)}; it must be one of {', '.join(SPLITS)}")
     told = data.pop("answer", None)
     right = _answer(told, is_table) if told is not None else _from_columns(data, fields, is_table)
-    try:
-        checked = answer.model_validate(right).model_dump(mode="json")
-    except ValidationError as error:
-        raise InputError("; ".join(_faults(error))) from error
-    try:
-        storable(checked)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    checked = _checked(right, answer)
     return Row(line=raw.number, request=request, answer=checked, split=split or split_of(request))
 
 
+def _checked(right: Any, answer: type[BaseModel]) -> JsonObject:
+    """Return a right answer as the task's model has it.
+
+    Raises:
+        InputError: it has another form, or cannot be stored.
+    """
+    try:
+        checked = answer.model_validate(right)
+    except ValidationError as error:
+        raise InputError("; ".join(_faults(error))) from error
+    except RecursionError as error:
+        raise InputError("answer: it is nested too deeply; flatten it") from error
+    try:
+        data = checked.model_dump(mode="json", by_alias=True)
+        storable(data)
+    except (ValueError, PydanticSerializationError) as error:
+        raise InputError(f"answer: {shortened(str(error))}") from error
+    return data
+
+
+MAX_FAULTS = 5
+"""Faults of one row that are told."""
+
+
 def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults[:MAX_FAULTS]:
         where = ".".join(map(str, fault["loc"])) or "answer"
-        given = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
-        yield f"{where}: {fault['msg']}{given}"
+        given = "" if fault["type"] == "missing" else f", not {_shown(fault['input'])}"
+        yield f"{shortened(where)}: {shortened(fault['msg'])}{given}"
+    if len(faults) > MAX_FAULTS:
+        yield f"and {len(faults) - MAX_FAULTS:,} more"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an error shows it: on one line, printable, and cut off where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # Numbers of thousands of digits have no text.
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…{text[0]}"
 
 
 def _answer(told: Any, is_table: bool) -> Any:

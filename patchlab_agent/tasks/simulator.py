@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
@@ -17,9 +17,9 @@ from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
 from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.seam import Confusion, Simulator
 from patchlab_agent.tasks.comparison import Comparison, Judgement, judgement
-from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.fields import AnswerField, has_entry
 from patchlab_agent.tasks.labels import entry_label, field_label, label_of, labels_of
-from patchlab_agent.tasks.rows import Row, Split, read_rows
+from patchlab_agent.tasks.rows import Row, Split, read_rows, rows_in
 
 Judge = Callable[[str, Output, Output], Judgement]
 """Request, right answer, given answer → what is wrong."""
@@ -77,7 +77,7 @@ class RowsSimulator(Simulator):
         Raises:
             InputError: the file cannot be read, or rows cannot be used; names their lines.
         """
-        rows, problems = read_rows(path, self._answer, self._fields)
+        rows, problems = read_rows(rows_in(path), self._answer, self._fields)
         if problems:
             raise faulty(path, {each.line: each.text for each in problems})
         return [row.case() for row in rows]
@@ -119,7 +119,7 @@ class RowsSimulator(Simulator):
             if field.is_list and field.choices:
                 for entry in field.choices:
                     counts[entry_label(field, entry)] = _confusion(
-                        _has(right, entry), _has(found, entry), _has(right, entry)
+                        has_entry(right, entry), has_entry(found, entry), has_entry(right, entry)
                     )
             else:
                 is_right = output is not None and self._comparisons[name].agrees(right, found)
@@ -137,10 +137,6 @@ class RowsSimulator(Simulator):
     def uncovered(self, case: Case) -> Sequence[Fix]:  # noqa: ARG002
         """Return nothing: the rules behind the rows are not known."""
         return ()
-
-
-def _has(value: JsonValue, entry: JsonValue) -> bool:
-    return isinstance(value, list) and entry in value
 
 
 def _confusion(is_there: bool, is_told: bool, is_right: bool) -> Confusion:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.patch import Fix
+from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.models.trace import Example
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.answers import read_object
-from patchlab_agent.skill.seam import Reading, Task
+from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.tasks.fields import answer_schema, fields_of
-from patchlab_agent.tasks.fixes import Fact, parse_lesson
+from patchlab_agent.tasks.fixes import Fact, TaskExample, parse_lesson
+from patchlab_agent.tasks.lesson_check import check_lesson
+from patchlab_agent.tasks.widening import allowed_by, widened_answer, widened_schema
+
+MAX_FORMS = 64
+"""Widened models of an answer that are kept, as it takes milliseconds to make one."""
 
 
-class RowsTask(Task):
+class RowsTask(SkillTask):
     """What an agent knows of a task: its instruction, the answer's form, and the author's facts.
 
     Args:
@@ -32,6 +40,8 @@ class RowsTask(Task):
         self._showable = frozenset(showable)
         self.schema = answer_schema(answer)
         self.fields = fields_of(self.schema)
+        self._by_name = {field.name: field for field in self.fields}
+        self._widened = lru_cache(maxsize=MAX_FORMS)(self._wider)
         self._facts = tuple(Fact(text=fact) for fact in facts)
 
     @property
@@ -55,20 +65,55 @@ class RowsTask(Task):
         Raises:
             InvalidAnswer: the text holds no answer of the right form.
         """
-        answer = read_object(text, self._answer).model_dump(mode="json")
+        return self.read_under(text, ())
+
+    def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
+        """Return the JSON schema of an answer, with the values that lessons allow."""
+        allowed = allowed_by(fixes)
+        return widened_schema(self.schema, allowed) if allowed else self.schema
+
+    def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
+        """Read an answer, which may hold the values that lessons allow.
+
+        Raises:
+            InvalidAnswer: the text holds no answer of the right form.
+        """
+        # Values that are allowed are no values of the model's own, hence no warning of them.
+        answer = read_object(text, self._form(tuple(fixes))).model_dump(
+            mode="json", by_alias=True, warnings=False
+        )
         return Reading(answer=answer, output=answer)
 
     def parse_fix(self, data: JsonObject) -> Fix:
         """Build a lesson from its JSON.
 
         Raises:
-            ValueError: the data is no lesson, or is about a field that answers do not have.
+            ValueError: the data is no lesson, or not about what answers have; says what they have.
         """
         found = parse_lesson(data)
-        field = next((each for each in self.fields if each.name == found.field), None)
-        if field is None:
-            raise ValueError(f"answers have no field {found.field!r}")
+        check_lesson(found, self._answer, self._by_name, self.schema)
         return found
+
+    def renamed(self, patch: Patch, name: str) -> Patch | None:
+        """Return a lesson under another phrase; None if it is about none."""
+        if getattr(patch.fix, "phrase", None) != patch.trigger:
+            return None
+        # No request with the other phrase has failed, so there is none to test it on.
+        fix = patch.fix.model_copy(update={"phrase": name})
+        return Patch(skill=patch.skill, trigger=name, fix=fix, provenance=patch.provenance)
+
+    def examples_of(
+        self,
+        fixes: Sequence[Fix],
+        request: str = "",  # noqa: ARG002
+        apart: Sequence[Fix] = (),  # noqa: ARG002
+    ) -> Sequence[Example]:
+        """Return the examples among the lessons, as far as they may be shown."""
+        return [
+            Example(request=fix.request, answer=fix.answer)
+            for fix in fixes
+            if isinstance(fix, TaskExample) and self.may_show(fix.request, fix.answer)
+        ]
 
     def judged(self, output: JsonObject) -> JsonObject:
         """Return all fields: null is a value of those that allow it."""
@@ -77,3 +122,10 @@ class RowsTask(Task):
     def may_show(self, request: str, answer: JsonObject) -> bool:  # noqa: ARG002
         """Return whether the request is one of the author's own rows, and so no stranger's."""
         return request in self._showable
+
+    def _form(self, fixes: tuple[Fix, ...]) -> type[BaseModel]:
+        allowed = allowed_by(fixes)
+        return self._widened(json.dumps(allowed)) if allowed else self._answer
+
+    def _wider(self, allowed: str) -> type[BaseModel]:
+        return widened_answer(self._answer, self._by_name, json.loads(allowed))

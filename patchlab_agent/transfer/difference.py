@@ -34,9 +34,9 @@ def _alone(ours: list[Patch], theirs: list[Patch]) -> Iterator[Difference]:
     """Yield patches found on one side only, in pairs where both sides share a conflict key."""
     rivals: dict[tuple[str, ...], list[Patch]] = {}
     for patch in sorted(theirs, key=_active_first):
-        rivals.setdefault(patch.fix.conflict_key, []).append(patch)
+        rivals.setdefault(patch.conflict_key, []).append(patch)
     for patch in sorted(ours, key=_active_first):
-        others = rivals.get(patch.fix.conflict_key)
+        others = rivals.get(patch.conflict_key)
         if others:
             yield Difference(kind="fix", a=_side(patch), b=_side(others.pop(0)))
         else:
@@ -51,7 +51,7 @@ def _active_first(patch: Patch) -> tuple[bool, str]:
 
 def _side(patch: Patch) -> DiffSide:
     return DiffSide(
-        id=patch.id, status=patch.status, trigger=patch.trigger, teaches=describe(patch)
+        id=patch.id, status=patch.status, trigger=patch.trigger_text, teaches=describe(patch)
     )
 
 

@@ -117,7 +117,7 @@ def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent
     return Imported.model_validate(
         {
             "patch_id": patch.id,
-            "trigger": patch.trigger,
+            "trigger": patch.trigger_text,
             "teaches": describe(patch),
             "was": patch.status,
             "outcome": outcome,

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import storable
-from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
-from patchlab_agent.skill.seam import Task, load_skill
+from patchlab_agent.models.trigger import Similar, Trigger
+from patchlab_agent.skill.seam import Skill, SkillTask, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000
@@ -41,12 +42,15 @@ def export_lines(
         yield json.dumps(data, ensure_ascii=ascii_only)
 
 
-def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
+def read_export(
+    name: str, lines: Iterable[str], known: Skill | None = None
+) -> tuple[str, list[Patch]]:
     """Read an export and check every line of it.
 
     Args:
         name: name of the export in messages.
         lines: lines of the file.
+        known: a skill that need not be installed, such as that of a task folder.
 
     Returns:
         The skill, and the patches in the file's order.
@@ -59,26 +63,26 @@ def read_export(name: str, lines: Iterable[str]) -> tuple[str, list[Patch]]:
     if not numbered:
         raise InputError(f"{name} is empty; give a file that `patches export` wrote.")
     header = _header(f"{name}, line {numbered[0][0]}", numbered[0][1])
-    task = load_skill(header.skill).task
+    skill = known if known and known.name == header.skill else load_skill(header.skill)
     patches: dict[str, Patch] = {}
     for number, line in numbered[1:]:
         where = f"{name}, line {number}"
-        patch = _patch(where, line, header.skill, task)
+        patch = _patch(where, line, skill)
         if patch.id in patches:
             raise InputError(f"{where}: patch {patch.id} occurs twice; remove one.")
         patches[patch.id] = patch
     return header.skill, list(patches.values())
 
 
-def check_export(name: str, lines: Iterable[str], skill: str) -> list[Patch]:
+def check_export(name: str, lines: Iterable[str], skill: Skill) -> list[Patch]:
     """Read an export whose patches must belong to a skill; return them in the file's order.
 
     Raises:
         InputError: a line cannot be used, or the patches belong to another skill.
         SkillError: the export's skill is not installed.
     """
-    found, patches = read_export(name, lines)
-    if found != skill:
+    found, patches = read_export(name, lines, skill)
+    if found != skill.name:
         raise InputError(f"{name} holds patches of the skill {found!r}; add --skill {found}.")
     return patches
 
@@ -101,37 +105,54 @@ def _header(where: str, line: str) -> ExportHeader:
         raise _unusable(where, error) from error
 
 
-def _patch(where: str, line: str, skill: str, task: Task) -> Patch:
+def _patch(where: str, line: str, skill: Skill) -> Patch:
     data = _json(where, line)
     given = data.pop("id", None)
     try:
-        fix = task.parse_fix(data.get("fix") or {})
+        fix = skill.task.parse_fix(data.get("fix") or {})
     except ValueError as error:
         raise _unusable(f"{where}: fix", error) from error
     try:
         patch = Patch.model_validate({**data, "fix": fix})
     except ValidationError as error:
         raise _unusable(where, error) from error
-    if problem := _problem(patch, given, skill) or _unplain(patch, task):
+    if problem := _problem(patch, given, skill) or _unplain(patch, skill.task):
         raise InputError(f"{where}: {problem}.")
     return patch
 
 
-def _problem(patch: Patch, given: object, skill: str) -> str:
+def _problem(patch: Patch, given: object, skill: Skill) -> str:
     """Return what is wrong with a well-formed patch; empty if nothing is."""
-    if patch.skill != skill:
-        return f"the patch is of skill {patch.skill!r}, the export of {skill!r}; remove it"
-    if as_trigger(patch.trigger) != patch.trigger:
-        return f"{patch.trigger!r} is not a valid trigger; give one to four words in lower case"
+    if patch.skill != skill.name:
+        return f"the patch is of skill {patch.skill!r}, the export of {skill.name!r}; remove it"
+    if problem := _unfit(patch.trigger, patch.fix, skill.max_request_chars):
+        return problem
     if given not in (None, patch.id):
         return (
             f"the patch was changed, so it is no longer {given!r}; "
             "omit its id to import it as a new one"
         )
-    return _untestable(patch)
+    return _untestable(patch, skill.max_request_chars)
 
 
-def _untestable(patch: Patch) -> str:
+def _unfit(trigger: Trigger, fix: Fix, most: int) -> str:
+    """Return what is wrong with a trigger; empty if nothing is."""
+    if isinstance(trigger, str):
+        is_phrase = as_trigger(trigger) == trigger
+        wanted = "give one to four words in lower case"
+        return "" if is_phrase else f"{trigger!r} is not a valid trigger; {wanted}"
+    if fix.needs_phrase:
+        what = f"a lesson of kind {fix.kind!r} concerns requests with its phrase"
+        return f"{what}; make that the trigger"
+    for number, request in enumerate(trigger.requests if isinstance(trigger, Similar) else ()):
+        try:
+            check_request(request, most)
+        except InputError as error:
+            return f"trigger.requests.{number}: {str(error).removesuffix('.')}"
+    return ""
+
+
+def _untestable(patch: Patch, most: int) -> str:
     """Return what is wrong with a patch's tests; empty if nothing is."""
     # No failing request is demanded: a variant has none, only tests made for it, and right answers
     # have to let it in.
@@ -141,28 +162,30 @@ def _untestable(patch: Patch) -> str:
         return f"the patch has {len(patch.tests):,} tests; leave {MAX_TESTS} of them"
     for number, test in enumerate(patch.tests):
         try:
-            check_request(test.request)
+            check_request(test.request, most)
         except InputError as error:
             return f"tests.{number}: {str(error).removesuffix('.')}"
     return ""
 
 
-def _unplain(patch: Patch, task: Task) -> str:
+def _unplain(patch: Patch, task: SkillTask) -> str:
     """Return what about a patch's words bars it from other prompts; empty if nothing does."""
-    fix = patch.fix
+    fix, trigger = patch.fix, patch.trigger
     if fix.is_rule:
         subjects = [as_trigger(str(getattr(fix, name))) for name in fix.subject_fields]
-        if patch.trigger not in subjects:
+        if isinstance(trigger, str) and trigger not in subjects:
             return (
-                f"the rule is not about its trigger {patch.trigger!r}, so prompts would show words "
+                f"the rule is not about its trigger {trigger!r}, so prompts would show words "
                 "that their requests do not contain; make the trigger what the rule is about"
             )
-    elif not any(occurs(patch.trigger, shown.request) for shown in task.examples_of([fix])):
-        return (
-            "the example is not a plain request with the trigger, so no other prompt may show it; "
-            "leave only words in it that its answer accounts for, or remove it"
-        )
-    return ""
+        return ""
+    shown = [each.request for each in task.examples_of([fix])]
+    if any(not isinstance(trigger, str) or occurs(trigger, request) for request in shown):
+        return ""
+    return (
+        "the example is not a plain request with the trigger, so no other prompt may show it; "
+        "leave only words in it that its answer accounts for, or remove it"
+    )
 
 
 def _json(where: str, line: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def fitted(context: Context, tokens: int) -> Context:
 
 
 def words_of(context: Context) -> set[str]:
-    return {patch.trigger for patch in context.applied}
+    return {patch.trigger_text for patch in context.applied}
 
 
 def test_what_fits_as_a_whole_stays_as_it_is() -> None:

@@ -55,8 +55,8 @@ def test_a_converter_is_short(task: str) -> None:
 
 def test_mails_become_a_list_of_their_categories(made: dict[str, Path]) -> None:
     folder = read_task(made["facility"])
-    assert [field.name for field in folder.fields] == ["urgency", "sentiment", "categories"]
-    assert folder.fields[2].choices == CATEGORIES
+    assert [field.name for field in folder.answer_fields] == ["urgency", "sentiment", "categories"]
+    assert folder.answer_fields[2].choices == CATEGORIES
     answers = {row.request.split("\n")[0]: row.answer for row in folder.rows}
     assert answers == {
         "Subject: broken pipe": {
@@ -77,8 +77,8 @@ def test_utterances_go_by_their_fold_and_what_several_say_by_the_last(
     made: dict[str, Path],
 ) -> None:
     folder = read_task(made["banking"])
-    assert folder.fields[0].choices == ("card", "thank")
-    assert folder.declared.facts == ("card: to ask about a card", "thank: to thank someone")
+    assert folder.answer_fields[0].choices == ("card", "thank")
+    assert folder.facts == ("card: to ask about a card", "thank: to thank someone")
     splits = [row.split for row in folder.rows if row.answer["intents"] == ["card"]]
     assert splits == ["stream"] * 8 + ["regression"] * 6 + ["golden"] * 6
     [nothing] = [row for row in folder.rows if not row.answer["intents"]]
@@ -247,9 +247,9 @@ def test_init_guesses_the_form_that_a_script_writes(
 ) -> None:
     assert called("init", "mine", "--from", made[task] / "rows.jsonl").code == 0
     guessed, written = read_task(own_folder / "mine"), read_task(made[task])
-    assert {field.name: set(field.choices) for field in guessed.fields} == {
+    assert {field.name: set(field.choices) for field in guessed.answer_fields} == {
         field.name: {choice for row in written.rows for choice in entries(row.answer[field.name])}
-        for field in written.fields
+        for field in written.answer_fields
     }
 
 

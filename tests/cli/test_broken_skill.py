@@ -133,7 +133,7 @@ class Words:
     """A thesaurus that breaks."""
 
     def variants(self, patch: Patch) -> tuple[Patch, ...]:
-        broken(patch.trigger)
+        broken(patch.trigger_text)
         return ()
 
     def relatives(self, phrase: str) -> tuple[str, ...]:

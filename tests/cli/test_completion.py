@@ -68,7 +68,7 @@ def test_options_are_offered_by_their_beginning(shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_choices_are_offered(shell: str) -> None:
-    assert offered(shell, "patchlab-agent run --patcher ") == {"rules", "llm"}
+    assert offered(shell, "patchlab-agent run --patcher ") == {"auto", "rules", "llm"}
     assert offered(shell, "patchlab-agent patches list --status q") == {"quarantined"}
 
 

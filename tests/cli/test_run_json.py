@@ -48,6 +48,7 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
         "holdout": 0.0,
         "embedder": "hashing",
         "patcher": "rules",
+        "ask_names": False,
         "gate": "on",
         "gate_alpha": 0.05,
         "gate_max_calls": 400,

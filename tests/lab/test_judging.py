@@ -19,7 +19,7 @@ def fault(word: str, meaning: str = "") -> Feedback:
 
 
 def active(lab: Lab) -> set[str]:
-    return {listed.patch.trigger for listed in lab.patches.select(status=Status.ACTIVE)}
+    return {listed.patch.trigger_text for listed in lab.patches.select(status=Status.ACTIVE)}
 
 
 @pytest.mark.parametrize(

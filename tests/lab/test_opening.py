@@ -28,7 +28,10 @@ REQUEST = "Ship 2 kg books box to US"
 
 
 def test_every_setting_is_an_argument() -> None:
-    assert LabOptions.__annotations__.keys() == RunSettings.model_fields.keys() - {"backend"}
+    assert LabOptions.__annotations__.keys() == RunSettings.model_fields.keys() - {
+        "backend",
+        "task",
+    }
 
 
 def test_the_defaults_are_those_of_the_settings(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_patch_is_found_by_as_much_of_its_id_as_is_unique(taught: Lab, length:
 
 def test_patches_are_selected_by_all_that_is_given(taught: Lab) -> None:
     def triggers(**given: object) -> list[str]:
-        return [listed.patch.trigger for listed in taught.patches.select(**given)]  # type: ignore[arg-type]
+        return [listed.patch.trigger_text for listed in taught.patches.select(**given)]  # type: ignore[arg-type]
 
     assert triggers() == ["blim", "tarn", "zok"]
     assert triggers(status=Status.QUARANTINED) == ["tarn"]

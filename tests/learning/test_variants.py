@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent.backends.base import Backend
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.lab.lab import Lab
@@ -17,6 +18,7 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback
+from patchlab_agent.settings import AgentSettings
 from tests.support.gates import OTHERS, decide, decide_alone, make_gate, taken
 from tests.support.make import labeled, make_patch
 from tests.support.words_skill import Reader, WordsReferee, words_lab
@@ -36,7 +38,7 @@ class Endings:
     def variants(self, patch: Patch) -> tuple[Patch, ...]:
         told = patch.fix.model_dump()["meaning"]
         return tuple(
-            make_patch(patch.trigger + each, told, status=Status.QUARANTINED)
+            make_patch(patch.trigger_text + each, told, status=Status.QUARANTINED)
             for each in self.endings
         )
 
@@ -214,7 +216,7 @@ def test_one_failure_tries_a_few_variants_at_most(tmp_path: Path) -> None:
 
 def test_with_the_gate_off_nothing_can_tell(tmp_path: Path) -> None:
     with variants_lab(tmp_path) as lab:
-        found = Variants(Endings(), OpenGate(), lab.store.patches)
+        found = Variants([Endings()], OpenGate(), lab.store.patches)
         assert list(found.to_offer(make_patch("zok"))) == []
 
 
@@ -245,3 +247,34 @@ def test_what_the_model_knows_without_the_lesson_is_no_mending(tmp_path: Path) -
 
     gate = make_gate(tmp_path, Reader(knows), [labeled("one zok", {"one": None})])
     assert decide_alone(gate, make_patch("zok")).codes == ("no_evidence",)
+
+
+class AllTelling(OpenGate):
+    """A gate to which right answers could confirm anything."""
+
+    def can_tell(self, patch: Patch) -> bool:
+        return True
+
+
+def test_names_of_several_thesauri_are_offered_once_each(tmp_path: Path) -> None:
+    lesson, thesauri = make_patch("zok"), [Endings("s", "es"), Endings("es", "en")]
+    with variants_lab(tmp_path) as lab:
+        found = Variants(thesauri, AllTelling(), lab.store.patches)
+        offered = [variant.patch.trigger for variant in found.to_offer(lesson)]
+    assert offered == ["zoks", "zokes", "zoken"]
+
+
+def test_a_model_is_asked_for_names_if_the_settings_say_so(tmp_path: Path) -> None:
+    asked: list[Backend] = []
+
+    def ask(backend: Backend) -> Endings:
+        asked.append(backend)
+        return Endings("s")
+
+    for ask_names, triggers in ((False, ["zok"]), (True, ["zok", "zoks"])):
+        with variants_lab(tmp_path / str(ask_names), labeled("one zoks", TOLD)) as lab:
+            lab.skill = replace(lab.skill, thesaurus=None, model_thesaurus=ask)
+            lab.settings = AgentSettings(ask_names=ask_names)
+            events = learned(lab, "a zok", RED).events
+            assert [event.trigger for event in events] == triggers
+    assert len(asked) == 1

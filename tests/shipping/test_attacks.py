@@ -239,7 +239,7 @@ def test_an_imported_line_brings_no_attack_into_other_prompts(attacks: list[Atta
         for patch in taken(attack):
             if attack.shows_in(shown_by(patch.fix)):
                 assert patch.fix.is_rule
-                assert not any(occurs(patch.trigger, request) for request in INNOCENT), patch
+                assert not any(occurs(patch.trigger_text, request) for request in INNOCENT), patch
 
 
 def test_a_long_example_with_a_short_trigger_is_refused_by_its_line() -> None:

@@ -276,5 +276,5 @@ def test_odd_feedback_gives_a_patch_that_can_be_recognised_or_a_reason(
     found = proposed(request, as_json(quote(**changes)), feedback)
     assert (found.patch is None) == bool(found.reason)
     if found.patch is not None:
-        assert occurs(found.patch.trigger, request)
+        assert occurs(found.patch.trigger_text, request)
         assert found.patch.tests

@@ -33,7 +33,7 @@ def lesson(fix: ShippingFix, trigger: str | None = None) -> Patch:
 
 
 def names(fix: ShippingFix, thesaurus: ShippingThesaurus = KNOWN) -> list[str]:
-    return [variant.trigger for variant in thesaurus.variants(lesson(fix))]
+    return [variant.trigger_text for variant in thesaurus.variants(lesson(fix))]
 
 
 OFFERED: list[tuple[ShippingFix, list[str]]] = [
@@ -102,17 +102,17 @@ def test_a_variant_says_the_same_of_the_other_name(fix: ShippingFix) -> None:
         said = {**fix.model_dump(), fix.about_field: variant.trigger}
         assert variant.fix.model_dump() == said
         assert variant.provenance == original.provenance
-        assert not occurs(original.trigger, variant.trigger)
+        assert not occurs(original.trigger_text, variant.trigger_text)
         assert (variant.failing, variant.history, variant.gate) == ((), (), None)
         made = [test.request for test in variant.tests if test.role is Role.OBEDIENCE]
         assert len(made) == 3
-        assert all(occurs(variant.trigger, request) for request in made)
+        assert all(occurs(variant.trigger_text, request) for request in made)
 
 
 @pytest.mark.parametrize("fix", [fix for fix, wanted in OFFERED if wanted], ids=str)
 def test_every_variant_leads_back_to_its_lesson(fix: ShippingFix) -> None:
     for variant in KNOWN.variants(lesson(fix)):
-        assert fix.about in KNOWN.relatives(variant.trigger)
+        assert fix.about in KNOWN.relatives(variant.trigger_text)
 
 
 @pytest.mark.parametrize("phrase", ["kg", "to", "of lb", "5", "5 lb", "t", "fragile", "insured lb"])

@@ -23,7 +23,7 @@ from patchlab_agent.skill.seam import (
     Reading,
     Simulator,
     Skill,
-    Task,
+    SkillTask,
     load_skill,
     skill_names,
 )
@@ -121,7 +121,7 @@ def test_a_confusion_of_nothing_counts_nothing() -> None:
     assert [getattr(Confusion(), field.name) for field in fields(Confusion)] == [0, 0, 0]
 
 
-class PlainTask(Task):
+class PlainTask(SkillTask):
     """Writes what is abstract, and nothing else."""
 
     prompts = Path("prompts")
@@ -175,7 +175,7 @@ def test_a_simulator_that_leaves_the_rest_as_it_is_goes_by_truth_and_judge(tmp_p
         simulated.read_cases(tmp_path / "mine.csv")
 
 
-@pytest.mark.parametrize("part", [Task, Simulator])
+@pytest.mark.parametrize("part", [SkillTask, Simulator])
 def test_what_is_abstract_must_be_written(part: type) -> None:
     with pytest.raises(TypeError, match="abstract"):
         type("Unfinished", (part,), {})()
@@ -194,8 +194,11 @@ def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
         "thesaurus",
         "has_oracle",
         "max_trigger_share",
+        "max_request_chars",
+        "model_thesaurus",
+        "prefers_model",
     ]
-    for part in (skill_module.Task, skill_module.Proposer):
+    for part in (skill_module.SkillTask, skill_module.Proposer):
         assert not {"judge", "expected", "golden", "concerning", "uncovered"} & set(dir(part))
 
 

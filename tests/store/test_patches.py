@@ -43,7 +43,7 @@ def write_at_once(store: Store, patches: list[Patch]) -> None:
 
 
 def triggers(store: Store, request: str, k: int = 5) -> list[str]:
-    return [hit.patch.trigger for hit in store.patches.search(request, k)]
+    return [hit.patch.trigger_text for hit in store.patches.search(request, k)]
 
 
 def test_a_trigger_that_occurs_is_always_retrieved_among_300_patches(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_trigger_that_occurs_is_always_retrieved_among_300_patches(tmp_path: P
             ],
         )
     with words_store(tmp_path) as store:
-        known = [patch.trigger for patch in store.patches.all(Status.ACTIVE)]
+        known = [patch.trigger_text for patch in store.patches.all(Status.ACTIVE)]
         for count in (1, 2, 3, 4, 5, 8):
             for _ in range(8):
                 meant = rng.sample(known, count)
@@ -227,7 +227,7 @@ def test_a_trigger_of_several_words_is_misspelt_where_all_of_it_stands_there(
 
 
 def looked_up(store: Store, text: str, n: int = 10) -> list[tuple[str, bool]]:
-    return [(hit.patch.trigger, hit.occurs) for hit in store.patches.look_up(text, n)]
+    return [(hit.patch.trigger_text, hit.occurs) for hit in store.patches.look_up(text, n)]
 
 
 def test_looking_up_finds_every_status_by_trigger_then_words_then_likeness(tmp_path: Path) -> None:

@@ -168,5 +168,5 @@ def test_two_stores_in_one_process_are_kept_apart(
         monkeypatch.chdir(folder)
         with words_store(Path(".store")) as store:
             store.patches.upsert(make_patch(name))
-            triggers.append([patch.trigger for patch in store.patches.all()])
+            triggers.append([patch.trigger_text for patch in store.patches.all()])
     assert triggers == [["zok"], ["blim"]]

@@ -14,6 +14,7 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Origin, Patch, PatchTest
 from patchlab_agent.models.trace import Prompt, Retrieved, Trace
+from patchlab_agent.models.trigger import Trigger
 from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs
 from tests.support.make import failing, labeled, make_hit, make_patch, make_trace
@@ -36,7 +37,7 @@ class Shelf:
         return rank((self.hit(patch, request) for patch in self.patches), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
-        return make_hit(patch, occurs=occurs(patch.trigger, request))
+        return make_hit(patch, occurs=occurs(patch.trigger_text, request))
 
 
 class NoExamples:
@@ -55,8 +56,8 @@ class Accepted:
     def __init__(self, *traces: Trace) -> None:
         self.traces = traces
 
-    def accepted(self, trigger: str, n: int) -> Sequence[Trace]:
-        return [trace for trace in self.traces if occurs(trigger, trace.request)][:n]
+    def accepted(self, trigger: Trigger, n: int) -> Sequence[Trace]:
+        return [trace for trace in self.traces if occurs(str(trigger), trace.request)][:n]
 
 
 class Rounds(WrappedBackend):

@@ -85,7 +85,7 @@ def test_a_toml_that_cannot_be_used_says_what_to_do(tmp_path: Path, toml: str, s
         ("import nowhere", "ModuleNotFoundError"),
         ("Answer = 3", "no pydantic model called Answer"),
         ("import pydantic\nclass Answer(pydantic.BaseModel):\n    x: int", "no docstring"),
-        (CODE + "\njudge = 3", "judge in .* cannot be called"),
+        (CODE + "\njudge = 3", "judge cannot be called"),
     ],
 )
 def test_code_that_cannot_be_used_says_what_to_do(tmp_path: Path, code: str, said: str) -> None:
@@ -170,7 +170,7 @@ def test_a_draft_from_rows_takes_their_form(tmp_path: Path) -> None:
     lines = [f"request {n},{'red' if n % 2 else 'blue'},{n},{n % 3 == 0},a;b," for n in range(20)]
     rows.write_text("\n".join(["request,colour,size,is_new,tags,note", *lines]), "utf-8")
     folder = draft_task(tmp_path / "mine", rows)
-    fields = {each.name: each for each in read_task(folder).fields}
+    fields = {each.name: each for each in read_task(folder).answer_fields}
     assert fields["colour"].choices == ("blue", "red")
     assert fields["size"].type == "integer"
     assert fields["is_new"].type == "boolean"
@@ -186,7 +186,7 @@ def test_a_draft_from_answers_in_json_takes_their_form(tmp_path: Path) -> None:
         "\n".join(json.dumps({"request": f"r {n}", "answer": a}) for n, a in enumerate(answers)),
         "utf-8",
     )
-    fields = {each.name: each for each in read_task(draft_task(tmp_path / "m", rows)).fields}
+    fields = {each.name: each for each in read_task(draft_task(tmp_path / "m", rows)).answer_fields}
     assert (fields["x"].type, fields["why"].type, fields["why"].choices) == ("number", "string", ())
 
 

@@ -10,11 +10,20 @@ import pytest
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.patch import Fix, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt
+from patchlab_agent.models.trigger import Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.seam import Skill
-from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs, parse_lesson
+from patchlab_agent.tasks.fixes import (
+    FieldExcludes,
+    FieldIncludes,
+    FieldIs,
+    PhraseMeans,
+    ValueAllowed,
+    parse_lesson,
+)
 from patchlab_agent.tasks.folder import load_task
 from patchlab_agent.tasks.phrases import Phrasebook
 from tests.support.make import make_trace
@@ -59,12 +68,18 @@ def test_a_phrase_that_is_everywhere_tells_nothing() -> None:
     assert book.telling("the", is_billing, 3) == []
 
 
-def proposed(skill: Skill, given: dict[str, Any], field: str, detail: str) -> list[Any]:
-    quote = {"team": "support", "topics": [], "name": None, **given}
-    trace = make_trace(request="my refund is late")
-    attempt = trace.attempt.model_copy(update={"output": quote})
+def proposal(
+    skill: Skill, given: dict[str, Any], field: str, detail: str, request: str = "my refund is late"
+) -> Proposal:
+    output = {"team": "support", "topics": [], "name": None, **given}
+    trace = make_trace(request=request)
+    attempt = trace.attempt.model_copy(update={"output": output})
     feedback = Feedback(label="x", field=field, detail=detail)
-    found = skill.proposer.propose(trace.model_copy(update={"attempt": attempt}), feedback)
+    return skill.proposer.propose(trace.model_copy(update={"attempt": attempt}), feedback)
+
+
+def proposed(skill: Skill, given: dict[str, Any], field: str, detail: str) -> list[Any]:
+    found = proposal(skill, given, field, detail)
     patches = [found.patch, *found.alternatives] if found.patch else []
     return [patch.fix for patch in patches] or [found.reason]
 
@@ -105,11 +120,58 @@ def test_a_wrong_field_becomes_a_lesson(
 
 
 @pytest.mark.parametrize(
+    ("given", "field", "detail", "fix"),
+    [
+        ({}, "team", "privacy", ValueAllowed(phrase="refund", field="team", value="privacy")),
+        ({}, "topics", "gdpr", ValueAllowed(phrase="refund", field="topics", value="gdpr")),
+        (
+            {"topics": ["login"]},
+            "topics",
+            '["login", "gdpr"]',
+            ValueAllowed(phrase="refund", field="topics", value="gdpr"),
+        ),
+        (
+            {"name": "my refund"},
+            "name",
+            "credit note",
+            PhraseMeans(phrase="my refund", field="name", value="credit note"),
+        ),
+        # The request says the right value itself, or nothing of the wrong one.
+        ({"name": "refund"}, "name", "late", FieldIs(phrase="refund", field="name", value="late")),
+        ({"name": "Bo"}, "name", "Ann", FieldIs(phrase="refund", field="name", value="Ann")),
+    ],
+)
+def test_what_may_be_said_and_what_a_phrase_means_are_lessons(
+    skill: Skill, given: dict[str, Any], field: str, detail: str, fix: Fix
+) -> None:
+    fixes = proposed(skill, given, field, detail)
+    assert fixes[0] == fix
+    for each in fixes:
+        assert skill.task.parse_fix(each.model_dump(mode="json")) == each
+
+
+def test_requests_like_the_failed_one_are_the_last_to_be_tried(skill: Skill) -> None:
+    found = proposal(skill, {}, "team", "billing")
+    assert found.patch is not None
+    assert found.patch.trigger == "refund"
+    assert found.alternatives[-1].trigger == Similar(requests=("my refund is late",))
+    assert found.alternatives[-1].fix == FieldIs(field="team", value="billing")
+    # No label has this name, so none could say how near is near enough.
+    other = proposal(skill, {}, "name", "Ann")
+    assert not any(isinstance(each.trigger, Similar) for each in other.alternatives)
+
+
+@pytest.mark.parametrize(
     ("field", "detail", "said"),
     [
+        ("team", "suport", "no value of team"),
+        ("team", "Support ", "no value of team"),
+        ("team", "x" * 60, "no value of team"),
+        ("team", "a\nb", "no value of team"),
+        ("topics", "gdpr; privacy", "no value of topics"),
         ("", "billing", "names no field"),
         ("price", "3", "names no field"),
-        ("team", "sales", "no value of team"),
+        ("team", "biling", "no value of team"),
         ("team", "", "no value of team"),
         ("topics", "[1]", "no value of topics"),
         ("team", "support", "is as the feedback says already"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from patchlab_agent.errors import InputError
 from patchlab_agent.tasks.answer_model import answer_model
 from patchlab_agent.tasks.fields import answer_schema, fields_of
-from patchlab_agent.tasks.rows import Problem, Row, read_rows, split_of
+from patchlab_agent.tasks.rows import Problem, Row, read_rows, rows_in, split_of
 
 ANSWER = answer_model(
     {
@@ -35,7 +35,7 @@ QUOTED = json.dumps(RIGHT).replace('"', '""')
 
 
 def read(path: Path) -> tuple[list[Row], list[Problem]]:
-    return read_rows(path, ANSWER, FIELDS)
+    return read_rows(rows_in(path), ANSWER, FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,12 @@ def test_a_patch_that_was_changed_is_a_new_one_without_its_id() -> None:
     [
         (lambda data: data.update(trigger="Zok!"), "'Zok!' is not a valid trigger"),
         (lambda data: data.update(trigger="a b c d e"), "is not a valid trigger"),
+        (lambda data: data.update(trigger={"kind": "always"}), "requests with its phrase"),
+        (lambda data: data.update(trigger={"kind": "often"}), "trigger: phrase: "),
+        (
+            lambda data: data.update(trigger={"kind": "similar", "requests": []}),
+            "trigger: similar: requests: ",
+        ),
         (lambda data: data.update(tests=[]), "has no test"),
         (lambda data: data.update(skill="shipping"), "is of skill 'shipping'"),
         (lambda data: data.update(statsu="active"), "statsu: Extra inputs"),

@@ -34,7 +34,7 @@ class Answer(BaseModel, extra="forbid"):
     priority: Literal["normal", "high"]
 
 
-class TicketTask(patchlab.Task):
+class TicketTask(patchlab.SkillTask):
     prompts = HERE / "prompts"
     answer_schema = Answer.model_json_schema()
     known_rules = TeamFix(product="vpn", team="network"), TeamFix(product="badge", team="people")

@@ -50,6 +50,7 @@ def _environment() -> Environment:
         milliseconds=fmt.milliseconds,
         p_value=fmt.p_value,
         value=fmt.value,
+        shortened=fmt.shortened,
         facts=facts,
         pair=lambda value: (value, value),
         status=status_of,

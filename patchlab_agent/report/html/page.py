@@ -155,8 +155,8 @@ def _evidence_plots(rows: Sequence[PatchRow], report: RunReport) -> dict[str, Ev
 
 def _applied_options(rows: Sequence[PatchRow]) -> list[tuple[str, str]]:
     """Return the ids of applied patches, each with its name in the filter's list."""
-    applied = sorted((row for row in rows if row.traces), key=lambda row: row.patch.trigger)
+    applied = sorted((row for row in rows if row.traces), key=lambda row: row.patch.trigger_text)
     return [
-        (row.patch.id, f"{row.patch.trigger} ({row.patch.fix.kind}, {len(row.traces):,})")
+        (row.patch.id, f"{row.patch.trigger_text} ({row.patch.fix.kind}, {len(row.traces):,})")
         for row in applied
     ]

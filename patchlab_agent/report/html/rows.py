@@ -54,7 +54,7 @@ def patch_rows(patches: Iterable[Patch], traces: Sequence[Trace]) -> tuple[Patch
         )
         for patch in patches
     ]
-    return tuple(sorted(rows, key=lambda r: (-len(r.traces), r.patch.trigger, r.patch.id)))
+    return tuple(sorted(rows, key=lambda r: (-len(r.traces), r.patch.trigger_text, r.patch.id)))
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class _Reader:
         request = row.data.get("request")
         if not isinstance(request, str):
             raise InputError("there is no request; add it under that name")
-        check_request(request)
+        check_request(request, self._skill.max_request_chars)
         text = self._text(row.data)
         given, problem = self._reading(text)
         right = self._right(row.data, given)

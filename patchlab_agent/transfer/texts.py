@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Example
 from patchlab_agent.models.transfer import LessonText, TextFormat
+from patchlab_agent.models.trigger import Always
 from patchlab_agent.prompts import Prompts, rendered
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import SkillTask, instruction_of
+from patchlab_agent.skill.seam import Task, instruction_of
 
 _TEMPLATES: dict[TextFormat, str] = {"prompt": "prompt.j2", "agents-md": "agents.j2"}
 _BACKTICKS = re.compile("`+")
@@ -47,16 +49,18 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Group:
-    """The lessons under one trigger; without one, they hold for every request."""
+    """The lessons under one trigger: a phrase, or requests to be like; none: every request."""
 
     trigger: str
+    like: tuple[str, ...]
     lessons: tuple[Lesson, ...]
 
 
-def lesson_text(
-    skill: str, task: SkillTask, patches: Iterable[Patch], form: TextFormat
-) -> LessonText:
+def lesson_text(skill: str, task: Task, patches: Iterable[Patch], form: TextFormat) -> LessonText:
     """Return patches as text, grouped by trigger, the same text for the same patches.
+
+    A lesson for similar requests is left out unless these may be shown: the words of strangers are
+    for no text, and without them nothing says what it is for.
 
     Args:
         skill: the skill's name.
@@ -68,11 +72,11 @@ def lesson_text(
         PromptError: a template is missing, or has no words for a lesson.
     """
     prompts = Prompts(task.prompts)
-    ordered = sorted(patches, key=lambda patch: (patch.trigger, patch.fix.subject_key, patch.id))
-    by_trigger = groupby(ordered, key=lambda patch: patch.trigger)
+    placed = [(where, patch) for patch in patches if (where := _where(task, patch)) is not None]
+    ordered = sorted(placed, key=lambda each: (each[0], each[1].fix.subject_key, each[1].id))
     groups = [
-        Group(trigger, tuple(_once(task, prompts, of_trigger)))
-        for trigger, of_trigger in by_trigger
+        Group(phrase, like, tuple(_once(task, prompts, (patch for _, patch in of_trigger))))
+        for (phrase, like), of_trigger in groupby(ordered, key=itemgetter(0))
     ]
     told = [group for group in groups if group.lessons]
     text = rendered(
@@ -87,7 +91,17 @@ def lesson_text(
     return LessonText(format=form, lessons=count, text=text.rstrip("\n"))
 
 
-def _once(task: SkillTask, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Lesson]:
+def _where(task: Task, patch: Patch) -> tuple[str, tuple[str, ...]] | None:
+    """Return the phrase, or the requests, that a lesson is for; None if none may be shown."""
+    if isinstance(patch.trigger, str):
+        return patch.trigger, ()
+    if isinstance(patch.trigger, Always):
+        return "", ()
+    shown = tuple(each for each in patch.trigger.requests if task.may_show(each, {}))
+    return ("", shown) if shown else None
+
+
+def _once(task: Task, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Lesson]:
     """Yield the lessons of patches; of those that say the same in other forms, the first."""
     seen = set()
     for patch in patches:
@@ -97,7 +111,7 @@ def _once(task: SkillTask, prompts: Prompts, patches: Iterable[Patch]) -> Iterat
                 yield lesson
 
 
-def _lessons(task: SkillTask, prompts: Prompts, patch: Patch) -> Iterator[Lesson]:
+def _lessons(task: Task, prompts: Prompts, patch: Patch) -> Iterator[Lesson]:
     name, known = patch.id[:ID_CHARS], evidence(patch)
     if patch.fix.is_rule:
         line = prompts.rule(patch.fix)

@@ -14,27 +14,28 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Example
 from patchlab_agent.models.transfer import LessonText, TextFormat
+from patchlab_agent.models.trigger import Always, Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.rules import UnitFix
 from patchlab_agent.shipping.skill import shipping
-from patchlab_agent.skill.seam import SkillTask, instruction_of
+from patchlab_agent.skill.seam import Task, instruction_of
 from patchlab_agent.tasks.fixes import FieldIncludes, FieldIs
 from patchlab_agent.tasks.folder import load_task
 from patchlab_agent.transfer.texts import code, evidence, lesson_text
 from tests.support.make import make_patch
 from tests.support.words_skill import ShownFix, WordFix, WordsTask, write_templates
-from tests.tasks.folders import write_task
+from tests.tasks.folders import ROWS, write_task
 
 TEXTS: tuple[TextFormat, ...] = ("prompt", "agents-md")
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> SkillTask:
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     return WordsTask(write_templates(tmp_path_factory.mktemp("texts") / "prompts"))
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> SkillTask:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Task:
     return load_task(write_task(tmp_path_factory.mktemp("texts") / "desk")).task
 
 
@@ -42,11 +43,11 @@ def zok(**changed: object) -> Patch:
     return make_patch("zok", status=Status.ACTIVE).model_copy(update=changed)
 
 
-def text(task: SkillTask, *patches: Patch, form: TextFormat = "prompt") -> LessonText:
+def text(task: Task, *patches: Patch, form: TextFormat = "prompt") -> LessonText:
     return lesson_text("words", task, patches, form)
 
 
-def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: SkillTask) -> None:
+def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: Task) -> None:
     fixes: list[FieldIs | FieldIncludes] = [
         FieldIncludes(phrase="refund", field="topics", entry="refund"),
         FieldIs(phrase="refund", field="team", value="billing"),
@@ -69,7 +70,7 @@ def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: Ski
     assert text(desk, *reversed(patches)) == found
 
 
-def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: SkillTask) -> None:
+def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: Task) -> None:
     fix = ShownFix(request="a zok", answer={"zok": "red"})
     patch = zok(fix=fix)
     shown = Prompts(task.prompts).turns(Example(request=fix.request, answer=fix.answer))
@@ -79,18 +80,34 @@ def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: SkillTask
     assert 'answer as in this example, `"a zok"` with `{"zok":"red"}`' in told
 
 
-def test_the_same_rule_in_another_form_is_said_once(task: SkillTask) -> None:
+def test_the_same_rule_in_another_form_is_said_once(task: Task) -> None:
     found = text(task, zok(), zok(form=Form.APART))
     assert (found.lessons, found.text.count('"zok" means')) == (1, 1)
 
 
-def test_a_lesson_without_a_trigger_holds_for_every_request(task: SkillTask) -> None:
-    patches = (zok(), zok(trigger="", fix=WordFix(word="a", meaning="x")))
+def test_a_lesson_without_a_trigger_holds_for_every_request(task: Task) -> None:
+    patches = (zok(), zok(trigger=Always(), fix=WordFix(word="a", meaning="x")))
     assert 'For every request:\n- "a" means "x"\n' in text(task, *patches).text
     assert '\n- For every request: `"a" means "x"`' in text(task, *patches, form="agents-md").text
 
 
-def test_markdown_has_heading_instruction_lessons_and_evidence(desk: SkillTask) -> None:
+@pytest.mark.parametrize("form", TEXTS)
+def test_only_requests_that_may_be_shown_say_what_a_lesson_is_for(
+    desk: Task, form: TextFormat
+) -> None:
+    own = str(ROWS[0]["request"])
+    fix = FieldIs(field="team", value="billing")
+    triggers = [Similar(requests=(own, "a stranger's words")), Similar(requests=("nobody's",))]
+    found = text(desk, *(zok(trigger=each, fix=fix) for each in triggers), form=form)
+    assert found.lessons == 1
+    assert f'a request is like {"" if form == "prompt" else "`"}"{own}"' in found.text
+    assert "stranger" not in found.text
+    assert "nobody" not in found.text
+    every = text(desk, zok(trigger=Always(), fix=fix), form=form)
+    assert "For every request:" in every.text
+
+
+def test_markdown_has_heading_instruction_lessons_and_evidence(desk: Task) -> None:
     patch = zok(trigger="refund", fix=FieldIs(phrase="refund", field="team", value="billing"))
     lines = text(desk, patch, form="agents-md").text.splitlines()
     assert lines[:3] == ["# What `words` has learned", "", "> Sort the message."]
@@ -101,13 +118,13 @@ def test_markdown_has_heading_instruction_lessons_and_evidence(desk: SkillTask) 
     assert lines[-2].startswith("Written by `patchlab-agent patches export --format agents-md`")
 
 
-def test_nothing_learned_is_said_to_be_so(task: SkillTask) -> None:
+def test_nothing_learned_is_said_to_be_so(task: Task) -> None:
     assert text(task, form="agents-md").lessons == 0
     assert "There is no lesson yet." in text(task, form="agents-md").text
     assert "When" not in text(task).text
 
 
-def test_a_task_says_itself_what_it_is_or_its_schema_does(task: SkillTask, desk: SkillTask) -> None:
+def test_a_task_says_itself_what_it_is_or_its_schema_does(task: Task, desk: Task) -> None:
     assert instruction_of(desk) == "Sort the message."
     assert instruction_of(shipping().guarded().task).startswith("Read shipping requests")
     assert instruction_of(task) == ""
@@ -160,9 +177,7 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 
 @settings(suppress_health_check=list(HealthCheck), max_examples=60)
 @given(meanings=st.lists(HOSTILE, min_size=1, max_size=3), trigger=HOSTILE.filter(bool))
-def test_no_lesson_adds_a_line_or_markup(
-    task: SkillTask, meanings: list[str], trigger: str
-) -> None:
+def test_no_lesson_adds_a_line_or_markup(task: Task, meanings: list[str], trigger: str) -> None:
     patches = [
         zok(trigger=trigger, fix=WordFix(word=f"zok {number}", meaning=meaning))
         for number, meaning in enumerate(meanings)

@@ -18,7 +18,7 @@ from patchlab_agent.models.transfer import LessonText, TextFormat
 from patchlab_agent.models.trigger import Always
 from patchlab_agent.prompts import Prompts, rendered
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Task, instruction_of
+from patchlab_agent.skill.seam import SkillTask, instruction_of
 
 _TEMPLATES: dict[TextFormat, str] = {"prompt": "prompt.j2", "agents-md": "agents.j2"}
 _BACKTICKS = re.compile("`+")
@@ -56,7 +56,9 @@ class Group:
     lessons: tuple[Lesson, ...]
 
 
-def lesson_text(skill: str, task: Task, patches: Iterable[Patch], form: TextFormat) -> LessonText:
+def lesson_text(
+    skill: str, task: SkillTask, patches: Iterable[Patch], form: TextFormat
+) -> LessonText:
     """Return patches as text, grouped by trigger, the same text for the same patches.
 
     A lesson for similar requests is left out unless these may be shown: the words of strangers are
@@ -91,7 +93,7 @@ def lesson_text(skill: str, task: Task, patches: Iterable[Patch], form: TextForm
     return LessonText(format=form, lessons=count, text=text.rstrip("\n"))
 
 
-def _where(task: Task, patch: Patch) -> tuple[str, tuple[str, ...]] | None:
+def _where(task: SkillTask, patch: Patch) -> tuple[str, tuple[str, ...]] | None:
     """Return the phrase, or the requests, that a lesson is for; None if none may be shown."""
     if isinstance(patch.trigger, str):
         return patch.trigger, ()
@@ -101,7 +103,7 @@ def _where(task: Task, patch: Patch) -> tuple[str, tuple[str, ...]] | None:
     return ("", shown) if shown else None
 
 
-def _once(task: Task, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Lesson]:
+def _once(task: SkillTask, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Lesson]:
     """Yield the lessons of patches; of those that say the same in other forms, the first."""
     seen = set()
     for patch in patches:
@@ -111,7 +113,7 @@ def _once(task: Task, prompts: Prompts, patches: Iterable[Patch]) -> Iterator[Le
                 yield lesson
 
 
-def _lessons(task: Task, prompts: Prompts, patch: Patch) -> Iterator[Lesson]:
+def _lessons(task: SkillTask, prompts: Prompts, patch: Patch) -> Iterator[Lesson]:
     name, known = patch.id[:ID_CHARS], evidence(patch)
     if patch.fix.is_rule:
         line = prompts.rule(patch.fix)

@@ -18,7 +18,7 @@ from patchlab_agent.models.trigger import Always, Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.rules import UnitFix
 from patchlab_agent.shipping.skill import shipping
-from patchlab_agent.skill.seam import Task, instruction_of
+from patchlab_agent.skill.seam import SkillTask, instruction_of
 from patchlab_agent.tasks.fixes import FieldIncludes, FieldIs
 from patchlab_agent.tasks.folder import load_task
 from patchlab_agent.transfer.texts import code, evidence, lesson_text
@@ -43,11 +43,11 @@ def zok(**changed: object) -> Patch:
     return make_patch("zok", status=Status.ACTIVE).model_copy(update=changed)
 
 
-def text(task: Task, *patches: Patch, form: TextFormat = "prompt") -> LessonText:
+def text(task: SkillTask, *patches: Patch, form: TextFormat = "prompt") -> LessonText:
     return lesson_text("words", task, patches, form)
 
 
-def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: Task) -> None:
+def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: SkillTask) -> None:
     fixes: list[FieldIs | FieldIncludes] = [
         FieldIncludes(phrase="refund", field="topics", entry="refund"),
         FieldIs(phrase="refund", field="team", value="billing"),
@@ -70,7 +70,7 @@ def test_a_prompt_has_each_lesson_as_a_request_would_under_its_trigger(desk: Tas
     assert text(desk, *reversed(patches)) == found
 
 
-def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: Task) -> None:
+def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: SkillTask) -> None:
     fix = ShownFix(request="a zok", answer={"zok": "red"})
     patch = zok(fix=fix)
     shown = Prompts(task.prompts).turns(Example(request=fix.request, answer=fix.answer))
@@ -80,12 +80,12 @@ def test_a_lesson_that_is_shown_and_not_said_is_a_worked_example(task: Task) -> 
     assert 'answer as in this example, `"a zok"` with `{"zok":"red"}`' in told
 
 
-def test_the_same_rule_in_another_form_is_said_once(task: Task) -> None:
+def test_the_same_rule_in_another_form_is_said_once(task: SkillTask) -> None:
     found = text(task, zok(), zok(form=Form.APART))
     assert (found.lessons, found.text.count('"zok" means')) == (1, 1)
 
 
-def test_a_lesson_without_a_trigger_holds_for_every_request(task: Task) -> None:
+def test_a_lesson_without_a_trigger_holds_for_every_request(task: SkillTask) -> None:
     patches = (zok(), zok(trigger=Always(), fix=WordFix(word="a", meaning="x")))
     assert 'For every request:\n- "a" means "x"\n' in text(task, *patches).text
     assert '\n- For every request: `"a" means "x"`' in text(task, *patches, form="agents-md").text
@@ -93,7 +93,7 @@ def test_a_lesson_without_a_trigger_holds_for_every_request(task: Task) -> None:
 
 @pytest.mark.parametrize("form", TEXTS)
 def test_only_requests_that_may_be_shown_say_what_a_lesson_is_for(
-    desk: Task, form: TextFormat
+    desk: SkillTask, form: TextFormat
 ) -> None:
     own = str(ROWS[0]["request"])
     fix = FieldIs(field="team", value="billing")
@@ -107,7 +107,7 @@ def test_only_requests_that_may_be_shown_say_what_a_lesson_is_for(
     assert "For every request:" in every.text
 
 
-def test_markdown_has_heading_instruction_lessons_and_evidence(desk: Task) -> None:
+def test_markdown_has_heading_instruction_lessons_and_evidence(desk: SkillTask) -> None:
     patch = zok(trigger="refund", fix=FieldIs(phrase="refund", field="team", value="billing"))
     lines = text(desk, patch, form="agents-md").text.splitlines()
     assert lines[:3] == ["# What `words` has learned", "", "> Sort the message."]
@@ -118,13 +118,13 @@ def test_markdown_has_heading_instruction_lessons_and_evidence(desk: Task) -> No
     assert lines[-2].startswith("Written by `patchlab-agent patches export --format agents-md`")
 
 
-def test_nothing_learned_is_said_to_be_so(task: Task) -> None:
+def test_nothing_learned_is_said_to_be_so(task: SkillTask) -> None:
     assert text(task, form="agents-md").lessons == 0
     assert "There is no lesson yet." in text(task, form="agents-md").text
     assert "When" not in text(task).text
 
 
-def test_a_task_says_itself_what_it_is_or_its_schema_does(task: Task, desk: Task) -> None:
+def test_a_task_says_itself_what_it_is_or_its_schema_does(task: SkillTask, desk: SkillTask) -> None:
     assert instruction_of(desk) == "Sort the message."
     assert instruction_of(shipping().guarded().task).startswith("Read shipping requests")
     assert instruction_of(task) == ""
@@ -177,7 +177,9 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 
 @settings(suppress_health_check=list(HealthCheck), max_examples=60)
 @given(meanings=st.lists(HOSTILE, min_size=1, max_size=3), trigger=HOSTILE.filter(bool))
-def test_no_lesson_adds_a_line_or_markup(task: Task, meanings: list[str], trigger: str) -> None:
+def test_no_lesson_adds_a_line_or_markup(
+    task: SkillTask, meanings: list[str], trigger: str
+) -> None:
     patches = [
         zok(trigger=trigger, fix=WordFix(word=f"zok {number}", meaning=meaning))
         for number, meaning in enumerate(meanings)

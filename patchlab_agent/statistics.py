@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
+from statistics import fmean
 
 from scipy.special import betaln
-from scipy.stats import beta, binom, binomtest, false_discovery_control
+from scipy.stats import beta, binom, binomtest, false_discovery_control, ttest_1samp
 
-from patchlab_agent.models.report import PairedDifference, Proportion
+from patchlab_agent.models.report import MeanDifference, PairedDifference, Proportion
 
 _CONFIDENCE = 0.95
+NO_SPREAD = 1e-9
+"""Differences between scores that are no more than rounding."""
 
 PRIOR = (9.0, 1.0)
 """Beta prior on the share of discordant pairs that go one way, if a patch has an effect.
@@ -56,6 +59,24 @@ def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDi
         lost=lost,
         p_value=mcnemar(gained, lost),
     )
+
+
+def mean_difference(before: Sequence[float], after: Sequence[float]) -> MeanDifference:
+    """Return the mean of after - before over pairs of scores, with Student's t interval for it.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    changes = [new - old for old, new in zip(before, after, strict=True)]
+    if not changes:
+        return MeanDifference(mean=None, low=None, high=None)
+    mean = _rounded(fmean(changes))
+    # Without any spread there is nothing to estimate an interval from.
+    if max(changes) - min(changes) < NO_SPREAD:
+        return MeanDifference(mean=mean, low=None, high=None)
+    limits = ttest_1samp(changes, 0).confidence_interval(_CONFIDENCE)
+    low, high = max(-1.0, float(limits.low)), min(1.0, float(limits.high))
+    return MeanDifference(mean=mean, low=_rounded(low), high=_rounded(high))
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

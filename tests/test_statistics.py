@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, ttest_rel
 from ville.proportions import BernoulliTest
 
 from patchlab_agent import statistics
@@ -19,6 +19,7 @@ from patchlab_agent.statistics import (
     e_detector,
     e_value,
     fixed_size,
+    mean_difference,
     paired_difference,
     proportion,
 )
@@ -247,3 +248,20 @@ def test_a_fixed_size_is_as_large_as_its_error_rates_ask(
     gains: float, alpha: float, power: float, pairs: int
 ) -> None:
     assert fixed_size(gains, alpha=alpha, power=power) == pairs
+
+
+def test_the_mean_difference_of_scores_is_that_of_students_t() -> None:
+    before, after = [0.0, 0.5, 0.25, 1.0], [0.5, 0.5, 0.75, 1.0]
+    found = mean_difference(before, after)
+    expected = ttest_rel(after, before).confidence_interval(0.95)
+    assert found.mean == 0.25
+    assert found.low == pytest.approx(expected.low, abs=1e-8)
+    assert found.high == pytest.approx(expected.high, abs=1e-8)
+
+
+def test_without_spread_there_is_a_mean_and_no_interval() -> None:
+    assert mean_difference([], []).mean is None
+    for before, after in (([0.2], [0.7]), ([0.1, 0.2], [0.6, 0.7])):
+        found = mean_difference(before, after)
+        assert (found.mean, found.low, found.high) == (0.5, None, None)
+    assert mean_difference([0.0] * 2, [0.0, 1.0]).high == 1.0

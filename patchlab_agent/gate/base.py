@@ -36,8 +36,8 @@ class Examination:
 
     Attributes:
         report: the decision and the evidence for it.
-        remaining: an answer with the patch and the remaining complaint about it, if that is not
-            what the patch is about.
+        remaining: an answer with the patch and what is still wrong with it: another complaint than
+            the patch is about, or, if the patch was let in, what it leaves of a better answer.
         taken: an answer to the latest failing request that the referee accepted; None if there is
             none, or if nobody was asked.
         agreement: lower bound of the share of right answers at hand, among those that bear on the

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from patchlab_agent.agent.agent import Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
+from patchlab_agent.gate.grading import is_better
 from patchlab_agent.models.base import Output
-from patchlab_agent.models.trace import Context, Example
+from patchlab_agent.models.trace import Context, Example, Feedback
 from patchlab_agent.statistics import e_value
 
 PURPOSE = "examples"
@@ -19,14 +20,14 @@ def harmful(
     suspects: Sequence[Example],
     request: str,
     context: Context,
-    is_right: Callable[[Output | None], bool],
+    judge: Callable[[Output | None], Feedback],
     *,
     patience: int,
     max_draws: int,
     bound: float,
     varies: bool,
 ) -> Dialogue[list[Example]]:
-    """Find the examples whose absence turns the answer right, beyond the noise of single answers.
+    """Find the examples whose absence makes the answer better, beyond the noise of single answers.
 
     One right answer with all of them in place clears all of them. If answers do not vary, the
     only draw decides.
@@ -35,7 +36,7 @@ def harmful(
         suspects: the examples of the context to leave out.
         request: a request that was answered wrongly under the context.
         context: everything that the prompt showed.
-        is_right: judges an answer.
+        judge: returns the feedback on an answer.
         patience: draws after which an example is cleared if leaving it out never helped.
         max_draws: draws with all examples, and without each suspect, at most.
         bound: the e-value that decides, 1/alpha.
@@ -45,17 +46,25 @@ def harmful(
         Interruption: the model's side or the skill failed.
     """
     lost: Counter[str] = Counter()
+    helped: Counter[str] = Counter()
     found: list[Example] = []
     waiting = list(suspects)
     for number in range(max_draws if varies else 1):
         draw = f"gate:{number}"
         # All examples first: usually the answer is right this time, and nothing more is asked.
-        if (yield from _ask(request, [context], draw, is_right)) == [True]:
+        [with_all] = yield from _ask(request, [context], draw, judge)
+        if with_all.ok:
             break
         contexts = [context.without_example(each.id) for each in waiting]
-        right = yield from _ask(request, contexts, draw, is_right)
-        lost.update(each.id for each, ok in zip(waiting, right, strict=True) if ok)
-        found += [e for e in waiting if lost[e.id] and _decides(lost[e.id], bound, varies)]
+        told = yield from _ask(request, contexts, draw, judge)
+        judged = list(zip(waiting, told, strict=True))
+        lost.update(each.id for each, without in judged if is_better(without, with_all))
+        helped.update(each.id for each, without in judged if is_better(with_all, without))
+        found += [
+            each
+            for each in waiting
+            if lost[each.id] and (not varies or e_value(lost[each.id], helped[each.id]) >= bound)
+        ]
         decided = {each.id for each in found}
         waiting = [
             each
@@ -67,12 +76,8 @@ def harmful(
     return found
 
 
-def _decides(lost: int, bound: float, varies: bool) -> bool:
-    return not varies or e_value(lost, 0) >= bound
-
-
 def _ask(
-    request: str, contexts: Iterable[Context], draw: str, is_right: Callable[[Output | None], bool]
-) -> Dialogue[list[bool]]:
+    request: str, contexts: Iterable[Context], draw: str, judge: Callable[[Output | None], Feedback]
+) -> Dialogue[list[Feedback]]:
     answers = yield [Question(request, context, draw, PURPOSE) for context in contexts]
-    return [is_right(or_raise(answer).output) for answer in answers]
+    return [judge(or_raise(answer).output) for answer in answers]

@@ -38,6 +38,7 @@ from patchlab_agent.gate.evidence import (
     says,
 )
 from patchlab_agent.gate.examples import harmful
+from patchlab_agent.gate.grading import Subject
 from patchlab_agent.gate.reach import Distance, calibrated, concerns
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Output, digest
@@ -244,7 +245,7 @@ class Gate:
             examples,
             trace.request,
             context,
-            lambda output: judge(output).ok,
+            judge,
             patience=self._patience,
             max_draws=min(self._max_pairs, self._max_calls // (1 + len(examples))),
             bound=1 / self._alpha,
@@ -280,7 +281,7 @@ class Gate:
         for trial in trials:
             # Requests that stay wrong tell of a missing rule, not of the model's noise.
             if trial.outcome in ("mended", "kept"):
-                self._right += trial.right
+                self._right += trial.at_best
                 self._draws += len(trial.given)
 
     def _trial(self, candidate: Candidate) -> PatchTrial:
@@ -325,7 +326,7 @@ class Gate:
             conditions=self.conditions(patch),
         )
         is_other = objection is not None and objection.code == "other_complaint"
-        remaining = hearing.complaint if is_other else None
+        remaining = hearing.complaint if is_other else None if objection else hearing.improved
         taken = None if objection else hearing.taken
         agreement = proportion(_agreement(patch, known)).low or 0.0
         found = Examination(report, remaining, taken, agreement, patch.trigger)
@@ -387,9 +388,8 @@ class Gate:
             return _mends(hearing.trial)
         if hearing.vouched:
             record = hearing.candidate.patch.record
-            text = (
-                f"its record stands: {record.mended} requests turned right, {record.broken} wrong"
-            )
+            gained, lost = record.in_words
+            text = f"its record stands: {record.mended} requests {gained}, {record.broken} {lost}"
             return Reason(code="mends", text=text)
         if hearing.is_unprompted:
             return _agrees(hearing)
@@ -418,7 +418,22 @@ class Gate:
             if output is not None and request not in candidate.patch.failing
         ]
         # Rules may have changed since: what the referee no longer accepts is no longer right.
-        return [probe for probe, output in probes if probe.judge(output).ok]
+        found_right = [probe for probe, output in probes if probe.judge(output).ok]
+        return found_right + self._spoiled_in_part(candidate)
+
+    @staticmethod
+    def _spoiled_in_part(candidate: Candidate) -> list[Probe]:
+        """Return the requests that the patch made worse, where no answer was right throughout."""
+        referee, patch = candidate.referee, candidate.patch
+        if referee is None:
+            return []
+        return [
+            refereed_probe(test.request, referee)
+            for test in patch.tests
+            if test.role is Role.SPOILED
+            and test.taken is None
+            and test.request not in patch.failing
+        ]
 
     def _too_broad(self, patch: Patch, touched: int) -> Reason | None:
         if isinstance(patch.trigger, Always):
@@ -454,7 +469,7 @@ class Gate:
         return Reason(code="still_wrong", text=text)
 
     def _what_was_right_stays(self, hearing: _Hearing) -> Dialogue[Reason | None]:
-        """Object if as many requests turn wrong as right, or if the changed values are wrong."""
+        """Object if as much turns wrong as right, or if the changed values are wrong."""
         if isinstance(hearing.candidate.patch.trigger, Always):
             return (yield from self._gains_everywhere(hearing))
         trial = hearing.trial
@@ -471,7 +486,9 @@ class Gate:
                 if each.outcome != "mended":
                     each.outcome = "broken" if each.lost > each.gained else "kept"
             broken = [each for each in trial.trials if each.outcome == "broken"]
-        if broken and len(broken) >= hearing.mended:
+        # A lesson has to win by the number of requests and by what they gain: many small gains do
+        # not make up for a request that is lost, nor one large gain for many small losses.
+        if broken and (len(broken) >= hearing.mended or hearing.change <= 0):
             return _outweighed(hearing, broken)
         return self._misleading(hearing)
 
@@ -553,8 +570,13 @@ class _Hearing:
 
     @property
     def mended(self) -> int:
-        """The number of requests that turn right."""
+        """The number of requests that turn right, or better."""
         return sum(each.outcome == "mended" for each in self.trial.trials)
+
+    @property
+    def change(self) -> float:
+        """What all requests gain in score, less what they lose."""
+        return sum(each.change for each in self.trial.trials)
 
     @property
     def vouched(self) -> bool:
@@ -567,6 +589,13 @@ class _Hearing:
         """An answer with the patch to the latest failing request that the referee accepted."""
         latest = self.candidate.patch.failing[-1:]
         answers = (t.taken for t in self.failing if t.probe.request in latest)
+        return next(answers, None)
+
+    @property
+    def improved(self) -> tuple[Attempt, Feedback] | None:
+        """A better answer with the patch to the latest failing request, and what is left to say."""
+        latest = self.candidate.patch.failing[-1:]
+        answers = (t.improved for t in self.failing if t.probe.request in latest and not t.taken)
         return next(answers, None)
 
     @property
@@ -602,11 +631,13 @@ def _agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
 
 def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
     first = broken[0].probe
-    noun = "request turns" if len(broken) == 1 else "requests turn"
+    verb, right, wrong = _words(hearing.trial)
     text = (
-        f"{len(broken)} {noun} wrong and {hearing.mended} right; wrong is "
+        f"{_requests(len(broken), verb)} {wrong} and {hearing.mended} {right}; {wrong} is "
         f"{shown(first.request)} ({first.source})"
     )
+    if len(broken) < hearing.mended:
+        text += f", and the score changes by {hearing.change:+.2f} in all"
     return Reason(code="outweighed", text=text)
 
 
@@ -628,17 +659,20 @@ def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
         return None
     kept = [trial for trial in failing if trial.outcome == "kept"]
     if kept and not wrong:
+        pairs = kept[0].pairs
+        is_partial = kept[0].is_partial
+        fine = sum(pair.is_calm if is_partial else pair.without.ok for pair in pairs)
         text = (
-            "the failure did not come again: without the patch "
-            f"{sum(old for old, _ in kept[0].pairs)} of {len(kept[0].pairs)} fresh draws are right"
+            f"the failure did not come again: without the patch {fine} of {len(pairs)} fresh draws "
+            f"are {'free of it' if is_partial else 'right'}"
         )
         return Reason(code="not_reproduced", text=text)
     refused = [trial for trial in failing if trial.outcome == "failed"]
     complaints = [found for trial in refused if (found := trial.complaint) is not None]
-    born = (patch.provenance.label, patch.provenance.field)
-    own = [said for _, said in complaints if (said.label, said.field) == born]
+    born = Subject.of(patch)
+    own = [said for _, said in complaints if born.is_complained_of(said)]
     if own:
-        text = f"with the patch the referee still says: {own[0]}"
+        text = f"with the patch the referee still says: {born.complaint_in(own[0])}"
         return Reason(code="still_wrong", text=text)
     if complaints:
         text = f"with the patch the referee says something else: {complaints[0][1]}"
@@ -656,6 +690,18 @@ def _mends(trial: PatchTrial) -> Reason:
     mended = [each for each in trial.trials if each.outcome == "mended"]
     broken = sum(each.outcome == "broken" for each in trial.trials)
     sources = " and ".join(dict.fromkeys(str(each.probe.source) for each in mended))
-    noun = "request turns" if len(mended) == 1 else "requests turn"
-    rest = f"{broken} wrong" if broken else "none wrong"
-    return Reason(code="mends", text=f"by the {sources}, {len(mended)} {noun} right and {rest}")
+    verb, right, wrong = _words(trial)
+    text = (
+        f"by the {sources}, {_requests(len(mended), verb)} {right} and {broken or 'none'} {wrong}"
+    )
+    return Reason(code="mends", text=text)
+
+
+def _words(trial: PatchTrial) -> tuple[str, str, str]:
+    """Return what requests do by the patch: `turn`, `right`, `wrong`."""
+    is_partial = any(each.is_partial for each in trial.trials)
+    return ("get", "better", "worse") if is_partial else ("turn", "right", "wrong")
+
+
+def _requests(number: int, verb: str) -> str:
+    return f"1 request {verb}s" if number == 1 else f"{number} requests {verb}"

@@ -21,7 +21,8 @@ def at_admission(report: GateReport, *, alpha: float) -> Record:
     record = Record()
     for result in report.results:
         if result.outcome in ("mended", "broken"):
-            record = record.with_outcome(result.outcome == "mended", result.request)
+            is_mended, in_part = result.outcome == "mended", result.scores is not None
+            record = record.with_outcome(is_mended, result.request, in_part=in_part)
     verdict = verdict_on(record, alpha=alpha)
     return (
         record.model_copy(update={"standing": Standing.PROVEN}) if verdict == "proven" else record
@@ -88,8 +89,9 @@ def pairs_in_words(record: Record, *, alpha: float) -> str:
     """Describe the evidence of pairs of uses, as an event states it."""
     pairs = record.pairs
     told = (
-        f"held out of a share of its uses; of the pairs that tell, {pairs.gained} are right only "
-        f"with it and {pairs.lost} only without it"
+        f"held out of a share of its uses; of the pairs that tell, {pairs.gained} are "
+        f"{'better' if pairs.in_part else 'right only'} with it and {pairs.lost} "
+        f"{'' if pairs.in_part else 'only '}without it"
     )
     if record.standing is Standing.PROVEN:
         size = e_detector([sign == "-" for sign in pairs.signs])
@@ -100,9 +102,11 @@ def pairs_in_words(record: Record, *, alpha: float) -> str:
 def in_words(record: Record, *, alpha: float) -> str:
     """Describe the evidence of a record, as an event states it."""
     if record.standing is Standing.TRIAL:
-        evidence = f"{record.mended} requests turned right and {record.broken} wrong"
+        gained, lost = record.in_words
+        evidence = f"{record.mended} requests {gained} and {record.broken} {lost}"
     else:
         latest = len(record.outcomes) - len(record.outcomes.rstrip("-"))
         size = e_detector([sign == "-" for sign in record.outcomes])
-        evidence = f"the latest {latest} requests that tell turned wrong, evidence {size:.0f} to 1"
+        harm = "got worse" if record.in_part else "turned wrong"
+        evidence = f"the latest {latest} requests that tell {harm}, evidence {size:.0f} to 1"
     return f"{evidence} (bound {1 / alpha:.0f} to 1)"

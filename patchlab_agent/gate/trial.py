@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from patchlab_agent.agent.agent import Agent, Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.evidence import Probe, says
+from patchlab_agent.gate.grading import Pair, Subject, typical_change
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import Claim, Outcome, Tested
 from patchlab_agent.models.patch import Patch, agrees
@@ -37,27 +39,49 @@ class OutOfCalls(Exception):
 class RequestTrial:
     """The answers to one request so far.
 
-    The first draw that is right with the patch only shows that a right answer is possible; pairs
-    count from the next draw on, so that none is selected by its own outcome. If answers do not
-    vary, the only pair counts.
+    The first draw that is right with the patch, at least in part, only shows that such an answer is
+    possible; pairs count from the next draw on, so that none is selected by its own outcome. If
+    answers do not vary, the only pair counts.
     """
 
     probe: Probe
+    subject: Subject
     varies: bool
     given: list[tuple[Attempt, Feedback]] = field(default_factory=list)
-    pairs: list[tuple[bool, bool]] = field(default_factory=list)
-    """(right without the patch, right with it) for each draw that was asked both ways."""
+    pairs: list[Pair] = field(default_factory=list)
+    """Each draw that was asked both ways."""
     outcome: Outcome = "open"
 
     @property
     def gained(self) -> int:
-        """The number of pairs that are wrong without the patch and right with it."""
-        return sum(new and not old for old, new in self.pairs)
+        """The number of pairs that are better with the patch."""
+        return sum(pair.is_gained for pair in self.pairs)
 
     @property
     def lost(self) -> int:
-        """The number of pairs that are right without the patch and wrong with it."""
-        return sum(old and not new for old, new in self.pairs)
+        """The number of pairs that are worse with the patch."""
+        return sum(pair.is_lost for pair in self.pairs)
+
+    @property
+    def change(self) -> float:
+        """What a request that turned gained, or lost, in score; 1 where it turned as a whole."""
+        match self.outcome:
+            case "mended":
+                return typical_change([pair for pair in self.pairs if pair.is_gained])
+            case "broken":
+                return typical_change([pair for pair in self.pairs if pair.is_lost])
+        return 0.0
+
+    @property
+    def is_promising(self) -> bool:
+        """True if an answer with the patch was right, at least in part."""
+        return any(said.score > 0 for _, said in self.given)
+
+    @property
+    def is_partial(self) -> bool:
+        """True if an answer was neither right nor wrong throughout."""
+        answers = [said for _, said in self.given] + [pair.without for pair in self.pairs]
+        return any(said.is_partly_right for said in answers)
 
     @property
     def right(self) -> int:
@@ -65,9 +89,21 @@ class RequestTrial:
         return sum(feedback.ok for _, feedback in self.given)
 
     @property
+    def at_best(self) -> int:
+        """The number of answers with the patch that are as right as any of them."""
+        scores = [said.score for _, said in self.given if said.score > 0]
+        return scores.count(max(scores)) if scores else 0
+
+    @property
     def taken(self) -> Attempt | None:
         """The first right answer with the patch."""
         return next((attempt for attempt, said in self.given if said.ok), None)
+
+    @property
+    def improved(self) -> tuple[Attempt, Feedback] | None:
+        """The best answer that is better with the patch, but not right yet."""
+        gained = [(p.attempt, p.with_it) for p in self.pairs if p.is_gained_in_part]
+        return max(gained, key=lambda found: found[1].score, default=None)
 
     @property
     def complaint(self) -> tuple[Attempt, Feedback] | None:
@@ -92,7 +128,15 @@ class RequestTrial:
             gained=self.gained,
             lost=self.lost,
             complaint=str(complaint[1].label) if complaint else "",
+            scores=self._scores() if self.is_partial else None,
         )
+
+    def _scores(self) -> tuple[float, float] | None:
+        """Return the mean score of the pairs without the patch and with it."""
+        if not self.pairs:
+            return None
+        without = fmean(pair.without.score for pair in self.pairs)
+        return round(without, 6), round(fmean(pair.with_it.score for pair in self.pairs), 6)
 
 
 class PatchTrial:
@@ -121,6 +165,7 @@ class PatchTrial:
     ) -> None:
         self._agent = agent
         self._patch = patch
+        self._subject = Subject.of(patch)
         self._companions = companions
         self._varies = agent.backend.varies
         self._patience = patience if self._varies else 1
@@ -142,12 +187,12 @@ class PatchTrial:
 
     def begin(self, probes: Iterable[Probe]) -> list[RequestTrial]:
         """Start trying these requests."""
-        trials = [RequestTrial(probe, self._varies) for probe in probes]
+        trials = [RequestTrial(probe, self._subject, self._varies) for probe in probes]
         self.trials += trials
         return trials
 
     def begin_again(self, trials: Sequence[RequestTrial]) -> list[RequestTrial]:
-        """Start over with requests that did not turn wrong, to see whether they turn right."""
+        """Start over with requests that did not get worse, to see whether they get better."""
         # The old trial is replaced, or the request would count twice in the report.
         known = {id(each) for each in trials}
         self.trials = [each for each in self.trials if id(each) not in known]
@@ -160,10 +205,10 @@ class PatchTrial:
         return is_shown and without.lessons != with_it.lessons
 
     def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
-        """Find out which of these requests the patch turns right, beyond noise.
+        """Find out which of these requests the patch turns right, or better, beyond noise.
 
-        A request is given up if it was never right with the patch, or if it is right without the
-        patch as well.
+        A request is given up if it was never right with the patch, not even in part, if the patch
+        makes no difference to it, or if there is nothing to mend without the patch either.
 
         Raises:
             OutOfCalls: the cap is reached.
@@ -181,11 +226,11 @@ class PatchTrial:
             ]
 
     def keeps(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
-        """Find out which of these requests the patch turns wrong, beyond noise.
+        """Find out which of these requests the patch turns wrong, or worse, beyond noise.
 
-        One right answer with the patch shows that it does not spoil the request. Until there is
-        one, each wrong answer is compared with the one without the patch. Enough calls are left
-        for the patch's claims; requests that are undecided by then stay open.
+        One answer with the patch that is right, or better than without it, shows that it does not
+        spoil the request. Until there is one, each is compared with the one without the patch.
+        Enough calls are left for the patch's claims; requests that are undecided by then stay open.
 
         Raises:
             OutOfCalls: the cap is reached before anything was asked.
@@ -200,7 +245,7 @@ class PatchTrial:
             wrong = [trial for trial in waiting if not trial.right]
             yield from self._ask([(t.probe.request, draws[id(t)], False) for t in wrong])
             for trial in wrong:
-                trial.pairs.append((self._right_without(trial, draws[id(trial)]), False))
+                self._pair(trial, draws[id(trial)])
             for trial in waiting:
                 trial.outcome = self._kept(trial)
             waiting = [
@@ -224,9 +269,9 @@ class PatchTrial:
         )
         for trial in tried:
             self._take(trial, 0)
-            old, new = self._right_without(trial, 0), trial.given[-1][1].ok
-            trial.pairs.append((old, new))
-            trial.outcome = "kept" if old == new else "mended" if new else "broken"
+            self._pair(trial, 0)
+            [pair] = trial.pairs
+            trial.outcome = "mended" if pair.is_gained else "broken" if pair.is_lost else "kept"
         return tried
 
     def teaches_right(self, trial: RequestTrial) -> bool | None:
@@ -234,7 +279,8 @@ class PatchTrial:
 
         An answer may be wrong for other reasons, with and without the patch. So only the changed
         fields count, and one right value is enough: a right category may cause a refusal that
-        another rule would have prevented.
+        another rule would have prevented. Where answers are right in part, the judge tells whether
+        what the patch is about is nearer to right.
 
         Returns:
             None if the patch changes no field whose right value is known, if the request was not
@@ -245,8 +291,13 @@ class PatchTrial:
         new = self._answers.get((request, 0, True))
         if old is None or new is None or old.output is None or new.output is None:
             return None
-        if trial.probe.judge(new.output).ok:
+        before, after = trial.probe.judge(old.output), trial.probe.judge(new.output)
+        if after.ok:
             return None
+        if self._subject.gains(before, after):
+            return True
+        if after.wrong and self._subject.loses(before, after):
+            return False
         changed = [
             agrees(right[name], given)
             for name, given in new.output.items()
@@ -255,12 +306,17 @@ class PatchTrial:
         return any(changed) if changed else None
 
     def speaks(self, trial: RequestTrial, judged: Callable[[Output], Output]) -> bool:
-        """Return True if a right answer with the patch states what the patch says.
+        """Return True if an answer that is right, or gained by the patch, states what it says.
 
         A refusal may be right for its own reason, whatever the patch says about the rest.
         """
-        right = (attempt.output for attempt, said in trial.given if said.ok)
-        return any(output and self._says(trial.probe.request, judged(output)) for output in right)
+        right = [
+            judged(attempt.output) for attempt, said in trial.given if said.ok and attempt.output
+        ]
+        # What is right in part may leave something open, and has been judged all the same.
+        gained = (pair.attempt.output for pair in trial.pairs if pair.is_gained_in_part)
+        right += [output for output in gained if output]
+        return any(self._says(trial.probe.request, output) for output in right)
 
     def obeyed(self, requests: Sequence[str]) -> Dialogue[bool]:
         """Return True if the model obeys the patch on most requests that were made for it.
@@ -337,40 +393,44 @@ class PatchTrial:
 
     def _draw(self, trials: Sequence[RequestTrial]) -> Dialogue[None]:
         draws = {id(trial): len(trial.given) for trial in trials}
-        # Before the first right answer with the patch nothing can be gained, so the other side of
-        # the pair is not worth a call.
-        paired = [t for t in trials if t.right or not t.varies]
+        # Before the first answer with the patch that is right in anything, nothing can be gained,
+        # so the other side of the pair is not worth a call.
+        paired = [t for t in trials if t.is_promising or not t.varies]
         with_it = [(t.probe.request, draws[id(t)], True) for t in trials]
         yield from self._ask(with_it + [(t.probe.request, draws[id(t)], False) for t in paired])
         for trial in trials:
             self._take(trial, draws[id(trial)])
         for trial in paired:
-            without = self._right_without(trial, draws[id(trial)])
-            trial.pairs.append((without, trial.given[-1][1].ok))
+            self._pair(trial, draws[id(trial)])
 
     def _take(self, trial: RequestTrial, draw: int) -> None:
         attempt = self._answers[trial.probe.request, draw, True]
         trial.given.append((attempt, trial.probe.judge(attempt.output)))
 
-    def _right_without(self, trial: RequestTrial, draw: int) -> bool:
-        return trial.probe.judge(self._answers[trial.probe.request, draw, False].output).ok
+    def _pair(self, trial: RequestTrial, draw: int) -> None:
+        """Set the latest answer with the patch beside the one without it."""
+        without = trial.probe.judge(self._answers[trial.probe.request, draw, False].output)
+        attempt, with_it = trial.given[-1]
+        trial.pairs.append(Pair(self._subject, without, with_it, attempt))
 
     def _mended(self, trial: RequestTrial) -> Outcome:
         if not trial.varies:
-            [(old, new)] = trial.pairs
-            return "mended" if new and not old else "kept" if new else "failed"
+            [pair] = trial.pairs
+            if pair.is_gained:
+                return "mended"
+            return "kept" if pair.with_it.ok or pair.is_calm else "failed"
         if e_value(trial.gained, trial.lost) >= self._bound:
             return "mended"
-        both = sum(old and new for old, new in trial.pairs)
-        if both >= trial.gained + NOT_AGAIN:
+        if sum(pair.is_calm for pair in trial.pairs) >= trial.gained + NOT_AGAIN:
             return "kept"
         if e_value(trial.lost, trial.gained) >= self._bound:
             return "failed"
-        given_up = not trial.right and len(trial.given) >= self._patience
-        return "failed" if given_up else "open"
+        idle = sum(pair.is_idle for pair in trial.pairs)
+        given_up = not trial.is_promising and len(trial.given) >= self._patience
+        return "failed" if given_up or idle >= trial.gained + self._patience else "open"
 
     def _kept(self, trial: RequestTrial) -> Outcome:
-        if trial.right:
+        if trial.right or trial.gained:
             return "kept"
         if not trial.varies:
             return "broken" if trial.lost else "kept"

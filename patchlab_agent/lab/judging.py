@@ -70,10 +70,16 @@ def checked_feedback(trace: Trace, feedback: Feedback, labels: Iterable[str]) ->
         UsageError: its parts contradict each other.
         InputError: there is no such label or field, or a text is not plain.
     """
+    labels = tuple(labels)
     label = OK_LABEL if feedback.ok else known_label(str(feedback.label), [*labels, OK_LABEL])
     has_own = trace.output is not None and feedback.value == trace.output.get(feedback.field or "")
     value = None if has_own else feedback.value
-    return feedback_on(trace, label, feedback.field, value, feedback.detail)
+    told = feedback_on(trace, label, feedback.field, value, feedback.detail)
+    if told.ok:
+        return told
+    for fault in feedback.wrong:
+        known_label(fault.label, labels)
+    return told.model_copy(update={"score": feedback.score, "wrong": feedback.wrong})
 
 
 def told_before(trace: Trace, feedback: Feedback) -> Feedback | None:

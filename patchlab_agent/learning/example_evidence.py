@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from patchlab_agent.gate.base import AcceptanceCriterion
 from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.gate.grading import is_better
 from patchlab_agent.gate.standing import is_outweighed
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import Record
@@ -34,10 +35,10 @@ class ExampleEvidence:
     def weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count a use for or against the examples, if the baseline's answer has the other outcome.
+        """Count a use for or against the examples, if the baseline's answer has another score.
 
-        A right answer with lessons in its prompt says nothing about examples: the lessons may have
-        fixed it. A wrong one counts only against the examples without which it is right.
+        A better answer with lessons in its prompt says nothing about examples: the lessons may have
+        done it. A worse one counts only against the examples without which it is better.
 
         Args:
             trace: an answer of the agent.
@@ -50,16 +51,19 @@ class ExampleEvidence:
         Raises:
             Interruption: the model or the skill failed.
         """
-        if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
+        if trace.baseline is None:
+            return ()
+        is_mended = is_better(feedback, trace.baseline.feedback)
+        if not (is_mended or is_better(trace.baseline.feedback, feedback)):
             return ()
         shown = self._examples.of_traces(trace.examples)
         # Each request counts once, and withdrawn examples already have their verdict.
         open_ones = [
             each
             for each in shown.values()
-            if not each.withdrawn and _after(each, trace, feedback.ok) != each.record
+            if not each.withdrawn and _after(each, trace, is_mended) != each.record
         ]
-        if feedback.ok:
+        if is_mended:
             if not trace.applied:
                 self._examples.update(_counted(open_ones, trace, mended=True))
             return ()

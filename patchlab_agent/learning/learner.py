@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from patchlab_agent.errors import Interruption
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
 from patchlab_agent.gate.evidence import Referee
+from patchlab_agent.gate.grading import Subject
 from patchlab_agent.learning.contest import Contest, contest
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
@@ -17,14 +19,15 @@ from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport, Standing, Use
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
-from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.models.trace import Attempt, Feedback, Trace
 from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3
 """Number of further failures of the same cause after which a quarantined patch is gated again."""
 MAX_LESSONS = 3
-"""Maximum number of lessons from one request: a complaint may have hidden the next one."""
+"""Maximum number of lessons from one request: several things may be wrong with its answer, and a
+complaint may have hidden the next one."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,53 @@ class Learned:
     Attributes:
         events: at least one for a failure.
         corrected: a right answer to the request, if lessons that were let in led to one.
+        improved: else a better answer by the latest lesson that was let in, with what is still
+            wrong with it; None if there is none.
     """
 
     events: tuple[PatchEvent, ...] = ()
     corrected: JsonObject | None = None
+    improved: tuple[Attempt, Feedback] | None = None
+
+    @property
+    def taught(self) -> bool:
+        """True if there was a lesson, whatever became of it."""
+        return any(event.kind is not EventKind.NONE for event in self.events)
+
+    def then(self, later: Learned) -> Learned:
+        """Return this outcome with a later one of the same failure."""
+        return Learned(
+            (*self.events, *later.events),
+            later.corrected or self.corrected,
+            later.improved,
+        )
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A failed answer, and which of its faults have been learned from.
+
+    Attributes:
+        trace: the answer.
+        referee: judges new answers; None if nobody can.
+        origin: origin of the lessons.
+        tried: the faults so far; the answers to one request share it.
+    """
+
+    trace: Trace
+    referee: Referee | None
+    origin: Origin
+    tried: list[Subject] = field(default_factory=list)
+
+    def with_attempt(self, attempt: Attempt) -> _Failure:
+        """Return the same failure, seen in another answer to its request."""
+        return replace(self, trace=self.trace.model_copy(update={"attempt": attempt}))
+
+    def next_fault(self, said: Feedback) -> Feedback | None:
+        """Return the gravest fault that nothing was learned from yet; None after `MAX_LESSONS`."""
+        if len(self.tried) >= MAX_LESSONS:
+            return None
+        return next((c for c in said.complaints if Subject.of(c) not in self.tried), None)
 
 
 class Learner:
@@ -83,10 +129,11 @@ class Learner:
         First the patches that the answer used are weighed: against the baseline's answer, if there
         is one, or under a holdout against the uses that they were left out of. So are the examples
         that it was shown, against the baseline's answer. Then a failure becomes a patch, active or
-        quarantined. A quarantined patch is gated again only on new evidence, or when something
-        that its decision depends on has changed; one that a person disabled is left alone. A new
-        active patch retires those that it contradicts, and is also gated under other names of its
-        subject.
+        quarantined; one of several faults becomes several, the gravest first, each tried beside
+        those that were let in before it. A quarantined patch is gated again only on new evidence,
+        or when something that its decision depends on has changed; one that a person disabled is
+        left alone. A new active patch retires those that it contradicts, and is also gated under
+        other names of its subject.
 
         Args:
             trace: an answer of the agent.
@@ -106,12 +153,12 @@ class Learner:
         if feedback.ok:
             return Learned(events)
         companions = self._apart_from(trace, feedback, waiting) if waiting else ()
-        learned = self._lesson(trace, feedback, referee, origin, companions)
+        learned = self._lessons(_Failure(trace, referee, origin), feedback, companions)
         if any(each.kind is EventKind.ACTIVATED for each in learned.events):
             learned = self._with_companions(learned, companions, referee, trace)
         if self._variants is not None:
             learned = self._with_variants(self._variants, trace, referee, learned)
-        return Learned((*events, *learned.events), learned.corrected)
+        return replace(learned, events=(*events, *learned.events))
 
     def _apart_from(
         self, trace: Trace, feedback: Feedback, waiting: Sequence[Patch]
@@ -157,7 +204,8 @@ class Learner:
                     continue
                 tried = self._variant(variant.failed(trace.request), trace, referee)
                 corrected = tried.corrected or learned.corrected
-                learned = Learned((*learned.events, *tried.events), corrected)
+                both = (*learned.events, *tried.events)
+                learned = replace(learned, events=both, corrected=corrected)
         let_in = [
             each.patch_id or "" for each in learned.events if each.kind is EventKind.ACTIVATED
         ]
@@ -177,24 +225,42 @@ class Learner:
         named = first.model_copy(update={"text": f"{cause}: {first.text}"})
         return replace(decided, events=(named, *others))
 
-    def _lesson(
-        self,
-        trace: Trace,
-        feedback: Feedback,
-        referee: Referee | None,
-        origin: Origin,
-        companions: tuple[Patch, ...],
+    def _lessons(
+        self, failure: _Failure, feedback: Feedback, companions: tuple[Patch, ...]
     ) -> Learned:
-        proposal = self._proposer.propose(trace, feedback)
+        """Learn from each fault of an answer, until a lesson leads to a right one."""
+        learned = Learned()
+        while (complaint := failure.next_fault(feedback)) is not None:
+            found = self._lesson(failure, complaint, companions)
+            # That one fault teaches nothing is worth telling only if the others do not, either.
+            if not learned.taught:
+                learned = found if found.taught or not learned.events else learned
+            elif found.taught:
+                learned = learned.then(found)
+            if found.corrected is not None:
+                break
+            if found.improved is not None:
+                attempt, feedback = found.improved
+                failure = failure.with_attempt(attempt)
+        return learned
+
+    def _lesson(
+        self, failure: _Failure, complaint: Feedback, companions: tuple[Patch, ...]
+    ) -> Learned:
+        """Learn from one fault of an answer."""
+        failure.tried.append(Subject.of(complaint))
+        proposal = self._proposer.propose(failure.trace, complaint)
         if proposal.patch is None:
             return Learned((PatchEvent(kind=EventKind.NONE, text=proposal.reason),))
-        offered = [each.brought_by(origin) for each in (proposal.patch, *proposal.alternatives)]
-        candidates = self._contest(offered, trace, referee, companions)
+        offered = [
+            each.brought_by(failure.origin) for each in (proposal.patch, *proposal.alternatives)
+        ]
+        candidates = self._contest(offered, failure, companions)
         learned = Learned()
         for patch in candidates.order:
-            candidate = Candidate(patch, referee, companions)
-            tried = self._proposed(candidate, trace, origin, candidates.examination(patch))
-            learned = Learned((*learned.events, *tried.events), tried.corrected)
+            candidate = Candidate(patch, failure.referee, companions)
+            tried = self._proposed(candidate, failure, candidates.examination(patch))
+            learned = learned.then(tried)
             if not learned.events or any(
                 each.kind in (EventKind.ACTIVATED, EventKind.ACTIVE_ALREADY)
                 for each in learned.events
@@ -204,21 +270,18 @@ class Learner:
         told = {each.patch_id for each in learned.events}
         for outdone, examination in candidates.kept_out():
             if outdone.patch.id not in told:
-                cause = _cause(outdone.patch)
-                decided = self._lifecycle.decide(outdone, cause, trace.id, examination)
+                cause, trace_id = _cause(outdone.patch), failure.trace.id
+                decided = self._lifecycle.decide(outdone, cause, trace_id, examination)
                 learned = replace(learned, events=(*learned.events, *decided.events))
         return learned
 
     def _contest(
-        self,
-        offered: Sequence[Patch],
-        trace: Trace,
-        referee: Referee | None,
-        companions: tuple[Patch, ...],
+        self, offered: Sequence[Patch], failure: _Failure, companions: tuple[Patch, ...]
     ) -> Contest:
-        """Return the candidates for a failure with the best evidence first."""
+        """Return the candidates for a fault with the best evidence first."""
         if len(offered) == 1:
             return Contest(tuple(offered))
+        trace = failure.trace
         known = {patch.id: self._known(patch, trace) for patch in offered}
         active = {name for name, k in known.items() if k and k.status is Status.ACTIVE}
         if active:
@@ -229,7 +292,7 @@ class Learner:
             offered,
             {
                 patch.id: Candidate(
-                    k.with_failing(trace.request) if k else patch, referee, companions
+                    k.with_failing(trace.request) if k else patch, failure.referee, companions
                 )
                 for patch in offered
                 if (k := known[patch.id]) is None or self._is_open(k, trace)
@@ -237,26 +300,23 @@ class Learner:
         )
 
     def _proposed(
-        self, candidate: Candidate, trace: Trace, origin: Origin, examination: Examination | None
+        self, candidate: Candidate, failure: _Failure, examination: Examination | None
     ) -> Learned:
         patch, companions = candidate.patch, candidate.companions
         if any(patch.conflict_key == each.conflict_key for each in companions):
             # The remaining complaint is about something that a companion already says.
             return Learned()
-        shown = self._alike(patch, trace.applied)
+        shown = self._alike(patch, failure.trace.applied)
         if shown is not None and candidate.referee is not None and shown.fix.is_rule:
-            return self._in_other_forms(shown, trace, replace(candidate, patch=shown))
-        return self._gated(candidate, trace, origin, examination)
+            return self._in_other_forms(shown, failure.trace, replace(candidate, patch=shown))
+        return self._gated(candidate, failure, examination)
 
     def _gated(
-        self,
-        candidate: Candidate,
-        trace: Trace,
-        origin: Origin,
-        examination: Examination | None = None,
+        self, candidate: Candidate, failure: _Failure, examination: Examination | None = None
     ) -> Learned:
-        """Gate a lesson, and then the lesson of what the request still fails for."""
+        """Gate a lesson, and if it needs another one beside it, that of the remaining complaint."""
         patch, referee, companions = candidate.patch, candidate.referee, candidate.companions
+        trace = failure.trace
         known = self._known(patch, trace)
         if known is not None:
             if (told := self._told_of(known, trace)) is not None:
@@ -264,18 +324,14 @@ class Learner:
             patch = known.with_failing(trace.request)
         candidate = replace(candidate, patch=patch)
         decided = self._lifecycle.decide(candidate, _cause(patch), trace.id, examination)
-        remaining = decided.examination.remaining
-        if remaining is None or len(companions) + 1 >= MAX_LESSONS:
+        remaining, report = decided.examination.remaining, decided.examination.report
+        is_in = report.decision == "active"
+        if is_in or remaining is None or len(companions) + 1 >= MAX_LESSONS:
             return _learned(decided)
         # The request fails for more than one reason: the next lesson is tried with this one shown.
         attempt, complaint = remaining
-        others = self._lesson(
-            trace.model_copy(update={"attempt": attempt}),
-            complaint,
-            referee,
-            origin,
-            (*companions, patch),
-        )
+        main = complaint.complaints[0]
+        others = self._lesson(failure.with_attempt(attempt), main, (*companions, patch))
         if not any(each.kind is EventKind.ACTIVATED for each in others.events):
             return Learned((*decided.events, *others.events))
         waiting = self._store.get(patch.id) or patch
@@ -284,7 +340,9 @@ class Learner:
                 Candidate(waiting, referee, companions), "gated again beside the others", trace.id
             )
         )
-        return Learned((*decided.events, *others.events, *again.events), again.corrected)
+        return Learned(
+            (*decided.events, *others.events, *again.events), again.corrected, again.improved
+        )
 
     def _told_of(self, known: Patch, trace: Trace) -> PatchEvent | None:
         """Return the event if a known patch is not decided on again; None if it is to be."""
@@ -318,33 +376,34 @@ class Learner:
     def _weigh(
         self, trace: Trace, feedback: Feedback, referee: Referee | None
     ) -> tuple[PatchEvent, ...]:
-        """Count the use of the applied patches, if the baseline's answer has the other outcome.
+        """Count the use of the applied patches, if the baseline's answer has another score.
 
-        Under a holdout the uses are compared with each other instead.
+        A patch gains by a better answer if what it is about is nearer to right, and is under
+        suspicion if that is further from right, or if the whole answer is worse. Under a holdout
+        the uses are compared with each other instead.
         """
         if trace.holdout:
             return self._weigh_uses(trace, feedback, referee)
-        if trace.baseline is None or trace.baseline.feedback.ok == feedback.ok:
+        if trace.baseline is None:
             return ()
-        applied = self._active(trace.applied)
-        if feedback.ok:
-            return tuple(
-                each
-                for patch in applied
-                if _counts_for(patch)
-                for each in self._lifecycle.count(
-                    patch, trace.request, mended=True, trace_id=trace.id
-                )
-            )
-        if referee is None:
-            return ()
-        events: list[PatchEvent] = []
+        before, applied = trace.baseline.feedback, self._active(trace.applied)
+        suspects = [each for each in applied if Subject.of(each).loses(before, feedback)]
+        in_part = before.is_partly_right or feedback.is_partly_right
+        count = partial(
+            self._lifecycle.count, request=trace.request, trace_id=trace.id, in_part=in_part
+        )
+        events = [
+            each
+            for patch in applied
+            if _counts_for(patch) and Subject.of(patch).gains(before, feedback)
+            for each in count(patch, mended=True)
+        ]
+        if referee is None or not suspects:
+            return tuple(events)
+        taken = trace.baseline.attempt.output if before.ok else None
         # One answer tells neither which of several patches did it nor whether it was chance.
-        for patch in self._gate.confirms_harm(applied, trace.request, referee):
-            taken = trace.baseline.attempt.output
-            told = self._lifecycle.count(
-                patch, trace.request, mended=False, trace_id=trace.id, taken=taken
-            )
+        for patch in self._gate.confirms_harm(suspects, trace.request, referee):
+            told = count(patch, mended=False, taken=taken)
             events += (*told, *self._rivals_back(patch, told, referee, trace.id))
         return tuple(events)
 
@@ -360,7 +419,7 @@ class Learner:
             use = Use(
                 request=digest(trace.request),
                 held_out=patch.id in trace.held_out,
-                right=feedback.ok,
+                score=feedback.score,
                 share=trace.holdout,
             )
             told = self._lifecycle.count_use(patch, use, trace.id)
@@ -417,7 +476,7 @@ class Learner:
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead for what learning from these judged traces will need."""
-        failures = [(t, t.feedback) for t in traces if t.feedback is not None and not t.ok]
+        failures = [(t, t.feedback.complaints[0]) for t in traces if t.feedback and not t.ok]
         patches = {}
         if isinstance(self._proposer, AskingProposer) and not self._proposer.prepare(failures):
             return
@@ -437,7 +496,9 @@ def _cause(patch: Patch) -> str:
 
 def _learned(decided: Decided) -> Learned:
     taken = decided.examination.taken
-    return Learned(decided.events, taken.answer if taken else None)
+    is_in = decided.examination.report.decision == "active"
+    improved = decided.examination.remaining if is_in else None
+    return Learned(decided.events, taken.answer if taken else None, improved)
 
 
 def _counts_for(patch: Patch) -> bool:

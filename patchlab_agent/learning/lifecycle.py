@@ -124,17 +124,19 @@ class Lifecycle:
         mended: bool,
         trace_id: str,
         taken: Output | None = None,
+        in_part: bool = False,
     ) -> tuple[PatchEvent, ...]:
         """Add a use for or against an active patch, and act on the resulting evidence.
 
         Args:
             patch: the patch as stored.
             request: request of the use; each counts once.
-            mended: True if the patch turned it right, False if wrong.
+            mended: True if the patch turned it right, or better; False if wrong, or worse.
             trace_id: trace of the use.
-            taken: the right answer that the patch spoiled.
+            taken: the right answer that the patch spoiled; None if it was right in part.
+            in_part: whether an answer was right in part.
         """
-        record = patch.record.with_outcome(mended, request)
+        record = patch.record.with_outcome(mended, request, in_part=in_part)
         if record == patch.record:
             return ()
         known = patch.model_copy(update={"record": record})

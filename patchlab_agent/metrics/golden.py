@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from patchlab_agent.metrics.labels import label_score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
@@ -15,15 +16,24 @@ from patchlab_agent.models.report import (
 from patchlab_agent.skill.seam import Confusion
 
 
-def golden_report(outcomes: Sequence[GoldenOutcome], labels: Sequence[str]) -> GoldenReport:
-    """Report accuracy overall and by what was taught, and the scores of each label."""
+def golden_report(
+    outcomes: Sequence[GoldenOutcome], labels: Sequence[str], *, is_graded: bool = False
+) -> GoldenReport:
+    """Report accuracy overall and by what was taught, and the scores of each label.
+
+    Args:
+        outcomes: of the golden cases.
+        labels: in the order of the report.
+        is_graded: report mean scores, too, as some answers of the report are right in part.
+    """
+    rates = partial(arm_rates, is_graded=is_graded)
     covered = [g.outcome for g in outcomes if g.outcome.applied]
     rest = [g for g in outcomes if not g.outcome.applied]
     return GoldenReport(
-        all=arm_rates([g.outcome for g in outcomes]),
-        covered=arm_rates(covered),
-        known=arm_rates([g.outcome for g in rest if not g.needs_lesson]),
-        uncovered=arm_rates([g.outcome for g in rest if g.needs_lesson]),
+        all=rates([g.outcome for g in outcomes]),
+        covered=rates(covered),
+        known=rates([g.outcome for g in rest if not g.needs_lesson]),
+        uncovered=rates([g.outcome for g in rest if g.needs_lesson]),
         labels=tuple(label_score(label, outcomes) for label in labels),
         cases=tuple(_case(g.outcome) for g in outcomes),
     )

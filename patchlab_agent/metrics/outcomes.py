@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.trace import Attempt, Trace
 from patchlab_agent.skill.seam import Confusion
+
+
+class Scores(NamedTuple):
+    """The scores of the answers to one request, 0 to 1."""
+
+    baseline: float
+    patched: float
+    ceiling: float | None = None
+    """None where nobody knows the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Outcome:
     """Ids of the examples that the prompt showed."""
     prompt_tokens: tuple[int, int] | None = None
     """Tokens of the baseline prompt and of the patched one; None if the backend does not count."""
+    scores: Scores | None = None
+    """None where only right and wrong are known."""
 
     @classmethod
     def of(cls, trace: Trace) -> Outcome:
@@ -52,7 +64,17 @@ class Outcome:
             events=trace.events,
             examples=trace.examples,
             prompt_tokens=_prompt_tokens(trace.baseline.attempt, trace.attempt),
+            scores=Scores(
+                trace.baseline.feedback.score,
+                trace.feedback.score,
+                trace.ceiling.feedback.score if trace.ceiling else None,
+            ),
         )
+
+    @property
+    def is_graded(self) -> bool:
+        """True if an answer was right in part."""
+        return any(0 < score < 1 for score in self.scores or () if score is not None)
 
     @property
     def saved(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 
 from patchlab_agent.metrics.outcomes import Outcome
 from patchlab_agent.models.event import EventKind
@@ -15,18 +15,24 @@ from patchlab_agent.models.report import (
     CurvePoint,
     DriftReport,
     Highlight,
+    MeanScores,
     PatchCounts,
     PromptTokens,
 )
-from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.statistics import mean_difference, paired_difference, proportion
 
 RECENT = 200
 """Requests at the end of a run, which show how far it has come."""
 CURVE_POINTS = 10
 
 
-def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
-    """Return the success of baseline, patched and ceiling, with the paired difference."""
+def arm_rates(outcomes: Sequence[Outcome], *, is_graded: bool = False) -> ArmRates:
+    """Return the success of baseline, patched and ceiling, with the paired difference.
+
+    Args:
+        outcomes: of the same requests.
+        is_graded: return mean scores, too, as some answers of the report are right in part.
+    """
     baseline = [outcome.baseline is None for outcome in outcomes]
     patched = [outcome.patched is None for outcome in outcomes]
     ceiling = ceilings(outcomes)
@@ -38,7 +44,24 @@ def arm_rates(outcomes: Sequence[Outcome]) -> ArmRates:
         ceiling=proportion(ceiling),
         difference=paired_difference(baseline, patched),
         gap_closed=(sum(patched) - sum(baseline)) / gap if gap > 0 else None,
+        scores=_mean_scores(outcomes) if is_graded else None,
     )
+
+
+def _mean_scores(outcomes: Sequence[Outcome]) -> MeanScores:
+    scores = [outcome.scores for outcome in outcomes if outcome.scores is not None]
+    baseline = [each.baseline for each in scores]
+    patched = [each.patched for each in scores]
+    return MeanScores(
+        baseline=_mean(baseline),
+        patched=_mean(patched),
+        ceiling=_mean([each.ceiling for each in scores if each.ceiling is not None]),
+        difference=mean_difference(baseline, patched),
+    )
+
+
+def _mean(scores: Sequence[float]) -> float | None:
+    return round(fmean(scores), 9) if scores else None
 
 
 def ceilings(outcomes: Iterable[Outcome]) -> list[bool]:

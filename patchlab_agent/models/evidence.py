@@ -33,9 +33,9 @@ class Claim(StrEnum):
 Outcome = Literal["mended", "kept", "broken", "open", "failed"]
 """The effect of a patch on one request, beyond the noise of single answers.
 
-* `mended`: wrong without the patch, right with it
-* `kept`: nothing turned wrong
-* `broken`: right without the patch, wrong with it
+* `mended`: wrong without the patch, right with it; or better, in what the patch is about
+* `kept`: nothing turned wrong, or worse
+* `broken`: right without the patch, wrong with it; or worse
 * `open`: the answers do not decide it
 * `failed`: a failing request that still draws a complaint, or a claim's test that failed
 """
@@ -54,10 +54,15 @@ class Tested(Frozen):
     draws: int = Field(description="answers with the patch; 0 where it changes no prompt")
     right_with: int = Field(description="of those, the right ones")
     pairs: int = Field(description="draws that were also asked without the patch")
-    gained: int = Field(description="pairs wrong without and right with the patch")
-    lost: int = Field(description="pairs right without and wrong with the patch")
+    gained: int = Field(description="pairs wrong without and right with the patch, or better")
+    lost: int = Field(description="pairs right without and wrong with the patch, or worse")
     complaint: str = Field(
         default="", description="short complaint that remains about the new answer"
+    )
+    scores: tuple[float, float] | None = Field(
+        default=None,
+        description="mean score of the pairs without and with the patch; None if no answer is "
+        "right in part",
     )
 
 
@@ -121,6 +126,11 @@ class GateReport(Frozen):
     )
 
     @property
+    def is_graded(self) -> bool:
+        """True if answers that were right in part played a role."""
+        return any(result.scores for result in self.results)
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """The codes of the reasons, without repetition."""
         return tuple(dict.fromkeys(reason.code for reason in self.reasons))
@@ -181,7 +191,7 @@ class Use(Frozen):
 
     request: str = Field(description="digest of what was asked")
     held_out: bool = Field(description="the draw left the patch out")
-    right: bool
+    score: float = Field(ge=0, le=1, description="of the answer; 1 is right, 0 wrong")
     share: float = Field(description="the probability with which the draw leaves it out")
 
 
@@ -189,9 +199,9 @@ class Pairs(Frozen):
     """Paired uses of a patch that a random draw held out of a share of them.
 
     Of two successive uses with the same hold-out probability, the draw could equally have left the
-    patch out of the other one. So where exactly one of them was held out and exactly one was right,
-    a patch without effect is as likely to have gained as to have lost, whatever the requests were
-    and however the environment changes. Pairs are formed before the draws are looked at: two uses
+    patch out of the other one. So where exactly one of them was held out and one scored higher, a
+    patch without effect is as likely to have gained as to have lost, whatever the requests were and
+    however the environment changes. Pairs are formed before the draws are looked at: two uses
     with the same draw are consumed as well.
     """
 
@@ -199,10 +209,13 @@ class Pairs(Frozen):
         default="",
         pattern=r"^[+-]*$",
         description="one sign per decisive pair, the latest last: + right only with the patch, "
-        "- right only without it",
+        "- right only without it; or better",
     )
-    gained: int = Field(default=0, description="pairs right only with the patch, over all time")
-    lost: int = Field(default=0, description="pairs right only without it, over all time")
+    gained: int = Field(default=0, description="pairs right only with the patch, or better with it")
+    lost: int = Field(default=0, description="pairs right only without it, or better without it")
+    in_part: bool = Field(
+        default=False, description="some answers were better or worse, rather than right or wrong"
+    )
     waiting: Use | None = Field(default=None, description="the first use of the next pair")
     seen: tuple[str, ...] = Field(
         default=(), description="digests of the latest requests: each counts once"
@@ -217,14 +230,16 @@ class Pairs(Frozen):
         if first is None or first.share != use.share:
             return self.model_copy(update={**seen, "waiting": use})
         paired = self.model_copy(update={**seen, "waiting": None})
-        if first.held_out == use.held_out or first.right == use.right:
+        if first.held_out == use.held_out or first.score == use.score:
             return paired
-        gained = use.right != use.held_out
+        gained = (use.score > first.score) != use.held_out
+        is_partial = any(0 < each.score < 1 for each in (first, use))
         return paired.model_copy(
             update={
                 "signs": (self.signs + ("+" if gained else "-"))[-MAX_RECORD:],
                 "gained": self.gained + gained,
                 "lost": self.lost + (not gained),
+                "in_part": self.in_part or is_partial,
             }
         )
 
@@ -235,7 +250,8 @@ class Record(Frozen):
     outcomes: str = Field(
         default="",
         pattern=r"^[+-]*$",
-        description="one sign per discordant request, the latest last: + fixed, - broken",
+        description="one sign per discordant request, the latest last: + fixed or better, "
+        "- broken or worse",
     )
     seen: tuple[str, ...] = Field(
         default=(), description="digests of those requests: each counts once"
@@ -244,6 +260,9 @@ class Record(Frozen):
         default=Pairs(), description="uses compared with others that the patch was held out of"
     )
     standing: Standing = Standing.TRIAL
+    in_part: bool = Field(
+        default=False, description="some requests got better or worse, rather than right or wrong"
+    )
 
     @property
     def mended(self) -> int:
@@ -261,11 +280,23 @@ class Record(Frozen):
         gained, lost = self.mended + self.pairs.gained, self.broken + self.pairs.lost
         return (gained - lost) / (gained + lost + 2)
 
-    def with_outcome(self, mended: bool, request: str) -> Record:
-        """Return the record with one more discordant request; a repeated one changes nothing."""
+    @property
+    def in_words(self) -> tuple[str, str]:
+        """What the requests did that speak for the patch, and those against it."""
+        return ("got better", "worse") if self.in_part else ("turned right", "wrong")
+
+    def with_outcome(self, mended: bool, request: str, *, in_part: bool = False) -> Record:
+        """Return the record with one more discordant request; a repeated one changes nothing.
+
+        Args:
+            mended: True if it speaks for the patch.
+            request: what was asked.
+            in_part: whether an answer was right in part.
+        """
         name = digest(request)
         if name in self.seen:
             return self
         outcomes = (self.outcomes + ("+" if mended else "-"))[-MAX_RECORD:]
         seen = (*self.seen, name)[-MAX_RECORD:]
-        return self.model_copy(update={"outcomes": outcomes, "seen": seen})
+        known = {"outcomes": outcomes, "seen": seen, "in_part": self.in_part or in_part}
+        return self.model_copy(update=known)

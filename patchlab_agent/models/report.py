@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 class Proportion(Frozen):
@@ -32,6 +32,25 @@ class PairedDifference(Frozen):
     p_value: float = Field(description="exact McNemar test, two-sided")
 
 
+class MeanDifference(Frozen):
+    """Mean of patched minus baseline scores over the same cases; positive is better for patched."""
+
+    mean: float | None
+    low: float | None = Field(
+        description="95 % interval, Student's t for pairs; None if all differences are equal"
+    )
+    high: float | None
+
+
+class MeanScores(Frozen):
+    """Mean scores of baseline, patched and ceiling; 1 is right, 0 wrong throughout."""
+
+    baseline: float | None
+    patched: float | None
+    ceiling: float | None
+    difference: MeanDifference
+
+
 class ArmRates(Frozen):
     """Baseline, patched and ceiling over the same cases under the same noise."""
 
@@ -42,6 +61,10 @@ class ArmRates(Frozen):
     difference: PairedDifference
     gap_closed: float | None = Field(
         description="(patched - baseline) / (ceiling - baseline); None if there is no gap"
+    )
+    scores: MeanScores | None = Field(
+        default=None,
+        description="with partly right answers counted in part; None if the report has none",
     )
 
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SerializeAsAny, SkipValidation
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    SkipValidation,
+    model_serializer,
+    model_validator,
+)
 
 from patchlab_agent.models.base import Frozen, JsonObject, Output, Said, Storable, Whole
 from patchlab_agent.models.event import PatchEvent
@@ -121,8 +129,31 @@ class Completion(Frozen):
     filtered: bool = Field(default=False, description="the provider's filter removed it")
 
 
+class Fault(Frozen):
+    """One thing that is wrong with an answer: a field, or an entry of a list.
+
+    Example:
+        >>> Fault(label="wrong_team", field="team", value="support", detail="billing").score
+        0.0
+    """
+
+    label: Said
+    field: Said | None = Field(default=None, description="the answer's field that is wrong")
+    value: Storable = Field(default=None, description="the offending value, as given in the answer")
+    detail: Said = Field(default="", description="what is known about it, in short")
+    score: float = Field(default=0.0, ge=0, lt=1, description="how nearly this by itself is right")
+    reason: Said = Field(default="", description="why it is wrong, in the judge's words")
+
+
+def _score_of_verdict(told: dict[str, object]) -> float:
+    return 1.0 if told["label"] is None else 0.0
+
+
 class Feedback(Frozen):
     """What was said of an answer: OK, or one error label with what a real API returns.
+
+    A judge that knows more adds a score and all faults; label, field, value and detail are those
+    of the gravest.
 
     Example:
         >>> str(Feedback(label="item_unknown", field="item", value="kite", detail="toys"))
@@ -133,11 +164,62 @@ class Feedback(Frozen):
     field: Said | None = Field(default=None, description="the answer's field that is wrong")
     value: Storable = Field(default=None, description="the offending value, as given in the answer")
     detail: Said = Field(default="", description="what is known about it, in short")
+    score: float = Field(
+        default_factory=_score_of_verdict,
+        ge=0,
+        le=1,
+        description="how much of the answer is right: 1 if it is OK, and less if it is not",
+    )
+    wrong: tuple[Fault, ...] = Field(
+        default=(), description="all that is wrong, the gravest first; empty if nobody says"
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_verdict(self) -> Feedback:
+        if self.ok and (self.score < 1 or self.wrong):
+            raise ValueError("an answer that is OK scores 1, and nothing is wrong with it")
+        if not self.ok and self.score >= 1:
+            raise ValueError("an answer with a complaint scores less than 1")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _brief(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a plain verdict implies: most feedback is one."""
+        data: dict[str, Any] = whole(self)
+        if not (self.wrong or self.is_partly_right):
+            for implied in ("score", "wrong"):
+                data.pop(implied, None)
+        return data
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault], score: float = 0.0) -> Feedback:
+        """Return the feedback on an answer with these faults, the gravest first."""
+        main = faults[0].model_dump(exclude={"score", "reason"})
+        return cls(**main, score=score, wrong=tuple(faults))
 
     @property
     def ok(self) -> bool:
         """True if the answer was accepted."""
         return self.label is None
+
+    @property
+    def is_partly_right(self) -> bool:
+        """True if the answer is neither right nor wrong throughout."""
+        return 0 < self.score < 1
+
+    @property
+    def complaints(self) -> tuple[Feedback, ...]:
+        """Each fault as feedback of its own, the gravest first."""
+        if not self.wrong:
+            return () if self.ok else (self,)
+        return tuple(Feedback.of([fault], self.score) for fault in self.wrong)
+
+    def score_in(self, label: str, field: str | None) -> float:
+        """Return how nearly the answer is right in what a label and a field name."""
+        known = {(fault.label, fault.field): fault.score for fault in self.wrong}
+        if not (self.ok or self.wrong):
+            known = {(str(self.label), self.field): 0.0}
+        return known.get((label, field), 1.0)
 
     def __str__(self) -> str:
         if self.ok:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from patchlab_agent.models.evidence import GateReport, Pairs, Record
+from patchlab_agent.models.evidence import GateReport, Pairs, Record, Tested
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.report import format as fmt
 
@@ -20,7 +20,8 @@ def evidence(record: Record) -> str:
     if not record.outcomes:
         return fmt.NOTHING
     mended = fmt.several(record.mended, "request", "requests")
-    return f"{mended} turned right, {fmt.count(record.broken)} wrong ({record.outcomes})"
+    gained, lost = record.in_words
+    return f"{mended} {gained}, {fmt.count(record.broken)} {lost} ({record.outcomes})"
 
 
 def pairs(pairs: Pairs) -> str:
@@ -28,6 +29,8 @@ def pairs(pairs: Pairs) -> str:
     if not pairs.signs:
         return "no decisive pair of uses yet"
     gained, lost = fmt.count(pairs.gained), fmt.count(pairs.lost)
+    if pairs.in_part:
+        return f"pairs of uses: {gained} better with it, {lost} without it ({pairs.signs})"
     return f"pairs of uses: {gained} right only with it, {lost} only without it ({pairs.signs})"
 
 
@@ -64,6 +67,8 @@ def _requests(gate: GateReport) -> Table:
     )
     for column in ("source", "request", "outcome", "right with", "pairs", "gained", "lost"):
         table.add_column(column, overflow="fold")
+    if gate.is_graded:
+        table.add_column("score", overflow="fold")
     for result in gate.results:
         table.add_row(
             str(result.source),
@@ -71,8 +76,17 @@ def _requests(gate: GateReport) -> Table:
             fmt.literal(" ".join(filter(None, [result.outcome, result.complaint]))),
             share(result.right_with, result.draws),
             *map(str, (result.pairs, result.gained, result.lost)),
+            *([scores(result)] if gate.is_graded else []),
         )
     return table
+
+
+def scores(result: Tested) -> str:
+    """Return the mean scores without and with the patch: `0.50 → 0.75`; a dash if unknown."""
+    if result.scores is None:
+        return fmt.NOTHING
+    without, with_it = map(fmt.score, result.scores)
+    return f"{without} → {with_it}"
 
 
 def share(right: int, draws: int) -> str:

@@ -7,7 +7,7 @@ import json
 from pydantic import JsonValue
 from rich.text import Text
 
-from patchlab_agent.models.report import PairedDifference
+from patchlab_agent.models.report import MeanDifference, PairedDifference
 
 NOTHING = "–"
 LISTED_CHARS = 60
@@ -21,12 +21,14 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
-def difference(paired: PairedDifference) -> str:
+def difference(paired: PairedDifference | MeanDifference) -> str:
     """Format a paired difference in percentage points: `+35.3 [+32.1, +38.5]`."""
-    if paired.mean is None or paired.low is None or paired.high is None:
+    if paired.mean is None:
         return NOTHING
-    mean, low, high = (f"{100 * share:+.1f}" for share in (paired.mean, paired.low, paired.high))
-    return f"{mean} [{low}, {high}]"
+    mean = f"{100 * paired.mean:+.1f}"
+    if paired.low is None or paired.high is None:
+        return mean
+    return f"{mean} [{100 * paired.low:+.1f}, {100 * paired.high:+.1f}]"
 
 
 def count(number: int | None) -> str:

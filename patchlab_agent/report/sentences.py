@@ -50,6 +50,11 @@ def _verdict(report: RunReport) -> str:
     closed = ""
     if recent.gap_closed is not None:
         closed = f", {fmt.percent(recent.gap_closed)} of the way to perfect context"
+    if scores := recent.scores:
+        closed += (
+            f", and the mean score from {fmt.percent(scores.baseline)} to "
+            f"{fmt.percent(scores.patched)}"
+        )
     return (
         f"In the last {recent.cases} runs patches took success from "
         f"{fmt.percent(recent.baseline.rate)} to {fmt.percent(recent.patched.rate)}{closed}."

@@ -34,6 +34,8 @@ def render(report: RunReport, *, unicode: bool = True) -> RenderableType:
 def _parts(report: RunReport, unicode: bool) -> Iterator[RenderableType]:
     yield _headline(report)
     yield _comparisons(report)
+    if report.overall.scores:
+        yield _scores(report)
     if report.curve:
         yield _curve(report, unicode)
     if report.clusters:
@@ -69,16 +71,35 @@ def _comparisons(report: RunReport) -> Table:
             "uncovered: a rule is missing."
         ),
     )
-    rows = [("all runs", report.overall), (f"last {report.recent.cases}", report.recent)]
+    for name, comparison in _groups(report):
+        table.add_row(line(name), *_compared(comparison))
+    return table
+
+
+def _groups(report: RunReport) -> list[tuple[str, ArmRates]]:
+    """Return name and figures of each group of cases."""
+    groups = [("all runs", report.overall), (f"last {report.recent.cases}", report.recent)]
     if golden := report.golden:
-        rows += [
+        groups += [
             ("golden set", golden.all),
             ("- covered", golden.covered),
             ("- known", golden.known),
             ("- uncovered", golden.uncovered),
         ]
-    for name, comparison in rows:
-        table.add_row(line(name), *_compared(comparison))
+    return groups
+
+
+def _scores(report: RunReport) -> Table:
+    table = table_of(
+        "Mean score, where answers that are right in part count in part",
+        *("cases", "n", "baseline", "patched", "ceiling", "difference"),
+        caption="difference: patched - baseline in points, 95 % interval (Student's t for pairs).",
+    )
+    for name, comparison in _groups(report):
+        if scores := comparison.scores:
+            means = (scores.baseline, scores.patched, scores.ceiling)
+            figures = (*map(fmt.percent, means), fmt.difference(scores.difference))
+            table.add_row(line(name), fmt.count(comparison.cases), *figures)
     return table
 
 

@@ -93,6 +93,7 @@ def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
     labels = lab.skill.simulator.labels
     structure = lab.meter.structure
     measured = [each.outcome for each in run.golden]
+    is_graded = any(outcome.is_graded for outcome in (*run.outcomes, *measured))
     return RunReport(
         run=run.name,
         backend=lab.agent.backend.name,
@@ -101,8 +102,8 @@ def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
         runs=len(run.outcomes),
         stopped=None if run.error is None else stop_of(run.error),
         structure=None if structure is None else str(structure),
-        overall=arm_rates(run.outcomes),
-        recent=arm_rates(run.outcomes[-RECENT:]),
+        overall=arm_rates(run.outcomes, is_graded=is_graded),
+        recent=arm_rates(run.outcomes[-RECENT:], is_graded=is_graded),
         curve=curve(run.outcomes, run.at_start),
         clusters=clusters(run.outcomes, labels),
         patches=_patch_summary(lab.store.patches, run.outcomes),
@@ -111,7 +112,7 @@ def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
         else None,
         highlights=highlights(run.outcomes, show),
         drift=_drift(lab.store.patches, run),
-        golden=golden_report(run.golden, labels) if run.golden else None,
+        golden=golden_report(run.golden, labels, is_graded=is_graded) if run.golden else None,
         cost=tuple(_cost(lab.meter)),
         prompt_tokens=prompt_tokens([*run.outcomes, *measured]),
         gate_calls=GateCalls(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchlab_agent.models.patch import Patch, PatchTest, Provenance, Role
+from patchlab_agent.models.patch import Patch, PatchTest, Role
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.shipping.rules import ShippingFix
+from patchlab_agent.skill.authoring import born_of
 from patchlab_agent.text import occurs
 
 _FRAMES = (
@@ -32,7 +33,7 @@ def patch_of(fix: ShippingFix, trigger: str, trace: Trace, feedback: Feedback) -
         trigger=trigger,
         fix=fix,
         tests=tuple(patch_tests(fix, trigger, trace.request)),
-        provenance=Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump()),
+        provenance=born_of(trace, feedback),
     )
 
 

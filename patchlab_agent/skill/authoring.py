@@ -53,8 +53,14 @@ def lesson(
         *(PatchTest(role=Role.OBEDIENCE, request=request) for request in obedience),
         *(PatchTest(role=Role.UNCONCERNED, request=request) for request in unconcerned),
     ]
-    born = Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump())
+    born = born_of(trace, feedback)
     return Patch(skill=skill, trigger=trigger, fix=fix, tests=tuple(tests), provenance=born)
+
+
+def born_of(trace: Trace, feedback: Feedback) -> Provenance:
+    """Return the failure that a patch comes from: the answer, and the complaint about it."""
+    complaint = {name: getattr(feedback, name) for name in ("label", "field", "value", "detail")}
+    return Provenance(trace_id=trace.id, request=trace.request, **complaint)
 
 
 MAX_TOLD = 5

@@ -46,8 +46,19 @@ class Comparison(Frozen):
             case "number" if is_number(right) and is_number(given):
                 return bool(abs(right - given) <= self.tolerance * abs(right))  # type: ignore[operator,arg-type]
             case "set" if isinstance(right, list) and isinstance(given, list):
-                return all(e in given for e in right) and all(e in right for e in given)
+                return _shared(right, given) == 1
         return False
+
+    def score(self, right: JsonValue, given: JsonValue) -> float:
+        """Return how nearly a value passes for the right one, 0 to 1.
+
+        Only a list compared as a set can be right in part, as a lesson may add or remove one of its
+        entries. Nearly the right text is wrong: no lesson makes it a little more right.
+        """
+        if self.agrees(right, given):
+            return 1.0
+        is_list = isinstance(right, list) and isinstance(given, list)
+        return _shared(right, given) if self.compare == "set" and is_list else 0.0  # type: ignore[arg-type]
 
 
 def default_comparison(field: AnswerField) -> Comparison:
@@ -58,6 +69,20 @@ def default_comparison(field: AnswerField) -> Comparison:
         return Comparison(compare="number")
     is_free_text = field.type == "string" and not field.choices
     return Comparison(compare="folded" if is_free_text else "exact")
+
+
+def _shared(one: list[JsonValue], other: list[JsonValue]) -> float:
+    """Return the share of entries that two lists have in common, of all that either has (Jaccard).
+
+    Each right entry more and each wrong one less raises it, by the same step whatever the order.
+    """
+    both = sum(entry in other for entry in _once(one))
+    either = len(_once([*one, *other]))
+    return both / either if either else 1.0
+
+
+def _once(entries: list[JsonValue]) -> list[JsonValue]:
+    return [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
 
 
 class Judgement(Frozen):
@@ -81,11 +106,11 @@ class Judgement(Frozen):
 
 def judgement(comparisons: Mapping[str, Comparison], expected: Output, given: Output) -> Judgement:
     """Compare an answer with the right one field by field; heavier fields come first."""
-    wrong = [
-        name
+    scores = {
+        name: comparison.score(expected.get(name), given.get(name))
         for name, comparison in sorted(comparisons.items(), key=lambda pair: -pair[1].weight)
-        if not comparison.agrees(expected.get(name), given.get(name))
-    ]
+    }
     total = sum(each.weight for each in comparisons.values() if each.compare != "ignored")
-    lost = sum(comparisons[name].weight for name in wrong)
+    lost = sum(comparisons[name].weight * (1 - score) for name, score in scores.items())
+    wrong = [name for name, score in scores.items() if score < 1]
     return Judgement(score=1 - lost / total if total else 1.0, wrong=dict.fromkeys(wrong, ""))

@@ -16,12 +16,13 @@ def labels_of(field: AnswerField) -> list[str]:
     return [field_label(field)]
 
 
-def label_of(field: AnswerField, right: JsonValue, given: JsonValue) -> str:
-    """Return the label of a wrong field; of a list, that of the first entry missing, or extra."""
+def labels_of_fault(field: AnswerField, right: JsonValue, given: JsonValue) -> list[str]:
+    """Return the labels of a wrong field; of a list, those of the entries missing, then extra."""
     if field.is_list and field.choices:
-        for entry in _differing(right, given):
-            return entry_label(field, entry)
-    return field_label(field)
+        entries = [entry_label(field, entry) for entry in _differing(right, given)]
+        if entries:
+            return list(dict.fromkeys(entries))
+    return [field_label(field)]
 
 
 def field_label(field: AnswerField) -> str:

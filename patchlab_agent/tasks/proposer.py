@@ -13,7 +13,7 @@ from patchlab_agent.models.trigger import Similar
 from patchlab_agent.skill.authoring import lesson
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import FieldExcludes, FieldIncludes, FieldIs
-from patchlab_agent.tasks.labels import labels_of
+from patchlab_agent.tasks.labels import entry_label, labels_of
 from patchlab_agent.tasks.offers import Makes, allowing, meaning
 from patchlab_agent.tasks.phrases import Phrasebook
 from patchlab_agent.tasks.rows import LIST_MARK, entries_of
@@ -48,7 +48,7 @@ class FieldProposer:
         if makes is None:
             if not _is_value_of(field, right):
                 return Proposal(reason=f"the feedback's detail is no value of {field.name}")
-            makes = _difference(field, right, given)
+            makes = _difference(field, right, given, str(feedback.label))
         if makes is None:
             return Proposal(reason=f"{field.name} is as the feedback says already")
         try:
@@ -121,15 +121,21 @@ def _is_value_of(field: AnswerField, value: JsonValue) -> bool:
     return field.allows(value)
 
 
-def _difference(field: AnswerField, right: JsonValue, given: JsonValue) -> Makes | None:
-    """Return what makes a lesson about the first difference of a phrase; None if there is none."""
+def _difference(field: AnswerField, right: JsonValue, given: JsonValue, label: str) -> Makes | None:
+    """Return what makes a lesson about a difference of a phrase; None if there is none.
+
+    Of several entries of a list, it is the one that the label names, else the first.
+    """
     if agrees(right, given):
         return None
     name = field.name
     if not (isinstance(right, list) and isinstance(given, list)):
         return lambda phrase: FieldIs(phrase=phrase, field=name, value=right)
     missing = [entry for entry in right if entry not in given]
-    if missing:
-        return lambda phrase: FieldIncludes(phrase=phrase, field=name, entry=missing[0])
-    extra = next(entry for entry in given if entry not in right)
-    return lambda phrase: FieldExcludes(phrase=phrase, field=name, entry=extra)
+    wrong = missing + [entry for entry in given if entry not in right]
+    if not wrong:
+        return lambda phrase: FieldIs(phrase=phrase, field=name, value=right)
+    entry = next((each for each in wrong if entry_label(field, each) == label), wrong[0])
+    if entry in missing:
+        return lambda phrase: FieldIncludes(phrase=phrase, field=name, entry=entry)
+    return lambda phrase: FieldExcludes(phrase=phrase, field=name, entry=entry)

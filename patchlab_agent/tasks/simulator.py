@@ -13,14 +13,21 @@ from pydantic import BaseModel
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
+from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Fault, Feedback
 from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.seam import Confusion, Simulator
 from patchlab_agent.tasks.comparison import Comparison, Judgement, judgement
 from patchlab_agent.tasks.fields import AnswerField, has_entry
-from patchlab_agent.tasks.labels import entry_label, field_label, label_of, labels_of
+from patchlab_agent.tasks.labels import (
+    entry_label,
+    field_label,
+    labels_of,
+    labels_of_fault,
+)
 from patchlab_agent.tasks.rows import Row, Split, read_rows, rows_in
 
+DECIMALS = 6
+"""Of a score: differences beyond them are rounding, not merit."""
 Judge = Callable[[str, Output, Output], Judgement]
 """Request, right answer, given answer → what is wrong."""
 
@@ -91,20 +98,38 @@ class RowsSimulator(Simulator):
         return self._cases["regression"]
 
     def judge(self, case: Case, output: Output | None) -> Feedback:
-        """Complain of the heaviest field that is wrong, with its right value as the detail."""
+        """Complain of all that is wrong, the heaviest field first, with right values as details."""
         if output is None:
             return Feedback(label=INVALID_RESPONSE)
         found = self._judged(case, output)
         if found.is_right:
             return OK
-        name = next(iter(found.wrong), self._fields[0].name)
-        right, given = case.truth.get(name), output.get(name)
-        return Feedback(
-            label=label_of(next(each for each in self._fields if each.name == name), right, given),
-            field=name,
-            value=given,
-            detail=json.dumps(right, ensure_ascii=False),
-        )
+        by_name = {field.name: field for field in self._fields}
+        wrong = [by_name[name] for name in found.wrong if name in by_name] or [self._fields[0]]
+        faults = [
+            fault
+            for field in wrong
+            for fault in self._faults(field, case, output, found.wrong.get(field.name, ""))
+        ]
+        return Feedback.of(faults, min(round(found.score, DECIMALS), 1 - 10**-DECIMALS))
+
+    def _faults(
+        self, field: AnswerField, case: Case, output: Output, reason: str
+    ) -> Iterator[Fault]:
+        """Yield what is wrong with a field: of a list, each entry that is missing or too many."""
+        right, given = case.truth.get(field.name), output.get(field.name)
+        nearness = self._comparisons[field.name].score(right, given)
+        for label in labels_of_fault(field, right, given):
+            # An entry is there or not; only a field as a whole may be nearly right.
+            is_whole = label == field_label(field) and nearness < 1
+            yield Fault(
+                label=label,
+                field=field.name,
+                value=given,
+                detail=json.dumps(right, ensure_ascii=False),
+                score=round(nearness, DECIMALS) if is_whole else 0.0,
+                reason=reason,
+            )
 
     def confusion(self, case: Case, output: Output | None) -> dict[str, Confusion]:
         """Count for each label what the case asked for under it and what the answer did.

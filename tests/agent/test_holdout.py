@@ -377,7 +377,7 @@ def test_a_simulator_that_gets_better_does_not_prove_a_lesson_without_effect() -
         pairs = Pairs()
         for number in range(60):
             out, right = rng.random() < 0.3, rng.random() < number / 60
-            use = Use(request=str(number), held_out=out, right=right, share=0.3)
+            use = Use(request=str(number), held_out=out, score=float(right), share=0.3)
             pairs = pairs.with_use(use)
         gained, lost = gained + pairs.gained, lost + pairs.lost
     assert abs(gained - lost) < 3 * (gained + lost) ** 0.5

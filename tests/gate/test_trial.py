@@ -10,6 +10,7 @@ import pytest
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import Labeled, Probe, labeled_probe, refereed_probe
+from patchlab_agent.gate.grading import Subject
 from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import EvidenceSource
@@ -222,7 +223,7 @@ def test_satisfied_is_a_request_with_a_complete_answer_by_the_patch(tmp_path: Pa
 
 
 def test_the_most_frequent_complaint_is_told_with_the_first_answer_to_it() -> None:
-    tried = RequestTrial(probe(), varies=True)
+    tried = RequestTrial(probe(), Subject("odd", None), varies=True)
     assert tried.complaint is None
     said = [Feedback(label=label) for label in ("late", "wrong", "wrong")]
     given = [(make_attempt({"n": n}), each) for n, each in enumerate([OK, *said])]

@@ -12,7 +12,7 @@ from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
@@ -211,3 +211,26 @@ def test_an_outage_while_harm_is_confirmed_is_told(tmp_path: Path) -> None:
         with pytest.raises(BackendUnavailable):
             weigh(lab, trace)
         assert outcomes(lab) == ["", "", ""]
+
+
+class Half:
+    """A referee for which nothing is right throughout, and white salt is right by half."""
+
+    def judge(self, request: str, output: Output | None) -> Feedback:
+        is_white = output is not None and output.get("salt") == "white"
+        return Feedback(label="odd", score=0.5 if is_white else 0.25)
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_an_example_that_makes_an_answer_worse_in_part_is_withdrawn(
+    tmp_path: Path, varies: bool
+) -> None:
+    with filled(tmp_path, Misled(varies=varies)) as lab:
+        trace = used(lab, "one salt", ok=False, baseline_ok=False)
+        assert trace.baseline is not None
+        better = trace.baseline.model_copy(update={"feedback": Feedback(label="odd", score=0.5)})
+        worse = Half().judge(trace.request, trace.output)
+        assert worse.score == 0.25
+        trace = trace.model_copy(update={"baseline": better, "feedback": worse})
+        assert [event.example_id for event in weigh(lab, trace, Half())] == [BAD]
+        assert outcomes(lab) == ["-", "", ""]

@@ -12,12 +12,12 @@ from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learner
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learned, Learner
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Form, Origin, Patch, Proposal, Role, Status
-from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
+from patchlab_agent.models.trace import OK, Completion, Fault, Feedback, Judged, Prompt, Trace
 from tests.support.make import labeled, listing, make_patch
 from tests.support.words_skill import (
     CLOCK,
@@ -626,3 +626,112 @@ def test_where_nobody_can_judge_a_form_none_is_tried(tmp_path: Path) -> None:
     with words_lab(tmp_path, Reader(stubborn)) as lab:
         lab.store.patches.upsert(make_patch("zok"))
         assert kinds(learn(lab, "zok number", RED, None)) == ["active_already"]
+
+
+class Grader:
+    """A referee that gives a score and names every wrong word, the first word first."""
+
+    def judge(self, request: str, output: Output | None) -> Feedback:
+        truth = {word: MEANINGS[word] for word in request.split() if word in MEANINGS}
+        wrong = [word for word in truth if (output or {}).get(word) != truth[word]]
+        faults = [Fault(label="word_unknown", field=w, detail=str(truth[w])) for w in wrong]
+        return Feedback.of(faults, 1 - len(wrong) / len(truth)) if faults else OK
+
+
+def graded(lab: Lab, request: str, referee: Referee | None = None) -> Learned:
+    trace = lab.agent.answer(request, trace_id=f"of {request}")
+    return lab.learner.learn(trace, Grader().judge(request, trace.output), referee or Grader())
+
+
+def test_one_failure_teaches_a_lesson_for_each_fault(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        learned = graded(lab, "zok blim tarn")
+        assert kinds(learned.events) == ["activated"] * 3
+        assert [event.trigger for event in learned.events] == ["zok", "blim", "tarn"]
+        assert [event.text for event in learned.events] == [
+            "by the referee, 1 request gets better and none worse; on trial",
+            "by the referee, 1 request gets better and none worse; on trial",
+            "by the referee, 1 request gets better and none worse; on trial",
+        ]
+        assert learned.corrected is not None
+        assert {word: learned.corrected[word] for word in ("zok", "blim", "tarn")} == {
+            word: MEANINGS[word] for word in ("zok", "blim", "tarn")
+        }
+
+
+def test_a_fault_without_a_lesson_does_not_hide_the_next_one(tmp_path: Path) -> None:
+    def stubborn_zok(request: str, draw: str, answer: JsonObject) -> None:
+        if "zok" in answer:
+            answer["zok"] = "grey"
+
+    with words_lab(tmp_path, Reader(stubborn_zok)) as lab:
+        learned = graded(lab, "zok blim")
+        assert kinds(learned.events) == ["quarantined", "activated"]
+        assert learned.corrected is None
+        assert learned.improved is not None
+        assert [c.field for c in learned.improved[1].complaints] == ["zok"]
+
+
+def test_faults_beyond_the_most_lessons_wait_for_the_next_failure(tmp_path: Path) -> None:
+    words = sorted(set(MEANINGS) - {"salt"})[: MAX_LESSONS + 1]
+    assert len(words) == MAX_LESSONS + 1
+    with words_lab(tmp_path) as lab:
+        assert len(graded(lab, " ".join(words)).events) == MAX_LESSONS
+        assert [e.trigger for e in graded(lab, " ".join(words)).events] == words[-1:]
+
+
+def compared(lab: Lab, request: str, output: JsonObject, baseline: JsonObject) -> Trace:
+    trace = lab.agent.answer(request, trace_id=f"again {request}")
+    attempt = trace.attempt.model_copy(update={"output": output})
+    before = trace.attempt.model_copy(update={"output": baseline})
+    judged = Judged(attempt=before, feedback=Grader().judge(request, baseline))
+    return trace.model_copy(update={"attempt": attempt, "baseline": judged})
+
+
+def test_a_better_use_speaks_for_the_lesson_that_it_is_due_to_alone(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        learned = graded(lab, "zok blim tarn")
+        right = {word: MEANINGS[word] for word in ("zok", "blim", "tarn")}
+        # Blim was right without its lesson, and is still.
+        trace = compared(
+            lab,
+            "blim zok salt tarn",
+            {**right, "tarn": "odd", "salt": "odd"},
+            {"zok": "odd", "blim": right["blim"], "tarn": "odd", "salt": "odd"},
+        )
+        lab.learner.learn(trace, Grader().judge(trace.request, trace.output))
+        records = {event.trigger: patch_of(lab, event).record for event in learned.events}
+        assert {word: record.outcomes for word, record in records.items()} == {
+            "zok": "++",
+            "blim": "+",
+            "tarn": "+",
+        }
+        assert records["zok"].in_part
+        assert records["zok"].in_words == ("got better", "worse")
+
+
+def test_a_lesson_that_spoils_its_own_word_is_found_out_though_the_answer_is_better(
+    tmp_path: Path,
+) -> None:
+    reader = Reader()
+    with words_lab(tmp_path, reader) as lab:
+        graded(lab, "blim")
+        wrong = make_patch("zok", "blue")
+        lab.store.patches.upsert(wrong)
+
+        def knows_zok(request: str, draw: str, answer: JsonObject) -> None:
+            if answer.get("zok") is None:
+                answer["zok"] = "red"
+
+        request = "zok blim tarn"
+        reader.disturb = knows_zok
+        baseline: JsonObject = {"zok": "red", "blim": None, "tarn": None}
+        output: JsonObject = {"zok": "blue", "blim": "green", "tarn": "blue"}
+        trace = compared(lab, request, output, baseline)
+        assert trace.baseline is not None
+        feedback = Grader().judge(request, output)
+        assert feedback.score > trace.baseline.feedback.score
+        events = lab.learner.learn(trace, feedback, Grader()).events
+        assert [(e.kind, e.patch_id) for e in events[:1]] == [("convicted", wrong.id)]
+        spoiled = [t for t in patch_of(lab, events[0]).tests if t.role is Role.SPOILED]
+        assert [(test.request, test.taken) for test in spoiled] == [(request, None)]

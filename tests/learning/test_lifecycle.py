@@ -407,7 +407,7 @@ def test_a_patch_from_elsewhere_is_stored_as_it_stands_there(tmp_path: Path) -> 
 
 
 def drawn(number: int, *, held_out: bool, right: bool) -> Use:
-    return Use(request=f"request {number}", held_out=held_out, right=right, share=0.5)
+    return Use(request=f"request {number}", held_out=held_out, score=float(right), share=0.5)
 
 
 @pytest.mark.parametrize(

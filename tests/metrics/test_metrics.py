@@ -9,7 +9,7 @@ import pytest
 from patchlab_agent.metrics.failures import clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.labels import score
-from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
+from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome, Scores
 from patchlab_agent.metrics.success import (
     CURVE_POINTS,
     arm_rates,
@@ -456,3 +456,19 @@ def test_a_drift_names_the_lessons_that_went_after_it_once_each() -> None:
     outcomes[70] = replace(outcomes[70], events=(event("convicted", "p"),))
     found = drift_report(outcomes, 61, [], {"p": "lb is half a kilo"})
     assert found.gone == ("lb is half a kilo", "q")
+
+
+def test_mean_scores_count_answers_in_part_where_the_report_has_such() -> None:
+    scores = (Scores(0.0, 0.5), Scores(0.5, 1.0, 1.0), Scores(0.0, 0.0, 1.0))
+    given = [replace(outcome(n), scores=each) for n, each in enumerate(scores)]
+    assert [each.is_graded for each in given] == [True, True, False]
+    assert not outcome().is_graded
+    assert arm_rates(given).scores is None
+    found = arm_rates(given, is_graded=True).scores
+    assert found is not None
+    assert (found.baseline, found.patched) == pytest.approx((1 / 6, 1 / 2))
+    assert found.ceiling == 1.0
+    assert found.difference.mean == pytest.approx(1 / 3)
+    empty = arm_rates([], is_graded=True).scores
+    assert empty is not None
+    assert (empty.baseline, empty.difference.mean) == (None, None)

@@ -106,7 +106,9 @@ def paired(*uses: str, share: float = 0.1) -> Pairs:
     pairs = Pairs()
     for number, told in enumerate(uses):
         arm, outcome = told.split()
-        use = Use(request=str(number), held_out=arm == "out", right=outcome == "right", share=share)
+        use = Use(
+            request=str(number), held_out=arm == "out", score=float(outcome == "right"), share=share
+        )
         pairs = pairs.with_use(use)
     return pairs
 
@@ -143,7 +145,7 @@ def test_a_use_is_part_of_one_pair_whether_or_not_that_tells() -> None:
 
 def test_a_request_is_one_use_however_often_it_is_judged() -> None:
     pairs = paired("out wrong")
-    again = Use(request="0", held_out=False, right=True, share=0.1)
+    again = Use(request="0", held_out=False, score=1.0, share=0.1)
     assert pairs.with_use(again) is pairs
     told = paired("out wrong", "in right")
     assert told.with_use(again) is told
@@ -151,7 +153,7 @@ def test_a_request_is_one_use_however_often_it_is_judged() -> None:
 
 def test_uses_under_different_shares_are_no_pair() -> None:
     # Which of them was held out would be no fair coin then.
-    pairs = paired("out wrong").with_use(Use(request="x", held_out=False, right=True, share=0.5))
+    pairs = paired("out wrong").with_use(Use(request="x", held_out=False, score=1.0, share=0.5))
     assert pairs.signs == ""
     assert pairs.waiting is not None
     assert pairs.waiting.share == 0.5

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
 
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import (
@@ -10,6 +13,7 @@ from patchlab_agent.models.trace import (
     Completion,
     Context,
     Example,
+    Fault,
     Feedback,
     Message,
     Prompt,
@@ -104,7 +108,7 @@ def test_a_trace_survives_json_unchanged() -> None:
 
 
 def test_a_report_carries_its_schemas_version() -> None:
-    assert RunReport.model_fields["schema_version"].default == 5
+    assert RunReport.model_fields["schema_version"].default == 6
 
 
 def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:
@@ -127,3 +131,29 @@ def test_half_a_character_in_a_completion_is_replaced() -> None:
     completion = Completion(text="a\ud83d b 🎁")
     assert completion.text == "a\N{REPLACEMENT CHARACTER} b 🎁"
     assert Completion.model_validate_json(completion.model_dump_json()) == completion
+
+
+def test_feedback_scores_as_its_verdict_unless_the_judge_says_how_much_is_right() -> None:
+    assert (OK.score, Feedback(label="odd").score) == (1.0, 0.0)
+    assert OK.model_dump() == {"label": None, "field": None, "value": None, "detail": ""}
+    assert "score" not in Feedback(label="odd").model_dump()
+    faults = (Fault(label="a", field="x", detail="1"), Fault(label="b", field="y", score=0.5))
+    told = Feedback.of(faults, 0.25)
+    assert (told.label, told.field, told.detail, told.is_partly_right) == ("a", "x", "1", True)
+    assert Feedback.model_validate_json(told.model_dump_json()) == told
+    assert [(c.label, c.score, c.wrong) for c in told.complaints] == [
+        ("a", 0.25, faults[:1]),
+        ("b", 0.25, faults[1:]),
+    ]
+    assert [told.score_in(*it) for it in (("a", "x"), ("b", "y"), ("c", None))] == [0, 0.5, 1]
+    plain = Feedback(label="a", field="x")
+    assert (plain.complaints, OK.complaints) == ((plain,), ())
+    assert (plain.score_in("a", "x"), OK.score_in("a", "x")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "told", [{"score": 0.5}, {"wrong": [{"label": "a"}]}, {"label": "a", "score": 1.0}]
+)
+def test_score_and_verdict_of_feedback_agree(told: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="scores"):
+        Feedback.model_validate(told)

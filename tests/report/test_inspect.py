@@ -15,7 +15,8 @@ from patchlab_agent.models.listing import FoundPatch, ListedPatch, PatchDetails
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.report.evidence import evidence
+from patchlab_agent.report.evidence import evidence, gate_tables
+from patchlab_agent.report.evidence import pairs as pairs_in_words
 from patchlab_agent.report.inspect import (
     SHORT_ID,
     event_table,
@@ -41,6 +42,7 @@ from tests.report.make import (
     shown,
     trace,
 )
+from tests.support.make import make_report, make_tested
 
 pytestmark = pytest.mark.quick
 
@@ -328,3 +330,19 @@ def test_traces_of_a_search_have_their_distance() -> None:
     found = flat(shown(trace_table([trace()], {"t-0000041": 0.5})))
     assert found.startswith("id run request baseline patched applied patch events distance ")
     assert found.endswith(" 0.500")
+
+
+def test_scores_of_partly_right_answers_have_a_column_of_their_own() -> None:
+    partly = make_tested("mended").model_copy(update={"scores": (0.5, 0.75)})
+    tested = (partly, make_tested("kept", "a blim"))
+    text = flat(shown(gate_tables(make_report("mends", results=tested))))
+    assert "gained lost score" in text
+    assert "0.50 → 0.75" in text
+    assert "score" not in flat(shown(gate_tables(make_report("mends", results=tested[1:]))))
+
+
+def test_a_record_of_partly_right_answers_speaks_of_better_and_worse() -> None:
+    record = Record(outcomes="++-", in_part=True)
+    assert evidence(record) == "2 requests got better, 1 worse (++-)"
+    drawn = Pairs(signs="+", gained=1, in_part=True)
+    assert pairs_in_words(drawn) == "pairs of uses: 1 better with it, 0 without it (+)"

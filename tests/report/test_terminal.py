@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from patchlab_agent.models.report import GateCalls, RunReport
+from patchlab_agent.models.report import GateCalls, MeanDifference, MeanScores, RunReport
+from patchlab_agent.report.html.page import page
 from patchlab_agent.report.terminal import BAR_WIDTH, render
 from tests.report.make import (
     MARKUP,
@@ -281,3 +282,34 @@ def test_what_nobody_counted_is_not_told() -> None:
     )
     assert text.endswith("98.8 s in total.")
     assert "held to the answer" not in text
+
+
+SCORES = MeanScores(
+    baseline=0.25,
+    patched=0.5,
+    ceiling=None,
+    difference=MeanDifference(mean=0.25, low=0.125, high=0.375),
+)
+EQUAL = MeanDifference(mean=0.0, low=None, high=None)
+
+
+def graded_report() -> RunReport:
+    report = full_report()
+    overall = report.overall.model_copy(update={"scores": SCORES})
+    recent = report.recent.model_copy(
+        update={"scores": SCORES.model_copy(update={"difference": EQUAL})}
+    )
+    return report.model_copy(update={"overall": overall, "recent": recent, "golden": None})
+
+
+def test_mean_scores_are_shown_where_answers_are_right_in_part() -> None:
+    text = text_of(graded_report())
+    assert "all runs 1,234 25.0 % 50.0 % – +25.0 [+12.5, +37.5]" in text
+    assert "last 200 200 25.0 % 50.0 % – +0.0" in text
+    assert "and the mean score from 25.0 % to 50.0 %." in text
+    assert "Mean score" not in text_of(full_report())
+
+
+def test_the_page_shows_them_as_well() -> None:
+    assert "+25.0 [+12.5, +37.5]" in page(graded_report(), (), ())
+    assert "Mean score" not in page(full_report(), (), ())

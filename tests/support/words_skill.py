@@ -24,8 +24,9 @@ from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role
+from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
+from patchlab_agent.skill.authoring import born_of
 from patchlab_agent.skill.seam import Confusion, Reading, Skill
 from patchlab_agent.text import words
 
@@ -143,7 +144,7 @@ class WordsProposer:
             return Proposal(reason="the feedback names no word")
         fix = WordFix(word=feedback.field, meaning=feedback.detail)
         test = PatchTest(role=Role.FAILING, request=trace.request)
-        born = Provenance(trace_id=trace.id, request=trace.request, **feedback.model_dump())
+        born = born_of(trace, feedback)
         return Proposal(
             patch=Patch(skill="words", trigger=fix.word, fix=fix, tests=(test,), provenance=born)
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from patchlab_agent.models.base import Output
@@ -62,3 +64,47 @@ def test_the_score_is_the_weight_of_what_is_right_and_the_heaviest_fault_comes_f
     found = judgement(by_field, right, {**right, "light": 2, "heavy": 2, "any": 2})
     assert (found.score, list(found.wrong), found.is_right) == (0.25, ["heavy", "light"], False)
     assert judgement(by_field, right, right).is_right
+
+
+ENTRIES = st.lists(st.sampled_from(["a", "b", "c", 1, True, None]), max_size=6)
+
+
+@given(ENTRIES, ENTRIES)
+def test_a_list_is_right_in_part_by_the_share_of_entries_in_common(
+    right: list[JsonValue], told: list[JsonValue]
+) -> None:
+    by_set = Comparison(compare="set")
+    score = by_set.score(right, told)
+    assert 0 <= score <= 1
+    assert (score == 1) is by_set.agrees(right, told)
+    assert score == by_set.score(told, right) == by_set.score(right * 2, told[::-1])
+    if missing := [entry for entry in right if entry not in told]:
+        assert by_set.score(right, [*told, missing[0]]) > score
+    if "z" not in right and score:
+        assert by_set.score(right, [*told, "z"]) < score
+
+
+@pytest.mark.parametrize(
+    ("comparison", "right", "given", "score"),
+    [
+        (Comparison(compare="set"), ["a", "b"], ["b", "c"], 1 / 3),
+        (Comparison(compare="set"), [], ["a"], 0.0),
+        (Comparison(compare="set"), [], [], 1.0),
+        (Comparison(compare="set"), ["a"], None, 0.0),
+        (Comparison(compare="exact"), ["a", "b"], ["b", "a"], 0.0),
+        (Comparison(compare="fuzzy"), "the red printer", "the red printers", 1.0),
+        (Comparison(compare="fuzzy"), "the red printer", "the red", 0.0),
+        (Comparison(compare="number", tolerance=0.01), 100, 102, 0.0),
+        (Comparison(compare="ignored"), "a", 7, 1.0),
+    ],
+)
+def test_only_a_set_is_right_in_part(
+    comparison: Comparison, right: JsonValue, given: JsonValue, score: float
+) -> None:
+    assert comparison.score(right, given) == pytest.approx(score)
+
+
+def test_the_nearness_of_a_list_counts_by_its_weight() -> None:
+    by_field = {"topics": Comparison(compare="set", weight=3), "team": Comparison(compare="exact")}
+    found = judgement(by_field, {"topics": ["a", "b"], "team": "x"}, {"topics": ["a"], "team": "x"})
+    assert (found.score, list(found.wrong)) == (1 - 3 * 0.5 / 4, ["topics"])

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt
@@ -16,6 +17,8 @@ from patchlab_agent.models.trigger import Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.seam import Skill
+from patchlab_agent.tasks.comparison import Comparison, Judgement
+from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import (
     FieldExcludes,
     FieldIncludes,
@@ -26,8 +29,10 @@ from patchlab_agent.tasks.fixes import (
 )
 from patchlab_agent.tasks.folder import load_task
 from patchlab_agent.tasks.phrases import Phrasebook
+from patchlab_agent.tasks.rows import Row
+from patchlab_agent.tasks.simulator import RowsSimulator
 from tests.support.make import make_trace
-from tests.tasks.folders import row, streamed, write_task
+from tests.tasks.folders import TOML, row, streamed, write_task
 
 LABELED: list[tuple[str, JsonObject]] = [
     ("the invoice is late", {"team": "billing"}),
@@ -224,6 +229,54 @@ def test_the_judge_names_the_first_fault_with_what_is_right(
     assert set(counts) == set(skill.simulator.labels)
     faults = [n for n, c in counts.items() if c.false_positive or c.false_negative]
     assert faults == ([label] if label else [])
+
+
+def test_the_judge_tells_all_faults_the_heaviest_field_first_and_a_score(tmp_path: Path) -> None:
+    heavy = TOML + '\n[fields.topics]\ncompare = "set"\nweight = 2\n'
+    skill = load_task(write_task(tmp_path / "task", toml=heavy))
+    truth: JsonObject = {"team": "billing", "topics": ["refund", "login"], "name": None}
+    case = Case(request="a refund", truth=truth, stratum="")
+    given: JsonObject = {"team": "support", "topics": ["login", "invoice"], "name": None}
+    found = skill.simulator.judge(case, given)
+    assert [(f.label, f.field, f.score) for f in found.wrong] == [
+        ("topics:refund", "topics", 0.0),
+        ("topics:invoice", "topics", 0.0),
+        ("wrong_team", "team", 0.0),
+    ]
+    assert (found.label, found.field) == ("topics:refund", "topics")
+    # Of three entries one is shared, and of the other two fields one is right.
+    assert found.score == pytest.approx((2 / 3 + 0 + 1) / 4, abs=1e-6)
+    trace = make_trace(request="my refund is late", output=given)
+    fixes = [skill.proposer.propose(trace, each).patch for each in found.complaints]
+    told = [(fix.fix.kind, fix.fix.model_dump().get("entry")) for fix in fixes if fix]
+    assert told == [("includes", "refund"), ("excludes", "invoice"), ("field_is", None)]
+
+
+def test_a_list_without_choices_has_one_fault_that_says_how_near_it_is(tmp_path: Path) -> None:
+    choices = 'items = { enum = ["invoice", "refund", "login"] }'
+    free = TOML.replace(choices, 'items.type = "string"')
+    skill = load_task(write_task(tmp_path / "task", toml=free))
+    truth: JsonObject = {"team": "billing", "topics": ["refund", "login"], "name": None}
+    case = Case(request="a refund", truth=truth, stratum="")
+    (fault,) = skill.simulator.judge(case, {**truth, "topics": ["login"]}).wrong
+    assert (fault.label, fault.score) == ("wrong_topics", 0.5)
+
+
+def test_a_judge_of_ones_own_gives_the_score_and_the_reasons() -> None:
+    def judge(request: str, expected: Output, answer: Output) -> Judgement:
+        return Judgement(score=1, wrong={"team": "billing does refunds", "price": "none"})
+
+    class Answer(BaseModel):
+        team: str
+
+    row = Row(line=1, request="a refund", answer={"team": "billing"}, split="stream")
+    team = AnswerField("team", "string")
+    simulator = RowsSimulator(Answer, (team,), [row], {"team": Comparison(compare="folded")}, judge)
+    (case,) = simulator.stream()
+    found = simulator.judge(case, {"team": "support"})
+    assert [(f.field, f.reason) for f in found.wrong] == [("team", "billing does refunds")]
+    # Whatever its score, an answer with something wrong is not right.
+    assert 0.99 < found.score < 1
 
 
 def test_an_answer_that_cannot_be_used_is_wrong_in_all_that_the_case_asks(skill: Skill) -> None:

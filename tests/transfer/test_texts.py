@@ -30,12 +30,12 @@ TEXTS: tuple[TextFormat, ...] = ("prompt", "agents-md")
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def task(tmp_path_factory: pytest.TempPathFactory) -> SkillTask:
     return WordsTask(write_templates(tmp_path_factory.mktemp("texts") / "prompts"))
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> SkillTask:
     return load_task(write_task(tmp_path_factory.mktemp("texts") / "desk")).task
 
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from patchlab_agent.report import format as fmt
-from patchlab_agent.report.evidence import evidence, pairs, share, status_of
+from patchlab_agent.report.evidence import evidence, pairs, scores, share, status_of
 from patchlab_agent.report.html.prompt import prose
 from patchlab_agent.report.html.rows import facts
 
@@ -56,6 +56,7 @@ def _environment() -> Environment:
         status=status_of,
         evidence=evidence,
         pairs=pairs,
+        scores=scores,
         share=share,
         prose=prose,
     )

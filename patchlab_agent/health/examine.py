@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from patchlab_agent.errors import PatchLabError
 from patchlab_agent.health.answering import backend, cassette
 from patchlab_agent.health.base import looked
 from patchlab_agent.health.installation import prompts, skills, surroundings, versions
 from patchlab_agent.health.storage import disk, embedding, store
+from patchlab_agent.lab.skills import remembered
 from patchlab_agent.models.health import Check, Health
 from patchlab_agent.settings import AgentSettings
 
@@ -30,6 +33,9 @@ def examine(
         folder: where the search for a `[tool.patchlab]` table starts; None: the working directory.
         environment: environment variables by name.
     """
+    # A store that cannot be read is found below.
+    with suppress(PatchLabError):
+        settings = remembered(settings)
     checks: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("settings", partial(surroundings, folder or Path.cwd(), environment)),
         ("versions", versions),

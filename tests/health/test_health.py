@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from patchlab_agent import draft_task, open_lab
 from patchlab_agent.errors import StoreError
 from patchlab_agent.health.base import failed, looked
 from patchlab_agent.health.examine import examine
@@ -108,3 +109,12 @@ def test_every_check_runs_whatever_the_others_find(own_folder: Path) -> None:
         *("prompts", "embedder", "store", "cassette", "backend"),
     }
     assert found["disk"] is CheckStatus.OK
+
+
+def test_a_store_is_checked_with_the_task_that_it_is_for(own_folder: Path) -> None:
+    draft_task("tickets")
+    with open_lab(task="tickets", store="lab") as lab:
+        lab.answer("the toner is empty")
+    found = {check.name: check for check in examine(AgentSettings(store=Path("lab"))).checks}
+    assert found["backend"].found.startswith("parrot(")
+    assert not [check for check in found.values() if check.status is CheckStatus.FAILED]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
-from scipy.stats import t as student
 
 from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Usage
-from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.statistics import mean_difference, paired_difference, proportion
 from patchlab_agent.tasks.comparison import Judgement, judgement
 from patchlab_agent.tasks.folder import read_task
 
@@ -96,23 +94,6 @@ def tokens_of(usage: Usage) -> int:
     return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
 
 
-def mean_difference(
-    before: Sequence[float], after: Sequence[float]
-) -> tuple[float, float | None, float | None]:
-    """The mean of after - before over pairs, with Student's 95 % interval; one pair has none.
-
-    Raises:
-        ValueError: the two differ in length.
-    """
-    differences = [new - old for old, new in zip(before, after, strict=True)]
-    mean = fmean(differences)
-    if len(differences) < 2:
-        return mean, None, None
-    error = stdev(differences) / math.sqrt(len(differences))
-    reach = float(student.ppf(0.975, len(differences) - 1)) * error
-    return mean, mean - reach, mean + reach
-
-
 def most_demos(limit: float, tokens: Callable[[int], float], most: int) -> int:
     """The largest number of demos, 1 to `most`, whose prompts are within a limit; else 1."""
     return max((k for k in range(1, most + 1) if tokens(k) <= limit), default=1)
@@ -138,9 +119,9 @@ def figures(arms: Sequence[Arm]) -> list[dict[str, Any]]:
 
 
 def _minus(other: Arm, each: Arm) -> dict[str, Any]:
-    mean, low, high = mean_difference(other.scores, each.scores)
+    score = mean_difference(other.scores, each.scores)
     right = paired_difference(other.right, each.right)
-    return {"score": {"mean": mean, "low": low, "high": high}, "right": right.model_dump()}
+    return {"score": score.model_dump(), "right": right.model_dump()}
 
 
 def table(title: str, found: Sequence[dict[str, Any]]) -> Table:

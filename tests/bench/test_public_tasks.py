@@ -19,7 +19,6 @@ from bench.scored import (
     arm,
     figures,
     judging,
-    mean_difference,
     most_demos,
     table,
 )
@@ -171,14 +170,6 @@ def test_an_answer_is_judged_as_its_task_says(made: dict[str, Path], tmp_path: P
         "utf-8",
     )
     assert judging(own)(case(a=1), {"a": 1}).score == 0.25
-
-
-def test_the_interval_of_a_mean_difference_is_students() -> None:
-    # Mean 0.25, its standard error 0.5 / 2; from a table: t of 3 degrees of freedom is 3.182.
-    found = mean_difference([0, 0, 0, 0], [0, 0, 0, 1])
-    assert found == pytest.approx((0.25, 0.25 - 3.182 * 0.25, 0.25 + 3.182 * 0.25), abs=1e-3)
-    assert mean_difference([1, 1], [0, 0]) == (-1, -1, -1)
-    assert mean_difference([1], [0]) == (-1, None, None)
 
 
 @pytest.mark.parametrize(("limit", "most"), [(0, 1), (99, 1), (100, 1), (399, 3), (10**6, 16)])

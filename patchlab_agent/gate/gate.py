@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.errors import Interruption
@@ -35,18 +35,26 @@ from patchlab_agent.gate.evidence import (
     accepted_probe,
     labeled_probe,
     refereed_probe,
-    says,
 )
 from patchlab_agent.gate.examples import harmful
-from patchlab_agent.gate.grading import Subject
+from patchlab_agent.gate.hearing import Hearing
 from patchlab_agent.gate.reach import Distance, calibrated, concerns
+from patchlab_agent.gate.reasons import (
+    agreement,
+    agrees,
+    contradicted,
+    mends,
+    named,
+    no_evidence,
+    not_mended,
+    outweighed,
+)
 from patchlab_agent.gate.trial import OutOfCalls, PatchTrial, RequestTrial
 from patchlab_agent.models.base import Output, digest
 from patchlab_agent.models.evidence import EvidenceSource, GateReport, Reason
 from patchlab_agent.models.patch import Patch, Role
-from patchlab_agent.models.trace import Attempt, Context, Example, Feedback, Trace
+from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.models.trigger import Always, Similar
-from patchlab_agent.skill.guard import shown
 from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
 from patchlab_agent.statistics import e_value, fixed_size, proportion
 from patchlab_agent.text import words
@@ -171,7 +179,7 @@ class Gate:
         # `crates`.
         if any(trial.changes(case.request) for case in touched):
             return True
-        return any(_agreement(patch, self._accepted_before(candidate)))
+        return any(agreement(patch, self._accepted_before(candidate)))
 
     def examine(self, candidate: Candidate) -> Examination:
         """Decide on a patch.
@@ -303,8 +311,8 @@ class Gate:
         patch = candidate.patch
         touched = self._touched(patch)
         known = [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
-        hearing = _Hearing(candidate, known, self._trial(candidate))
-        objection = objection or self._too_broad(patch, len(touched)) or _contradicted(patch, known)
+        hearing = Hearing(candidate, known, self._trial(candidate))
+        objection = objection or self._too_broad(patch, len(touched)) or contradicted(patch, known)
         if objection is None:
             try:
                 objection = yield from self._objection(hearing)
@@ -328,8 +336,8 @@ class Gate:
         is_other = objection is not None and objection.code == "other_complaint"
         remaining = hearing.complaint if is_other else None if objection else hearing.improved
         taken = None if objection else hearing.taken
-        agreement = proportion(_agreement(patch, known)).low or 0.0
-        found = Examination(report, remaining, taken, agreement, patch.trigger)
+        agreed = proportion(agreement(patch, known)).low or 0.0
+        found = Examination(report, remaining, taken, agreed, patch.trigger)
         return found, hearing.trial.trials
 
     def _touched(self, patch: Patch) -> list[Labeled]:
@@ -350,17 +358,17 @@ class Gate:
         text = "too few labeled requests agree with it to tell how near to its own is near enough"
         return patch, Reason(code="no_evidence", text=text)
 
-    def _objection(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+    def _objection(self, hearing: Hearing) -> Dialogue[Reason | None]:
         """Return the objection of the first step that has one, or None."""
         if objection := (yield from self._complaint_is_gone(hearing)):
             return objection
         if objection := (yield from self._what_was_right_stays(hearing)):
             return objection
         if not (self._is_shown(hearing) or hearing.vouched or self._is_trusted(hearing)):
-            return _no_evidence(hearing)
+            return no_evidence(hearing)
         return (yield from self._claims_hold(hearing))
 
-    def _is_shown(self, hearing: _Hearing) -> bool:
+    def _is_shown(self, hearing: Hearing) -> bool:
         """Return True if a request turns right and something outside the patch confirms it.
 
         A patch that no failure taught need not turn a request right by itself.
@@ -372,10 +380,10 @@ class Gate:
         return (bool(mended) or hearing.is_unprompted) and (
             any(trial.speaks(each, self._judged) for each in mended)
             or any(map(trial.teaches_right, hearing.labeled))
-            or any(_agreement(hearing.candidate.patch, hearing.known))
+            or any(agreement(hearing.candidate.patch, hearing.known))
         )
 
-    def _is_trusted(self, hearing: _Hearing) -> bool:
+    def _is_trusted(self, hearing: Hearing) -> bool:
         candidate = hearing.candidate
         # Where no failure taught the patch, there is nobody whose word could be taken.
         is_on_word = candidate.referee is None and not (
@@ -383,16 +391,16 @@ class Gate:
         )
         return is_on_word and self._trusted(candidate.patch.provenance.origin)
 
-    def _speaks_for(self, hearing: _Hearing) -> Reason:
+    def _speaks_for(self, hearing: Hearing) -> Reason:
         if hearing.mended:
-            return _mends(hearing.trial)
+            return mends(hearing.trial)
         if hearing.vouched:
             record = hearing.candidate.patch.record
             gained, lost = record.in_words
             text = f"its record stands: {record.mended} requests {gained}, {record.broken} {lost}"
             return Reason(code="mends", text=text)
         if hearing.is_unprompted:
-            return _agrees(hearing)
+            return agrees(hearing)
         text = (
             "nobody can judge the answer again and nothing at hand says otherwise: taken on the "
             f"word of its origin ({hearing.candidate.patch.provenance.origin})"
@@ -441,10 +449,10 @@ class Gate:
         share = touched / len(self._suite) if self._suite else 0.0
         if share <= self._max_trigger_share and words(patch.trigger_text):
             return None
-        text = f"{_named(patch)} occurs in {share:.0%} of the regression suite"
+        text = f"{named(patch)} occurs in {share:.0%} of the regression suite"
         return Reason(code="trigger_too_broad", text=text)
 
-    def _complaint_is_gone(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+    def _complaint_is_gone(self, hearing: Hearing) -> Dialogue[Reason | None]:
         patch, trial = hearing.candidate.patch, hearing.trial
         if hearing.is_unprompted:
             return None
@@ -459,7 +467,7 @@ class Gate:
                 refereed_probe(request, hearing.candidate.referee) for request in requests
             )
             yield from trial.mends(hearing.failing)
-            return _not_mended(patch, hearing.failing)
+            return not_mended(patch, hearing.failing)
         # Nobody can judge the answer, and it does not show what the patch says: labels have to.
         if not patch.fix.shows_in_answers:
             return None
@@ -468,7 +476,7 @@ class Gate:
         text = "its failing request still gets no complete answer that agrees with it"
         return Reason(code="still_wrong", text=text)
 
-    def _what_was_right_stays(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+    def _what_was_right_stays(self, hearing: Hearing) -> Dialogue[Reason | None]:
         """Object if as much turns wrong as right, or if the changed values are wrong."""
         if isinstance(hearing.candidate.patch.trigger, Always):
             return (yield from self._gains_everywhere(hearing))
@@ -489,10 +497,10 @@ class Gate:
         # A lesson has to win by the number of requests and by what they gain: many small gains do
         # not make up for a request that is lost, nor one large gain for many small losses.
         if broken and (len(broken) >= hearing.mended or hearing.change <= 0):
-            return _outweighed(hearing, broken)
+            return outweighed(hearing, broken)
         return self._misleading(hearing)
 
-    def _gains_everywhere(self, hearing: _Hearing) -> Dialogue[Reason | None]:
+    def _gains_everywhere(self, hearing: Hearing) -> Dialogue[Reason | None]:
         """Object unless a patch in every prompt turns clearly more requests right than wrong.
 
         The requests that taught it do not count: what is in every prompt has to be good for others.
@@ -512,7 +520,7 @@ class Gate:
         )
         return Reason(code="outweighed" if lost >= gained and lost else "no_evidence", text=text)
 
-    def _misleading(self, hearing: _Hearing) -> Reason | None:
+    def _misleading(self, hearing: Hearing) -> Reason | None:
         """Object if most of the changes that the patch makes to labeled answers are wrong.
 
         Labels may state the effect of a rule and not the rule itself, as a weight in kg does not
@@ -526,7 +534,7 @@ class Gate:
         wrong, right = told.count(False), told.count(True)
         if wrong <= right:
             return None
-        where = f"labeled requests with {_named(hearing.candidate.patch)}"
+        where = f"labeled requests with {named(hearing.candidate.patch)}"
         text = (
             f"in {wrong} of {wrong + right} {where} it changes the "
             "answer to another value than the right one"
@@ -534,7 +542,7 @@ class Gate:
         return Reason(code="contradicted", text=text)
 
     @staticmethod
-    def _claims_hold(hearing: _Hearing) -> Dialogue[Reason | None]:
+    def _claims_hold(hearing: Hearing) -> Dialogue[Reason | None]:
         def made(role: Role) -> list[str]:
             return [test.request for test in hearing.candidate.patch.tests if test.role is role]
 
@@ -545,163 +553,3 @@ class Gate:
             text = "the model does not do what the patch says in most requests made for it"
             return Reason(code="disobeyed", text=text)
         return None
-
-
-@dataclass
-class _Hearing:
-    """The evidence on one patch so far."""
-
-    candidate: Candidate
-    known: Sequence[Probe]
-    trial: PatchTrial
-    failing: list[RequestTrial] = field(default_factory=list)
-    labeled: list[RequestTrial] = field(default_factory=list)
-
-    @property
-    def is_unprompted(self) -> bool:
-        """True if no failure taught the patch, so that there is no complaint to go away."""
-        return not self.candidate.patch.failing
-
-    @property
-    def has_to_gain(self) -> bool:
-        """True if only requests that turn right speak for the patch, and nobody's word does."""
-        patch = self.candidate.patch
-        return isinstance(patch.trigger, Always) or not patch.fix.shows_in_answers
-
-    @property
-    def mended(self) -> int:
-        """The number of requests that turn right, or better."""
-        return sum(each.outcome == "mended" for each in self.trial.trials)
-
-    @property
-    def change(self) -> float:
-        """What all requests gain in score, less what they lose."""
-        return sum(each.change for each in self.trial.trials)
-
-    @property
-    def vouched(self) -> bool:
-        """True if nobody can judge again, but an earlier record speaks for the patch."""
-        record = self.candidate.patch.record
-        return self.candidate.referee is None and record.mended > record.broken
-
-    @property
-    def taken(self) -> Attempt | None:
-        """An answer with the patch to the latest failing request that the referee accepted."""
-        latest = self.candidate.patch.failing[-1:]
-        answers = (t.taken for t in self.failing if t.probe.request in latest)
-        return next(answers, None)
-
-    @property
-    def improved(self) -> tuple[Attempt, Feedback] | None:
-        """A better answer with the patch to the latest failing request, and what is left to say."""
-        latest = self.candidate.patch.failing[-1:]
-        answers = (t.improved for t in self.failing if t.probe.request in latest and not t.taken)
-        return next(answers, None)
-
-    @property
-    def complaint(self) -> tuple[Attempt, Feedback] | None:
-        """The remaining complaint about an answer to a failing request."""
-        refused = (each for each in self.failing if each.outcome == "failed")
-        return next((each.complaint for each in refused if each.complaint), None)
-
-
-def _named(patch: Patch) -> str:
-    return repr(patch.trigger) if isinstance(patch.trigger, str) else patch.trigger_text
-
-
-def _contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
-    """Object if most right answers to requests with the trigger contradict the patch.
-
-    A false rule need not break an answer: a misread word can be taught as the name of anything,
-    and does no harm next to the right word.
-    """
-    said = _agreement(patch, known)
-    wrong = len(said) - sum(said)
-    if 2 * wrong <= len(said):
-        return None
-    text = f"{wrong} of {len(said)} right answers to requests with {_named(patch)} say otherwise"
-    return Reason(code="contradicted", text=text)
-
-
-def _agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
-    """Return, for each right answer that bears on the patch's subject, whether it agrees."""
-    said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
-    return [each for each in said if each is not None]
-
-
-def _outweighed(hearing: _Hearing, broken: Sequence[RequestTrial]) -> Reason:
-    first = broken[0].probe
-    verb, right, wrong = _words(hearing.trial)
-    text = (
-        f"{_requests(len(broken), verb)} {wrong} and {hearing.mended} {right}; {wrong} is "
-        f"{shown(first.request)} ({first.source})"
-    )
-    if len(broken) < hearing.mended:
-        text += f", and the score changes by {hearing.change:+.2f} in all"
-    return Reason(code="outweighed", text=text)
-
-
-def _no_evidence(hearing: _Hearing) -> Reason:
-    text = "nothing outside the patch shows that it is true"
-    if hearing.mended:
-        text += ": the answer that was taken says nothing of it"
-    return Reason(code="no_evidence", text=text)
-
-
-def _not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
-    """Object if the referee does not accept the new answers to the requests that failed.
-
-    A failure that does not recur says nothing about the patch.
-    """
-    mended = sum(trial.outcome == "mended" for trial in failing)
-    wrong = sum(trial.outcome == "failed" for trial in failing)
-    if mended and mended >= wrong:
-        return None
-    kept = [trial for trial in failing if trial.outcome == "kept"]
-    if kept and not wrong:
-        pairs = kept[0].pairs
-        is_partial = kept[0].is_partial
-        fine = sum(pair.is_calm if is_partial else pair.without.ok for pair in pairs)
-        text = (
-            f"the failure did not come again: without the patch {fine} of {len(pairs)} fresh draws "
-            f"are {'free of it' if is_partial else 'right'}"
-        )
-        return Reason(code="not_reproduced", text=text)
-    refused = [trial for trial in failing if trial.outcome == "failed"]
-    complaints = [found for trial in refused if (found := trial.complaint) is not None]
-    born = Subject.of(patch)
-    own = [said for _, said in complaints if born.is_complained_of(said)]
-    if own:
-        text = f"with the patch the referee still says: {born.complaint_in(own[0])}"
-        return Reason(code="still_wrong", text=text)
-    if complaints:
-        text = f"with the patch the referee says something else: {complaints[0][1]}"
-        return Reason(code="other_complaint", text=text)
-    return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
-
-
-def _agrees(hearing: _Hearing) -> Reason:
-    trigger = _named(hearing.candidate.patch)
-    text = f"right answers to requests with {trigger} at hand say the same, or turn out so"
-    return Reason(code="agrees", text=text)
-
-
-def _mends(trial: PatchTrial) -> Reason:
-    mended = [each for each in trial.trials if each.outcome == "mended"]
-    broken = sum(each.outcome == "broken" for each in trial.trials)
-    sources = " and ".join(dict.fromkeys(str(each.probe.source) for each in mended))
-    verb, right, wrong = _words(trial)
-    text = (
-        f"by the {sources}, {_requests(len(mended), verb)} {right} and {broken or 'none'} {wrong}"
-    )
-    return Reason(code="mends", text=text)
-
-
-def _words(trial: PatchTrial) -> tuple[str, str, str]:
-    """Return what requests do by the patch: `turn`, `right`, `wrong`."""
-    is_partial = any(each.is_partial for each in trial.trials)
-    return ("get", "better", "worse") if is_partial else ("turn", "right", "wrong")
-
-
-def _requests(number: int, verb: str) -> str:
-    return f"1 request {verb}s" if number == 1 else f"{number} requests {verb}"

@@ -1,0 +1,70 @@
+"""What has been heard about one patch so far: who was asked, and what their answers show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from patchlab_agent.gate.base import Candidate
+from patchlab_agent.gate.evidence import Probe
+from patchlab_agent.gate.trial import PatchTrial, RequestTrial
+from patchlab_agent.models.trace import Attempt, Feedback
+from patchlab_agent.models.trigger import Always
+
+
+@dataclass
+class Hearing:
+    """The evidence on one patch so far."""
+
+    candidate: Candidate
+    known: Sequence[Probe]
+    trial: PatchTrial
+    failing: list[RequestTrial] = field(default_factory=list)
+    labeled: list[RequestTrial] = field(default_factory=list)
+
+    @property
+    def is_unprompted(self) -> bool:
+        """True if no failure taught the patch, so that there is no complaint to go away."""
+        return not self.candidate.patch.failing
+
+    @property
+    def has_to_gain(self) -> bool:
+        """True if only requests that turn right speak for the patch, and nobody's word does."""
+        patch = self.candidate.patch
+        return isinstance(patch.trigger, Always) or not patch.fix.shows_in_answers
+
+    @property
+    def mended(self) -> int:
+        """The number of requests that turn right, or better."""
+        return sum(each.outcome == "mended" for each in self.trial.trials)
+
+    @property
+    def change(self) -> float:
+        """What all requests gain in score, less what they lose."""
+        return sum(each.change for each in self.trial.trials)
+
+    @property
+    def vouched(self) -> bool:
+        """True if nobody can judge again, but an earlier record speaks for the patch."""
+        record = self.candidate.patch.record
+        return self.candidate.referee is None and record.mended > record.broken
+
+    @property
+    def taken(self) -> Attempt | None:
+        """An answer with the patch to the latest failing request that the referee accepted."""
+        latest = self.candidate.patch.failing[-1:]
+        answers = (t.taken for t in self.failing if t.probe.request in latest)
+        return next(answers, None)
+
+    @property
+    def improved(self) -> tuple[Attempt, Feedback] | None:
+        """A better answer with the patch to the latest failing request, and what is left to say."""
+        latest = self.candidate.patch.failing[-1:]
+        answers = (t.improved for t in self.failing if t.probe.request in latest and not t.taken)
+        return next(answers, None)
+
+    @property
+    def complaint(self) -> tuple[Attempt, Feedback] | None:
+        """The remaining complaint about an answer to a failing request."""
+        refused = (each for each in self.failing if each.outcome == "failed")
+        return next((each.complaint for each in refused if each.complaint), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from patchlab_agent.errors import Interruption
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
@@ -14,10 +13,11 @@ from patchlab_agent.gate.grading import Subject
 from patchlab_agent.learning.contest import Contest, contest
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
+from patchlab_agent.learning.use_evidence import UseEvidence
 from patchlab_agent.learning.variants import Variant, Variants
-from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.event import EventKind, PatchEvent
-from patchlab_agent.models.evidence import GateReport, Standing, Use
+from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
 from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
@@ -114,6 +114,7 @@ class Learner:
         self._store = store
         self._variants = Variants(thesauri, gate, store) if thesauri else None
         self._examples = examples
+        self._uses = UseEvidence(gate, lifecycle, store)
 
     def learn(
         self,
@@ -147,7 +148,7 @@ class Learner:
         Raises:
             Interruption: the model or the skill failed; a patch not yet decided on is not stored.
         """
-        events = self._weigh(trace, feedback, referee)
+        events = self._uses.weigh(trace, feedback, referee)
         if self._examples is not None:
             events += self._examples.weigh(trace, feedback, referee)
         if feedback.ok:
@@ -209,7 +210,7 @@ class Learner:
         let_in = [
             each.patch_id or "" for each in learned.events if each.kind is EventKind.ACTIVATED
         ]
-        for lesson in self._active(dict.fromkeys(let_in)):
+        for lesson in self._store.active_among(dict.fromkeys(let_in)):
             for variant in variants.to_offer(lesson):
                 tried = self._variant(variant, trace, referee)
                 learned = replace(learned, events=(*learned.events, *tried.events))
@@ -373,72 +374,6 @@ class Learner:
     def _stands(self, known: Patch, decision: GateReport) -> bool:
         return decision.conditions == self._gate.conditions(known)
 
-    def _weigh(
-        self, trace: Trace, feedback: Feedback, referee: Referee | None
-    ) -> tuple[PatchEvent, ...]:
-        """Count the use of the applied patches, if the baseline's answer has another score.
-
-        A patch gains by a better answer if what it is about is nearer to right, and is under
-        suspicion if that is further from right, or if the whole answer is worse. Under a holdout
-        the uses are compared with each other instead.
-        """
-        if trace.holdout:
-            return self._weigh_uses(trace, feedback, referee)
-        if trace.baseline is None:
-            return ()
-        before, applied = trace.baseline.feedback, self._active(trace.applied)
-        suspects = [each for each in applied if Subject.of(each).loses(before, feedback)]
-        in_part = before.is_partly_right or feedback.is_partly_right
-        count = partial(
-            self._lifecycle.count, request=trace.request, trace_id=trace.id, in_part=in_part
-        )
-        events = [
-            each
-            for patch in applied
-            if _counts_for(patch) and Subject.of(patch).gains(before, feedback)
-            for each in count(patch, mended=True)
-        ]
-        if referee is None or not suspects:
-            return tuple(events)
-        taken = trace.baseline.attempt.output if before.ok else None
-        # One answer tells neither which of several patches did it nor whether it was chance.
-        for patch in self._gate.confirms_harm(suspects, trace.request, referee):
-            told = count(patch, mended=False, taken=taken)
-            events += (*told, *self._rivals_back(patch, told, referee, trace.id))
-        return tuple(events)
-
-    def _weigh_uses(
-        self, trace: Trace, feedback: Feedback, referee: Referee | None
-    ) -> tuple[PatchEvent, ...]:
-        """Count the answer for each patch that the holdout left out, or could have left out."""
-        events: list[PatchEvent] = []
-        for patch in self._active((*trace.applied, *trace.held_out)):
-            if set(trace.held_out) - {patch.id}:
-                # Without another patch the answer may be wrong either way, and waste a pair.
-                continue
-            use = Use(
-                request=digest(trace.request),
-                held_out=patch.id in trace.held_out,
-                score=feedback.score,
-                share=trace.holdout,
-            )
-            told = self._lifecycle.count_use(patch, use, trace.id)
-            events += (*told, *self._rivals_back(patch, told, referee, trace.id))
-        return tuple(events)
-
-    def _rivals_back(
-        self, patch: Patch, told: Iterable[PatchEvent], referee: Referee | None, trace_id: str
-    ) -> tuple[PatchEvent, ...]:
-        """Gate the patches that a patch had superseded again, if it was convicted."""
-        if not any(each.kind is EventKind.CONVICTED for each in told):
-            return ()
-        return self._lifecycle.bring_back(patch, referee, trace_id)
-
-    def _active(self, ids: Iterable[str]) -> list[Patch]:
-        """Return the patches with these ids that are active by now."""
-        found = (self._store.get(patch_id) for patch_id in ids)
-        return [patch for patch in found if patch is not None and patch.status is Status.ACTIVE]
-
     def _in_other_forms(self, shown: Patch, trace: Trace, candidate: Candidate) -> Learned:
         """Try another form of a lesson that was in the prompt and failed all the same.
 
@@ -472,7 +407,9 @@ class Learner:
 
     def _alike(self, patch: Patch, ids: Iterable[str]) -> Patch | None:
         """Return the active patch among these that says the same, in whatever words and form."""
-        return next((each for each in self._active(ids) if each.fix.repeats(patch.fix)), None)
+        return next(
+            (each for each in self._store.active_among(ids) if each.fix.repeats(patch.fix)), None
+        )
 
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead for what learning from these judged traces will need."""
@@ -499,8 +436,3 @@ def _learned(decided: Decided) -> Learned:
     is_in = decided.examination.report.decision == "active"
     improved = decided.examination.remaining if is_in else None
     return Learned(decided.events, taken.answer if taken else None, improved)
-
-
-def _counts_for(patch: Patch) -> bool:
-    """Return True if one more success could matter; a proven patch needs one only after harm."""
-    return patch.record.standing is Standing.TRIAL or patch.record.outcomes.endswith("-")

@@ -235,6 +235,11 @@ class PatchStore:
         active = self.rivals(patch, Status.ACTIVE)
         return next((each for each in active if each.fix.repeats(patch.fix)), None)
 
+    def active_among(self, ids: Iterable[str]) -> list[Patch]:
+        """Return the patches with these ids that are active by now, in the order of the ids."""
+        found = (self.get(patch_id) for patch_id in ids)
+        return [patch for patch in found if patch is not None and patch.status is Status.ACTIVE]
+
     def active_about(self, trigger: str) -> list[Patch]:
         """Return the active patches with exactly this phrase as trigger, sorted by id."""
         return [self._required(patch_id) for patch_id in sorted(self._active.with_phrase(trigger))]

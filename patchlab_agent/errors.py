@@ -76,8 +76,8 @@ class StoreError(PatchLabError):
         >>> try:
         ...     open_lab()  # while another lab has it open
         ... except StoreError as error:
-        ...     print(error)
-        .patchlab is in use by another patchlab-agent; wait for it or use another --store.
+        ...     print(str(error).partition(":")[0])
+        .patchlab is in use by another patchlab-agent
     """
 
     exit_code: ClassVar[int] = 4

@@ -42,7 +42,7 @@ class Subject:
 
     def complaint_in(self, said: Feedback) -> Feedback:
         """Return what a judgement says of it, or else what it says first."""
-        own = (c for c in said.complaints if (c.label, c.field) == (self.label, self.field))
+        own = (c for c in said.complaints if self.is_complained_of(c))
         return next(own, said)
 
     def is_eased(self, before: Feedback, after: Feedback) -> bool:

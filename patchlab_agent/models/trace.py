@@ -215,11 +215,15 @@ class Feedback(Frozen):
         return tuple(Feedback.of([fault], self.score) for fault in self.wrong)
 
     def score_in(self, label: str, field: str | None) -> float:
-        """Return how nearly the answer is right in what a label and a field name."""
-        known = {(fault.label, fault.field): fault.score for fault in self.wrong}
+        """Return how nearly the answer is right in what a label and a field name.
+
+        Without a field, it is the field that fares worst under that label.
+        """
+        known = [(fault.label, fault.field, fault.score) for fault in self.wrong]
         if not (self.ok or self.wrong):
-            known = {(str(self.label), self.field): 0.0}
-        return known.get((label, field), 1.0)
+            known = [(str(self.label), self.field, 0.0)]
+        named = (score for told, where, score in known if told == label and field in (None, where))
+        return min(named, default=1.0)
 
     def __str__(self) -> str:
         if self.ok:

@@ -202,6 +202,8 @@ def take_lock(path: Path) -> WriteLock:
 def _this_process() -> Writer:
     name, *arguments = sys.argv or [""]
     command = masked_words(shlex.join([Path(name).name or "python", *arguments]))
+    # Arguments may be bytes that are no text.
+    command = command.encode("utf-8", "backslashreplace").decode()
     told = command if len(command) <= MAX_COMMAND else f"{command[:MAX_COMMAND]}…"
     return Writer(
         pid=os.getpid(),

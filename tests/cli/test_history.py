@@ -27,7 +27,8 @@ def patches(cli: Cli, store: Path) -> list[dict[str, Any]]:
 def of(patch: dict[str, Any]) -> list[dict[str, Any]]:
     """A patch's own history, as the command tells it."""
     whose = {"patch_id": patch["id"], "trigger": patch["trigger"]}
-    return [{**change, **whose} for change in patch["history"]]
+    told = ("at", "status", "cause", "trace_id")
+    return [{**{name: change[name] for name in told}, **whose} for change in patch["history"]]
 
 
 def test_the_history_of_a_patch_is_its_own(store: Path, cli: Cli) -> None:

@@ -44,7 +44,9 @@ def test_a_table_of_failures_is_learned_from_and_exported(
     file, store = write(tmp_path / "mine.csv", *ROWS), tmp_path / "store"
     taught = cli("import-feedback", file, "--task", folder, "--store", store, "--noise", 0)
     assert (taught.code, taught.err) == (0, "")
-    assert "2 taught a lesson that is active now" in taught.text
+    # Both faults of the first row are learned from it, so the second row says nothing new.
+    assert "1 taught a lesson that is active now" in taught.text
+    assert "1 known already" in taught.text
     assert "1 said that the answer is right" in taught.text
     assert "1 left out, as golden cases are" in taught.text
     again = cli("import-feedback", file, "--store", store, "--noise", 0, "--json")
@@ -55,7 +57,7 @@ def test_a_table_of_failures_is_learned_from_and_exported(
     assert 'When a request says "fee":\n- If "fee" occurs, "team" is "billing".' in prompt.out
     page = tmp_path / "AGENTS.md"
     made = cli("patches", "export", page, "--format", "agents-md", "--store", store)
-    assert made.out == f"Wrote 3 lessons to {page}.\n"
+    assert made.out == f"Wrote 2 lessons to {page}.\n"
     assert page.read_text("utf-8").startswith("# What `task` has learned\n\n> Sort the message.\n")
     nothing = ("patches", "export", "-", "--format", "prompt", "--status", "retired")
     assert "fee" not in cli(*nothing, "--store", store).out

@@ -99,6 +99,7 @@ def test_the_store_holds_marker_report_and_prompt(learned: Learned, report: RunR
         "skill": "shipping",
         "embedder": "hashing",
         "task": None,
+        "is_given": False,
         "runs": 1,
     }
     assert report.store == str(learned.store)

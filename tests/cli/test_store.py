@@ -42,7 +42,7 @@ def test_doctor_names_dangling_references_and_repair_mends_them(cli: Cli, store:
     sick = cli("doctor", "--store", store, "--offline")
     assert sick.code != 0
     assert f"was born of trace {born}, which is missing" in sick.text
-    assert f"patchlab-agent store repair --store {store}" in sick.text
+    assert "patchlab-agent store repair --store" in sick.text
     report = cli("store", "repair", "--store", store, "--json").json
     assert any(f"names trace {born} no longer" in each for each in report["patches"])
     assert cli("doctor", "--store", store, "--offline").code == 0

@@ -179,7 +179,7 @@ CHANGES: dict[str, list[tuple[tuple[object, ...], Changed]]] = {
 }
 """The same of commands that write to the store, or ask the model."""
 
-OF_NO_STORE = {"patches diff", "config", "doctor", "check"}
+OF_NO_STORE = {"patches diff", "config", "doctor", "check", "store repair"}
 """Commands with JSON of their own store or of none, or of this machine."""
 
 

@@ -38,8 +38,10 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # For one file at a time: Playwright runs an event loop in this thread until it ends, and other
+    # tests start loops of their own.
     path = chromium()
     if path is None:
         pytest.skip("there is no Chromium here; install the package chromium")

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from patchlab_agent.backends.base import Answered, Backend, checked_backend, complete_batch
-from patchlab_agent.errors import Interruption, InvalidAnswer, PromptTooLong, SkillError
+from patchlab_agent.errors import (
+    BackendUnavailable,
+    Interruption,
+    InvalidAnswer,
+    PromptTooLong,
+    SkillError,
+)
 from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
 from patchlab_agent.skill.guard import on_request
@@ -108,6 +114,13 @@ class Conversation(Generic[Value]):
             for (n, reply), answered in zip(broken.items(), answers, strict=True):
                 found[n] = self._reply(answered, *asking[n], reply)
         return found
+
+    def prepare(self, prompts: Sequence[Prompt]) -> bool:
+        """Ask ahead, in one batch, what will be asked one by one; False after an outage.
+
+        A backend that remembers its answers gives them again without a call.
+        """
+        return not any(isinstance(reply, BackendUnavailable) for reply in self.ask(prompts))
 
     def _again(self, prompt: Prompt, reply: Reply[Value]) -> Prompt:
         """Return the prompt with the unusable answer and what is wrong with it appended."""

@@ -103,11 +103,11 @@ def import_patches(
     """
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
-    from patchlab_agent.lab.skills import find_skill, remembered
+    from patchlab_agent.lab.skills import skill_of
     from patchlab_agent.transfer.lines import check_export
 
     name, lines = read_lines(file)
-    check_export(name, lines, find_skill(remembered(settings)))
+    check_export(name, lines, skill_of(settings))
     with lab_of(settings) as lab, progress() as bars:
         task = bars.add_task("Patches", total=None, note="")
 

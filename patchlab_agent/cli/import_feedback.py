@@ -57,11 +57,11 @@ def import_feedback(
     """
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
-    from patchlab_agent.lab.skills import find_skill, remembered
+    from patchlab_agent.lab.skills import skill_of
     from patchlab_agent.lab.teaching import check_feedback
 
     # Before a store is made, where there is none yet.
-    report = check_feedback(file, find_skill(remembered(settings)))
+    report = check_feedback(file, skill_of(settings))
     if not dry_run:
         with lab_of(settings) as lab, progress() as bars:
             task = bars.add_task("Rows", total=None, note="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from patchlab_agent.lab.skills import find_skill, remembered
+from patchlab_agent.lab.skills import skill_of
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import Proposer, TellingProposer
 from patchlab_agent.store.selection import OK_LABEL
@@ -16,7 +16,7 @@ def labels_of(settings: AgentSettings) -> dict[str, str]:
     Raises:
         StoreError, InputError, SkillError: the skill cannot be found.
     """
-    loaded = find_skill(remembered(settings))
+    loaded = skill_of(settings)
     details = details_of(loaded.proposer)
     told = {label: details.get(label, "") for label in loaded.simulator.labels}
     return {OK_LABEL: "nothing: the answer is right", **told}

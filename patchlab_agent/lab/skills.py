@@ -20,6 +20,17 @@ def find_skill(settings: AgentSettings) -> Skill:
     return load_skill(settings.skill) if settings.task is None else load_task(settings.task)
 
 
+def skill_of(settings: AgentSettings) -> Skill:
+    """Return the skill that settings name or else their store is of, guarded.
+
+    Raises:
+        InputError: the task folder cannot be used.
+        SkillError: no such skill is installed, or it cannot be loaded.
+        StoreError: the store cannot be read, or its task was made in Python.
+    """
+    return find_skill(remembered(settings))
+
+
 def request_limit(settings: AgentSettings) -> int:
     """Return how many characters a request may have under settings, or with the store's task.
 
@@ -28,7 +39,7 @@ def request_limit(settings: AgentSettings) -> int:
         SkillError: no such skill is installed, or it cannot be loaded.
         StoreError: the store cannot be read.
     """
-    return find_skill(remembered(settings)).max_request_chars
+    return skill_of(settings).max_request_chars
 
 
 def skill_in(info: StoreInfo) -> Skill:

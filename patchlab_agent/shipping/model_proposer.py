@@ -9,7 +9,7 @@ from pydantic import Field
 
 from patchlab_agent.agent.conversation import MAX_REPAIRS, Conversation
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.errors import BackendUnavailable, Interruption
+from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
@@ -60,8 +60,7 @@ class ModelProposer:
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask in one batch what proposing for these failures will need; False after an outage."""
         asked = [self._prompt(*failure) for failure in failures if failure[0].output is not None]
-        replies = self._conversation.ask(asked)
-        return not any(isinstance(reply, BackendUnavailable) for reply in replies)
+        return self._conversation.prepare(asked)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Ask for a fix and turn it into a patch with the usual tests.

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from patchlab_agent.agent.conversation import Conversation
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.errors import BackendUnavailable, Interruption, PromptTooLong
+from patchlab_agent.errors import Interruption, PromptTooLong
 from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Proposal
 from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
@@ -59,8 +59,7 @@ class ModelProposer:
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask in one batch what proposing for these failures will need; False after an outage."""
         asked = [self._prompt(*failure) for failure in failures if failure[0].output is not None]
-        replies = self._conversation.ask(asked)
-        return not any(isinstance(reply, BackendUnavailable) for reply in replies)
+        return self._conversation.prepare(asked)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Propose the model's lessons, and those of field differences.

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.progress import told
-from patchlab_agent.agent.agent import Agent
+from patchlab_agent.agent.agent import Agent, Question, or_raise
 from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.trace import Attempt, Context, Message
@@ -90,7 +90,7 @@ ARMS: Mapping[str, Arm] = {
     "covering 3": covering(3),
     "covering 5": covering(5),
     "both, +200 tokens": within(200),
-    "both, +300 tokens": within(300),
+    "both, +250 tokens": within(250),
     "both, +400 tokens": within(400),
     "both, +800 tokens": within(800),
 }
@@ -124,7 +124,12 @@ class PrefixCache:
 
 
 def measure(
-    lab: Lab, cases: Sequence[Case], arms: Sequence[str], tell: Callable[[str, int], None]
+    lab: Lab,
+    cases: Sequence[Case],
+    arms: Sequence[str],
+    tell: Callable[[str, int], None],
+    *,
+    concurrency: int = 1,
 ) -> list[dict[str, Any]]:
     """Answer every case with every arm's prompt.
 
@@ -133,6 +138,7 @@ def measure(
         cases: labeled.
         arms: names of `ARMS`; the first is what the others are held against.
         tell: is called after each answer with its arm and how many answers there are.
+        concurrency: answers asked for at a time.
 
     Raises:
         BackendError: the model's side failed.
@@ -141,14 +147,18 @@ def measure(
     reference: list[bool] | None = None
     for name in arms:
         attempts: list[Attempt] = []
-        shown = []
         prompts = PrefixCache()
-        for case in cases:
-            context = ARMS[name](lab.agent, case.request)
-            prompts.take(lab.agent.render(case.request, context, "golden").messages)
-            attempts.append(lab.agent.attempt(case.request, context, "golden"))
-            shown.append(len(context.examples))
-            tell(name, len(arms) * len(cases))
+        questions = [
+            Question(case.request, ARMS[name](lab.agent, case.request), "golden") for case in cases
+        ]
+        for asked in questions:
+            prompts.take(lab.agent.render(asked.request, asked.context, asked.draw).messages)
+        for start in range(0, len(questions), concurrency):
+            group = questions[start : start + concurrency]
+            for each in lab.agent.attempts(group):
+                attempts.append(or_raise(each))
+                tell(name, len(arms) * len(cases))
+        shown = [len(asked.context.examples) for asked in questions]
         judge = lab.skill.simulator.judge
         right = [judge(c, a.output).ok for c, a in zip(cases, attempts, strict=True)]
         reference = reference or right
@@ -212,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--suite", choices=("regression", "golden"), default="regression")
     parser.add_argument("--cases", type=int, default=60, help="of the suite, stratified")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--concurrency", type=int, default=1, help="answers asked for at a time")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     options = parser.parse_args(arguments)
     settings = AgentSettings(
@@ -221,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         api_base=options.api_base,
         record=options.record,
         timeout=1200,
+        concurrency=options.concurrency,
     )
     with lab_of(settings, write=False) as lab, told("Contexts") as tell:
         simulator = lab.skill.simulator
@@ -229,7 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             held = CaseSets(golden=simulator.golden(), regression=simulator.regression())
             lab.recording.begin({}, held)
         suite = simulator.golden() if options.suite == "golden" else simulator.regression()
-        found = measure(lab, stratified(suite, options.cases), options.arms, tell)
+        chosen = stratified(suite, options.cases)
+        found = measure(lab, chosen, options.arms, tell, concurrency=options.concurrency)
     if options.json:
         print(json.dumps(found, indent=2))
     else:

@@ -96,6 +96,7 @@ def settings_of(options: argparse.Namespace) -> RunSettings:
             "record_note": options.note,
             "max_tokens": ANSWER_TOKENS,
             "timeout": TIMEOUT,
+            "concurrency": options.concurrency,
         }
     golden = [row for row in read_task(options.out / "task").rows if row.split == "golden"]
     return RunSettings(
@@ -220,6 +221,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--note", default="", help="goes into the cassette: the model's file, …")
     parser.add_argument("--runs", type=int, help="requests to learn from; default: all")
     parser.add_argument("--golden", type=int, help="golden cases; default: all")
+    parser.add_argument("--concurrency", type=int, default=1, help="requests of a run at a time")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     return parser.parse_args(arguments)
 

@@ -40,16 +40,31 @@ class Examination:
             the patch is about, or, if the patch was let in, what it leaves of a better answer.
         taken: an answer to the latest failing request that the referee accepted; None if there is
             none, or if nobody was asked.
-        agreement: lower bound of the share of right answers at hand, among those that bear on the
-            patch, that agree with it; 0 if none bears on it.
         trigger: the patch's trigger, as far as it reaches by the labels.
     """
 
     report: GateReport
     remaining: tuple[Attempt, Feedback] | None = None
     taken: Attempt | None = None
-    agreement: float = 0.0
     trigger: Trigger | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Foreknowledge:
+    """What right answers at hand say of a candidate before any model is asked.
+
+    The least comes first: how near is near enough was chosen by those same answers, so that they
+    say less of similar requests, which come after phrases.
+
+    Attributes:
+        is_fitted: whether the labels at hand chose how far the trigger reaches.
+        shortfall: by how much the share of right answers that agree with the patch, where it
+            applies, may fall short of the share among all labeled answers, -1 to 1; less is better,
+            and below 0 the trigger tells something.
+    """
+
+    is_fitted: bool = False
+    shortfall: float = 1.0
 
 
 class AcceptanceCriterion(Protocol):
@@ -64,6 +79,10 @@ class AcceptanceCriterion(Protocol):
 
     def can_tell(self, patch: Patch) -> bool:
         """Return True if known right answers could confirm a patch without a failing request."""
+        ...
+
+    def foreknown(self, candidate: Candidate) -> Foreknowledge:
+        """Return what is known of a candidate without asking a model."""
         ...
 
     def examine(self, candidate: Candidate) -> Examination:
@@ -122,6 +141,10 @@ class OpenGate:
     def can_tell(self, patch: Patch) -> bool:  # noqa: ARG002 - it knows no answers
         """Return False: it activates what failures teach, and nothing else."""
         return False
+
+    def foreknown(self, candidate: Candidate) -> Foreknowledge:  # noqa: ARG002 - the same
+        """Return that nothing is known."""
+        return Foreknowledge()
 
     def examine(self, candidate: Candidate) -> Examination:
         """Activate the patch."""

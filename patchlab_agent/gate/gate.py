@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.errors import Interruption
-from patchlab_agent.gate.base import Candidate, Examination
+from patchlab_agent.gate.base import Candidate, Examination, Foreknowledge
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import (
     AcceptedAnswers,
@@ -181,6 +181,17 @@ class Gate:
             return True
         return any(agreement(patch, self._accepted_before(candidate)))
 
+    def foreknown(self, candidate: Candidate) -> Foreknowledge:
+        """Return what labels and accepted answers say of a candidate, without asking a model."""
+        reaching, objection = self._within_reach(candidate.patch)
+        if objection is not None:
+            return Foreknowledge(is_fitted=True)
+        known = self._known(replace(candidate, patch=reaching))
+        is_fitted = isinstance(reaching.trigger, Similar)
+        here = proportion(agreement(reaching, known)).low or 0.0
+        everywhere = proportion(agreement(reaching, map(labeled_probe, self._suite))).rate or 0.0
+        return Foreknowledge(is_fitted, everywhere - here)
+
     def examine(self, candidate: Candidate) -> Examination:
         """Decide on a patch.
 
@@ -310,7 +321,7 @@ class Gate:
         candidate = replace(candidate, patch=reaching)
         patch = candidate.patch
         touched = self._touched(patch)
-        known = [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
+        known = self._known(candidate)
         hearing = Hearing(candidate, known, self._trial(candidate))
         objection = objection or self._too_broad(patch, len(touched)) or contradicted(patch, known)
         if objection is None:
@@ -336,9 +347,13 @@ class Gate:
         is_other = objection is not None and objection.code == "other_complaint"
         remaining = hearing.complaint if is_other else None if objection else hearing.improved
         taken = None if objection else hearing.taken
-        agreed = proportion(agreement(patch, known)).low or 0.0
-        found = Examination(report, remaining, taken, agreed, patch.trigger)
+        found = Examination(report, remaining, taken, patch.trigger)
         return found, hearing.trial.trials
+
+    def _known(self, candidate: Candidate) -> list[Probe]:
+        """Return the right answers at hand to requests that a candidate concerns."""
+        labeled = [labeled_probe(case) for case in self._touched(candidate.patch)]
+        return labeled + self._accepted_before(candidate)
 
     def _touched(self, patch: Patch) -> list[Labeled]:
         distance = self._distance(patch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from patchlab_agent.gate.evidence import Probe, says
 from patchlab_agent.gate.grading import Subject
@@ -32,7 +32,7 @@ def contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
     return Reason(code="contradicted", text=text)
 
 
-def agreement(patch: Patch, known: Sequence[Probe]) -> list[bool]:
+def agreement(patch: Patch, known: Iterable[Probe]) -> list[bool]:
     """Return, for each right answer that bears on the patch's subject, whether it agrees."""
     said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
     return [each for each in said if each is not None]

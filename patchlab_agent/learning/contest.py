@@ -1,8 +1,10 @@
 """Several candidates for one failure: the one with the best evidence is taken, not the first.
 
-Each is examined as if it were the only one, so the order of a proposer's candidates decides only
-where evidence does not. Trying them in turn would take fewer answers, and would let in whichever
-phrase comes first and happens to stand in the request that failed.
+Right answers at hand tell much of a candidate before a model is asked, and a proposer's phrase
+cannot influence them. So candidates are examined in that order, each as if it were the only one,
+and the first that is let in without turning anything wrong wins: nothing that an examination of
+the others may find would put them before it. Trying them in the proposer's order would let in
+whichever phrase comes first and happens to stand in the request that failed.
 """
 
 from __future__ import annotations
@@ -10,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
+from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination, Foreknowledge
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trigger import Similar
 
 MAX_CALLS = 200
 """Answers for the candidates of one failure; once they are spent and one candidate can be let in,
-no further one is examined."""
+if only with harm, no further one is examined."""
 
 
 @dataclass(frozen=True)
@@ -55,33 +56,30 @@ def contest(
     Raises:
         Interruption: the model's side or the skill failed.
     """
+    foreknown = {name: gate.foreknown(each) for name, each in candidates.items()}
     found: dict[str, tuple[Candidate, Examination]] = {}
     calls, is_settled = 0, False
-    for name, candidate in candidates.items():
+    for name in sorted(candidates, key=foreknown.__getitem__):
         if is_settled and calls >= MAX_CALLS:
             break
-        examination = gate.examine(candidate)
-        found[name] = candidate, examination
+        examination = gate.examine(candidates[name])
+        found[name] = candidates[name], examination
         calls += examination.report.calls
-        is_settled |= examination.report.decision == "active"
-    ranks = {name: _rank(examination) for name, (_, examination) in found.items()}
-    return Contest(tuple(sorted(offered, key=lambda p: ranks.get(p.id, _UNEXAMINED))), found)
+        is_in = examination.report.decision == "active"
+        if is_in and not examination.report.broken:
+            break
+        is_settled |= is_in
+
+    ranks = {name: _rank(each, foreknown[name]) for name, (_, each) in found.items()}
+    return Contest(tuple(sorted(offered, key=lambda p: ranks.get(p.id, _REST))), found)
 
 
-_UNEXAMINED = (2,)
+_REST = (2,)
 
 
-def _rank(examination: Examination) -> tuple[float, ...]:
-    """Return a sort key, least for the best evidence.
-
-    Harm counts first, then what right answers at hand say, which a phrase cannot influence, then
-    what it mends: a test stops as soon as it is decided, so few requests mended may be all that
-    were asked. How near is near enough was chosen by those same answers, so that their agreement
-    says less of similar requests: they come after phrases.
-    """
-    report = examination.report
-    if report.decision == "active":
-        is_fitted = isinstance(examination.trigger, Similar)
-        return (0, report.broken, is_fitted, -examination.agreement, -report.mended)
+def _rank(examination: Examination, foreknown: Foreknowledge) -> tuple[object, ...]:
+    """Return a sort key, least for the best evidence: harm counts first, then right answers."""
+    if examination.report.decision == "active":
+        return (0, examination.report.broken, foreknown)
     # A lesson that leaves another complaint can be let in beside a second one.
-    return (1,) if examination.remaining else _UNEXAMINED
+    return (1,) if examination.remaining else _REST

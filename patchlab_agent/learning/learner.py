@@ -414,17 +414,22 @@ class Learner:
     def prepare(self, traces: Iterable[Trace], referee: Referee | None = None) -> None:
         """Ask the model ahead for what learning from these judged traces will need."""
         failures = [(t, t.feedback.complaints[0]) for t in traces if t.feedback and not t.ok]
-        patches = {}
+        waiting: dict[str, Candidate] = {}
         if isinstance(self._proposer, AskingProposer) and not self._proposer.prepare(failures):
             return
         for trace, feedback in failures:
             # A failure recurs, and is reported, when the trace is learned from.
             with suppress(Interruption):
                 proposal = self._proposer.propose(trace, feedback)
-                for patch in filter(None, (proposal.patch, *proposal.alternatives)):
-                    if self._known(patch, trace) is None:
-                        patches[patch.id] = patch
-        self._gate.prepare([Candidate(patch, referee) for patch in patches.values()])
+                offered = filter(None, (proposal.patch, *proposal.alternatives))
+                candidates = [Candidate(patch, referee) for patch in offered]
+                # The others are examined only if this one is not let in.
+                if len(candidates) > 1:
+                    candidates = [min(candidates, key=self._gate.foreknown)]
+                for candidate in candidates:
+                    if self._known(candidate.patch, trace) is None:
+                        waiting[candidate.patch.id] = candidate
+        self._gate.prepare(list(waiting.values()))
 
 
 def _cause(patch: Patch) -> str:

@@ -57,7 +57,7 @@ def _points(found: PairedDifference) -> str:
 
 def test_the_default_recording_is_the_larger_model_and_plays_whole(larger: RunReport) -> None:
     assert "qwen15b" in larger.backend
-    assert (larger.runs, larger.stopped) == (160, None)
+    assert (larger.runs, larger.stopped) == (480, None)
     assert f"on {larger.runs} requests" in PAGE
 
 
@@ -72,14 +72,14 @@ def test_what_patches_were_worth_on_golden_cases(larger: RunReport) -> None:
     assert larger.golden is not None
     found = larger.golden.all
     assert found.difference.mean is not None
-    assert found.difference.mean >= 0.2
+    assert found.difference.mean >= 0.3
     assert found.difference.low is not None
     assert found.difference.low > 0
     assert f"{found.difference.gained} cases were gained and {found.difference.lost} lost" in PAGE
     assert f"Of {found.cases} golden cases" in PAGE
     for told in (_shares(found), _points(found.difference)):
         assert told in PAGE
-    assert not found.difference.lost
+    assert found.difference.lost <= 0.01 * found.cases
     assert not _losing_recall(larger)
 
 
@@ -105,6 +105,8 @@ def test_the_smaller_model_plays_whole_and_gains_what_the_page_says(store: Path)
     assert _shares(found.golden.all) in PAGE
     assert _points(found.golden.all.difference) in PAGE
     assert f"{found.runs} requests) goes from" in PAGE
-    assert not found.golden.all.difference.lost
+    difference = found.golden.all.difference
+    assert f"with {difference.gained} gained and {difference.lost} lost" in PAGE
+    assert difference.lost <= 0.01 * found.golden.all.cases
     assert not _losing_recall(found)
     assert "neither model loses recall on any" in PAGE

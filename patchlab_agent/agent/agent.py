@@ -34,7 +34,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import nearest_of_each, rank
-from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask
+from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask, misfit
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
@@ -74,8 +74,15 @@ class Question:
 class PatchSource(Protocol):
     """A source of patches."""
 
-    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        """Return the `k` active patches most relevant to a request, ranked.
+    def search(
+        self,
+        request: str,
+        k: int,
+        *,
+        similar: bool = True,
+        fits: Callable[[Fix], bool] = lambda _: True,
+    ) -> tuple[Retrieved, ...]:
+        """Return the `k` active patches most relevant to a request whose fixes fit, ranked.
 
         Those whose trigger occurs come first; without `similar` there are no others.
         """
@@ -264,7 +271,7 @@ class Agent:
         }
         found = whole.retrieved
         if drawn:
-            found = self._patches.search(ask.request, self.top_k + len(drawn))
+            found = self._search(ask.request, self.top_k + len(drawn))
         hits = (hit.model_copy(update={"held_out": hit.patch.id in drawn}) for hit in found)
         drawn_from = {"retrieved": tuple(hits), "holdout": self._holdout.share}
         return self._fitted(ask.request, whole.model_copy(update=drawn_from))
@@ -280,9 +287,9 @@ class Agent:
             without: id of a patch to leave out, as if it were not active.
         """
         similar = not applied_only
-        retrieved = self._patches.search(request, self.top_k, similar=similar)
+        retrieved = self._search(request, self.top_k, similar=similar)
         if any(hit.patch.id == without for hit in retrieved):
-            more = self._patches.search(request, self.top_k + 1, similar=similar)
+            more = self._search(request, self.top_k + 1, similar=similar)
             retrieved = tuple(hit for hit in more if hit.patch.id != without)
         context = self._fitted(request, Context(retrieved=retrieved))
         if not similar or not self.n_examples:
@@ -293,12 +300,23 @@ class Agent:
             return context
         return self._fitted(request, context.model_copy(update={"examples": examples}))
 
+    def misfit(self, patch: Patch) -> str:
+        """Return why no prompt shows a patch, although its trigger may occur; empty if it may."""
+        return misfit(self.task, patch.fix)
+
+    def _search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
+        return self._patches.search(
+            request, k, similar=similar, fits=lambda fix: not misfit(self.task, fix)
+        )
+
     def relation(self, patch: Patch, request: str) -> Retrieved:
         """Return how a patch relates to a request, whether or not the patch is stored."""
         return self._patches.hit(patch, request)
 
     def with_candidate(self, context: Context, request: str, patch: Patch) -> Context:
         """Return the context as if the patch were active, in place of those it supersedes."""
+        if self.misfit(patch):
+            return context
         others = (hit for hit in context.retrieved if hit.patch.conflict_key != patch.conflict_key)
         hits = rank((*others, self._patches.hit(patch, request)), self.top_k)
         return self._fitted(request, context.model_copy(update={"retrieved": hits}))

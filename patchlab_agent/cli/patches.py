@@ -65,7 +65,8 @@ def list_patches(
 
     Uses are the stored traces to which a patch was applied. Of those, saves are wrong without
     patches and right with them, harms the reverse; if several patches were applied, each of them is
-    credited. `patches effect` tells them apart.
+    credited. `patches effect` tells them apart. An active patch that speaks of a field or value
+    that the task no longer has is set aside: no prompt shows it until the task has it again.
 
     Examples:
         patchlab-agent patches list battery
@@ -95,9 +96,9 @@ def list_patches(
     if as_json:
         print_json(dumped(found))
         return
-    from patchlab_agent.report.inspect import patch_table
+    from patchlab_agent.report.inspect import patch_list
 
-    out().print(patch_table(found) if found else "No such patch.")
+    out().print(patch_list(found) if found else "No such patch.")
 
 
 @app.command()

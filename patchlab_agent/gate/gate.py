@@ -323,7 +323,12 @@ class Gate:
         touched = self._touched(patch)
         known = self._known(candidate)
         hearing = Hearing(candidate, known, self._trial(candidate))
-        objection = objection or self._too_broad(patch, len(touched)) or contradicted(patch, known)
+        objection = (
+            self._set_aside(patch)
+            or objection
+            or self._too_broad(patch, len(touched))
+            or contradicted(patch, known)
+        )
         if objection is None:
             try:
                 objection = yield from self._objection(hearing)
@@ -354,6 +359,10 @@ class Gate:
         """Return the right answers at hand to requests that a candidate concerns."""
         labeled = [labeled_probe(case) for case in self._touched(candidate.patch)]
         return labeled + self._accepted_before(candidate)
+
+    def _set_aside(self, patch: Patch) -> Reason | None:
+        problem = self._agent.misfit(patch)
+        return Reason(code="set_aside", text=problem) if problem else None
 
     def _touched(self, patch: Patch) -> list[Labeled]:
         distance = self._distance(patch)

@@ -13,7 +13,9 @@ from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.lab.skills import skill_in
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.health import Check, CheckStatus
+from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.skill.seam import RevisedTask, SkillTask
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.journal import is_left_over
 from patchlab_agent.store.layout import StoreInfo, is_locked, read_info
@@ -86,6 +88,8 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     wrong = [*found.problems, *found.references]
     if not wrong and found.is_read:
         yield Check(name="store", found=f"{about}, all intact")
+        if found.counts.get("patches"):
+            yield from _set_aside(path, skill_in(info).task)
         return
     if not wrong:
         yield Check(
@@ -107,6 +111,25 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
         if found.problems
         else f"Mend it with `patchlab-agent store repair --store {path}`.",
     )
+
+
+def _set_aside(path: Path, task: SkillTask) -> Iterator[Check]:
+    """Warn of active lessons that no prompt shows, as the task has changed since."""
+    if not isinstance(task, RevisedTask):
+        return
+    with raw_store(path) as opened:
+        active = {patch.id: patch.fix for patch in opened.patches.all(Status.ACTIVE)}
+    unfit = {name: problem for name, fix in active.items() if (problem := task.misfit(fix))}
+    if unfit:
+        name, problem = next(iter(unfit.items()))
+        yield Check(
+            name="lessons",
+            status=CheckStatus.WARNING,
+            found=f"{len(unfit):,} of {len(active):,} active lessons are set aside; {name}: "
+            f"{problem}.",
+            remedy="Give the task back what they speak of, or retire them; `patchlab-agent patches "
+            "list` shows them all.",
+        )
 
 
 def disk(path: Path) -> Iterator[Check]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.lab.naming import find_patch, find_patches, known_label
@@ -17,7 +17,7 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.transfer import LessonText, TextFormat
-from patchlab_agent.skill.seam import SkillTask
+from patchlab_agent.skill.seam import SkillTask, misfit
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines
@@ -112,7 +112,7 @@ class Patches:
             status, label=known, kind=kind, origin=origin, standing=standing
         )
         chosen = [
-            ListedPatch(patch=patch, tally=tallies.get(patch.id, NO_USES))
+            ListedPatch(**self._about(patch, tallies))
             for patch in found
             if (trigger is None or _has_words(patch, trigger))
             and not (unused and patch.id in tallies)
@@ -136,8 +136,7 @@ class Patches:
         patch = self.get(patch_id)
         born_of = patch.provenance.trace_id
         return PatchDetails(
-            patch=patch,
-            tally=self._store.traces.tallies().get(patch.id, NO_USES),
+            **self._about(patch, self._store.traces.tallies()),
             rivals=tuple(self._store.patches.rivals(patch)),
             birth=self._store.traces.get(born_of) if born_of else None,
         )
@@ -157,8 +156,7 @@ class Patches:
         tallies = self._store.traces.tallies()
         return tuple(
             FoundPatch(
-                patch=hit.patch,
-                tally=tallies.get(hit.patch.id, NO_USES),
+                **self._about(hit.patch, tallies),
                 distance=hit.distance,
                 occurs=hit.occurs,
             )
@@ -247,8 +245,8 @@ class Patches:
     def text(self, form: TextFormat, status: Status = Status.ACTIVE) -> LessonText:
         """Return lessons as text for elsewhere, where all of them stand at all times.
 
-        They are worded as in a prompt of the lab's, each with the trigger for which it holds. The
-        same lessons give the same text.
+        They are worded as in a prompt of the lab's, each with the trigger for which it holds;
+        those that are set aside are left out. The same lessons give the same text.
 
         Args:
             form: `prompt` for a static prompt, or `agents-md`: Markdown for coding agents.
@@ -263,7 +261,17 @@ class Patches:
             - item "bleach": declare "hazmat"
         """
         patches = self._store.patches.all(status)
-        return lesson_text(self._store.info.skill, self._task, patches, form)
+        fitting = (patch for patch in patches if not misfit(self._task, patch.fix))
+        return lesson_text(self._store.info.skill, self._task, fitting, form)
+
+    def _about(self, patch: Patch, tallies: Mapping[str, Tally]) -> dict[str, Any]:
+        """Return what lists say of every patch, by the name of the field."""
+        is_active = patch.status is Status.ACTIVE
+        return {
+            "patch": patch,
+            "tally": tallies.get(patch.id, NO_USES),
+            "set_aside": misfit(self._task, patch.fix) if is_active else "",
+        }
 
     def _move(
         self,

@@ -85,6 +85,7 @@ class Reason(Frozen):
         "trigger_too_broad",
         "contradicted",
         "convicted",
+        "set_aside",
         "unchecked",
     ]
     text: str

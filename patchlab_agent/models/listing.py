@@ -17,7 +17,7 @@ from patchlab_agent.models.trace import Context, Example, Feedback, Message, Tra
 class ListedPatch(Frozen):
     """A patch with the outcomes of the answers that it was applied to.
 
-    Its JSON is flat: id, the patch's own fields, standing, tally.
+    Its JSON is flat: id, the patch's own fields, standing, `set_aside`, tally.
 
     Example:
         >>> (listed,) = lab.patches.select()
@@ -27,6 +27,11 @@ class ListedPatch(Frozen):
 
     patch: Patch
     tally: Tally = Tally()
+    set_aside: str = Field(
+        default="",
+        description="why no prompt shows it although it is active: it does not fit the answers as "
+        "they are now; empty: it fits, or is not active",
+    )
 
     @model_serializer
     def _flat(self) -> dict[str, Any]:
@@ -38,6 +43,7 @@ class ListedPatch(Frozen):
             "id": self.patch.id,
             **self.patch.model_dump(mode="json"),
             "standing": standing,
+            "set_aside": self.set_aside,
             **self.tally.model_dump(),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 from rich.console import Group, RenderableType
@@ -23,6 +23,19 @@ from patchlab_agent.report.steps import steps
 SHORT_ID = 8
 
 
+def patch_list(patches: Sequence[ListedPatch]) -> RenderableType:
+    """Render a table of patches, and a sentence for each reason why some are set aside."""
+    reasons: dict[str, list[str]] = {}
+    for listed in patches:
+        if listed.set_aside:
+            reasons.setdefault(listed.set_aside, []).append(listed.patch.id[:SHORT_ID])
+    told = (
+        fmt.literal(f"{', '.join(ids)}: set aside, in no prompt, as {reason}.")
+        for reason, ids in reasons.items()
+    )
+    return Group(patch_table(patches), *told)
+
+
 def patch_table(patches: Iterable[ListedPatch]) -> Table:
     """Render one line per patch, with the outcomes of the answers that it was applied to."""
     table = _dense("id", "status", "trigger", "kind", "teaches", "label", "why")
@@ -31,7 +44,7 @@ def patch_table(patches: Iterable[ListedPatch]) -> Table:
         patch = listed.patch
         table.add_row(
             patch.id[:SHORT_ID],
-            status_of(patch),
+            _status(listed),
             fmt.literal(patch.trigger_text),
             fmt.literal(patch.fix.kind),
             fmt.literal(fmt.brief(_facts(patch))),
@@ -49,7 +62,7 @@ def hit_table(hits: Iterable[FoundPatch]) -> Table:
     for hit in hits:
         table.add_row(
             hit.patch.id[:SHORT_ID],
-            status_of(hit.patch),
+            _status(hit),
             fmt.literal(hit.patch.trigger_text),
             fmt.literal(fmt.brief(f"{hit.patch.fix.kind}: {_facts(hit.patch)}")),
             "yes" if hit.occurs else fmt.NOTHING,
@@ -102,6 +115,10 @@ def _distance(distance: float) -> str:
     return f"{max(0.0, distance):.3f}"
 
 
+def _status(listed: ListedPatch) -> str:
+    return status_of(listed.patch) + (", set aside" if listed.set_aside else "")
+
+
 def _facts(patch: Patch) -> str:
     form = "" if patch.form is Form.SHARED else f" ({patch.form})"
     return _told(patch.fix.model_dump(mode="json", exclude={"kind"})) + form
@@ -125,7 +142,8 @@ def patch_details(details: PatchDetails) -> RenderableType:
     facts = output_table(
         {
             "id": patch.id,
-            "status": status_of(patch),
+            "status": _status(details),
+            **({"set aside": details.set_aside} if details.set_aside else {}),
             "origin": str(born.origin),
             "trigger": patch.trigger_text,
             **_reach(patch),

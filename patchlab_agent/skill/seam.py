@@ -204,6 +204,23 @@ class WideningTask(Protocol):
         ...
 
 
+@runtime_checkable
+class RevisedTask(Protocol):
+    """A task whose answers may change their form, which leaves lessons behind that do not fit it.
+
+    Example:
+        >>> isinstance(load_skill("shipping").task, RevisedTask)
+        False
+    """
+
+    def misfit(self, fix: Fix) -> str:
+        """Return why a lesson does not fit the answers as they are now; empty if it does.
+
+        Such a lesson is set aside: no prompt shows it until it fits again.
+        """
+        ...
+
+
 class Proposer(Protocol):
     """From a failure to a patch.
 
@@ -433,6 +450,23 @@ def instruction_of(task: SkillTask) -> str:
     return str(task.answer_schema.get("description", ""))
 
 
+def misfit(task: SkillTask, fix: Fix) -> str:
+    """Return why a lesson does not fit a task's answers as they are now; empty if it does."""
+    return task.misfit(fix) if isinstance(task, RevisedTask) else ""
+
+
+def fitting_fix(task: SkillTask, data: JsonObject) -> Fix:
+    """Build a fix from JSON that comes from outside the store.
+
+    Raises:
+        ValueError: it is no fix of the task's, or does not fit its answers as they are now.
+    """
+    fix = task.parse_fix(data)
+    if problem := misfit(task, fix):
+        raise ValueError(problem)
+    return fix
+
+
 Falsify: TypeAlias = Callable[[Case, Output | None, Feedback, random.Random], Feedback]
 """Case, answer and the true feedback → feedback that is plausible and false."""
 
@@ -504,6 +538,7 @@ _TASK: Promises = {
     "schema_under": Promise(gives=(dict,)),
     "read_under": Promise(gives=(Reading,), raises=(InvalidAnswer,)),
     "parse_fix": Promise(gives=(Fix,), raises=(ValueError,)),
+    "misfit": Promise(gives=(str,)),
     "examples_of": Promise(gives=(Sequence,)),
     "judged": Promise(gives=(dict,)),
     "may_show": Promise(gives=(bool,)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -293,8 +294,15 @@ class PatchStore:
         """Return the number of active patches with this standing."""
         return sum(1 for _ in self._matching({"standing": str(standing)}))
 
-    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        """Return the `k` active patches most relevant to a request.
+    def search(
+        self,
+        request: str,
+        k: int,
+        *,
+        similar: bool = True,
+        fits: Callable[[Fix], bool] = lambda _: True,
+    ) -> tuple[Retrieved, ...]:
+        """Return the `k` active patches most relevant to a request whose fixes fit.
 
         Patches whose trigger occurs in the request, with at most one typing error, are looked up
         exactly, so none is missed however many others there are. Unless `similar` is false,
@@ -313,8 +321,12 @@ class PatchStore:
             found.keys() - always,
             key=lambda i: rank_key(found[i].occurs, found[i].misspelt, found[i].distance, i),
         )
-        hits = (_retrieved(self._required(i), found[i]) for i in (*order[:k], *always))
-        return rank(hits, k)
+
+        def fitting(ids: Iterable[str]) -> Iterator[Retrieved]:
+            patches = ((i, self._required(i)) for i in ids)
+            return (_retrieved(patch, found[i]) for i, patch in patches if fits(patch.fix))
+
+        return rank((*islice(fitting(order), k), *fitting(always)), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """Return how a patch relates to a request, whether or not the patch is stored."""

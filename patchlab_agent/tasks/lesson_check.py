@@ -10,14 +10,13 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.patch import Fix
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import (
     FieldExcludes,
     FieldIncludes,
     FieldIs,
     FieldLesson,
-    Lesson,
-    Note,
     PhraseMeans,
     TaskExample,
     ValueAllowed,
@@ -28,7 +27,7 @@ MAX_NAME = 40
 
 
 def check_lesson(
-    lesson: Lesson,
+    lesson: Fix,
     answer: type[BaseModel],
     fields: Mapping[str, AnswerField],
     schema: JsonObject,
@@ -36,7 +35,7 @@ def check_lesson(
     """Check that a lesson speaks of fields, values and answers that the task has.
 
     Args:
-        lesson: what was parsed.
+        lesson: one of the task's.
         answer: the model of an answer.
         fields: of an answer, by name.
         schema: JSON schema of an answer, without references.
@@ -45,11 +44,9 @@ def check_lesson(
         ValueError: it does not; the message says what the task has.
     """
     match lesson:
-        case Note():
-            return
         case TaskExample():
             _check_answer(lesson.answer, answer)
-        case _:
+        case FieldIs() | FieldIncludes() | FieldExcludes() | PhraseMeans() | ValueAllowed():
             _check_field(lesson, fields, schema)
 
 

@@ -15,6 +15,7 @@ from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.authoring import lesson
+from patchlab_agent.skill.seam import fitting_fix
 from patchlab_agent.tasks.lesson_schema import KINDS, lessons_schema
 from patchlab_agent.tasks.proposer import FieldProposer
 from patchlab_agent.tasks.task import RowsTask
@@ -90,7 +91,7 @@ class ModelProposer:
         right = self._differences.right_field(feedback)
         for data in (told.first, told.second, told.third) if told else ():
             try:
-                fix = self._task.parse_fix(data if isinstance(data, dict) else {})
+                fix = fitting_fix(self._task, data if isinstance(data, dict) else {})
             except ValueError:
                 continue
             trigger = as_trigger(getattr(fix, "phrase", None) or "")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
@@ -16,9 +16,9 @@ from patchlab_agent.resources import resource
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.tasks.fields import answer_schema, fields_of
-from patchlab_agent.tasks.fixes import Fact, TaskExample, parse_lesson
+from patchlab_agent.tasks.fixes import Fact, TaskExample, ValueAllowed, parse_lesson
 from patchlab_agent.tasks.lesson_check import check_lesson
-from patchlab_agent.tasks.widening import allowed_by, widened_answer, widened_schema
+from patchlab_agent.tasks.widening import Allowed, allowed_by, widened_answer, widened_schema
 
 MAX_FORMS = 64
 """Widened models of an answer that are kept, as it takes milliseconds to make one."""
@@ -69,7 +69,7 @@ class RowsTask(SkillTask):
 
     def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
         """Return the JSON schema of an answer, with the values that lessons allow."""
-        allowed = allowed_by(fixes)
+        allowed = self._allowed(fixes)
         return widened_schema(self.schema, allowed) if allowed else self.schema
 
     def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
@@ -85,14 +85,23 @@ class RowsTask(SkillTask):
         return Reading(answer=answer, output=answer)
 
     def parse_fix(self, data: JsonObject) -> Fix:
-        """Build a lesson from its JSON.
+        """Build a lesson from its JSON, whether or not it fits the answers as they are now.
 
         Raises:
-            ValueError: the data is no lesson, or not about what answers have; says what they have.
+            ValueError: the data is no lesson.
         """
-        found = parse_lesson(data)
-        check_lesson(found, self._answer, self._by_name, self.schema)
-        return found
+        return parse_lesson(data)
+
+    def misfit(self, fix: Fix) -> str:
+        """Return what a lesson speaks of that answers do not have; empty if they have all of it.
+
+        The author may have renamed a field or dropped a value since the lesson was learned.
+        """
+        try:
+            check_lesson(fix, self._answer, self._by_name, self.schema)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def renamed(self, patch: Patch, name: str) -> Patch | None:
         """Return a lesson under another phrase; None if it is about none."""
@@ -119,13 +128,28 @@ class RowsTask(SkillTask):
         """Return all fields: null is a value of those that allow it."""
         return output
 
-    def may_show(self, request: str, answer: JsonObject) -> bool:  # noqa: ARG002
-        """Return whether the request is one of the author's own rows, and so no stranger's."""
-        return request in self._showable
+    def may_show(self, request: str, answer: JsonObject) -> bool:
+        """Return whether the request is one of the author's own rows, and so no stranger's.
+
+        An answer that is shown with it must have the form that answers have now.
+        """
+        return request in self._showable and (not answer or self._is_answer(answer))
 
     def _form(self, fixes: tuple[Fix, ...]) -> type[BaseModel]:
-        allowed = allowed_by(fixes)
+        allowed = self._allowed(fixes)
         return self._widened(json.dumps(allowed)) if allowed else self._answer
+
+    def _allowed(self, fixes: Sequence[Fix]) -> Allowed:
+        """Return the further values that lessons allow of the fields that there are."""
+        widening = (fix for fix in fixes if isinstance(fix, ValueAllowed))
+        return allowed_by(fix for fix in widening if not self.misfit(fix))
+
+    def _is_answer(self, answer: JsonObject) -> bool:
+        try:
+            self._answer.model_validate(answer)
+        except ValidationError:
+            return False
+        return True
 
     def _wider(self, allowed: str) -> type[BaseModel]:
         return widened_answer(self._answer, self._by_name, json.loads(allowed))

@@ -17,7 +17,7 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.models.trigger import Similar, Trigger
-from patchlab_agent.skill.seam import Skill, SkillTask, load_skill
+from patchlab_agent.skill.seam import Skill, SkillTask, fitting_fix, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000
@@ -109,7 +109,7 @@ def _patch(where: str, line: str, skill: Skill) -> Patch:
     data = _json(where, line)
     given = data.pop("id", None)
     try:
-        fix = skill.task.parse_fix(data.get("fix") or {})
+        fix = fitting_fix(skill.task, data.get("fix") or {})
     except ValueError as error:
         raise _unusable(f"{where}: fix", error) from error
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from patchlab_agent.agent.agent import EMPTY, Agent, Question
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendError, InputError
 from patchlab_agent.lab.lab import open_lab
-from patchlab_agent.models.patch import Status
+from patchlab_agent.models.patch import Fix, Status
 from patchlab_agent.models.trace import Attempt, Completion, Context, Example, Prompt
 from patchlab_agent.ranking import rank
 from patchlab_agent.runs.runner import Runner
@@ -36,7 +36,14 @@ from tests.support.words_skill import (
 class Nothing:
     """A source of patches and examples that has none."""
 
-    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[()]:
+    def search(
+        self,
+        request: str,
+        k: int,
+        *,
+        similar: bool = True,
+        fits: Callable[[Fix], bool] = lambda _: True,
+    ) -> tuple[()]:
         return ()
 
     def similar(self, request: str, n: int) -> tuple[()]:

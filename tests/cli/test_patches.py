@@ -15,6 +15,9 @@ from patchlab_agent.models.patch import Patch
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 
 
+TALLY = ("uses", "saves", "harms")
+
+
 @pytest.fixture
 def patches(store: Path, cli: Cli) -> list[dict[str, Any]]:
     result = cli("patches", "list", "--store", store, "--json")
@@ -26,7 +29,7 @@ def patches(store: Path, cli: Cli) -> list[dict[str, Any]]:
 def test_json_lists_whole_patches_with_their_ids(patches: list[dict[str, Any]]) -> None:
     assert len(patches) > 10
     for patch in patches:
-        assert list(patch) == ["id", *Patch.model_fields, "standing", "uses", "saves", "harms"]
+        assert list(patch) == ["id", *Patch.model_fields, "standing", "set_aside", *TALLY]
         is_active = patch["status"] == "active"
         assert patch["standing"] == (patch["record"]["standing"] if is_active else None)
         assert len(patch["id"]) == 16

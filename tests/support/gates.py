@@ -12,7 +12,7 @@ from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.gate.gate import ALPHA, MAX_CALLS, Gate
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import GateReport
-from patchlab_agent.models.patch import Origin, Patch, PatchTest
+from patchlab_agent.models.patch import Fix, Origin, Patch, PatchTest
 from patchlab_agent.models.trace import Prompt, Retrieved, Trace
 from patchlab_agent.models.trigger import Trigger
 from patchlab_agent.ranking import rank
@@ -33,8 +33,15 @@ class Shelf:
     def __init__(self, *patches: Patch) -> None:
         self.patches = list(patches)
 
-    def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
-        return rank((self.hit(patch, request) for patch in self.patches), k)
+    def search(
+        self,
+        request: str,
+        k: int,
+        *,
+        similar: bool = True,
+        fits: Callable[[Fix], bool] = lambda _: True,
+    ) -> tuple[Retrieved, ...]:
+        return rank((self.hit(patch, request) for patch in self.patches if fits(patch.fix)), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         return make_hit(patch, occurs=occurs(patch.trigger_text, request))

@@ -16,7 +16,7 @@ from patchlab_agent.models.trace import Feedback, Message, Prompt
 from patchlab_agent.models.trigger import Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.seam import Skill, fitting_fix
 from patchlab_agent.tasks.comparison import Comparison, Judgement
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import (
@@ -194,7 +194,7 @@ def test_a_lesson_is_parsed_from_what_it_is_stored_as(skill: Skill) -> None:
     assert parse_lesson(fix.model_dump(mode="json")) == fix
     assert skill.task.parse_fix(fix.model_dump(mode="json")) == fix
     with pytest.raises(ValueError, match="no field 'price'"):
-        skill.task.parse_fix({"kind": "field_is", "phrase": "a", "field": "price", "value": 1})
+        fitting_fix(skill.task, {"kind": "field_is", "phrase": "a", "field": "price", "value": 1})
 
 
 def test_lessons_hold_in_answers_that_agree() -> None:

@@ -18,7 +18,7 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Skill, WideningTask
+from patchlab_agent.skill.seam import Skill, WideningTask, fitting_fix
 from patchlab_agent.tasks.fields import answer_schema, fields_of
 from patchlab_agent.tasks.fixes import (
     MAX_NOTE,
@@ -77,7 +77,7 @@ def test_a_lesson_that_does_not_fit_the_task_is_refused_with_what_does(
     skill: Skill, data: JsonObject, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said) as raised:
-        skill.task.parse_fix(data)
+        fitting_fix(skill.task, data)
     assert "\n" not in str(raised.value)
 
 

@@ -14,7 +14,6 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 
-
 TALLY = ("uses", "saves", "harms")
 
 

@@ -61,6 +61,11 @@ def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDi
     )
 
 
+def mean(scores: Sequence[float]) -> float | None:
+    """Return the mean of scores; None if there are none."""
+    return _rounded(fmean(scores)) if scores else None
+
+
 def mean_difference(before: Sequence[float], after: Sequence[float]) -> MeanDifference:
     """Return the mean of after - before over pairs of scores, with Student's t interval for it.
 

@@ -11,6 +11,7 @@ from patchlab_agent.metrics.success import arm_rates
 from patchlab_agent.models.golden import Mistake, Verdict
 from patchlab_agent.models.report import (
     CaseOutcome,
+    CaseScores,
     GoldenReport,
 )
 from patchlab_agent.skill.seam import Confusion
@@ -35,11 +36,11 @@ def golden_report(
         known=rates([g.outcome for g in rest if not g.needs_lesson]),
         uncovered=rates([g.outcome for g in rest if g.needs_lesson]),
         labels=tuple(label_score(label, outcomes) for label in labels),
-        cases=tuple(_case(g.outcome) for g in outcomes),
+        cases=tuple(_case(g.outcome, is_graded) for g in outcomes),
     )
 
 
-def _case(outcome: Outcome) -> CaseOutcome:
+def _case(outcome: Outcome, is_graded: bool) -> CaseOutcome:
     return CaseOutcome(
         request=outcome.request,
         baseline=outcome.baseline,
@@ -47,6 +48,7 @@ def _case(outcome: Outcome) -> CaseOutcome:
         ceiling=outcome.ceiling,
         has_ceiling=outcome.has_ceiling,
         applied=outcome.applied,
+        scores=CaseScores(**outcome.scores._asdict()) if is_graded and outcome.scores else None,
     )
 
 

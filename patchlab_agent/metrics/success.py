@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, median
+from statistics import median
 
 from patchlab_agent.metrics.outcomes import Outcome
 from patchlab_agent.models.event import EventKind
@@ -19,7 +19,7 @@ from patchlab_agent.models.report import (
     PatchCounts,
     PromptTokens,
 )
-from patchlab_agent.statistics import mean_difference, paired_difference, proportion
+from patchlab_agent.statistics import mean, mean_difference, paired_difference, proportion
 
 RECENT = 200
 """Requests at the end of a run, which show how far it has come."""
@@ -53,15 +53,11 @@ def _mean_scores(outcomes: Sequence[Outcome]) -> MeanScores:
     baseline = [each.baseline for each in scores]
     patched = [each.patched for each in scores]
     return MeanScores(
-        baseline=_mean(baseline),
-        patched=_mean(patched),
-        ceiling=_mean([each.ceiling for each in scores if each.ceiling is not None]),
+        baseline=mean(baseline),
+        patched=mean(patched),
+        ceiling=mean([each.ceiling for each in scores if each.ceiling is not None]),
         difference=mean_difference(baseline, patched),
     )
-
-
-def _mean(scores: Sequence[float]) -> float | None:
-    return round(fmean(scores), 9) if scores else None
 
 
 def ceilings(outcomes: Iterable[Outcome]) -> list[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from patchlab_agent.models.base import Frozen, JsonObject
-from patchlab_agent.models.report import PairedDifference, Proportion, Stop
+from patchlab_agent.models.report import MeanDifference, PairedDifference, Proportion, Stop
 
 COMPARISON_VERSION = 1
 
@@ -38,6 +38,17 @@ class Harms(Frozen):
     stream: int = Field(description="among the run's own requests")
 
 
+class ComparedScores(Frozen):
+    """Mean scores on the golden cases that all sides share; 1 is right, 0 wrong throughout."""
+
+    baseline: float | None
+    patched: float | None
+    ceiling: float | None = Field(description="None: nobody knows the rules")
+    difference: MeanDifference | None = Field(
+        description="its patched answers minus the first side's; None for the first side"
+    )
+
+
 class ComparedRun(Frozen):
     """One run, or the run of one setting, on the golden cases that all sides share."""
 
@@ -55,6 +66,10 @@ class ComparedRun(Frozen):
     difference: PairedDifference | None = Field(
         description="its patched answers minus the first side's; gained: right here and wrong "
         "there; None for the first side"
+    )
+    scores: ComparedScores | None = Field(
+        default=None,
+        description="with partly right answers counted in part; None if no side has any",
     )
     stream: Proportion = Field(description="the run's own success with patches")
     harms: Harms

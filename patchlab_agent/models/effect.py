@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from patchlab_agent.models.base import Frozen
+from patchlab_agent.models.report import MeanDifference
 
 EFFECT_VERSION = 1
 
@@ -15,6 +16,11 @@ class Effect(Frozen):
     cases: int = Field(description="cases in which it is applied, or shown")
     saves: int = Field(description="of those, right with it and wrong without it")
     spoils: int = Field(description="of those, wrong with it and right without it")
+    scores: MeanDifference | None = Field(
+        default=None,
+        description="mean score with it minus without it; None if no answer of the study was right "
+        "in part",
+    )
 
 
 class PatchEffect(Frozen):
@@ -96,3 +102,9 @@ class EffectReport(Frozen):
         description="calls that it would take to ask every case again without each patch and "
         "without each example"
     )
+
+    @property
+    def is_graded(self) -> bool:
+        """True if some answer was right in part."""
+        parts: tuple[PatchEffect | ExampleEffect, ...] = (*self.patches, *self.examples)
+        return any(part.golden.scores or part.traces.scores for part in parts)

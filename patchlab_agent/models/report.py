@@ -191,6 +191,14 @@ class LabelScore(Frozen):
     patched: Score
 
 
+class CaseScores(Frozen):
+    """How much is right of the three answers to a case, 0 to 1."""
+
+    baseline: float
+    patched: float
+    ceiling: float | None = Field(description="None: nobody knows the rules")
+
+
 class CaseOutcome(Frozen):
     """One case answered three ways: a label names the error, None means right."""
 
@@ -200,6 +208,18 @@ class CaseOutcome(Frozen):
     ceiling: str | None
     has_ceiling: bool = Field(default=True, description="False: nobody knows the rules")
     applied: tuple[str, ...] = Field(description="ids of the patches in the prompt")
+    scores: CaseScores | None = Field(
+        default=None, description="None if no answer of the report is right in part"
+    )
+
+    @property
+    def graded(self) -> CaseScores:
+        """The scores, also where every answer is right or wrong."""
+        return self.scores or CaseScores(
+            baseline=float(self.baseline is None),
+            patched=float(self.patched is None),
+            ceiling=float(self.ceiling is None) if self.has_ceiling else None,
+        )
 
 
 class GoldenReport(Frozen):

@@ -38,6 +38,8 @@ def _parts(report: ComparisonReport, unicode: bool) -> Iterator[RenderableType]:
     if grid is None or _shared(report) is None:
         yield _accuracy(report, unicode)
     yield _differences(report)
+    if any(side.scores for side in report.sides):
+        yield _scores(report)
     yield _lessons(report)
     if notes := [*_settings(report), *_failures(report)]:
         yield fmt.literal("\n".join(notes))
@@ -174,6 +176,24 @@ def _difference(side: ComparedRun) -> tuple[str, ...]:
         return (fmt.NOTHING,) * 4
     counts = (fmt.count(paired.gained), fmt.count(paired.lost))
     return (fmt.difference(paired), *counts, fmt.p_value(paired.p_value))
+
+
+def _scores(report: ComparisonReport) -> RenderableType:
+    table = table_of(
+        "Mean score, where answers that are right in part count in part",
+        *("", "patched", "baseline", "ceiling", "difference"),
+    )
+    for side in report.sides:
+        if scores := side.scores:
+            means = (scores.patched, scores.baseline, scores.ceiling)
+            changed = scores.difference
+            told = fmt.NOTHING if changed is None else fmt.difference(changed)
+            table.add_row(line(side.label), *map(fmt.percent, means), told)
+    return noted(
+        table,
+        "difference: of the patched answers from those of the first line, in points with its 95 % "
+        "interval (Student's t for pairs).",
+    )
 
 
 def _lessons(report: ComparisonReport) -> RenderableType:

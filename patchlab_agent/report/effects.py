@@ -13,6 +13,10 @@ from patchlab_agent.report.inspect import SHORT_ID
 from patchlab_agent.report.tables import line, noted, table_of
 
 _FIGURES = ("golden", "traces", "saves", "spoils", "net")
+_SCORES = (
+    " golden score, traces score: mean score with it minus without it, in points with its 95 % "
+    "interval (Student's t for pairs); answers that are right in part count in part."
+)
 
 
 def render(report: EffectReport) -> RenderableType:
@@ -21,20 +25,20 @@ def render(report: EffectReport) -> RenderableType:
     A patch that is applied to some case has a line even if it changes no answer.
     """
     applied = [effect for effect in report.patches if effect.cases]
-    telling = [effect for effect in report.examples if effect.saves or effect.spoils]
+    telling = [effect for effect in report.examples if _matters(effect)]
     parts: list[RenderableType] = []
     if applied:
-        parts += [_rows(applied), Text()]
+        parts += [_rows(applied, report.is_graded), Text()]
     if telling:
-        parts += [_examples(telling), Text()]
+        parts += [_examples(telling, report.is_graded), Text()]
     notes = Text("\n".join(_notes(report, len(report.patches) - len(applied), len(telling))))
     return Group(*parts, notes) if parts else notes
 
 
-def _rows(effects: list[PatchEffect]) -> RenderableType:
+def _rows(effects: list[PatchEffect], is_graded: bool) -> RenderableType:
     table = table_of(
         "The worth of each patch, measured by leaving it out",
-        *("patch", "teaches", *_FIGURES, "p"),
+        *("patch", "teaches", *_FIGURES, "p", *_score_names(is_graded)),
         texts=2,
     )
     for effect in effects:
@@ -43,19 +47,20 @@ def _rows(effects: list[PatchEffect]) -> RenderableType:
             line(effect.teaches),
             *_figures(effect),
             fmt.p_value(effect.p_value),
+            *_scores(effect, is_graded),
         )
     return noted(
         table,
         "golden, traces: cases that it is applied to; saves, spoils: answers right, or wrong, only "
         "with it, golden + traces; net: saves - spoils; p: exact McNemar test on golden cases, "
-        "adjusted for the number of patches (Benjamini-Hochberg).",
+        "adjusted for the number of patches (Benjamini-Hochberg)." + _SCORES * is_graded,
     )
 
 
-def _examples(effects: list[ExampleEffect]) -> RenderableType:
+def _examples(effects: list[ExampleEffect], is_graded: bool) -> RenderableType:
     table = table_of(
         "The worth of each example, measured by leaving it out",
-        *("example", "request", *_FIGURES),
+        *("example", "request", *_FIGURES, *_score_names(is_graded)),
         texts=2,
     )
     for effect in effects:
@@ -63,8 +68,24 @@ def _examples(effects: list[ExampleEffect]) -> RenderableType:
             line(effect.id),
             line(fmt.shortened(effect.request)),
             *_figures(effect),
+            *_scores(effect, is_graded),
         )
     return noted(table, "golden, traces: cases that show it; other columns as for patches.")
+
+
+def _matters(effect: ExampleEffect) -> bool:
+    changes = (each.scores.mean for each in (effect.golden, effect.traces) if each.scores)
+    return bool(effect.saves or effect.spoils or any(changes))
+
+
+def _score_names(is_graded: bool) -> tuple[str, ...]:
+    return ("golden score", "traces score") if is_graded else ()
+
+
+def _scores(effect: PatchEffect | ExampleEffect, is_graded: bool) -> tuple[str, ...]:
+    """Return the cells under `_score_names`."""
+    found = (effect.golden.scores, effect.traces.scores) if is_graded else ()
+    return tuple(fmt.NOTHING if each is None else fmt.difference(each) for each in found)
 
 
 def _figures(effect: PatchEffect | ExampleEffect) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.comparison import ComparedRun, ComparisonReport, Failure, Harms, Lessons
+from patchlab_agent.models.comparison import (
+    ComparedRun,
+    ComparedScores,
+    ComparisonReport,
+    Failure,
+    Harms,
+    Lessons,
+)
 from patchlab_agent.models.patch import Fix, Patch, Status, agrees
 from patchlab_agent.models.report import (
     CaseOutcome,
@@ -16,7 +23,7 @@ from patchlab_agent.models.report import (
     PatchCounts,
     RunReport,
 )
-from patchlab_agent.statistics import paired_difference, proportion
+from patchlab_agent.statistics import mean, mean_difference, paired_difference, proportion
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,11 @@ def compare_runs(
     requests = _common(entrants)
     cases = [[entrant.golden[request] for request in requests] for entrant in entrants]
     varied = _varied([entrant.report.settings for entrant in entrants])
+    graded = any(case.scores is not None for own in cases for case in own)
     return ComparisonReport(
         cases=len(requests),
         sides=tuple(
-            _side(entrant, own, settings, rules, _difference(cases[0], own) if position else None)
+            _side(entrant, own, cases[0] if position else None, settings, rules, is_graded=graded)
             for position, (entrant, own, settings) in enumerate(
                 zip(entrants, cases, varied, strict=True)
             )
@@ -129,12 +137,28 @@ def _difference(reference: Sequence[CaseOutcome], own: Sequence[CaseOutcome]) ->
     )
 
 
+def _scores(reference: Sequence[CaseOutcome] | None, own: Sequence[CaseOutcome]) -> ComparedScores:
+    graded = [case.graded for case in own]
+    patched = [each.patched for each in graded]
+    difference = None
+    if reference is not None:
+        difference = mean_difference([case.graded.patched for case in reference], patched)
+    return ComparedScores(
+        baseline=mean([each.baseline for each in graded]),
+        patched=mean(patched),
+        ceiling=mean([each.ceiling for each in graded if each.ceiling is not None]),
+        difference=difference,
+    )
+
+
 def _side(
     entrant: Entrant,
     cases: Sequence[CaseOutcome],
+    reference: Sequence[CaseOutcome] | None,
     settings: JsonObject,
     rules: Rules,
-    difference: PairedDifference | None,
+    *,
+    is_graded: bool,
 ) -> ComparedRun:
     report = entrant.report
     return ComparedRun(
@@ -147,7 +171,8 @@ def _side(
         baseline=proportion([case.baseline is None for case in cases]),
         patched=proportion([case.patched is None for case in cases]),
         ceiling=proportion([case.ceiling is None for case in cases if case.has_ceiling]),
-        difference=difference,
+        difference=None if reference is None else _difference(reference, cases),
+        scores=_scores(reference, cases) if is_graded else None,
         stream=report.overall.patched,
         harms=Harms(
             golden=sum(case.baseline is None and case.patched is not None for case in cases),

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from patchlab_agent.agent.agent import Question, or_raise
+from patchlab_agent.errors import InputError
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.effect import Effect, EffectReport, ExampleEffect, PatchEffect
 from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.skill.seam import Simulator
-from patchlab_agent.statistics import adjusted, mcnemar
+from patchlab_agent.skill.seam import ComparingSimulator, Simulator
+from patchlab_agent.statistics import adjusted, mcnemar, mean_difference
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words
 
@@ -30,8 +31,8 @@ WINDOW = 64
 
 Order = Literal["net", "saves", "spoils"]
 CaseSource = Literal["golden", "traces"]
-Pair = tuple[bool, bool]
-"""(right without the part, right with it)."""
+Pair = tuple[float, float]
+"""Scores: (without the part, with it); 1 is right."""
 Part = tuple[Literal["patch", "example"], str]
 """A part of a prompt that may be left out, by its id."""
 
@@ -44,13 +45,13 @@ class Checkable:
         source: where it comes from.
         request: what a person typed.
         draw: the draw of its answers, hence their noise.
-        is_right: judges an answer; None stands for one that could not be used.
+        score: how much of an answer is right, 0 to 1; None stands for one that could not be used.
     """
 
     source: CaseSource
     request: str
     draw: str
-    is_right: Callable[[Output | None], bool]
+    score: Callable[[Output | None], float]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class LeaveOneOut:
             Interruption: the model's side or the skill failed.
         """
         latest = list(self.lab.store.traces.newest(traces)) if traces else []
-        known = trace_probes(latest)
+        known = trace_probes(latest, self.lab.skill.simulator)
         probes = [*golden_probes(self.lab.skill.simulator, golden), *known]
         before = self.lab.meter.spent[PURPOSE].calls
         patches, examples = self.measure(probes)
@@ -121,20 +122,23 @@ class LeaveOneOut:
         """
         whole = list(self._touched(probes))
         left_out = [one for arm in whole for one in self._left_out(arm)]
-        is_right = self._ask([*whole, *left_out])
+        scores = self._ask([*whole, *left_out])
         pairs: dict[tuple[Part | None, CaseSource], list[Pair]] = {}
-        with_all = {id(arm.probe): right for arm, right in zip(whole, is_right, strict=False)}
-        for arm, right in zip(left_out, is_right[len(whole) :], strict=True):
+        with_all = {id(arm.probe): score for arm, score in zip(whole, scores, strict=False)}
+        for arm, score in zip(left_out, scores[len(whole) :], strict=True):
             found = pairs.setdefault((arm.without, arm.probe.source), [])
-            found.append((right, with_all[id(arm.probe)]))
+            found.append((score, with_all[id(arm.probe)]))
 
-        def pairs_of(part: Part) -> tuple[list[Pair], list[Pair]]:
-            return pairs.get((part, "golden"), []), pairs.get((part, "traces"), [])
+        is_graded = any(0 < score < 1 for score in scores)
 
-        effects = [effect_of(patch, *pairs_of(("patch", patch.id))) for patch in self.patches]
+        def of(part: Part) -> tuple[Effect, Effect]:
+            golden, traces = pairs.get((part, "golden"), []), pairs.get((part, "traces"), [])
+            return counted(golden, is_graded=is_graded), counted(traces, is_graded=is_graded)
+
+        effects = [effect_of(patch, *of(("patch", patch.id))) for patch in self.patches]
         shown = {each.id: each for arm in whole for each in self._examples_of(arm.context)}
         of_examples = [
-            example_effect_of(each, *pairs_of(("example", each.id))) for each in shown.values()
+            example_effect_of(each, *of(("example", each.id))) for each in shown.values()
         ]
         return with_p_values(effects), of_examples
 
@@ -167,24 +171,24 @@ class LeaveOneOut:
             context = arm.context.without_example(example.id)
             yield _Arm(arm.probe, context, without=("example", example.id))
 
-    def _ask(self, arms: Sequence[_Arm]) -> list[bool]:
-        right: list[bool] = []
+    def _ask(self, arms: Sequence[_Arm]) -> list[float]:
+        scores: list[float] = []
         for start in range(0, len(arms), WINDOW):
             window = arms[start : start + WINDOW]
             attempts = self.lab.agent.attempts([arm.question for arm in window])
-            right += [
-                arm.probe.is_right(or_raise(attempt).output)
+            scores += [
+                arm.probe.score(or_raise(attempt).output)
                 for arm, attempt in zip(window, attempts, strict=True)
             ]
-            self.on_answers(len(right), len(arms))
-        return right
+            self.on_answers(len(scores), len(arms))
+        return scores
 
 
 def golden_probes(simulator: Simulator, n: int) -> list[Checkable]:
     """Return the golden cases of a run, under the noise of a run, judged by the simulation."""
 
-    def judge(position: int) -> Callable[[Output | None], bool]:
-        return lambda output: simulator.judge(cases[position], output).ok
+    def judge(position: int) -> Callable[[Output | None], float]:
+        return lambda output: simulator.judge(cases[position], output).score
 
     cases = stratified(simulator.golden(), n)
     return [
@@ -193,18 +197,36 @@ def golden_probes(simulator: Simulator, n: int) -> list[Checkable]:
     ]
 
 
-def trace_probes(traces: Iterable[Trace]) -> list[Checkable]:
-    """Return the traces with a known right answer, each under the noise that it had."""
+def trace_probes(traces: Iterable[Trace], simulator: Simulator) -> list[Checkable]:
+    """Return the traces with a known right answer, each under the noise that it had.
 
-    def judge(right: Output) -> Callable[[Output | None], bool]:
-        return lambda output: says_the_same(right, output)
+    An answer that says the same is right; what the simulation finds right in part counts in part.
+    """
+
+    def judge(request: str, right: Output) -> Callable[[Output | None], float]:
+        def score(output: Output | None) -> float:
+            return 1.0 if says_the_same(right, output) else _part(simulator, request, right, output)
+
+        return score
 
     known = ((trace, taken_output(trace)) for trace in traces)
     return [
-        Checkable("traces", trace.request, trace.draw, judge(output))
+        Checkable("traces", trace.request, trace.draw, judge(trace.request, output))
         for trace, output in known
         if output is not None
     ]
+
+
+def _part(simulator: Simulator, request: str, right: Output, output: Output | None) -> float:
+    """Return the score of an answer that differs from a right one; only part of it may be right."""
+    if not isinstance(simulator, ComparingSimulator):
+        return 0.0
+    try:
+        score = simulator.compare(request, right, output).score
+    except InputError:
+        # The right answer leaves open what is right.
+        return 0.0
+    return score if score < 1 else 0.0
 
 
 def taken_output(trace: Trace) -> Output | None:
@@ -235,31 +257,27 @@ def _without_itself(context: Context, request: str) -> Context:
     return context.model_copy(update={"examples": tuple(others)})
 
 
-def effect_of(patch: Patch, golden: Sequence[Pair], traces: Sequence[Pair]) -> PatchEffect:
-    """Return the effect of a patch over pairs of answers, still without its p-value."""
-    held_out, seen = _counted(golden), _counted(traces)
+def effect_of(patch: Patch, golden: Effect, traces: Effect) -> PatchEffect:
+    """Return the effect of a patch on both kinds of cases, still without its p-value."""
     return PatchEffect(
         id=patch.id,
         trigger=patch.trigger_text,
         teaches=describe(patch),
-        golden=held_out,
-        traces=seen,
-        net=held_out.saves + seen.saves - held_out.spoils - seen.spoils,
+        golden=golden,
+        traces=traces,
+        net=golden.saves + traces.saves - golden.spoils - traces.spoils,
         p_value=None,
     )
 
 
-def example_effect_of(
-    example: Example, golden: Sequence[Pair], traces: Sequence[Pair]
-) -> ExampleEffect:
-    """Return the effect of an example over pairs of answers."""
-    held_out, seen = _counted(golden), _counted(traces)
+def example_effect_of(example: Example, golden: Effect, traces: Effect) -> ExampleEffect:
+    """Return the effect of an example on both kinds of cases."""
     return ExampleEffect(
         id=example.id,
         request=example.request,
-        golden=held_out,
-        traces=seen,
-        net=held_out.saves + seen.saves - held_out.spoils - seen.spoils,
+        golden=golden,
+        traces=traces,
+        net=golden.saves + traces.saves - golden.spoils - traces.spoils,
     )
 
 
@@ -279,9 +297,16 @@ def with_p_values(effects: Sequence[PatchEffect]) -> list[PatchEffect]:
     return [effect.model_copy(update={"p_value": found.get(effect.id)}) for effect in effects]
 
 
-def _counted(pairs: Sequence[Pair]) -> Effect:
+def counted(pairs: Sequence[Pair], *, is_graded: bool = False) -> Effect:
+    """Count pairs of answers.
+
+    Args:
+        pairs: of the same requests.
+        is_graded: add the mean difference of their scores, as some answers are right in part.
+    """
     return Effect(
         cases=len(pairs),
-        saves=sum(right and not without for without, right in pairs),
-        spoils=sum(without and not right for without, right in pairs),
+        saves=sum(without < 1 <= with_it for without, with_it in pairs),
+        spoils=sum(with_it < 1 <= without for without, with_it in pairs),
+        scores=mean_difference(*zip(*pairs, strict=True)) if is_graded and pairs else None,
     )

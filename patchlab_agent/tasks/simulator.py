@@ -113,6 +113,10 @@ class RowsSimulator(Simulator):
         ]
         return Feedback.of(faults, min(round(found.score, DECIMALS), 1 - 10**-DECIMALS))
 
+    def compare(self, request: str, right: Output, output: Output | None) -> Feedback:
+        """Judge an answer to any request by a right one."""
+        return self.judge(Case(request=request, truth=right), output)
+
     def _faults(
         self, field: AnswerField, case: Case, output: Output, reason: str
     ) -> Iterator[Fault]:

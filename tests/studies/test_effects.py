@@ -19,6 +19,7 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.studies.effects import (
     LeaveOneOut,
     Order,
+    counted,
     effect_of,
     golden_probes,
     says_the_same,
@@ -27,7 +28,7 @@ from patchlab_agent.studies.effects import (
     with_p_values,
 )
 from tests.support.make import WRONG, Nearest, make_patch, make_trace
-from tests.support.words_skill import Reader, WordFix, words_lab
+from tests.support.words_skill import Reader, WordFix, WordsSimulator, words_lab
 
 GOLDEN = ("salt only", "zok only", "blim tarn only")
 RED = WordFix(word="zok", meaning="red")
@@ -80,10 +81,10 @@ def test_a_patch_saves_what_is_right_only_with_it(tmp_path: Path) -> None:
 
 def test_p_values_are_of_golden_cases_alone_and_adjusted_for_how_many_there_are() -> None:
     def effect(name: str, saves: int, spoils: int, traced: int) -> PatchEffect:
-        golden = [(False, True)] * saves + [(True, False)] * spoils + [(True, True)]
-        return effect_of(make_patch(name), golden, [(False, True)] * traced)
+        golden = [(0, 1)] * saves + [(1, 0)] * spoils + [(1, 1)]
+        return effect_of(make_patch(name), counted(golden), counted([(0, 1)] * traced))
 
-    unused = effect_of(make_patch("quil"), [], [(False, True)] * 9)
+    unused = effect_of(make_patch("quil"), counted([]), counted([(0, 1)] * 9))
     effects = [effect("zok", 8, 0, 0), effect("blim", 5, 0, 90), effect("tarn", 0, 0, 9), unused]
     assert [effect.net for effect in effects] == [8, 95, 9, 9]
     # Each alone: 2 / 2**8 and 2 / 2**5. Two of three that were tested are as good or better.
@@ -341,7 +342,7 @@ def test_golden_cases_are_those_of_a_run_under_its_noise(tmp_path: Path) -> None
         chosen = stratified(lab.skill.simulator.golden(), 2)
     assert [probe.request for probe in probes] == [case.request for case in chosen]
     assert {probe.draw for probe in probes} == {"golden"}
-    assert [probe.is_right({"salt": "white"}) for probe in probes] == [True, False]
+    assert [probe.score({"salt": "white"}) for probe in probes] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -364,7 +365,8 @@ def test_the_first_right_answer_of_a_trace_is_the_reference(
             named[name] = judged.model_copy(update={"attempt": _quoting(trace, name)})
     quote = taken_output(trace.model_copy(update=named))
     assert quote == (None if taken is None else {"from": taken})
-    assert len(trace_probes([trace])) == (taken is not None)
+    probes = trace_probes([trace], WordsSimulator())
+    assert len(probes) == (taken is not None)
 
 
 def _quoting(trace: Trace, name: str) -> object:

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from rich.text import Text
 
 from patchlab_agent.models.report import MeanDifference, PairedDifference
+from patchlab_agent.models.trace import Feedback
 
 NOTHING = "–"
 LISTED_CHARS = 60
@@ -29,6 +30,22 @@ def difference(paired: PairedDifference | MeanDifference) -> str:
     if paired.low is None or paired.high is None:
         return mean
     return f"{mean} [{100 * paired.low:+.1f}, {100 * paired.high:+.1f}]"
+
+
+def faults(feedback: Feedback) -> tuple[str, ...]:
+    """Format all that is wrong, one text each: `wrong_team team='support' ("billing")`; else `OK`.
+
+    The first, gravest one ends with the score of an answer that is right in part.
+    """
+    told = [_fault(each) for each in feedback.complaints] or [str(feedback)]
+    if feedback.is_partly_right:
+        told[0] += f"; score {score(feedback.score)}"
+    return tuple(told)
+
+
+def _fault(complaint: Feedback) -> str:
+    reasons = (each.reason for each in complaint.wrong if each.reason)
+    return ": ".join([str(complaint), *(" ".join(reason.split()) for reason in reasons)])
 
 
 def count(number: int | None) -> str:

@@ -45,11 +45,13 @@ def _lines(trace: Trace, title: str, prompt: bool) -> Iterator[str]:
     if prompt:
         yield from _asked(trace)
     yield from _attempt("patched", trace.attempt, trace.feedback)
-    yield from (_feedback(fault) for fault in trace.further)
+    yield from (line for fault in trace.further for line in _feedback(fault))
     if trace.verdict is not None:
         yield f"  verdict    {trace.verdict.text}"
     if trace.ceiling is not None:
-        yield f"  ceiling    {trace.ceiling.feedback}"
+        first, *others = fmt.faults(trace.ceiling.feedback)
+        yield f"  ceiling    {first}"
+        yield from map(_also, others)
     for event in trace.events:
         yield f"  {'example' if event.example_id else 'patch':<10} {event_line(event)}"
 
@@ -91,11 +93,17 @@ def _attempt(name: str, attempt: Attempt, feedback: Feedback | None) -> Iterator
     parse = _output(attempt.output) if attempt.output else f"no answer: {attempt.problem}"
     yield f"  {name:<10} {parse}"
     if feedback is not None:
-        yield _feedback(feedback)
+        yield from _feedback(feedback)
 
 
-def _feedback(feedback: Feedback) -> str:
-    return f"  {'':<10} feedback: {feedback}"
+def _feedback(feedback: Feedback) -> Iterator[str]:
+    first, *others = fmt.faults(feedback)
+    yield f"  {'':<10} feedback: {first}"
+    yield from map(_also, others)
+
+
+def _also(fault: str) -> str:
+    return f"  {'':<10} and: {fault}"
 
 
 def _output(output: Output) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchlab_agent.models.event import PatchEvent
-from patchlab_agent.models.trace import Feedback
+from patchlab_agent.models.trace import Fault, Feedback
 from patchlab_agent.report.steps import steps
 from tests.report.make import MARKUP, attempt, judged, retrieved, shown, trace
 
@@ -63,6 +63,28 @@ def test_a_whole_trace_shows_all_in_the_order_in_which_it_happened() -> None:
         "  ceiling    OK",
         "  patch      activated abcdef0123456789 restriction (item battery; demand hazmat): fixes",
     ]
+
+
+def test_every_fault_has_its_line_with_given_and_right_value() -> None:
+    wrong = Feedback.of(
+        [
+            Fault(label="wrong_team", field="team", value="support", detail='"billing"'),
+            Fault(label="topics:a", field="topics", value=[], detail='["a"]', reason="it says\na"),
+            Fault(label="wrong_urgent", field="urgent", value=False, detail="true"),
+        ],
+        0.25,
+    )
+    both = judged(None).model_copy(update={"feedback": wrong})
+    shown_lines = lines(baseline=both, ceiling=both, feedback=wrong)
+    told = [
+        "wrong_team team='support' (\"billing\"); score 0.25",
+        'topics:a topics=[] (["a"]): it says a',
+        "wrong_urgent urgent=False (true)",
+    ]
+    further = [f"             and: {each}" for each in told[1:]]
+    both_arms = [f"             feedback: {told[0]}", *further]
+    assert shown_lines[3:6] == shown_lines[7:10] == both_arms
+    assert shown_lines[10:] == [f"  ceiling    {told[0]}", *further]
 
 
 def test_prompt_adds_the_prompt_and_the_raw_answer_before_the_parse() -> None:

@@ -52,6 +52,7 @@ def _environment() -> Environment:
         value=fmt.value,
         shortened=fmt.shortened,
         facts=facts,
+        faults=fmt.faults,
         pair=lambda value: (value, value),
         status=status_of,
         evidence=evidence,

@@ -22,7 +22,6 @@ from patchlab_agent.models.base import JsonObject, Output, storable
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
 from patchlab_agent.skill.authoring import LabeledRow, checked_rows, is_csv, labeled_rows
 from patchlab_agent.skill.seam import Reading, Skill, compared
-from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.tasks.fields import AnswerField, fields_of, resolved_schema
 from patchlab_agent.tasks.rows import cell_value
 from patchlab_agent.text import check_request, json_of, strict_json
@@ -251,13 +250,13 @@ class _Reader:
         """Return what there is to say of an answer beside the right one."""
         told = compared(self._skill.simulator, answered.request, right, answered.output)
         try:
-            return checked_feedback(answered, told, self._skill.simulator.labels)
+            return checked_feedback(answered, told, self._skill.simulator)
         except InputError:
             # What is right may be longer than a lesson can be, which is no fault of the row.
             return Feedback(label=told.label)
 
     def _complaint(self, data: JsonObject, label: str | None, answered: Trace) -> Feedback:
-        known = known_label(label or "", [*self._skill.simulator.labels, OK_LABEL])
+        known = known_label(label or "", self._skill.simulator)
         value, detail = data.get("value"), data.get("detail")
         if self._is_table and isinstance(value, str):
             value = _json_or_text(value) if value.strip() else None

@@ -46,7 +46,6 @@ from patchlab_agent.settings import (
     RunSettings,
     checked,
 )
-from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.tasks.definition import Task
@@ -205,7 +204,7 @@ class Lab(AssembledLab):
         """
         trace = self.traces.get(named)
         # Checked as it was typed: feedback itself takes nothing that cannot be stored.
-        known = known_label(label, [*self.labels, OK_LABEL])
+        known = known_label(label, self.skill.simulator)
         return self.learn(trace, feedback_on(trace, known, field, value, detail), referee)
 
     def run(

@@ -13,6 +13,7 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
 from patchlab_agent.settings import RunSettings
+from patchlab_agent.skill.seam import OpenSimulator, Simulator
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
@@ -87,13 +88,20 @@ def find_run(store: Store, wanted: str | int | None) -> str:
     return name
 
 
-def known_label(typed: str, labels: Iterable[str]) -> str:
+def known_label(typed: str, simulator: Simulator, *, ok: bool = True) -> str:
     """Return the label that is meant, whatever its case and with `-` as good as `_`.
+
+    Args:
+        typed: as a person has it.
+        simulator: knows the labels.
+        ok: whether it may be OK.
 
     Raises:
         InputError: there is none; names the nearest.
     """
-    return _known(typed, labels, "There is no label")
+    if isinstance(simulator, OpenSimulator) and simulator.is_label(typed):
+        return typed
+    return _known(typed, [*simulator.labels, *[OK_LABEL] * ok], "There is no label")
 
 
 def known_field(typed: str, fields: Iterable[str]) -> str:
@@ -181,10 +189,14 @@ def _short(typed: str) -> str:
     return typed if len(typed) <= MAX_NAME else f"{typed[:MAX_NAME]}…"
 
 
+def _plainly(name: str) -> str:
+    return name.casefold().replace("-", "_")
+
+
 def _known(typed: str, names: Iterable[str], lacking: str) -> str:
     typed = _short(typed)
-    wanted = typed.strip().casefold().replace("-", "_")
-    by_name = {name.casefold(): name for name in names}
+    wanted = _plainly(typed.strip())
+    by_name = {_plainly(name): name for name in names}
     if wanted in by_name:
         return by_name[wanted]
     near = get_close_matches(wanted, by_name, n=1)

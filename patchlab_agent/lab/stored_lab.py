@@ -50,13 +50,13 @@ class StoredLab:
         self.store.require_open()
         lifecycle = lifecycle_by_hand(self.store, self.clock)
         longest = self.skill.max_request_chars
-        return Patches(self.store, self.labels, lifecycle, self.skill.task, longest)
+        return Patches(self.store, self.skill.simulator, lifecycle, self.skill.task, longest)
 
     @property
     def traces(self) -> Traces:
         """The stored traces; raises `StoreError` once the store is closed."""
         self.store.require_open()
-        return Traces(self.store, self.labels, self.skill.max_request_chars)
+        return Traces(self.store, self.skill.simulator, self.skill.max_request_chars)
 
     @property
     def labels(self) -> tuple[str, ...]:

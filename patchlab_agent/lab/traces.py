@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from patchlab_agent.lab.naming import find_patch, find_trace, known_label
 from patchlab_agent.models.listing import FoundTrace
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import LAST, Trace, named_run, run_name
-from patchlab_agent.store.selection import OK_LABEL
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 
@@ -20,7 +20,7 @@ class Traces:
 
     Args:
         store: where they are.
-        labels: every error label of the skill.
+        simulator: knows every error label of the skill.
         max_request_chars: characters of a text to search for.
 
     Example:
@@ -31,11 +31,11 @@ class Traces:
     def __init__(
         self,
         store: Store,
-        labels: Sequence[str],
+        simulator: Simulator,
         max_request_chars: int = MAX_REQUEST_CHARS,
     ) -> None:
         self._store = store
-        self._labels = labels
+        self._simulator = simulator
         self._max_request_chars = max_request_chars
 
     def get(self, named: str | int) -> Trace:
@@ -118,7 +118,7 @@ class Traces:
         applied: str | None,
         run: str | int | None,
     ) -> Selection:
-        known = None if label is None else known_label(label, [*self._labels, OK_LABEL])
+        known = None if label is None else known_label(label, self._simulator)
         patch = None if applied is None else find_patch(self._store.patches, applied)
         return Selection(
             label=known,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from patchlab_agent.metrics.labels import with_seen
 from patchlab_agent.metrics.outcomes import Outcome
 from patchlab_agent.models.event import EventKind
 from patchlab_agent.models.report import (
@@ -12,10 +13,14 @@ from patchlab_agent.models.report import (
 
 
 def clusters(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:
-    """Group failures by label, most frequent with patches first; omit labels that never occur."""
+    """Group failures by label, most frequent with patches first; omit labels that never occur.
+
+    Those that are not among the labels given are groups as well.
+    """
     failures = sum(outcome.patched is not None for outcome in outcomes)
     found = []
-    for label in labels:
+    told = (label for outcome in outcomes for label in (outcome.baseline, outcome.patched))
+    for label in with_seen(labels, told):
         baseline = [o for o in outcomes if o.baseline == label]
         patched = [o for o in outcomes if o.patched == label]
         either = sorted({o.number: o for o in (*baseline, *patched)}.values(), key=_number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from patchlab_agent.metrics.labels import label_score
+from patchlab_agent.metrics.labels import label_score, with_seen
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.metrics.success import arm_rates
 from patchlab_agent.models.golden import Mistake, Verdict
@@ -29,13 +29,14 @@ def golden_report(
     """
     rates = partial(arm_rates, is_graded=is_graded)
     covered = [g.outcome for g in outcomes if g.outcome.applied]
+    seen = (label for g in outcomes for arm in (g.baseline, g.patched) for label in arm)
     rest = [g for g in outcomes if not g.outcome.applied]
     return GoldenReport(
         all=rates([g.outcome for g in outcomes]),
         covered=rates(covered),
         known=rates([g.outcome for g in rest if not g.needs_lesson]),
         uncovered=rates([g.outcome for g in rest if g.needs_lesson]),
-        labels=tuple(label_score(label, outcomes) for label in labels),
+        labels=tuple(label_score(label, outcomes) for label in with_seen(labels, seen)),
         cases=tuple(_case(g.outcome, is_graded) for g in outcomes),
     )
 
@@ -57,7 +58,7 @@ def mistakes(outcome: GoldenOutcome, labels: Sequence[str]) -> tuple[Mistake, ..
     none = Confusion()
     verdicts = (
         (label, *(_verdict(arm.get(label, none)) for arm in (outcome.baseline, outcome.patched)))
-        for label in labels
+        for label in with_seen(labels, (*outcome.baseline, *outcome.patched))
     )
     return tuple(
         Mistake(label=label, baseline=baseline, patched=patched)

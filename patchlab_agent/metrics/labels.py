@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from patchlab_agent.metrics.outcomes import GoldenOutcome
 from patchlab_agent.models.report import LabelScore, Score
 from patchlab_agent.skill.seam import Confusion
+
+
+def with_seen(labels: Sequence[str], seen: Iterable[str | None]) -> tuple[str, ...]:
+    """Return labels with those that were seen besides them at the end, sorted.
+
+    A lesson may allow a value that the skill does not list, and a judge has a label for it.
+    """
+    return (*labels, *sorted({each for each in seen if each is not None} - {*labels}))
 
 
 def label_score(label: str, outcomes: Sequence[GoldenOutcome]) -> LabelScore:

@@ -331,6 +331,20 @@ class ComparingSimulator(Protocol):
 
 
 @runtime_checkable
+class OpenSimulator(Protocol):
+    """A simulation with labels beyond those that it lists, as of values that lessons allow.
+
+    Example:
+        >>> isinstance(load_skill("shipping").simulator, OpenSimulator)
+        False
+    """
+
+    def is_label(self, name: str) -> bool:
+        """Return whether a name that is not listed is a label all the same."""
+        ...
+
+
+@runtime_checkable
 class StreamingSimulator(Protocol):
     """A simulation whose requests are there already, and not generated.
 
@@ -422,7 +436,7 @@ class Simulator(Protocol):
         told, given = self.judge(case, output).label, output is not None
         return {
             label: Confusion(label != told, label == told and given, label == told)
-            for label in self.labels
+            for label in dict.fromkeys((*self.labels, *filter(None, [told])))
         }
 
 
@@ -559,6 +573,7 @@ _SIMULATOR: Promises = {
     "uncovered": Promise(gives=(Sequence,)),
     "expected": Promise(gives=(dict,)),
     "confusion": Promise(gives=(Mapping,)),
+    "is_label": Promise(gives=(bool,)),
 }
 _BACKEND: Promises = {"complete": Promise(gives=(Completion,))}
 

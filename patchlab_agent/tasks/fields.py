@@ -10,6 +10,9 @@ from pydantic import BaseModel, JsonValue
 
 from patchlab_agent.models.base import JsonObject
 
+MAX_NAME = 40
+"""Characters of a value that a field may be allowed to take: a name, and no text."""
+
 
 @dataclass(frozen=True)
 class AnswerField:

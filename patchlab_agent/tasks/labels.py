@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.fields import MAX_NAME, AnswerField
 
 
 def labels_of(field: AnswerField) -> list[str]:
@@ -35,7 +35,19 @@ def entry_label(field: AnswerField, entry: JsonValue) -> str:
     return f"{field.name}:{entry}"
 
 
+def is_entry_label(field: AnswerField, label: str) -> bool:
+    """Return whether a label is that of an entry which a list has, or may be allowed to have."""
+    start, entry = label[: len(field.name) + 1], label[len(field.name) + 1 :]
+    is_name = len(entry.strip()) > 0 and len(entry) <= MAX_NAME and entry.isprintable()
+    return field.is_list and bool(field.choices) and start == f"{field.name}:" and is_name
+
+
+def entries(value: JsonValue) -> list[JsonValue]:
+    """Return the entries of a list; none of any other value."""
+    return value if isinstance(value, list) else []
+
+
 def _differing(right: JsonValue, given: JsonValue) -> Iterator[JsonValue]:
-    wanted, found = (value if isinstance(value, list) else [] for value in (right, given))
+    wanted, found = entries(right), entries(given)
     yield from (entry for entry in wanted if entry not in found)
     yield from (entry for entry in found if entry not in wanted)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.fields import MAX_NAME, AnswerField
 from patchlab_agent.tasks.fixes import (
     FieldExcludes,
     FieldIncludes,
@@ -21,9 +21,6 @@ from patchlab_agent.tasks.fixes import (
     TaskExample,
     ValueAllowed,
 )
-
-MAX_NAME = 40
-"""Characters of a value that a field may be allowed to take: a name, and no text."""
 
 
 def check_lesson(

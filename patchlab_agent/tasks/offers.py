@@ -9,9 +9,8 @@ from pydantic import JsonValue
 from rapidfuzz.fuzz import ratio
 
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.tasks.fields import AnswerField
+from patchlab_agent.tasks.fields import MAX_NAME, AnswerField
 from patchlab_agent.tasks.fixes import PhraseMeans, ValueAllowed
-from patchlab_agent.tasks.lesson_check import MAX_NAME
 from patchlab_agent.text import as_trigger, normalise, occurs
 
 SLIP = 80

@@ -19,8 +19,10 @@ from patchlab_agent.skill.seam import Confusion, Simulator
 from patchlab_agent.tasks.comparison import Comparison, Judgement, judgement
 from patchlab_agent.tasks.fields import AnswerField, has_entry
 from patchlab_agent.tasks.labels import (
+    entries,
     entry_label,
     field_label,
+    is_entry_label,
     labels_of,
     labels_of_fault,
 )
@@ -69,6 +71,10 @@ class RowsSimulator(Simulator):
             INVALID_RESPONSE,
         )
 
+    def is_label(self, name: str) -> bool:
+        """Return whether it is of a field as a whole, or of an entry that a lesson may allow."""
+        return any(name == field_label(each) or is_entry_label(each, name) for each in self._fields)
+
     def stream(self) -> Sequence[Case]:
         """Return the rows that a run learns from, in the order of the file."""
         return self._cases["stream"]
@@ -105,7 +111,8 @@ class RowsSimulator(Simulator):
         if found.is_right:
             return OK
         by_name = {field.name: field for field in self._fields}
-        wrong = [by_name[name] for name in found.wrong if name in by_name] or [self._fields[0]]
+        wrong = [by_name[name] for name in found.wrong if name in by_name]
+        wrong = wrong or self._compared()[:1] or [self._fields[0]]
         faults = [
             fault
             for field in wrong
@@ -138,7 +145,8 @@ class RowsSimulator(Simulator):
     def confusion(self, case: Case, output: Output | None) -> dict[str, Confusion]:
         """Count for each label what the case asked for under it and what the answer did.
 
-        An entry of a list is there to be found where the right list has it; any other field always.
+        An entry of a list is there to be found where the right list has it, also one that a lesson
+        allows; any other field always.
         """
         given: Output = output or {}
         counts = {INVALID_RESPONSE: _confusion(True, output is not None, output is not None)}
@@ -146,7 +154,8 @@ class RowsSimulator(Simulator):
             name = field.name
             right, found = case.truth.get(name), given.get(name)
             if field.is_list and field.choices:
-                for entry in field.choices:
+                seen = (each for value in (right, found) for each in entries(value))
+                for entry in (*field.choices, *(e for e in seen if not field.allows(e))):
                     counts[entry_label(field, entry)] = _confusion(
                         has_entry(right, entry), has_entry(found, entry), has_entry(right, entry)
                     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +10,10 @@ from patchlab_agent.cli import options
 from patchlab_agent.cli.console import out, print_json, progress
 from patchlab_agent.errors import PartialRun
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.transfer.files import STANDARD, read_lines
+
+if TYPE_CHECKING:
+    from patchlab_agent.lab.failures import FailureRows
 
 
 @options.takes(
@@ -23,9 +26,10 @@ from patchlab_agent.settings import AgentSettings
 def import_feedback(
     context: typer.Context,
     file: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="JSONL or CSV: request, answer, and either right or label, field, value, detail.",
+            help="JSONL or CSV: request, answer, and either right or label, field, value, detail; "
+            "- for standard input.",
             show_default=False,
         ),
     ],
@@ -54,14 +58,17 @@ def import_feedback(
         patchlab-agent import-feedback failures.jsonl --dry-run
 
         patchlab-agent import-feedback failures.jsonl --json > report.json
+
+        tail -n 100 failures.jsonl | patchlab-agent import-feedback -
     """
     settings = options.settings(AgentSettings, context)
     from patchlab_agent.lab.lab import lab_of
     from patchlab_agent.lab.skills import skill_of
     from patchlab_agent.lab.teaching import check_feedback
 
-    # Before a store is made, where there is none yet.
-    report = check_feedback(file, skill_of(settings))
+    # Read once, as standard input is; and checked before a store is made where there is none yet.
+    rows = _rows(file)
+    report = check_feedback(rows, skill_of(settings))
     if not dry_run:
         with lab_of(settings) as lab, progress() as bars:
             task = bars.add_task("Rows", total=None, note="")
@@ -69,7 +76,7 @@ def import_feedback(
             def on_row(done: int, total: int) -> None:
                 bars.update(task, completed=done, total=total)
 
-            report = lab.import_feedback(file, on_row)
+            report = lab.import_feedback(rows, on_row)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -78,3 +85,12 @@ def import_feedback(
         out().print(render_feedback_import(report))
     if report.stopped is not None:
         raise PartialRun(f"{report.stopped.reason} What was learned before is kept.")
+
+
+def _rows(file: str) -> FailureRows:
+    from patchlab_agent.lab.failures import failure_rows, rows_in_text
+
+    if file != STANDARD:
+        return failure_rows(file)
+    name, lines = read_lines(STANDARD, wanted="JSONL or CSV in UTF-8")
+    return rows_in_text(name, "\n".join(lines))

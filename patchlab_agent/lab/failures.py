@@ -20,17 +20,68 @@ from patchlab_agent.lab.judging import checked_feedback
 from patchlab_agent.lab.naming import feedback_on, known_label
 from patchlab_agent.models.base import JsonObject, Output, storable
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
-from patchlab_agent.skill.authoring import LabeledRow, checked_rows, is_csv, labeled_rows
+from patchlab_agent.skill.authoring import (
+    LabeledRow,
+    checked_rows,
+    is_csv,
+    labeled_rows,
+    labeled_text,
+)
 from patchlab_agent.skill.seam import Reading, Skill, compared
 from patchlab_agent.tasks.fields import AnswerField, fields_of, resolved_schema
 from patchlab_agent.tasks.rows import cell_value
 from patchlab_agent.text import check_request, json_of, strict_json
 
 ANSWER, RIGHT = "answer", "right"
-Source: TypeAlias = str | Path | Iterable[Mapping[str, Any]]
-"""A file, or rows as JSONL has them."""
-IN_MEMORY = Path("rows")
+
+
+@dataclass(frozen=True)
+class FailureRows:
+    """Rows that were read once, and not held against a skill yet.
+
+    Attributes:
+        name: what messages and reports call their source.
+        rows: their data.
+        is_table: whether the data are cells of a CSV, which are texts.
+    """
+
+    name: str
+    rows: tuple[LabeledRow, ...]
+    is_table: bool = False
+
+
+Source: TypeAlias = str | Path | Iterable[Mapping[str, Any]] | FailureRows
+"""A file, rows as JSONL has them, or rows that were read already."""
+IN_MEMORY = "rows"
 """Names rows in messages that come from no file."""
+
+
+def failure_rows(source: Source) -> FailureRows:
+    """Read the rows of a source.
+
+    Raises:
+        InputError: the file cannot be read, or has no row.
+    """
+    if isinstance(source, FailureRows):
+        return source
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return FailureRows(str(source), tuple(labeled_rows(path)), is_csv(path))
+    return FailureRows(IN_MEMORY, tuple(_numbered(source)))
+
+
+def rows_in_text(name: str, text: str) -> FailureRows:
+    """Read the rows of a text that has no file's name: JSONL if it begins as JSON does, else CSV.
+
+    Args:
+        name: what messages and reports call it.
+        text: the rows.
+
+    Raises:
+        InputError: it has no row.
+    """
+    is_table = not text.lstrip().startswith(("{", "["))
+    return FailureRows(name, tuple(labeled_text(name, text, is_table=is_table)), is_table)
 
 
 @dataclass(frozen=True)
@@ -52,11 +103,6 @@ class Failure:
     right: Output | None = None
 
 
-def named(source: Source) -> str:
-    """Return what messages and reports call the source of rows."""
-    return str(source) if isinstance(source, str | Path) else str(IN_MEMORY)
-
-
 def read_failures(skill: Skill, source: Source) -> list[Failure]:
     """Read answers with what was wrong with them, and check every row.
 
@@ -67,11 +113,10 @@ def read_failures(skill: Skill, source: Source) -> list[Failure]:
     Raises:
         InputError: the file cannot be read, or rows cannot be used; the message names all lines.
     """
-    path = Path(named(source))
-    rows = labeled_rows(path) if isinstance(source, str | Path) else list(_numbered(source))
-    reader = _Reader(skill, is_table=is_csv(path))
-    failures = [failure for _, failure in checked_rows(path, rows, reader.read)]
-    _agreeing(path, failures)
+    given = failure_rows(source)
+    reader = _Reader(skill, is_table=given.is_table)
+    failures = [failure for _, failure in checked_rows(given.name, given.rows, reader.read)]
+    _agreeing(given.name, failures)
     return failures
 
 
@@ -86,7 +131,7 @@ def _numbered(rows: Iterable[object]) -> Iterator[LabeledRow]:
         yield LabeledRow(number=number, data=data, fault=fault)
 
 
-def _agreeing(path: Path, failures: Iterable[Failure]) -> None:
+def _agreeing(where: str, failures: Iterable[Failure]) -> None:
     """Check that no request has two right answers.
 
     Raises:
@@ -99,7 +144,7 @@ def _agreeing(path: Path, failures: Iterable[Failure]) -> None:
         first = seen.setdefault(failure.request, failure)
         if first.right != failure.right:
             raise InputError(
-                f"{path}, line {failure.line}: another right answer than in line {first.line} to "
+                f"{where}, line {failure.line}: another right answer than in line {first.line} to "
                 "the same request; keep one."
             )
 
@@ -250,13 +295,13 @@ class _Reader:
         """Return what there is to say of an answer beside the right one."""
         told = compared(self._skill.simulator, answered.request, right, answered.output)
         try:
-            return checked_feedback(answered, told, self._skill.simulator)
+            return checked_feedback(answered, told, self._skill.labels)
         except InputError:
             # What is right may be longer than a lesson can be, which is no fault of the row.
             return Feedback(label=told.label)
 
     def _complaint(self, data: JsonObject, label: str | None, answered: Trace) -> Feedback:
-        known = known_label(label or "", self._skill.simulator)
+        known = known_label(label or "", self._skill.labels)
         value, detail = data.get("value"), data.get("detail")
         if self._is_table and isinstance(value, str):
             value = _json_or_text(value) if value.strip() else None

@@ -13,7 +13,7 @@ from patchlab_agent.models.listing import FeedbackReport
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill.guard import guarded
-from patchlab_agent.skill.seam import Simulator
+from patchlab_agent.skill.seam import Labels
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.selection import OK_LABEL
 
@@ -30,7 +30,7 @@ def learned_from(
     """
     # What was learned from it since stands in the store, not in the caller's copy.
     trace = lab.store.traces.get(trace.id) or trace
-    feedback = checked_feedback(trace, feedback, lab.skill.simulator)
+    feedback = checked_feedback(trace, feedback, lab.skill.labels)
     before = told_before(trace, feedback)
     if before is not None and is_vague(feedback, before):
         # Who says again that it is wrong may doubt the answer that was taken since.
@@ -64,21 +64,21 @@ def _report(
     )
 
 
-def checked_feedback(trace: Trace, feedback: Feedback, simulator: Simulator) -> Feedback:
+def checked_feedback(trace: Trace, feedback: Feedback, labels: Labels) -> Feedback:
     """Return feedback with label and field by their names, and the value that the answer has there.
 
     Raises:
         UsageError: its parts contradict each other.
         InputError: there is no such label or field, or a text is not plain.
     """
-    label = OK_LABEL if feedback.ok else known_label(str(feedback.label), simulator)
+    label = OK_LABEL if feedback.ok else known_label(str(feedback.label), labels)
     has_own = trace.output is not None and feedback.value == trace.output.get(feedback.field or "")
     value = None if has_own else feedback.value
     told = feedback_on(trace, label, feedback.field, value, feedback.detail)
     if told.ok:
         return told
     for fault in feedback.wrong:
-        known_label(fault.label, simulator, ok=False)
+        known_label(fault.label, labels, ok=False)
     return told.model_copy(update={"score": feedback.score, "wrong": feedback.wrong})
 
 

@@ -19,7 +19,7 @@ from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
-from patchlab_agent.lab.failures import Source, named, read_failures
+from patchlab_agent.lab.failures import Source, failure_rows, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
@@ -204,7 +204,7 @@ class Lab(AssembledLab):
         """
         trace = self.traces.get(named)
         # Checked as it was typed: feedback itself takes nothing that cannot be stored.
-        known = known_label(label, self.skill.simulator)
+        known = known_label(label, self.skill.labels)
         return self.learn(trace, feedback_on(trace, known, field, value, detail), referee)
 
     def run(
@@ -407,8 +407,8 @@ class Lab(AssembledLab):
             ('learned', 'sealant → restriction: item=sealant, demand=hazmat')
         """
         self.store.require_writable()
-        failures = read_failures(self.skill, source)
-        return taught(self, named(source), failures, on_row)
+        given = failure_rows(source)
+        return taught(self, given.name, read_failures(self.skill, given), on_row)
 
     def _run_settings(self, settings: RunSettings | None) -> RunSettings:
         """Return a run's settings, with those that determine an answer taken from the lab."""

@@ -13,7 +13,7 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import OpenSimulator, Simulator
+from patchlab_agent.skill.seam import Labels
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.selection import OK_LABEL
 from patchlab_agent.store.store import Store
@@ -88,20 +88,20 @@ def find_run(store: Store, wanted: str | int | None) -> str:
     return name
 
 
-def known_label(typed: str, simulator: Simulator, *, ok: bool = True) -> str:
+def known_label(typed: str, labels: Labels, *, ok: bool = True) -> str:
     """Return the label that is meant, whatever its case and with `-` as good as `_`.
 
     Args:
         typed: as a person has it.
-        simulator: knows the labels.
+        labels: those that there are.
         ok: whether it may be OK.
 
     Raises:
         InputError: there is none; names the nearest.
     """
-    if isinstance(simulator, OpenSimulator) and simulator.is_label(typed):
+    if labels.is_other(typed):
         return typed
-    return _known(typed, [*simulator.labels, *[OK_LABEL] * ok], "There is no label")
+    return _known(typed, [*labels.listed, *[OK_LABEL] * ok], "There is no label")
 
 
 def known_field(typed: str, fields: Iterable[str]) -> str:

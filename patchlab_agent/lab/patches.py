@@ -17,7 +17,7 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.transfer import LessonText, TextFormat
-from patchlab_agent.skill.seam import Simulator, SkillTask, misfit
+from patchlab_agent.skill.seam import Labels, SkillTask, misfit
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines
@@ -36,7 +36,7 @@ class Patches:
 
     Args:
         store: where they are; open for writing where they are to be moved.
-        simulator: knows every error label of the skill.
+        labels: every error label of the skill.
         lifecycle: moves patches as a person says.
         task: renders lessons as a prompt has them.
         max_request_chars: characters of a text to search for.
@@ -49,13 +49,13 @@ class Patches:
     def __init__(
         self,
         store: Store,
-        simulator: Simulator,
+        labels: Labels,
         lifecycle: Lifecycle,
         task: SkillTask,
         max_request_chars: int = MAX_REQUEST_CHARS,
     ) -> None:
         self._store = store
-        self._simulator = simulator
+        self._labels = labels
         self._lifecycle = lifecycle
         self._task = task
         self._max_request_chars = max_request_chars
@@ -106,7 +106,7 @@ class Patches:
             >>> [(listed.patch.trigger, listed.tally.saves) for listed in chosen]
             [('bleach', 0)]
         """
-        known = None if label is None else known_label(label, self._simulator, ok=False)
+        known = None if label is None else known_label(label, self._labels, ok=False)
         tallies = self._store.traces.tallies()
         found = self._store.patches.all(
             status, label=known, kind=kind, origin=origin, standing=standing

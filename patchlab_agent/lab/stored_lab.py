@@ -50,18 +50,18 @@ class StoredLab:
         self.store.require_open()
         lifecycle = lifecycle_by_hand(self.store, self.clock)
         longest = self.skill.max_request_chars
-        return Patches(self.store, self.skill.simulator, lifecycle, self.skill.task, longest)
+        return Patches(self.store, self.skill.labels, lifecycle, self.skill.task, longest)
 
     @property
     def traces(self) -> Traces:
         """The stored traces; raises `StoreError` once the store is closed."""
         self.store.require_open()
-        return Traces(self.store, self.skill.simulator, self.skill.max_request_chars)
+        return Traces(self.store, self.skill.labels, self.skill.max_request_chars)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every error label of the skill."""
-        return self.skill.simulator.labels
+        return self.skill.labels.listed
 
     @property
     def details(self) -> Mapping[str, str]:

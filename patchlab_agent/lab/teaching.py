@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import Interruption
 from patchlab_agent.lab.assembled_lab import AssembledLab
-from patchlab_agent.lab.failures import Failure, Source, named, read_failures
+from patchlab_agent.lab.failures import Failure, Source, failure_rows, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.base import Output
@@ -65,14 +65,14 @@ def check_feedback(source: Source, skill: Skill) -> FeedbackImport:
         >>> report.count("untried"), report.rows[0].feedback.label
         (4, 'wrong_team')
     """
-    held_out = _held_out(skill)
+    held_out, given = _held_out(skill), failure_rows(source)
     return FeedbackImport(
-        source=named(source),
+        source=given.name,
         rows=tuple(
             _golden_row(failure)
             if case_key(failure.request) in held_out
             else _row(failure, "accepted" if failure.told.ok else "untried")
-            for failure in read_failures(skill, source)
+            for failure in read_failures(skill, given)
         ),
     )
 

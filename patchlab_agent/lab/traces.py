@@ -10,7 +10,7 @@ from patchlab_agent.lab.naming import find_patch, find_trace, known_label
 from patchlab_agent.models.listing import FoundTrace
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import LAST, Trace, named_run, run_name
-from patchlab_agent.skill.seam import Simulator
+from patchlab_agent.skill.seam import Labels
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request
 
@@ -20,7 +20,7 @@ class Traces:
 
     Args:
         store: where they are.
-        simulator: knows every error label of the skill.
+        labels: every error label of the skill.
         max_request_chars: characters of a text to search for.
 
     Example:
@@ -31,11 +31,11 @@ class Traces:
     def __init__(
         self,
         store: Store,
-        simulator: Simulator,
+        labels: Labels,
         max_request_chars: int = MAX_REQUEST_CHARS,
     ) -> None:
         self._store = store
-        self._simulator = simulator
+        self._labels = labels
         self._max_request_chars = max_request_chars
 
     def get(self, named: str | int) -> Trace:
@@ -118,7 +118,7 @@ class Traces:
         applied: str | None,
         run: str | int | None,
     ) -> Selection:
-        known = None if label is None else known_label(label, self._simulator)
+        known = None if label is None else known_label(label, self._labels)
         patch = None if applied is None else find_patch(self._store.patches, applied)
         return Selection(
             label=known,

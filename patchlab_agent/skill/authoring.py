@@ -129,12 +129,12 @@ def read_cases(
 
 
 def checked_rows(
-    path: Path, rows: Iterable[LabeledRow], check: Callable[[LabeledRow], Checked]
+    where: object, rows: Iterable[LabeledRow], check: Callable[[LabeledRow], Checked]
 ) -> list[tuple[int, Checked]]:
     """Return what a check makes of each row, with its line number.
 
     Args:
-        path: of their file.
+        where: the path of their file, or what else they are from.
         rows: as `labeled_rows` gives them.
         check: raises `InputError` for a row that cannot be used.
 
@@ -150,7 +150,7 @@ def checked_rows(
         except InputError as error:
             faults[row.number] = str(error).removesuffix(".")
     if faults:
-        raise faulty(path, faults)
+        raise faulty(where, faults)
     return checked
 
 
@@ -216,9 +216,26 @@ def labeled_rows(path: Path, *kinds: type[BaseModel]) -> list[LabeledRow]:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    rows = _csv_rows(path, text, kinds) if is_csv(path) else list(_json_rows(text))
+    return labeled_text(path, text, *kinds, is_table=is_csv(path))
+
+
+def labeled_text(
+    where: object, text: str, *kinds: type[BaseModel], is_table: bool
+) -> list[LabeledRow]:
+    """Read the rows of a text, at least one.
+
+    Args:
+        where: what the text is from, as errors name it.
+        text: lines of JSON, or CSV with a header.
+        kinds: as for `labeled_rows`.
+        is_table: whether it is CSV.
+
+    Raises:
+        InputError: it has no row, or the header of a CSV has other columns.
+    """
+    rows = _csv_rows(where, text, kinds) if is_table else list(_json_rows(text))
     if not rows:
-        raise InputError(f"{path} contains no request; give one labeled request per line.")
+        raise InputError(f"{where} contains no request; give one labeled request per line.")
     return rows
 
 
@@ -239,7 +256,7 @@ def _json_rows(text: str) -> Iterator[LabeledRow]:
         yield LabeledRow(number=number, data=data if is_object else {}, fault=fault)
 
 
-def _csv_rows(path: Path, text: str, kinds: Sequence[type[BaseModel]]) -> list[LabeledRow]:
+def _csv_rows(path: object, text: str, kinds: Sequence[type[BaseModel]]) -> list[LabeledRow]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
@@ -262,7 +279,7 @@ def _csv_rows(path: Path, text: str, kinds: Sequence[type[BaseModel]]) -> list[L
     ]
 
 
-def _check_separator(path: Path, header: Sequence[str]) -> None:
+def _check_separator(path: object, header: Sequence[str]) -> None:
     if len(header) != 1:
         return
     if header[0].lstrip().startswith("{"):
@@ -275,7 +292,7 @@ def _check_separator(path: Path, header: Sequence[str]) -> None:
             )
 
 
-def _check_columns(path: Path, header: Sequence[str], kinds: Sequence[type[BaseModel]]) -> None:
+def _check_columns(path: object, header: Sequence[str], kinds: Sequence[type[BaseModel]]) -> None:
     """Check that a header has each column that is wanted, once, and no other."""
     fields = {n: field for kind in kinds for n, field in kind.model_fields.items()}
     required = [name for name, field in fields.items() if field.is_required()]

@@ -371,6 +371,19 @@ class Confusion:
     false_negative: int = 0
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The error labels of a skill.
+
+    Attributes:
+        listed: in the order in which reports show them.
+        is_other: says whether a name that is not listed is a label all the same.
+    """
+
+    listed: tuple[str, ...]
+    is_other: Callable[[str], bool] = lambda _: False
+
+
 class Simulator(Protocol):
     """The simulation around the skill: only loop and metrics may look into it.
 
@@ -519,6 +532,14 @@ class Skill:
     """A thesaurus that asks a model: backend → thesaurus."""
     prefers_model: bool = False
     """Whether a real model proposes patches unless the settings say who does."""
+
+    @property
+    def labels(self) -> Labels:
+        """What may be said of an answer that is wrong."""
+        listed = self.simulator.labels
+        if isinstance(self.simulator, OpenSimulator):
+            return Labels(listed, self.simulator.is_label)
+        return Labels(listed)
 
     def guarded(self) -> Skill:
         """Return the same skill with its parts guarded: their mistakes end a run as outages do."""

@@ -57,8 +57,14 @@ def ascii_only(text: str) -> str:
     return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
 
-def read_lines(source: str) -> tuple[str, list[str]]:
+def read_lines(
+    source: str, *, wanted: str = "a file that `patches export` wrote"
+) -> tuple[str, list[str]]:
     """Return a name for messages, and the lines of a text file or of standard input.
+
+    Args:
+        source: a path, or `-`.
+        wanted: what to give, where it is no text.
 
     Raises:
         InputError: it cannot be read, or is not valid UTF-8.
@@ -70,9 +76,7 @@ def read_lines(source: str) -> tuple[str, list[str]]:
     except OSError as error:
         raise InputError(f"{source} cannot be read ({error.strerror}); give a file.") from error
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} is not valid UTF-8; give a file that `patches export` wrote."
-        ) from error
+        raise InputError(f"{name} is not valid UTF-8; give {wanted}.") from error
 
 
 def _stdin() -> bytes:

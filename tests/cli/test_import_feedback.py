@@ -13,7 +13,7 @@ import pytest
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.models.transfer import FeedbackImport, TaughtRow
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from tests.cli.helpers import Cli, assert_refused
+from tests.cli.helpers import Cli, assert_refused, give_stdin
 from tests.tasks.folders import write_task
 
 HEADER = ["request", "answer.team", "answer.topics", "answer.name"]
@@ -102,3 +102,45 @@ def test_an_outage_ends_an_import_with_what_was_done(
     assert [each["outcome"] for each in result.json["rows"]] == ["accepted"]
     again = cli("import-feedback", "mine.jsonl", "--store", "s", "--noise", 0, "--json")
     assert [each["outcome"] for each in again.json["rows"]] == ["known", "learned"]
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, data: str | bytes) -> None:
+    give_stdin(monkeypatch, data if isinstance(data, bytes) else data.encode())
+
+
+def test_failures_come_from_standard_input_as_well(
+    cli: Cli, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write(tmp_path / "mine.csv", *ROWS).read_text("utf-8")
+    answer: dict[str, Any] = {"team": "support", "topics": [], "name": None}
+    lines = {"request": "my fee is odd", "answer": answer, "label": "wrong_team"}
+    given = ("import-feedback", "-", "--task", folder, "--store", "s", "--noise", 0)
+    piped(monkeypatch, f"\ufeff{table}")
+    dry = cli(*given, "--dry-run", "--json")
+    assert (dry.code, dry.json["source"], len(dry.json["rows"])) == (0, "standard input", 4)
+    piped(monkeypatch, f"\n {json.dumps(lines)}\n")
+    dry = cli(*given, "--dry-run", "--json")
+    assert (dry.err, dry.json["rows"][0]["line"]) == ("", 2)
+    piped(monkeypatch, table.replace("\n", "\r\n"))
+    taught = cli(*given)
+    assert (taught.code, taught.err) == (0, "")
+    assert "1 taught a lesson that is active now" in taught.text
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "standard input contains no request"),
+        (b"\xff\xfe", "standard input is not valid UTF-8; give JSONL or CSV in UTF-8."),
+        (b'{"request": 1}', "standard input, line 1: there is no request"),
+        (b'{"request"', "standard input, line 1: not valid JSON"),
+        (b"[1]", "standard input, line 1: not a JSON object"),
+        (b"request;answer\na;b\n", "standard input, line 1: the header separates its columns"),
+    ],
+)
+def test_odd_standard_input_is_one_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, data: bytes, said: str
+) -> None:
+    piped(monkeypatch, data)
+    assert_refused(cli("import-feedback", "-", "--store", "s"), 3, said)
+    assert not Path("s").exists()

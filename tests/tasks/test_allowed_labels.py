@@ -92,7 +92,7 @@ def test_without_such_entries_a_report_has_the_labels_of_the_skill(skill: Skill)
 
 @pytest.mark.parametrize("named", [GDPR, "topics:a b", "wrong_topics", "wrong_team", "topics:3"])
 def test_they_are_labels(skill: Skill, named: str) -> None:
-    assert known_label(named, skill.simulator) == named
+    assert known_label(named, skill.labels) == named
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_they_are_labels(skill: Skill, named: str) -> None:
 )
 def test_other_names_are_not(skill: Skill, named: str) -> None:
     with pytest.raises(InputError, match="There is no label"):
-        known_label(named, skill.simulator)
+        known_label(named, skill.labels)
 
 
 @pytest.mark.parametrize("typed", ["topics:follow-up", "wrong-team", "WRONG_TEAM"])
 def test_a_label_with_a_hyphen_is_found(tmp_path: Path, typed: str) -> None:
-    simulator = load_task(write_task(tmp_path, [row("a")], HYPHENS)).simulator
-    assert known_label(typed, simulator) in simulator.labels
+    labels = load_task(write_task(tmp_path, [row("a")], HYPHENS)).labels
+    assert known_label(typed, labels) in labels.listed
 
 
 def test_a_hyphen_and_case_of_a_listed_label_do_not_matter(tmp_path: Path) -> None:
-    simulator = load_task(write_task(tmp_path, [row("a")], HYPHENS)).simulator
-    assert known_label("Topics:Follow_Up", simulator) == "topics:follow-up"
+    labels = load_task(write_task(tmp_path, [row("a")], HYPHENS)).labels
+    assert known_label("Topics:Follow_Up", labels) == "topics:follow-up"
 
 
 @pytest.mark.parametrize("wrong", [{}, {"team": "not so"}, {"topics": "no"}])
@@ -125,9 +125,9 @@ def test_what_a_judge_blames_has_a_label_that_feedback_may_have(
         fields={"team": {"compare": "ignored"}},
         judge=lambda *_: Judgement(score=0.5, wrong=wrong),
     )
-    simulator = task.skill.simulator
-    told = str(simulator.judge(Case(request="a", truth=answer()), answer()).label)
-    assert known_label(told, simulator) == told
+    case = Case(request="a", truth=answer())
+    told = str(task.skill.simulator.judge(case, answer()).label)
+    assert known_label(told, task.skill.labels) == told
 
 
 def lab_that_allows(path: Path) -> Lab:

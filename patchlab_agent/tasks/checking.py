@@ -29,7 +29,7 @@ def checked_task(task: Task) -> TaskCheck:
     sizes = Counter(row.split for row in task.rows)
     findings = [
         *(Finding(line=each.line, text=each.text, is_fatal=True) for each in task.problems),
-        *_repeated(task.rows),
+        *_repeated(task),
         *(finding for split in SPLITS for finding in _small(split, sizes[split])),
         *(finding for field in task.answer_fields for finding in _lopsided(field, task.rows)),
     ]
@@ -41,14 +41,13 @@ def checked_task(task: Task) -> TaskCheck:
     )
 
 
-def _repeated(rows: tuple[Row, ...]) -> Iterator[Finding]:
+def _repeated(task: Task) -> Iterator[Finding]:
     seen: dict[str, Row] = {}
-    for row in rows:
+    for row in task.rows:
         first = seen.setdefault(normalise(row.request), row)
         if first is row:
             continue
-        if first.answer != row.answer:
-            differing = _differing(first.answer, row.answer)
+        if differing := ", ".join(_differing(task, first.answer, row.answer)):
             text = f"the request of line {first.line} with another answer ({differing})"
             yield Finding(line=row.line, text=f"{text}; keep one of them", is_fatal=True)
         elif first.split != row.split:
@@ -61,8 +60,18 @@ def _repeated(rows: tuple[Row, ...]) -> Iterator[Finding]:
             yield Finding(line=row.line, text=text, is_fatal=False)
 
 
-def _differing(one: JsonObject, other: JsonObject) -> str:
-    return ", ".join(name for name in one if one[name] != other.get(name))
+def _differing(task: Task, one: JsonObject, other: JsonObject) -> Iterator[str]:
+    """Yield the fields in which two right answers contradict each other.
+
+    What the comparison of a field passes for the same is no contradiction. A judge of the task's
+    own says nothing of how it compares, so with one only equal values are the same.
+    """
+    for name in dict.fromkeys((*one, *other)):
+        right, given = one.get(name), other.get(name)
+        is_same = json.dumps(right, sort_keys=True) == json.dumps(given, sort_keys=True)
+        is_compared = task.judge is None and name in task.fields
+        if not is_same and not (is_compared and task.fields[name].agrees(right, given)):
+            yield name
 
 
 def _small(split: str, size: int) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import Simulator
+from patchlab_agent.skill.seam import Simulator, cases_of
 from patchlab_agent.statistics import proportion
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import normalise, occurs
@@ -79,7 +79,7 @@ class Pool:
     _drawn: list[tuple[str, Case]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._stream = islice(self.simulator.requests(Random(f"{self.seed}:uses")), POOL)
+        self._stream = islice(cases_of(self.simulator, Random(f"{self.seed}:uses")), POOL)
 
     def uses(self, trigger: str) -> Iterator[Case]:
         """Cases in which a trigger stands, with a typing error or without."""
@@ -217,7 +217,7 @@ class Calibration:
         warm = folder / "warm"
         with open_at(warm, self.noise, self.seed) as lab:
             simulator = lab.skill.simulator
-            cases = list(islice(simulator.requests(Random(f"{self.seed}:warm")), WARM_UP))
+            cases = list(islice(cases_of(simulator, Random(f"{self.seed}:warm")), WARM_UP))
             warm_up(lab, cases)
         pool = Pool(simulator, self.seed)
         kinds = {}

@@ -34,6 +34,7 @@ from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
 from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.skill.seam import cases_of
 from patchlab_agent.store.chroma import open_client, open_collection
 
 SHOWN = 3
@@ -97,7 +98,7 @@ def asked(lab: Lab, path: Path, items: Sequence[str], rng: random.Random, questi
     distances = Distances(function)
     known = lab.agent.covered_words
     examples = lab.store.examples
-    cases = islice(lab.skill.simulator.requests(random.Random(SEED)), questions)
+    cases = islice(cases_of(lab.skill.simulator, random.Random(SEED)), questions)
     wanted = rng.choices(items, k=questions)
     requests = [f"{case.request} {item}" for case, item in zip(cases, wanted, strict=True)]
 

@@ -27,6 +27,7 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Completion, Context, Example, Message, Prompt
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
+from patchlab_agent.skill.seam import cases_of, rules_needed
 
 SKILL = shipping()
 AGENT = Agent(SKILL.task, ScriptedBackend(), None, None)  # type: ignore[arg-type]
@@ -50,10 +51,10 @@ def trials(n: int) -> list[Trial]:
     found: list[Trial] = []
     lacks: dict[int, int] = {}
     seen: dict[tuple[str, ...], int] = {}
-    stream = SKILL.simulator.requests(random.Random("layouts"))
+    stream = cases_of(SKILL.simulator, random.Random("layouts"))
     while len(found) < n:
         case = next(stream)
-        fixes = tuple(SKILL.simulator.uncovered(case))
+        fixes = tuple(rules_needed(SKILL.simulator, case))
         size = min(3, len(fixes))
         share = SHARES.get(size, 1 - sum(SHARES.values()))
         if not fixes or lacks.get(size, 0) >= round(share * n):
@@ -155,8 +156,8 @@ LAYOUTS: dict[str, Layout] = {
 def failing_request(fix: Fix) -> Example:
     """The request of a fresh case that lacks this rule and as few others as can be."""
     best: tuple[int, Example] | None = None
-    for case in islice(SKILL.simulator.requests(random.Random("failing")), 3000):
-        fixes = SKILL.simulator.uncovered(case)
+    for case in islice(cases_of(SKILL.simulator, random.Random("failing")), 3000):
+        fixes = rules_needed(SKILL.simulator, case)
         if fix in fixes and (best is None or len(fixes) < best[0]):
             prompt = AGENT.render(case.request, Context(given=tuple(fixes)), "0")
             reading = SKILL.task.read(TOY.complete(prompt).text)

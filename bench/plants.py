@@ -32,7 +32,7 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
+from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE, cases_of
 from patchlab_agent.text import as_trigger, occurs, words
 
 CARRIER = RuleBook.of(carrier_rules())
@@ -139,7 +139,7 @@ class Field:
     def _look(self) -> Iterator[Failure]:
         rng = random.Random(f"{self.seed}:plants")
         for number, case in zip(
-            range(self.limit), self.lab.skill.simulator.requests(rng), strict=False
+            range(self.limit), cases_of(self.lab.skill.simulator, rng), strict=False
         ):
             trace = self.answer(case, f"plant:{number}")
             feedback = self.lab.skill.simulator.judge(case, trace.output)

@@ -14,7 +14,7 @@ from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.seam import Skill, cases_of
 
 PATIENCE = 30.0
 """Upper limit in seconds for a model to answer one small call."""
@@ -63,7 +63,7 @@ def backend(settings: AgentSettings, offline: bool) -> Iterator[Check]:
 def _simulated(skill: Skill, settings: AgentSettings) -> Check:
     # Golden cases are for measuring alone, and a task may have none.
     rng = random.Random(settings.seed)  # noqa: S311 - no secret depends on it
-    request = next(skill.simulator.requests(rng)).request
+    request = next(cases_of(skill.simulator, rng)).request
     # A temporary store: the question must not leave a trace in the real one.
     with tempfile.TemporaryDirectory() as folder:
         asked = settings.model_copy(update={"store": Path(folder) / "store"})

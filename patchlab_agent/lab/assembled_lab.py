@@ -118,7 +118,7 @@ class AssembledLab(StoredLab):
     @cached_property
     def evaluator(self) -> Evaluator:
         """Compares patched, baseline and ceiling."""
-        return Evaluator(self.agent, self.skill.simulator, has_oracle=self.skill.has_oracle)
+        return Evaluator(self.agent, self.skill.simulator)
 
     def close(self) -> None:
         """Write what is pending, and let go of store and model."""

@@ -12,7 +12,7 @@ from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import LAST, named_run
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.seam import load_skill, rules_needed
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs
@@ -67,7 +67,7 @@ def _rules_of(skills: Iterable[str]) -> Rules:
     return Rules(
         known=tuple(rule for skill in loaded for rule in skill.task.known_rules),
         needed={
-            case.request: skill.simulator.uncovered(case)
+            case.request: rules_needed(skill.simulator, case)
             for skill in loaded
             for case in skill.simulator.golden()
         },

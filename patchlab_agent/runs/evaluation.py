@@ -11,7 +11,7 @@ from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import InputError, Interruption, SkillError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
-from patchlab_agent.skill.seam import Simulator
+from patchlab_agent.skill.seam import OracleSimulator, Simulator
 from patchlab_agent.text import check_request
 
 
@@ -38,12 +38,10 @@ class Evaluator:
     Args:
         agent: answers.
         simulator: knows the truth and judges.
-        has_oracle: whether the simulator knows the rules that a ceiling takes.
     """
 
-    def __init__(self, agent: Agent, simulator: Simulator, *, has_oracle: bool = True) -> None:
+    def __init__(self, agent: Agent, simulator: Simulator) -> None:
         self._agent = agent
-        self._has_oracle = has_oracle
         self._simulator = simulator
 
     def expect(self, cases: Sequence[Case], asks: Sequence[Ask]) -> None:
@@ -116,7 +114,7 @@ class Evaluator:
         ]
 
     def _perfect(self, case: Case) -> Context | None:
-        if not self._has_oracle:
+        if not isinstance(self._simulator, OracleSimulator):
             return None
         return Context(given=tuple(self._simulator.uncovered(case)))
 

@@ -37,7 +37,7 @@ from patchlab_agent.settings import (
     RECORDED,
     RunSettings,
 )
-from patchlab_agent.skill.seam import DriftingSimulator
+from patchlab_agent.skill.seam import DriftingSimulator, cases_of, rules_needed
 from patchlab_agent.store.running import write_started
 
 
@@ -238,7 +238,7 @@ class Runner:
             return islice(iter(self.cases), self.total)
         # The run's name makes a second run ask for other shipments than the first one did.
         rng = random.Random(f"{self.settings.seed}:{name}")  # noqa: S311 - a simulation
-        return islice(self.lab.skill.simulator.requests(rng), self.total)
+        return islice(cases_of(self.lab.skill.simulator, rng), self.total)
 
     def _golden(self, name: str) -> Iterator[tuple[GoldenOutcome, GoldenAnswer]]:
         """Compare on held-out cases; an interruption leaves none of them."""
@@ -259,7 +259,7 @@ class Runner:
                 outcome = GoldenOutcome(
                     outcome=Outcome.of(trace),
                     # Where nobody knows the rules, the baseline tells what they are needed for.
-                    needs_lesson=bool(simulator.uncovered(case))
+                    needs_lesson=bool(rules_needed(simulator, case))
                     if self.lab.skill.has_oracle
                     else not (trace.baseline and trace.baseline.feedback.ok),
                     baseline=simulator.confusion(case, baseline),

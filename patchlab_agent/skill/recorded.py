@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from patchlab_agent.models.case import Case, CaseSets
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.seam import Skill, cases_of
 
 
 class RecordedSimulator:
@@ -40,7 +40,8 @@ class RecordedSimulator:
     def requests(self, rng: random.Random) -> Iterator[Case]:
         """Yield the recorded requests, then the simulator's from the same place on."""
         stream = self.recorded.stream
-        return chain(stream, islice(self._simulator.requests(rng), len(stream), None))
+        yield from stream
+        yield from islice(cases_of(self._simulator, rng), len(stream), None)
 
     def golden(self) -> Sequence[Case]:
         """Return the recorded golden cases."""

@@ -5,7 +5,8 @@ A skill comes in three parts, so that each room gets only what it may see:
 * the `SkillTask` is all that the agent knows: the prompt's stable part, the answer's schema, and
   how a completion becomes an output;
 * the `Proposer` turns a failure into a patch, from what production would know as well;
-* the `Simulator` is the simulation: requests with their truth, their judge, the held-out cases.
+* the `Simulator` knows the truth: the judge and the labeled cases, and in a simulation where
+  requests come from and which rules are behind them.
 
 A part may be any object with the right members. One that subclasses `SkillTask` or `Simulator` has
 to write only what is abstract there, and takes the rest as it is.
@@ -295,6 +296,37 @@ class Thesaurus(Protocol):
 
 
 @runtime_checkable
+class GeneratingSimulator(Protocol):
+    """A simulation that makes up its requests.
+
+    Example:
+        >>> isinstance(load_skill("shipping").simulator, GeneratingSimulator)
+        True
+    """
+
+    def requests(self, rng: random.Random) -> Iterator[Case]:
+        """Yield cases without end, none of them among the held-out ones."""
+        ...
+
+
+@runtime_checkable
+class OracleSimulator(Protocol):
+    """A simulation that knows the rules behind its cases, so that there is a ceiling.
+
+    Example:
+        >>> isinstance(load_skill("shipping").simulator, OracleSimulator)
+        True
+    """
+
+    def uncovered(self, case: Case) -> Sequence[Fix]:
+        """Return the rules that the case needs and every prompt lacks, for the ceiling.
+
+        With those that stand in every prompt, the ceiling has exactly what concerns the case.
+        """
+        ...
+
+
+@runtime_checkable
 class DriftingSimulator(Protocol):
     """A simulation whose rules can change while it runs.
 
@@ -385,7 +417,10 @@ class Labels:
 
 
 class Simulator(Protocol):
-    """The simulation around the skill: only loop and metrics may look into it.
+    """What every skill has to measure by: a judge, and labeled cases; only runs look into it.
+
+    One that also makes up requests, or knows the rules behind them, has a further member for it:
+    see `GeneratingSimulator` and `OracleSimulator`.
 
     Example:
         >>> simulator = load_skill("shipping").simulator
@@ -397,11 +432,6 @@ class Simulator(Protocol):
     @abstractmethod
     def labels(self) -> tuple[str, ...]:
         """Every error label, in the order in which reports show them."""
-        ...
-
-    @abstractmethod
-    def requests(self, rng: random.Random) -> Iterator[Case]:
-        """Yield cases without end, none of them among the held-out ones."""
         ...
 
     def read_cases(self, path: Path) -> list[Case]:
@@ -432,14 +462,6 @@ class Simulator(Protocol):
         """Judge an answer; None is one that could not be used."""
         ...
 
-    @abstractmethod
-    def uncovered(self, case: Case) -> Sequence[Fix]:
-        """Return the rules that the case needs and every prompt lacks, for the ceiling.
-
-        With those that stand in every prompt, the ceiling has exactly what concerns the case.
-        """
-        ...
-
     def confusion(self, case: Case, output: Output | None) -> Mapping[str, Confusion]:
         """Per label, what the case asked for under it and what the answer did.
 
@@ -451,6 +473,24 @@ class Simulator(Protocol):
             label: Confusion(label != told, label == told and given, label == told)
             for label in dict.fromkeys((*self.labels, *filter(None, [told])))
         }
+
+
+def cases_of(simulator: Simulator, rng: random.Random) -> Iterator[Case]:
+    """Yield the cases of a run: made up without end, or as the simulation has them.
+
+    Raises:
+        SkillError: it has none.
+    """
+    if isinstance(simulator, GeneratingSimulator):
+        return simulator.requests(rng)
+    if isinstance(simulator, StreamingSimulator):
+        return iter(simulator.stream())
+    raise SkillError("This skill brings no requests of its own; give them with --requests.")
+
+
+def rules_needed(simulator: Simulator, case: Case) -> Sequence[Fix]:
+    """Return the rules that a case needs and every prompt lacks; none where nobody knows them."""
+    return simulator.uncovered(case) if isinstance(simulator, OracleSimulator) else ()
 
 
 def compared(simulator: Simulator, request: str, right: Output, output: Output | None) -> Feedback:
@@ -522,8 +562,6 @@ class Skill:
     """A recorded run of a real model, to be played where no other is named."""
     thesaurus: Thesaurus | None = None
     """Names the subject of a lesson otherwise, so that what was learned of `lb` serves `lbs`."""
-    has_oracle: bool = True
-    """Whether the rules behind the cases are known, so that there is a ceiling."""
     max_trigger_share: float = MAX_TRIGGER_SHARE
     """Largest share of the regression suite in which a trigger may occur, 0 to 1."""
     max_request_chars: int = MAX_REQUEST_CHARS
@@ -532,6 +570,11 @@ class Skill:
     """A thesaurus that asks a model: backend → thesaurus."""
     prefers_model: bool = False
     """Whether a real model proposes patches unless the settings say who does."""
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether the rules behind the cases are known, so that there is a ceiling."""
+        return isinstance(self.simulator, OracleSimulator)
 
     @property
     def labels(self) -> Labels:

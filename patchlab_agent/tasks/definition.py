@@ -125,7 +125,6 @@ class Task:
             model_proposer=partial(_model_proposer, self.name, self.task, differences),
             model_thesaurus=partial(_model_thesaurus, self.task),
             prefers_model=True,
-            has_oracle=False,
             max_trigger_share=MAX_TRIGGER_SHARE,
             max_request_chars=MAX_REQUEST_CHARS,
         ).guarded()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Fault, Feedback
 from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.seam import Confusion, Simulator
@@ -78,11 +75,6 @@ class RowsSimulator(Simulator):
     def stream(self) -> Sequence[Case]:
         """Return the rows that a run learns from, in the order of the file."""
         return self._cases["stream"]
-
-    def requests(self, rng: random.Random) -> Iterator[Case]:
-        """Yield the rows of the stream without end, each time in another order."""
-        for _ in count():
-            yield from rng.sample(self._cases["stream"], len(self._cases["stream"]))
 
     def read_cases(self, path: Path) -> list[Case]:
         """Read other labeled rows, whatever their split.
@@ -171,10 +163,6 @@ class RowsSimulator(Simulator):
         if self._judge is not None:
             return self._judge(case.request, case.truth, output)
         return judgement(self._comparisons, case.truth, output)
-
-    def uncovered(self, case: Case) -> Sequence[Fix]:  # noqa: ARG002
-        """Return nothing: the rules behind the rows are not known."""
-        return ()
 
 
 def _confusion(is_there: bool, is_told: bool, is_right: bool) -> Confusion:

@@ -11,6 +11,7 @@ from bench.contexts import ARMS, PrefixCache, measure, table
 from patchlab_agent.lab.lab import Lab, open_lab
 from patchlab_agent.models.trace import Message
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
+from patchlab_agent.skill.seam import cases_of
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab = open_lab(store=tmp_path_factory.mktemp("contexts") / "s", noise=0.0)
     referee = SimulatedReferee(lab.skill.simulator)
     loop = Loop(lab.evaluator, lab.learner, lab.store.traces, referee)
-    cases = islice(lab.skill.simulator.requests(Random("contexts")), 80)
+    cases = islice(cases_of(lab.skill.simulator, Random("contexts")), 80)
     assert len(list(loop.run(cases, "run-0001"))) == 80
     return lab
 

@@ -19,6 +19,7 @@ from patchlab_agent.models.trace import Feedback
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.shipping.shipment import Shipment
+from patchlab_agent.skill.seam import cases_of, rules_needed
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
 HAZMAT = Feedback(label="hazmat_undeclared", field="declarations", detail="battery: hazmat")
@@ -169,7 +170,9 @@ def test_what_noise_alone_got_wrong_is_not_learned(tmp_path: Path) -> None:
         simulator = lab.skill.simulator
         referee = SimulatedReferee(simulator)
         cases = (
-            case for case in simulator.requests(random.Random(5)) if not simulator.uncovered(case)
+            case
+            for case in cases_of(simulator, random.Random(5))
+            if not rules_needed(simulator, case)
         )
         for number, case in zip(range(200), cases, strict=False):
             # The rules of the prompt suffice for each of these, so every failure is the noise's.

@@ -10,7 +10,7 @@ import pytest
 
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.skill.recorded import RecordedSimulator, with_cases
-from patchlab_agent.skill.seam import DriftingSimulator, load_skill
+from patchlab_agent.skill.seam import DriftingSimulator, cases_of, load_skill, rules_needed
 from tests.support.words_skill import WordsSimulator, words_skill
 
 SHIPPING = load_skill("shipping")
@@ -22,8 +22,8 @@ ASKED = tuple(
 
 def test_what_is_recorded_is_asked_first_and_then_the_generator_goes_on() -> None:
     skill = with_cases(SHIPPING, CaseSets(stream=ASKED))
-    own = list(islice(SHIPPING.simulator.requests(random.Random(3)), 6))
-    assert list(islice(skill.simulator.requests(random.Random(3)), 6)) == [*ASKED, *own[3:]]
+    own = list(islice(cases_of(SHIPPING.simulator, random.Random(3)), 6))
+    assert list(islice(cases_of(skill.simulator, random.Random(3)), 6)) == [*ASKED, *own[3:]]
 
 
 def test_a_set_that_is_not_recorded_is_the_skills() -> None:
@@ -41,7 +41,7 @@ def test_everything_else_is_the_skills_own() -> None:
     assert isinstance(skill.simulator, RecordedSimulator)
     assert skill.simulator.labels == own.labels
     assert skill.simulator.judge(case, None) == own.judge(case, None)
-    assert skill.simulator.uncovered(case) == own.uncovered(case)
+    assert rules_needed(skill.simulator, case) == rules_needed(own, case)
     assert (skill.task, skill.proposer) == (SHIPPING.task, SHIPPING.proposer)
 
 

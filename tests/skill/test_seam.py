@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +13,11 @@ import pytest
 
 from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
 from patchlab_agent.models.base import JsonObject, Output
-from patchlab_agent.models.case import Case
+from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.skill import seam as skill_module
+from patchlab_agent.skill.recorded import with_cases
 from patchlab_agent.skill.seam import (
     ENTRY_POINT_GROUP,
     Confusion,
@@ -24,7 +25,9 @@ from patchlab_agent.skill.seam import (
     Simulator,
     Skill,
     SkillTask,
+    cases_of,
     load_skill,
+    rules_needed,
     skill_names,
 )
 from tests.support.words_skill import Reader, WordsSimulator, words_skill
@@ -139,9 +142,6 @@ class PlainSimulator(Simulator):
 
     labels = ("one", "two")
 
-    def requests(self, rng: random.Random) -> Iterator[Case]:
-        return iter(())
-
     def golden(self) -> Sequence[Case]:
         return ()
 
@@ -150,9 +150,6 @@ class PlainSimulator(Simulator):
 
     def judge(self, case: Case, quote: Output | None) -> Feedback:
         return Feedback(label=None if quote == case.truth else "two")
-
-    def uncovered(self, case: Case) -> Sequence[Fix]:
-        return ()
 
 
 def test_a_task_that_leaves_the_rest_as_it_is_starts_with_nothing_and_shows_nobodys_words() -> None:
@@ -181,6 +178,34 @@ def test_what_is_abstract_must_be_written(part: type) -> None:
         type("Unfinished", (part,), {})()
 
 
+def test_a_simulator_needs_neither_a_generator_nor_an_oracle(tmp_path: Path) -> None:
+    plain, case = PlainSimulator(), Case(request="a zok", truth={})
+    skill = replace(words_skill(tmp_path), simulator=plain)
+    assert not skill.has_oracle
+    assert not skill.guarded().has_oracle
+    assert words_skill(tmp_path).guarded().has_oracle
+    assert rules_needed(plain, case) == ()
+    with pytest.raises(SkillError, match="give them with --requests"):
+        cases_of(plain, random.Random(1))
+
+
+def test_cases_that_are_there_already_are_taken_in_their_order(tmp_path: Path) -> None:
+    class Streaming(PlainSimulator):
+        def stream(self) -> Sequence[Case]:
+            return [Case(request=each, truth={}) for each in ("b", "a")]
+
+    skill = replace(words_skill(tmp_path), simulator=Streaming()).guarded()
+    assert [case.request for case in cases_of(skill.simulator, random.Random(1))] == ["b", "a"]
+
+
+def test_a_recording_of_such_a_skill_asks_what_was_recorded(tmp_path: Path) -> None:
+    recorded = CaseSets(stream=(Case(request="c", truth={}),), golden=(), regression=())
+    skill = replace(words_skill(tmp_path), simulator=PlainSimulator()).guarded()
+    again = with_cases(skill, recorded)
+    assert not again.has_oracle
+    assert next(cases_of(again.simulator, random.Random(1))).request == "c"
+
+
 def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
     assert [field.name for field in fields(Skill)] == [
         "name",
@@ -192,7 +217,6 @@ def test_only_the_simulator_of_a_skill_holds_a_truth() -> None:
         "falsify",
         "cassette",
         "thesaurus",
-        "has_oracle",
         "max_trigger_share",
         "max_request_chars",
         "model_thesaurus",

@@ -70,9 +70,9 @@ def test_a_models_proposal_passes_the_gate_and_stands_in_the_next_prompt(
         [active] = [each for each in listed if each["status"] == "active"]
         assert active["fix"] == PROPOSED["first"]
         assert (active["provenance"]["origin"], active["trigger"]) == ("model", "invoice")
-        # Those of field differences were tried as well, and this model does not heed them.
+        # Those of field differences do not help a model that does not heed them.
         kept_out = [each for each in listed if each["status"] == "quarantined"]
-        assert {each["provenance"]["origin"] for each in kept_out} == {"stream"}
+        assert {each["provenance"]["origin"] for each in kept_out} <= {"stream"}
         before = len(received)
         answered = cli("answer", "one more invoice", *real, *store, "--json")
         assert answered.json["attempt"]["answer"]["team"] == "billing"

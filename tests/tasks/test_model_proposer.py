@@ -211,7 +211,11 @@ NEARLY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(NEARLY | ANY, NEARLY | ANY)
 def test_whatever_a_model_says_the_lessons_of_field_differences_stand(
     skill: Skill, first: Any, second: Any

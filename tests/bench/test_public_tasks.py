@@ -227,9 +227,26 @@ def test_the_page_leads_from_the_data_to_a_report(own_folder: Path) -> None:
 
 
 def test_the_page_calls_the_bench_as_it_is() -> None:
-    [call] = [each for each in blocks("sh") if "bench.public_tasks" in each]
-    options = parsed(call[call.index("bench.public_tasks") + 1 :])
-    assert (options.task, options.data, options.model) == ("facility", Path("data"), "openai/NAME")
+    calls = [
+        parsed(each[each.index("bench.public_tasks") + 1 :])
+        for each in blocks("sh")
+        if "bench.public_tasks" in each
+    ]
+    assert [(call.task, call.data, call.model) for call in calls] == [
+        ("facility", Path("data"), "openai/NAME"),
+        ("facility", Path("data"), "openai/qwen15b"),
+        ("banking", Path("data"), "openai/qwen15b"),
+    ]
+
+
+@pytest.mark.parametrize("task", SOURCES)
+def test_the_recorded_answers_hold_no_request(task: str) -> None:
+    for side in ("patchlab", "dspy"):
+        cassette = EXAMPLES.parent.parent / "fixtures" / "public_tasks" / task / f"{side}.jsonl"
+        header, *answers = map(json.loads, cassette.read_text("utf-8").splitlines())
+        assert header["server"] == "http://127.0.0.1:8080/v1"
+        assert answers
+        assert all(not each["messages"] and each["key"] for each in answers)
 
 
 @pytest.mark.parametrize("task", SOURCES)

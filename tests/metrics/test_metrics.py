@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
-from patchlab_agent.metrics.failures import clusters
+from patchlab_agent.metrics.failures import Clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome, Scores
+from patchlab_agent.metrics.run import Sum
 from patchlab_agent.metrics.success import (
     CURVE_POINTS,
+    Curve,
+    Drift,
+    Highlights,
+    PromptLengths,
     arm_rates,
-    curve,
-    drift_report,
-    highlights,
-    prompt_tokens,
 )
-from patchlab_agent.metrics.usage import example_summary, patch_uses
+from patchlab_agent.metrics.usage import ExampleUses, patch_uses
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.report import PatchCounts, PromptTokens
+from patchlab_agent.models.report import (
+    CurvePoint,
+    DriftReport,
+    FailureCluster,
+    PatchCounts,
+    PromptTokens,
+)
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
 from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
@@ -61,6 +70,33 @@ def outcome(
     )
 
 
+Added = TypeVar("Added", bound=Sum)
+
+
+def added(total: Added, outcomes: Iterable[Outcome]) -> Added:
+    for each in outcomes:
+        total.add(each)
+    return total
+
+
+def curve(outcomes: Iterable[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
+    return added(Curve(at_start), outcomes).points()
+
+
+def drift_report(
+    outcomes: Iterable[Outcome], at: int, changes: Sequence[str], teaches: Mapping[str, str]
+) -> DriftReport:
+    return added(Drift(at), outcomes).report(changes, teaches)
+
+
+def prompt_tokens(outcomes: Iterable[Outcome]) -> PromptTokens | None:
+    return added(PromptLengths(), outcomes).medians()
+
+
+def clusters(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:
+    return added(Clusters(), outcomes).found(labels)
+
+
 def stored(name: str, signs: str = "", withdrawn: str = "") -> StoredExample:
     record = Record(outcomes=signs, seen=tuple(f"{name} {n}" for n in range(len(signs))))
     about = {"id": name, "request": f"a {name}", "answer": {}, "record": record}
@@ -76,7 +112,7 @@ def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
     ]
     kept = [stored("a", "+"), stored("b"), stored("c", "+++-"), stored("d", "++++")]
     kept += [stored("w", "-", "long ago"), stored("x", "+-", "harm")]
-    found = example_summary(outcomes, kept)
+    found = added(ExampleUses(), outcomes).summary(kept)
     assert (found.stored, found.shown, found.withdrawn, found.withdrawn_in_store) == (4, 1.75, 1, 2)
     # Not one that the run did not show.
     assert [(use.id, use.uses, use.gains, use.harms) for use in found.most_useful] == [
@@ -90,7 +126,7 @@ def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
 
 
 def test_no_examples_and_no_requests_are_summed_up_too() -> None:
-    found = example_summary([], [])
+    found = ExampleUses().summary([])
     assert (found.stored, found.shown, found.most_useful, found.harmful) == (0, 0.0, (), ())
 
 
@@ -308,7 +344,7 @@ def test_each_applied_patch_has_its_uses_saves_and_harms() -> None:
 )
 def test_highlights_are_the_latest_requests_that_patches_turned(n: int, runs: list[int]) -> None:
     outcomes = [*run("x..", "xx.", ".y."), outcome(4, "z", None, applied=("p",)), outcome(5)]
-    found = highlights(outcomes, n)
+    found = added(Highlights(n), outcomes).latest()
     assert [highlight.trace for highlight in found] == runs
     if n == 9:
         assert [(h.baseline, h.patched) for h in found] == [("x", "OK"), ("OK", "y"), ("z", "OK")]

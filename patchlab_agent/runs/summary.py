@@ -97,7 +97,7 @@ def run_report(lab: Parts, run: FinishedRun) -> RunReport:
         curve=figures.curve.points(),
         clusters=figures.clusters.found(labels),
         patches=_patch_summary(lab.store.patches, figures),
-        examples=figures.examples.summary(lab.store.examples.all())
+        examples=figures.examples.summary(lab.store.examples.each())
         if run.settings.examples
         else None,
         highlights=figures.highlights.latest(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -49,6 +49,7 @@ class PatchStore:
         parse_fix: the skill's function to read fixes back.
         units: the units of work of the store; a patch is in the database once its unit is.
         is_alone: nobody else writes to the collection, so that what was read once still holds.
+        known: ids and metadata of the active ones, with their triggers; None reads them.
 
     Example:
         >>> lab.store.patches.count(), lab.store.patches.active_count
@@ -63,16 +64,20 @@ class PatchStore:
         units: Units,
         *,
         is_alone: bool = True,
+        known: Iterable[tuple[str, Mapping[str, Any]]] | None = None,
     ) -> None:
         self._is_alone = is_alone
         self._collection = collection
         self._distances = distances
         self._parse_fix = parse_fix
         self._units = units
-        self.reload()
+        self._load(known)
 
     def reload(self) -> None:
         """Forget whatever is not in the database."""
+        self._load(None)
+
+    def _load(self, known: Iterable[tuple[str, Mapping[str, Any]]] | None) -> None:
         self._fresh: dict[str, _Entry] = {}
         self._waiting: dict[str, _Entry] = {}
         self._gone: list[str] = []
@@ -81,7 +86,9 @@ class PatchStore:
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
         self._active = ActiveIndex(self._distances)
-        for patch_id, metadata in self._collection.all({"status": str(Status.ACTIVE)}):
+        if known is None:
+            known = self._collection.all({"status": str(Status.ACTIVE)})
+        for patch_id, metadata in known:
             self._active.add(patch_id, _trigger(metadata))
 
     def upsert(self, patch: Patch) -> None:
@@ -167,15 +174,22 @@ class PatchStore:
     def _matching(self, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Any]]:
         """Yield ids and metadata of all patches whose metadata have these values; None is any."""
         values = {name: value for name, value in wanted.items() if value is not None}
-        given: list[Any] = [{name: value} for name, value in values.items()]
-        where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         pending = self._pending()
-        for patch_id, metadata in self._collection.all(where):
+        for patch_id, metadata in self._collection.all(_where(values)):
             if patch_id not in pending:
                 yield patch_id, metadata
         for patch_id, entry in pending.items():
             if all(entry.metadata[name] == value for name, value in values.items()):
                 yield patch_id, entry.metadata
+
+    def _ids(self, values: Mapping[str, str]) -> Iterator[str]:
+        """Yield the ids of all patches whose metadata have these values."""
+        pending = self._pending()
+        stored = self._collection.get(where=_where(values), include=[])["ids"]
+        yield from (patch_id for patch_id in stored if patch_id not in pending)
+        for patch_id, entry in pending.items():
+            if all(entry.metadata[name] == value for name, value in values.items()):
+                yield patch_id
 
     def find(self, prefix: str) -> list[str]:
         """Return the ids that start with a prefix, sorted."""
@@ -207,15 +221,24 @@ class PatchStore:
             "origin": origin and str(origin),
             "standing": standing and str(standing),
         }
-        for _, metadata in sorted(
-            self._matching(wanted), key=lambda page: (str(page[1]["trigger"]), page[0])
-        ):
-            yield self._parse(metadata)
+        # Thousands of whole patches would take much memory, so only these two are sorted.
+        order = sorted((str(found["trigger"]), i) for i, found in self._matching(wanted))
+        for start in range(0, len(order), BATCH):
+            ids = [patch_id for _, patch_id in order[start : start + BATCH]]
+            known = self._several(ids)
+            yield from (known[patch_id] for patch_id in ids if patch_id in known)
+
+    def _several(self, ids: Sequence[str]) -> dict[str, Patch]:
+        page = self._collection.get(ids=list(ids), include=["metadatas"])
+        pending = self._pending()
+        return {
+            **dict(zip(page["ids"], map(self._parse, page["metadatas"] or ()), strict=True)),
+            **{i: pending[i].patch for i in ids if i in pending},
+        }
 
     def statuses(self) -> dict[str, Status]:
         """Return the status of each patch, by id."""
-        found = self._matching({})
-        return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
+        return {i: status for status in Status for i in self._ids({"status": str(status)})}
 
     def rivals(self, patch: Patch, status: Status | None = None) -> list[Patch]:
         """Return the other patches that contradict or repeat a patch, sorted by id.
@@ -287,11 +310,11 @@ class PatchStore:
         """The number of active patches."""
         if self._is_alone:
             return len(self._active)
-        return sum(1 for _ in self._matching({"status": str(Status.ACTIVE)}))
+        return sum(1 for _ in self._ids({"status": str(Status.ACTIVE)}))
 
     def count_standing(self, standing: Standing) -> int:
         """Return the number of active patches with this standing."""
-        return sum(1 for _ in self._matching({"standing": str(standing)}))
+        return sum(1 for _ in self._ids({"standing": str(standing)}))
 
     def search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         """Return the `k` active patches most relevant to a request.
@@ -345,6 +368,12 @@ class PatchStore:
             return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
         except (ValueError, KeyError, TypeError) as error:
             raise _unreadable() from error
+
+
+def _where(values: Mapping[str, str]) -> Any:
+    """Return Chroma's condition for metadata with these values; None if there are none."""
+    given = [{name: value} for name, value in values.items()]
+    return {"$and": given} if len(given) > 1 else next(iter(given), None)
 
 
 def embedded(trigger: Trigger) -> str:

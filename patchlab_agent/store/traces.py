@@ -37,16 +37,25 @@ class TraceStore:
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
         units: the units of work of the store.
+        next_index: the index of the next trace, if it is known.
     """
 
     def __init__(
-        self, traces: Records, examples: ExampleStore, distances: Distances, units: Units
+        self,
+        traces: Records,
+        examples: ExampleStore,
+        distances: Distances,
+        units: Units,
+        *,
+        next_index: int | None = None,
     ) -> None:
         self._collection = traces
         self._distances = distances
         self.examples = examples
         self._units = units
+        self._next: int | None = None
         self.reload()
+        self._next = next_index
 
     def reload(self) -> None:
         """Forget whatever is not in the database."""
@@ -55,7 +64,7 @@ class TraceStore:
         self._fresh: dict[str, None] = {}
         self._gone: list[str] = []
         self._stored = self._collection.count()
-        self._next: int | None = None
+        self._next = None
 
     def add(self, trace: Trace) -> None:
         """Add a trace; it is found from now on, and kept once its unit of work is committed.

@@ -265,7 +265,7 @@ class PatchStore:
 
     def active_about(self, trigger: str) -> list[Patch]:
         """Return the active patches with exactly this phrase as trigger, sorted by id."""
-        return [self._required(patch_id) for patch_id in sorted(self._active.with_phrase(trigger))]
+        return self._required(sorted(self._active.with_phrase(trigger)))
 
     def superseded_by(self, patch: Patch) -> list[Patch]:
         """Return the retired patches that a patch superseded, sorted by id."""
@@ -336,8 +336,8 @@ class PatchStore:
             found.keys() - always,
             key=lambda i: rank_key(found[i].occurs, found[i].misspelt, found[i].distance, i),
         )
-        hits = (_retrieved(self._required(i), found[i]) for i in (*order[:k], *always))
-        return rank(hits, k)
+        wanted = self._required([*order[:k], *sorted(always)])
+        return rank((_retrieved(patch, found[patch.id]) for patch in wanted), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """Return how a patch relates to a request, whether or not the patch is stored."""
@@ -356,11 +356,19 @@ class PatchStore:
             found.update(page["ids"][0])
         return {patch_id for patch_id in found if patch_id in self._active}
 
-    def _required(self, patch_id: str) -> Patch:
-        patch = self.get(patch_id)
-        if patch is None:
-            raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")
-        return patch
+    def _required(self, ids: Sequence[str]) -> list[Patch]:
+        """Return the patches with these ids, in their order, which are read in one go."""
+        known = {i: self._loaded[i] for i in ids if i in self._loaded} if self._is_alone else {}
+        pending = self._pending()
+        missing = [i for i in ids if i not in known and i not in pending]
+        fresh = self._several(missing) if missing else {}
+        for patch in fresh.values():
+            self._remember(patch)
+        found = {**known, **fresh, **{i: pending[i].patch for i in ids if i in pending}}
+        for patch_id in ids:
+            if patch_id not in found:
+                raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")
+        return [found[patch_id] for patch_id in ids]
 
     def _parse(self, metadata: Any) -> Patch:
         try:

@@ -124,9 +124,10 @@ def patches_of(size: int) -> dict[RequestPart, list[Patch]]:
     return made_patches(size, random.Random(f"{SEED}:{size}"))
 
 
-def questions_of(size: int, count: int, purpose: str) -> tuple[list[Question], list[Question]]:
-    """Requests that need patches of a store, exactly spelt and misspelt."""
-    patches, rng = patches_of(size), random.Random(f"{SEED}:{size}:{purpose}")
+def questions_of(size: int, count: int) -> tuple[list[Question], list[Question]]:
+    """The requests of `bench.retrieval` for a store of this size, exactly spelt and misspelt."""
+    rng = random.Random(f"{SEED}:{size}")
+    patches = made_patches(size, rng)
     return list(exact_questions(patches, count, rng)), list(misspelt_questions(patches, count, rng))
 
 
@@ -248,7 +249,7 @@ def measure(path: Path, size: int, runs: int, count: int) -> Row:
     tell(f"{size:,}: opening")
     opened, raw = _probed(path, "store"), _probed(path, "raw")
     tell(f"{size:,}: asking")
-    exact, wrong = questions_of(size, count, "asked")
+    exact, wrong = questions_of(size, count)
     with open_lab(store=path, embedder=EMBEDDER) as lab:
         client = open_client(path)
         collection = open_collection(client, "patches", embedder(EMBEDDER))

@@ -81,7 +81,8 @@ class PatchStore:
         self._fresh: dict[str, _Entry] = {}
         self._waiting: dict[str, _Entry] = {}
         self._gone: list[str] = []
-        self._loaded: dict[str, Patch] = {}
+        # As the database has them; None: it has none of that id.
+        self._loaded: dict[str, Patch | None] = {}
         self._stored = self._collection.count()
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
@@ -124,7 +125,7 @@ class PatchStore:
                 metadatas=[dict(entry.metadata) for entry in part],
             )
             for entry in part:
-                self._remember(entry.patch)
+                self._remember(entry.patch.id, entry.patch)
                 del self._waiting[entry.patch.id]
         if ids or self._gone:
             self._stored = self._collection.count()
@@ -152,21 +153,18 @@ class PatchStore:
         entry = self._fresh.get(patch_id) or self._waiting.get(patch_id)
         if entry is not None:
             return entry.patch
-        if patch_id not in self._loaded or not self._is_alone:
-            found = self._in_database(patch_id)
-            if found is None:
-                return None
-            self._remember(found)
-        return self._loaded[patch_id]
+        return self._in_database(patch_id)
 
     def _in_database(self, patch_id: str) -> Patch | None:
-        found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
-        return self._parse(found[0]) if found else None
+        if patch_id not in self._loaded or not self._is_alone:
+            found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
+            self._remember(patch_id, self._parse(found[0]) if found else None)
+        return self._loaded[patch_id]
 
-    def _remember(self, patch: Patch) -> None:
+    def _remember(self, patch_id: str, patch: Patch | None) -> None:
         if len(self._loaded) >= MAX_LOADED:
             self._loaded.clear()
-        self._loaded[patch.id] = patch
+        self._loaded[patch_id] = patch
 
     def _pending(self) -> dict[str, _Entry]:
         return {**self._waiting, **self._fresh}
@@ -358,13 +356,15 @@ class PatchStore:
 
     def _required(self, ids: Sequence[str]) -> list[Patch]:
         """Return the patches with these ids, in their order, which are read in one go."""
-        known = {i: self._loaded[i] for i in ids if i in self._loaded} if self._is_alone else {}
         pending = self._pending()
-        missing = [i for i in ids if i not in known and i not in pending]
-        fresh = self._several(missing) if missing else {}
-        for patch in fresh.values():
-            self._remember(patch)
-        found = {**known, **fresh, **{i: pending[i].patch for i in ids if i in pending}}
+        found = {i: pending[i].patch for i in ids if i in pending}
+        if self._is_alone:
+            loaded = ((i, self._loaded.get(i)) for i in ids if i not in found)
+            found |= {i: patch for i, patch in loaded if patch is not None}
+        missing = [i for i in ids if i not in found]
+        for patch_id, patch in self._several(missing).items() if missing else ():
+            self._remember(patch_id, patch)
+            found[patch_id] = patch
         for patch_id in ids:
             if patch_id not in found:
                 raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from patchlab_agent.embedding import Distances
@@ -22,6 +22,7 @@ from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
+FEW = 10
 MAX_NEAR = 50
 """Accepted answers that are looked at for being near enough to a request."""
 
@@ -286,13 +287,18 @@ class TraceStore:
 
     def _newest_first(self, written: Iterable[str]) -> Iterator[Trace]:
         """Yield these traces, and those that are not written yet."""
-        ids = sorted({*written, *self._pending}, reverse=True)
-        for start in range(0, len(ids), BATCH):
-            wanted = ids[start : start + BATCH]
-            page = self._collection.get(ids=wanted, include=["metadatas"])
-            known = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
+        ids = iter(sorted({*written, *self._pending}, reverse=True))
+        size = FEW
+        # Whoever asks takes a few and rarely all, so little is read first.
+        while wanted := list(islice(ids, size)):
+            missing = [trace_id for trace_id in wanted if trace_id not in self._pending]
+            known: dict[str, Any] = {}
+            if missing:
+                page = self._collection.get(ids=missing, include=["metadatas"])
+                known = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
             for trace_id in wanted:
                 yield self._pending.get(trace_id) or _parse(known[trace_id])
+            size = min(2 * size, BATCH)
 
     def tallies(self) -> dict[str, Tally]:
         """Return uses, saves and harms of each patch that some written trace applied, by id."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import TypeVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from patchlab_agent.metrics.failures import Clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome, Scores
-from patchlab_agent.metrics.run import Sum
+from patchlab_agent.metrics.run import RunFigures, Sum
 from patchlab_agent.metrics.success import (
     CURVE_POINTS,
+    RECENT,
     Curve,
     Drift,
     Highlights,
@@ -508,3 +515,55 @@ def test_mean_scores_count_answers_in_part_where_the_report_has_such() -> None:
     empty = arm_rates([], is_graded=True).scores
     assert empty is not None
     assert (empty.baseline, empty.difference.mean) == (None, None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
+def test_medians_are_those_of_all_lengths(lengths: list[tuple[int, int]]) -> None:
+    outcomes = [replace(outcome(n), prompt_tokens=each) for n, each in enumerate(lengths)]
+    found = prompt_tokens(outcomes)
+    assert found is not None
+    assert found.baseline == median(plain for plain, _ in lengths)
+    assert found.patched == median(learned for _, learned in lengths)
+
+
+KINDS = ("activated", "quarantined", "superseded", "convicted", "known")
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("pqr")), max_size=3)),
+    st.dictionaries(st.sampled_from("pq"), st.sampled_from(Status)),
+)
+def test_each_point_of_a_curve_counts_the_patches_at_its_end(
+    told: list[list[tuple[str, str]]], at_start: dict[str, Status]
+) -> None:
+    outcomes = [
+        outcome(n, events=tuple(event(kind, name) for kind, name in each))
+        for n, each in enumerate(told, start=1)
+    ]
+    points = curve(outcomes, at_start)
+    assert [point.first for point in points[1:]] == [point.last + 1 for point in points[:-1]]
+    for point in points:
+        status = dict(at_start)
+        for each in outcomes[: point.last]:
+            for seen in each.events:
+                if seen.patch_id and seen.kind.becomes:
+                    status[seen.patch_id] = seen.kind.becomes
+        assert point.patches == PatchCounts(**Counter(map(str, status.values())))
+
+
+class Watched(Outcome):
+    """An outcome that can be seen to go: it has no slots."""
+
+
+def test_a_long_run_keeps_no_outcome_but_the_latest() -> None:
+    figures = RunFigures({}, show=1)
+    kept = []
+    for number in range(2 * RECENT):
+        each = Watched(number, f"request {number}", "x", None, None, ("p",), ("zok",), ())
+        kept.append(weakref.ref(each))
+        figures.add(each)
+        del each
+    gc.collect()
+    assert sum(found() is not None for found in kept) == RECENT
+    assert (figures.runs, figures.arms.rates().cases) == (2 * RECENT, 2 * RECENT)
+    assert figures.recent(is_graded=False).cases == RECENT

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol, TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
@@ -38,6 +38,8 @@ from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
+REMEMBERED = 1024
+"""Texts of answers whose reading is remembered."""
 ANSWERED = "answer"
 """The run name of traces that belong to no run."""
 
@@ -168,7 +170,9 @@ class Agent:
         self.context_tokens = context_tokens
         self.max_request_chars = max_request_chars
         self._holdout = holdout
-        self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
+        # The answers of a pair, or of several draws, are often the same text.
+        self._read = lru_cache(maxsize=REMEMBERED)(task.read)
+        self._conversation = Conversation(backend, self._read, self.prompts.repair, max_repairs)
         self._new_id = new_id
 
     def answer(
@@ -369,7 +373,7 @@ class Agent:
     def _reader(self, context: Context) -> Callable[[str], Reading]:
         if isinstance(self.task, WideningTask):
             return partial(self.task.read_under, fixes=context.fixes)
-        return self.task.read
+        return self._read
 
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:

@@ -177,7 +177,8 @@ def _fill_traces(collection: Collection, size: int, answered: Trace) -> None:
 
 def _missing(collection: Collection, size: int, what: str) -> Iterator[int]:
     """Yield where each batch starts that a collection lacks."""
-    for start in range(collection.count() // BATCH * BATCH, size, BATCH):
+    held = collection.count()
+    for start in range(held if held == size else held // BATCH * BATCH, size, BATCH):
         tell(f"{size:,}: filling, {start:,} {what}")
         yield start
 

@@ -29,7 +29,7 @@ class CoverageIndex:
         self._rows: dict[str, int] = {}
         self._keys: dict[int, str] = {}
         self._words: dict[int, tuple[str, ...]] = {}
-        self._holding: defaultdict[str, array[int]] = defaultdict(lambda: array("L"))
+        self._holding: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
         self._next = 0
 
     def __len__(self) -> int:

@@ -23,6 +23,7 @@ from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
 FEW = 10
+FOLDED = "yes"
 MAX_NEAR = 50
 """Accepted answers that are looked at for being near enough to a request."""
 
@@ -260,7 +261,7 @@ class TraceStore:
         return trigger.reaches(min(self._distances(request, each) for each in trigger.requests))
 
     def _perhaps_accepted(self, trigger: Trigger) -> Iterable[str]:
-        """Return the ids of written traces that include every accepted one with the trigger."""
+        """Return ids of written traces, among them every accepted one with the trigger."""
         if isinstance(trigger, Always):
             return self._collection.get(where={"ok": True}, include=[])["ids"]
         if isinstance(trigger, Similar):
@@ -273,9 +274,10 @@ class TraceStore:
         before = r"(^|[^\p{L}])" if trigger[:1].isalpha() else ""
         after = r"([^\p{L}]|$)" if trigger[-1:].isalpha() else ""
         alone = f"(?i){before}{said}{after}"
-        literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
+        # Not limited to accepted ones: Chroma has an index of texts, but none of truth values.
+        literal: Any = {"where_document": {"$regex": alone}}
         # Chroma folds letter case and nothing else: those requests are read one by one.
-        folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}
+        folded: Any = {"where": {"folded": FOLDED}}
         stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
         return chain.from_iterable(stored)
 
@@ -319,10 +321,15 @@ def metadata_of(trace: Trace) -> dict[str, Any]:
         "label": label,
         **compared,
         "applied": ",".join(trace.applied),
-        "folded": normalise(trace.request) != " ".join(trace.request.lower().split()),
+        "folded": FOLDED if _is_folded(trace.request) else "",
         "at": trace.at,
         "trace": trace.model_dump_json(),
     }
+
+
+def _is_folded(request: str) -> bool:
+    """Return True if normalising a request changes more than its letter case."""
+    return normalise(request) != " ".join(request.lower().split())
 
 
 def _parse(metadata: Any) -> Trace:

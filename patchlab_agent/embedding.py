@@ -81,7 +81,7 @@ class HashingEmbedder(_Embedder):
         return HashingEmbedder(**config)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _features(word: str) -> tuple[int, ...]:
     return tuple(zlib.crc32(feature.encode()) for feature in _feature_names(word))
 
@@ -170,7 +170,7 @@ class Distances:
     used for all ranking.
     """
 
-    def __init__(self, function: EmbeddingFunction[Documents], remember: int = 8192) -> None:
+    def __init__(self, function: EmbeddingFunction[Documents], remember: int = 2048) -> None:
         self._function = function
         self.vector = lru_cache(maxsize=remember)(self._embed)
 

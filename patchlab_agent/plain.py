@@ -90,7 +90,7 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def oddity(text: str) -> str:
     """Return what is not plain about a text; empty if it is plain.
 
@@ -125,7 +125,7 @@ def _odd_character(char: str) -> str:
     return "" if is_plain else f"it holds {char!r}"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def pieces(text: str) -> tuple[str, ...]:
     """Return the words and numbers in a text, normalised, however they are strung together.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from statistics import fmean
 
-from scipy.special import betaln
-from scipy.stats import beta, binom, binomtest, false_discovery_control, ttest_1samp
+from scipy.special import betaln, stdtrit
+from scipy.stats import beta, binom, binomtest, false_discovery_control
 
 from patchlab_agent.models.report import MeanDifference, PairedDifference, Proportion
 
@@ -23,9 +24,56 @@ Under common noise an effect hardly ever goes the other way, so the weight lies 
 to none then exceed 20; with a uniform prior it would take seven."""
 
 
+class Mean:
+    """A running mean of numbers, exact however many there are, with their spread.
+
+    Example:
+        >>> mean = Mean()
+        >>> for score in (0.1, 0.2, 0.6):
+        ...     mean.add(score)
+        >>> mean.value
+        0.3
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        # Fractions, as floats would give another last bit for another order of the numbers.
+        self._sum = Fraction()
+        self._squares = Fraction()
+        self._least, self._most = math.inf, -math.inf
+
+    def add(self, number: float) -> None:
+        """Add one finite number."""
+        exact = Fraction(number)
+        self.count += 1
+        self._sum += exact
+        self._squares += exact * exact
+        self._least, self._most = min(self._least, number), max(self._most, number)
+
+    @property
+    def value(self) -> float | None:
+        """The mean to nine decimals; None if there is nothing to take it of."""
+        return _rounded(float(self._sum) / self.count) if self.count else None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Student's t interval of the mean; None without any spread to estimate it from."""
+        if self._most - self._least < NO_SPREAD:
+            return None
+        mean = self._sum / self.count
+        variance = float((self._squares - self._sum * mean) / (self.count - 1))
+        quantile = float(stdtrit(self.count - 1, (1 + _CONFIDENCE) / 2))
+        reach = quantile * math.sqrt(variance / self.count)
+        return float(mean) - reach, float(mean) + reach
+
+
 def proportion(outcomes: Sequence[bool]) -> Proportion:
     """Return the share of successes with its Wilson interval."""
-    n, successes = len(outcomes), sum(outcomes)
+    return share_of(sum(outcomes), len(outcomes))
+
+
+def share_of(successes: int, n: int) -> Proportion:
+    """Return the share of so many successes among `n`, with its Wilson interval."""
     if n == 0:
         return Proportion(successes=0, total=0, rate=None, low=None, high=None)
     low, high = _wilson(successes, n)
@@ -45,12 +93,23 @@ def paired_difference(before: Sequence[bool], after: Sequence[bool]) -> PairedDi
         ValueError: the two differ in length.
     """
     pairs = list(zip(before, after, strict=True))
-    n = len(pairs)
     gained = sum(new and not old for old, new in pairs)
     lost = sum(old and not new for old, new in pairs)
+    return difference_of(sum(before), gained=gained, lost=lost, n=len(pairs))
+
+
+def difference_of(before: int, *, gained: int, lost: int, n: int) -> PairedDifference:
+    """Return what `paired_difference` does, from the numbers of pairs.
+
+    Args:
+        before: pairs whose first outcome was a success.
+        gained: pairs of which only the second one was.
+        lost: pairs of which only the first one was.
+        n: all pairs.
+    """
     if n == 0:
         return PairedDifference(mean=None, low=None, high=None, gained=0, lost=0, p_value=1.0)
-    low, high = _newcombe(sum(before), sum(after), gained, lost, n)
+    low, high = _newcombe(before, before + gained - lost, gained, lost, n)
     return PairedDifference(
         mean=(gained - lost) / n,
         low=_rounded(low),
@@ -72,16 +131,20 @@ def mean_difference(before: Sequence[float], after: Sequence[float]) -> MeanDiff
     Raises:
         ValueError: the two differ in length.
     """
-    changes = [new - old for old, new in zip(before, after, strict=True)]
-    if not changes:
-        return MeanDifference(mean=None, low=None, high=None)
-    mean = _rounded(fmean(changes))
-    # Without any spread there is nothing to estimate an interval from.
-    if max(changes) - min(changes) < NO_SPREAD:
-        return MeanDifference(mean=mean, low=None, high=None)
-    limits = ttest_1samp(changes, 0).confidence_interval(_CONFIDENCE)
-    low, high = max(-1.0, float(limits.low)), min(1.0, float(limits.high))
-    return MeanDifference(mean=mean, low=_rounded(low), high=_rounded(high))
+    changes = Mean()
+    for old, new in zip(before, after, strict=True):
+        changes.add(new - old)
+    return mean_difference_of(changes)
+
+
+def mean_difference_of(changes: Mean) -> MeanDifference:
+    """Return what `mean_difference` does, from the mean of all changes."""
+    if changes.limits is None:
+        return MeanDifference(mean=changes.value, low=None, high=None)
+    low, high = changes.limits
+    return MeanDifference(
+        mean=changes.value, low=_rounded(max(-1.0, low)), high=_rounded(min(1.0, high))
+    )
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

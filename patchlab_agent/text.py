@@ -73,7 +73,7 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def words(text: str) -> tuple[str, ...]:
     """Return the words and numbers of a text, normalised: `2 LB Box` → `("2", "lb", "box")`.
 

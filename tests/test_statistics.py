@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from random import Random
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from patchlab_agent import statistics
 from patchlab_agent.models.report import PairedDifference
 from patchlab_agent.statistics import (
     PRIOR,
+    Mean,
     e_detector,
     e_value,
     fixed_size,
@@ -265,3 +268,16 @@ def test_without_spread_there_is_a_mean_and_no_interval() -> None:
         found = mean_difference(before, after)
         assert (found.mean, found.low, found.high) == (0.5, None, None)
     assert mean_difference([0.0] * 2, [0.0, 1.0]).high == 1.0
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1), st.randoms(use_true_random=False))
+def test_a_running_mean_is_that_of_all_numbers_in_any_order(
+    numbers: list[float], rng: Random
+) -> None:
+    means = [Mean(), Mean()]
+    for mean in means:
+        for number in numbers:
+            mean.add(number)
+        rng.shuffle(numbers)
+    assert means[0].value == means[1].value == round(fmean(numbers), 9)
+    assert means[0].limits == means[1].limits

@@ -10,23 +10,23 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol, TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
+from patchlab_agent.agent.rendering import Renderer
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
-from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext
-from patchlab_agent.models.patch import Fix, Form, Patch
+from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import (
     Attempt,
     Completion,
     Context,
     Example,
-    Message,
     Prompt,
     Retrieved,
     RetrievedRef,
@@ -38,6 +38,8 @@ from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask, misfit
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
+REMEMBERED = 1024
+"""Texts of answers whose reading is remembered."""
 ANSWERED = "answer"
 """The run name of traces that belong to no run."""
 
@@ -160,7 +162,8 @@ class Agent:
         self.task = task
         self.backend = backend
         self.prompts = Prompts(task.prompts)
-        self.stable = self._stable()
+        self._renderer = Renderer(task, self.prompts)
+        self.stable = self._renderer.stable
         """The messages at the start of every prompt."""
         self.system = "\n\n".join(message.content for message in self.stable)
         self.system_digest = digest(self.system)
@@ -174,7 +177,9 @@ class Agent:
         self.context_tokens = context_tokens
         self.max_request_chars = max_request_chars
         self._holdout = holdout
-        self._conversation = Conversation(backend, task.read, self.prompts.repair, max_repairs)
+        # The answers of a pair, or of several draws, are often the same text.
+        self._read = lru_cache(maxsize=REMEMBERED)(task.read)
+        self._conversation = Conversation(backend, self._read, self.prompts.repair, max_repairs)
         self._new_id = new_id
 
     def answer(
@@ -381,36 +386,12 @@ class Agent:
 
     def render(self, request: str, context: Context, draw: str) -> Prompt:
         """Return the prompt that `attempts` sends first, with the stable messages at its start."""
-        lessons = context.lessons
-        apart = [fix for fix, form in lessons if form is Form.APART]
-        worked = self.task.examples_of(context.fixes, request, apart)
-        shown = (*context.examples, *worked)
-        turns = (turn for example in shown for turn in self.prompts.turns(example))
-        rules = [fix for fix, _ in lessons if fix.is_rule]
-        repeated = [fix for fix, form in lessons if form is Form.REPEATED and fix.is_rule]
-        asked = Message(role="user", content=self.prompts.user(request, rules, repeated))
-        return Prompt(
-            messages=(*self.stable, *turns, asked),
-            answer_schema=self._schema(context),
-            draw=draw,
-            request=request,
-            stable=len(self.stable),
-        )
-
-    def _schema(self, context: Context) -> JsonObject:
-        if isinstance(self.task, WideningTask):
-            return self.task.schema_under(context.fixes)
-        return self.task.answer_schema
+        return self._renderer.prompt(request, context, draw)
 
     def _reader(self, context: Context) -> Callable[[str], Reading]:
         if isinstance(self.task, WideningTask):
             return partial(self.task.read_under, fixes=context.fixes)
-        return self.task.read
-
-    def _stable(self) -> tuple[Message, ...]:
-        system = self.prompts.system(self.task.known_rules, self.task.answer_schema)
-        shown = (turn for each in self.task.demos for turn in self.prompts.turns(each))
-        return (Message(role="system", content=system), *shown)
+        return self._read
 
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:

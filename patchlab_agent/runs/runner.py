@@ -14,6 +14,7 @@ from patchlab_agent.backends.recording import OWN_REQUESTS
 from patchlab_agent.errors import BudgetReached, Interruption, StoreError
 from patchlab_agent.metrics.golden import mistakes
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
+from patchlab_agent.metrics.run import RunFigures
 from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.golden import GoldenAnswer
@@ -150,10 +151,10 @@ class Runner:
             before={} if self.settings.drift is None else {self.settings.drift: self._drift},
             progress=progress,
         )
-        outcomes: list[Outcome] = []
+        figures = RunFigures(started.at_start, show=show, drift=self.settings.drift)
         before = progress.done
         for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
-            outcomes.append(Outcome.of(referee.truly(trace)))
+            figures.add(Outcome.of(referee.truly(trace)))
             if number > before:
                 self.on_trace(trace, number)
         golden: list[tuple[GoldenOutcome, GoldenAnswer]] = []
@@ -163,15 +164,14 @@ class Runner:
                 golden += self._golden(name)
             except (Interruption, StoreError) as failure:
                 golden, error = [], failure
-        if error is not None and not outcomes and not isinstance(error, BudgetReached):
+        if error is not None and not figures.runs and not isinstance(error, BudgetReached):
             raise error
         finished = FinishedRun(
             name=name,
             settings=self.settings,
             requests=self.total,
-            outcomes=outcomes,
+            figures=figures,
             golden=[outcome for outcome, _ in golden],
-            at_start=started.at_start,
             continued_from=started.continued_from,
             error=error,
             changes=self._changes,
@@ -181,7 +181,7 @@ class Runner:
         )
         lost = self.lab.store.rescue() if isinstance(error, StoreError) else 0
         answers = [answer for _, answer in golden]
-        report = self._kept(name, run_report(self.lab, finished, show), answers, lost)
+        report = self._kept(name, run_report(self.lab, finished), answers, lost)
         if report.stopped is None:
             progress.finish()
         return report

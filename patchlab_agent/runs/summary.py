@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,10 @@ from patchlab_agent.errors import (
     Interruption,
     StoreError,
 )
-from patchlab_agent.metrics.failures import clusters
 from patchlab_agent.metrics.golden import golden_report
-from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
-from patchlab_agent.metrics.success import (
-    RECENT,
-    arm_rates,
-    curve,
-    drift_report,
-    highlights,
-    prompt_tokens,
-)
-from patchlab_agent.metrics.usage import example_summary, patch_uses
-from patchlab_agent.models.event import EventKind, PatchEvent
+from patchlab_agent.metrics.outcomes import GoldenOutcome
+from patchlab_agent.metrics.run import RunFigures
+from patchlab_agent.models.event import EventKind
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.model import without_login
 from patchlab_agent.models.patch import Status
@@ -57,9 +48,8 @@ class FinishedRun:
         name: the store's name for it.
         settings: what was asked for.
         requests: how many were asked for.
-        outcomes: of its requests, in their order.
+        figures: of its requests.
         golden: of the golden set; none where it was not measured.
-        at_start: the status of each patch that was in the store before, by id.
         continued_from: active patches that were in the store before.
         error: what ended it early.
         changes: what a drift changed, a sentence each.
@@ -71,9 +61,8 @@ class FinishedRun:
     name: str
     settings: RunSettings
     requests: int
-    outcomes: Sequence[Outcome]
+    figures: RunFigures
     golden: Sequence[GoldenOutcome]
-    at_start: Mapping[str, Status]
     continued_from: int
     error: Interruption | StoreError | None
     changes: tuple[str, ...]
@@ -82,39 +71,40 @@ class FinishedRun:
     seconds: float
 
 
-def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
+def run_report(lab: Parts, run: FinishedRun) -> RunReport:
     """Put the report of a run together.
 
     Args:
         lab: as the run left it.
         run: what it did.
-        show: how many requests to name to which patches made a difference.
     """
     labels = lab.skill.simulator.labels
     structure = lab.meter.structure
-    measured = [each.outcome for each in run.golden]
-    is_graded = any(outcome.is_graded for outcome in (*run.outcomes, *measured))
+    figures = run.figures
+    is_graded = figures.is_graded or any(each.outcome.is_graded for each in run.golden)
+    for each in run.golden:
+        figures.prompts.add(each.outcome)
     return RunReport(
         run=run.name,
         backend=lab.agent.backend.name,
         settings=_settings(lab, run),
         continued_from=run.continued_from,
-        runs=len(run.outcomes),
+        runs=figures.runs,
         stopped=None if run.error is None else stop_of(run.error),
         structure=None if structure is None else str(structure),
-        overall=arm_rates(run.outcomes, is_graded=is_graded),
-        recent=arm_rates(run.outcomes[-RECENT:], is_graded=is_graded),
-        curve=curve(run.outcomes, run.at_start),
-        clusters=clusters(run.outcomes, labels),
-        patches=_patch_summary(lab.store.patches, run.outcomes),
-        examples=example_summary(run.outcomes, lab.store.examples.all())
+        overall=figures.arms.rates(is_graded=is_graded),
+        recent=figures.recent(is_graded=is_graded),
+        curve=figures.curve.points(),
+        clusters=figures.clusters.found(labels),
+        patches=_patch_summary(lab.store.patches, figures),
+        examples=figures.examples.summary(lab.store.examples.each())
         if run.settings.examples
         else None,
-        highlights=highlights(run.outcomes, show),
+        highlights=figures.highlights.latest(),
         drift=_drift(lab.store.patches, run),
         golden=golden_report(run.golden, labels, is_graded=is_graded) if run.golden else None,
         cost=tuple(_cost(lab.meter)),
-        prompt_tokens=prompt_tokens([*run.outcomes, *measured]),
+        prompt_tokens=figures.prompts.medians(),
         gate_calls=GateCalls(
             asked=lab.meter.spent["gate"].calls if "gate" in lab.meter.spent else 0,
             full=run.full_calls,
@@ -127,10 +117,11 @@ def run_report(lab: Parts, run: FinishedRun, show: int) -> RunReport:
 
 
 def _drift(patches: PatchStore, run: FinishedRun) -> DriftReport | None:
-    if not run.changes or run.settings.drift is None:
+    drift = run.figures.drift
+    if not run.changes or drift is None:
         return None
-    teaches = {patch.id: describe(patch) for patch in patches.all()}
-    return drift_report(run.outcomes, run.settings.drift, run.changes, teaches)
+    gone = filter(None, map(patches.get, drift.gone))
+    return drift.report(run.changes, {patch.id: describe(patch) for patch in gone})
 
 
 def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
@@ -144,20 +135,18 @@ def _settings(lab: Parts, run: FinishedRun) -> dict[str, Any]:
     return {**shown, **found, "runs": run.requests}
 
 
-def _patch_summary(store: PatchStore, outcomes: Sequence[Outcome]) -> PatchSummary:
-    events = [event for outcome in outcomes for event in outcome.events]
-    kinds = Counter(event.kind for event in events)
-    uses = patch_uses(outcomes, {})[:MOST_USEFUL]
+def _patch_summary(store: PatchStore, figures: RunFigures) -> PatchSummary:
+    uses = figures.uses.ranked({})[:MOST_USEFUL]
     named = [
         use.model_copy(update={"teaches": describe(patch)})
         for use in uses
         if (patch := store.get(use.id)) is not None
     ]
-    decisions = [event for outcome in outcomes for event in _decisions(outcome.events)]
-    ends = Counter(event.kind for event in decisions)
+    proposals = figures.proposals
+    kinds, ends = proposals.kinds, proposals.ends
     return PatchSummary(
-        proposed=len(decisions),
-        created=sum(event.created for event in events),
+        proposed=ends.total(),
+        created=proposals.created,
         activated=ends[EventKind.ACTIVATED],
         quarantined=ends[EventKind.QUARANTINED] + ends[EventKind.REGATED],
         known=ends[EventKind.KNOWN],
@@ -170,18 +159,16 @@ def _patch_summary(store: PatchStore, outcomes: Sequence[Outcome]) -> PatchSumma
         proven_in_store=store.count_standing(Standing.PROVEN),
         on_trial_in_store=store.count_standing(Standing.TRIAL),
         quarantine_reasons=_quarantine_reasons(store),
-        kinds=_counted(
-            str(event.fix["kind"])
-            for event in decisions
-            if event.fix and event.kind is EventKind.ACTIVATED
-        ),
+        kinds=_ranked(proposals.fixes),
         most_useful=tuple(named),
     )
 
 
 def _quarantine_reasons(store: PatchStore) -> dict[str, int]:
     reports = (patch.gate for patch in store.all(Status.QUARANTINED))
-    return _counted(gate.codes[0] if gate and gate.codes else "none_given" for gate in reports)
+    return _ranked(
+        Counter(gate.codes[0] if gate and gate.codes else "none_given" for gate in reports)
+    )
 
 
 def _cost(meter: MeteredBackend) -> Iterator[Cost]:
@@ -217,15 +204,6 @@ def stop_of(error: Interruption | StoreError) -> Stop:
     return Stop(kind="outage" if is_outage else "refused", reason=str(error))
 
 
-def _decisions(events: Iterable[PatchEvent]) -> Iterable[PatchEvent]:
-    """Return what became in the end of each patch that one request's failure proposed."""
-    # A patch that was kept out is tried again once another of the same failure is in.
-    return {
-        each.patch_id: each for each in events if each.patch_id and each.kind.is_decision
-    }.values()
-
-
-def _counted(names: Iterable[str]) -> dict[str, int]:
+def _ranked(counts: Counter[str]) -> dict[str, int]:
     """Counts by name, the most frequent first."""
-    counts = Counter(names)
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -216,8 +216,16 @@ def _country_names(code: str | None) -> tuple[str, ...]:
 
 @cache
 def _engine() -> inflect.engine:
-    import inflect  # noqa: PLC0415 - takes seconds
+    import typeguard  # noqa: PLC0415 - only learning needs it
 
+    checked = typeguard.typechecked
+    # It rewrites 23 functions of inflect, and parses the whole module for each: most of the seconds
+    # that the import takes.
+    typeguard.typechecked = lambda function: function  # type: ignore[assignment]
+    try:
+        import inflect  # noqa: PLC0415 - only learning needs it
+    finally:
+        typeguard.typechecked = checked
     return inflect.engine()
 
 

@@ -38,6 +38,11 @@ class Promise:
     gives: tuple[type, ...] = ()
     raises: tuple[type[Exception], ...] = ()
 
+    @property
+    def passes(self) -> tuple[type[BaseException], ...]:
+        """All exceptions that go through as they are."""
+        return (Interruption, *self.raises)
+
 
 Promises: TypeAlias = Mapping[str, Promise]
 """Contracts by the name of the member."""
@@ -71,14 +76,21 @@ class Member:
         """
         try:
             yield
-        except Interruption:
-            raise
-        except self.promise.raises:
+        except self.promise.passes:
             raise
         except Exception as error:
-            said = f": {shortened(str(error))}" if str(error) else ""
-            what = f"failed{_on(on)} with {type(error).__name__}{said}"
-            raise SkillError(f"{self} {what}; correct {self._place(error)}.") from error
+            raise self.failed(error, on) from error
+
+    def failed(self, error: Exception, on: str = "") -> SkillError:
+        """Return the error for an exception that its contract does not name.
+
+        Args:
+            error: the exception.
+            on: what the call was about.
+        """
+        said = f": {shortened(str(error))}" if str(error) else ""
+        what = f"failed{_on(on)} with {type(error).__name__}{said}"
+        return SkillError(f"{self} {what}; correct {self._place(error)}.")
 
     def kept(self, value: Value, on: str = "") -> Value:
         """Return a value that is of the promised type.
@@ -137,15 +149,25 @@ def guarded_call(
     function: Callable[..., Value], name: str, promise: Promise = Promise(), *, skill: str = ""
 ) -> Callable[..., Value]:
     """Return a function that does the same, and whose unexpected exceptions are `SkillError`s."""
-    member = Member(name, skill, package_of(function), promise)
+    return _called(function, Member(name, skill, package_of(function), promise))
 
+
+def _called(function: Callable[..., Value], member: Member) -> Callable[..., Value]:
+    passes, gives = member.promise.passes, member.promise.gives
+
+    # A loop makes tens of thousands of such calls: what errors say is put together in an error.
     def call(*args: Any, **kwargs: Any) -> Value:
-        on = _about((*args, *kwargs.values()))
-        with member.running(on):
+        try:
             value = function(*args, **kwargs)
+        except passes:
+            raise
+        except Exception as error:
+            raise member.failed(error, _about((*args, *kwargs.values()))) from error
         if isinstance(value, Iterator):
             return cast("Value", member.each(value))
-        return member.kept(value, on)
+        if gives and not isinstance(value, gives):
+            return member.kept(value, _about((*args, *kwargs.values())))
+        return value
 
     return call
 
@@ -164,6 +186,7 @@ class _Guarded:
         self._name = name
         self._promises = promises
         self._skill = skill
+        self._members: dict[str, Member] = {}
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -173,16 +196,25 @@ class _Guarded:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        kind = type(self._part)
-        # A member that is missing is asked for by whoever can do without it.
-        promise = Promise() if hasattr(kind, name) else Promise(raises=(AttributeError,))
-        member = Member(f"{self._name}.{name}", self._skill, package_of(kind), promise)
-        with member.running():
+        try:
             value = getattr(self._part, name)
+        except Interruption:
+            raise
+        except Exception as error:
+            kind = type(self._part)
+            # A member that is missing is asked for by whoever can do without it.
+            if isinstance(error, AttributeError) and not hasattr(kind, name):
+                raise
+            raise self._member(name, kind).failed(error) from error
         if not callable(value):
             return value
+        if name not in self._members:
+            self._members[name] = self._member(name, value)
+        return _called(value, self._members[name])
+
+    def _member(self, name: str, code: Any) -> Member:
         promise = self._promises.get(name, Promise())
-        return guarded_call(value, member.name, promise, skill=self._skill)
+        return Member(f"{self._name}.{name}", self._skill, package_of(code), promise)
 
 
 def _on(on: str) -> str:

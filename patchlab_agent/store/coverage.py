@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection
 
@@ -21,25 +24,37 @@ class CoverageIndex:
     """
 
     def __init__(self) -> None:
-        self._words: dict[str, frozenset[str]] = {}
-        self._keys: defaultdict[str, set[str]] = defaultdict(set)
+        # Thousands of examples have the same few words, so each word is kept once, and the
+        # examples that hold it are rows: four bytes each, in the order in which they were added.
+        self._rows: dict[str, int] = {}
+        self._keys: dict[int, str] = {}
+        self._words: dict[int, tuple[str, ...]] = {}
+        self._holding: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        self._next = 0
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._rows)
 
     def add(self, key: str, request: str) -> None:
         """Add an example, or replace its request."""
         self.discard(key)
-        self._words[key] = held = frozenset(words(request))
+        row, self._next = self._next, self._next + 1
+        self._rows[key], self._keys[row] = row, key
+        self._words[row] = held = tuple({sys.intern(word) for word in words(request)})
         for word in held:
-            self._keys[word].add(key)
+            self._holding[word].append(row)
 
     def discard(self, key: str) -> None:
         """Remove an example, if it is there."""
-        for word in self._words.pop(key, ()):
-            self._keys[word].discard(key)
-            if not self._keys[word]:
-                del self._keys[word]
+        row = self._rows.pop(key, None)
+        if row is None:
+            return
+        del self._keys[row]
+        for word in self._words.pop(row):
+            holding = self._holding[word]
+            del holding[bisect_left(holding, row)]
+            if not holding:
+                del self._holding[word]
 
     def covering(self, request: str, covered: Collection[str], n: int) -> list[str]:
         """Choose examples greedily, each for the weight of the words that it adds to the others.
@@ -58,27 +73,30 @@ class CoverageIndex:
         left = {word for word, weight in wanted.items() if weight > 0}
         chosen: list[str] = []
         while left and len(chosen) < n:
-            candidates: set[str] = set().union(*(self._keys[word] for word in left))
+            candidates: set[int] = set().union(*(self._holding[word] for word in left))
             best = min(
                 candidates,
-                key=lambda key: (
+                key=lambda row: (
                     # Sorted and exactly summed, as a set's order differs from process to process.
-                    -math.fsum(sorted(wanted[word] for word in left & self._words[key])),
-                    -_overlap(asked, self._words[key]),
-                    key,
+                    -math.fsum(
+                        sorted(wanted[word] for word in left.intersection(self._words[row]))
+                    ),
+                    -_overlap(asked, self._words[row]),
+                    self._keys[row],
                 ),
             )
-            chosen.append(best)
-            left -= self._words[best]
+            chosen.append(self._keys[best])
+            left.difference_update(self._words[best])
         return chosen
 
     def _weight(self, word: str) -> float:
         """Return how uncommon a word is; 0 if it is common, a number, or in no example."""
-        held = len(self._keys.get(word, ()))
-        if not held or word[0].isdigit() or held > max(1, COMMON * len(self._words)):
+        held = len(self._holding.get(word, ()))
+        if not held or word[0].isdigit() or held > max(1, COMMON * len(self)):
             return 0.0
-        return math.log((len(self._words) + 1) / held)
+        return math.log((len(self) + 1) / held)
 
 
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other)
+def _overlap(one: frozenset[str], other: tuple[str, ...]) -> float:
+    both = len(one.intersection(other))
+    return both / (len(one) + len(other) - both)

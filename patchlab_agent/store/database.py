@@ -60,7 +60,7 @@ def read_database(path: Path, *, write: bool) -> tuple[Held, ...]:
     Raises:
         StoreError: the database is locked, damaged, or not accessible.
     """
-    with _transaction(path, write) as database:
+    with transaction(path, write) as database:
         return () if database is None else tuple(_collections(database))
 
 
@@ -70,15 +70,19 @@ def pages_are_intact(path: Path) -> bool:
     Raises:
         StoreError: the database is locked or not accessible.
     """
-    with _transaction(path, write=False) as database:
+    with transaction(path, write=False) as database:
         if database is None:
             return True
         return [row[0] for row in database.execute("PRAGMA quick_check(1)")] == ["ok"]
 
 
 @contextmanager
-def _transaction(path: Path, write: bool) -> Iterator[sqlite3.Connection | None]:
-    """Yield a connection in a transaction that writes nothing; None if there is no database."""
+def transaction(path: Path, write: bool) -> Iterator[sqlite3.Connection | None]:
+    """Yield a connection in a transaction that writes nothing; None if there is no database.
+
+    Raises:
+        StoreError: the database is locked, damaged, or not accessible.
+    """
     if not (path / DATABASE).exists():
         yield None
         return

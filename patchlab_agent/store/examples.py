@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Words
+from itertools import chain
 from typing import Any, NamedTuple
 
 from patchlab_agent.embedding import Distances
@@ -13,7 +14,7 @@ from patchlab_agent.models.base import JsonObject, digest
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.trace import Example
-from patchlab_agent.store.chroma import Records
+from patchlab_agent.store.chroma import PAGE, Records
 from patchlab_agent.store.coverage import CoverageIndex
 from patchlab_agent.store.nearest import EDGE, MARGIN
 from patchlab_agent.store.units import Units
@@ -169,7 +170,19 @@ class ExampleStore:
 
     def all(self) -> list[StoredExample]:
         """Return the written examples, sorted by trace, withdrawn ones included."""
-        return sorted(self._by_key().values(), key=lambda example: example.id)
+        return list(self.each())
+
+    def each(self) -> Iterator[StoredExample]:
+        """Yield what `all` returns, with few of them in memory."""
+        keys = {key: str(metadata["trace_id"]) for key, metadata in self._collection.all()}
+        for part in _parts(sorted(keys, key=lambda key: (keys[key], key))):
+            page = self._collection.get(ids=part, include=["documents", "metadatas"])
+            found = self._read(page)
+            yield from (found[key] for key in part if key in found)
+
+    def count(self) -> int:
+        """Return the number of written examples, withdrawn ones included."""
+        return self._collection.count()
 
     def of_traces(self, trace_ids: Iterable[str]) -> dict[str, StoredExample]:
         """Return the examples of these traces by trace id, as far as they still exist."""
@@ -267,13 +280,20 @@ class ExampleStore:
 
     def _indexed(self) -> CoverageIndex:
         if self._index is None:
-            self._index = CoverageIndex()
-            known = {key: e for key, e in self._by_key().items() if e.id not in self._outdated}
-            found = _shown({**self._new, **known})
-            for key, example in found.items():
-                self._index.add(key, example.request)
-            self._indexed_ids = {example.id for example in found.values()}
+            self._index = index = CoverageIndex()
+            self._indexed_ids = set()
+            # Of two answers to the same words the written one stays.
+            new = ((key, e) for key, e in self._new.items() if not e.withdrawn)
+            for key, example in chain(new, self._written_shown()):
+                index.add(key, example.request)
+                self._indexed_ids.add(example.id)
         return self._index
+
+    def _written_shown(self) -> Iterator[tuple[str, StoredExample]]:
+        for page in self._pages():
+            for key, example in page.items():
+                if not (example.withdrawn or example.id in self._outdated):
+                    yield key, example
 
     def _withdrawn_keys(self) -> set[str]:
         return set(self._collection.get(where={"shown": False}, include=[])["ids"])
@@ -309,13 +329,14 @@ class ExampleStore:
             self._stored = self._collection.count()
 
     def _by_key(self) -> dict[str, StoredExample]:
-        found: dict[str, StoredExample] = {}
-        for start in range(0, self._collection.count(), BATCH):
-            page = self._collection.get(
-                limit=BATCH, offset=start, include=["documents", "metadatas"]
+        return {key: example for page in self._pages() for key, example in page.items()}
+
+    def _pages(self) -> Iterator[dict[str, StoredExample]]:
+        """Yield the written examples by key, a page at a time."""
+        for start in range(0, self._collection.count(), PAGE):
+            yield self._read(
+                self._collection.get(limit=PAGE, offset=start, include=["documents", "metadatas"])
             )
-            found |= self._read(page)
-        return found
 
     def _candidates(self, request: str, wanted: int) -> tuple[dict[str, Example], float | None]:
         """Return examples by key, and the distance within which they are complete; None: all are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -50,6 +50,7 @@ class PatchStore:
         parse_fix: the skill's function to read fixes back.
         units: the units of work of the store; a patch is in the database once its unit is.
         is_alone: nobody else writes to the collection, so that what was read once still holds.
+        known: ids and metadata of the active ones, with their triggers; None reads them.
 
     Example:
         >>> lab.store.patches.count(), lab.store.patches.active_count
@@ -64,25 +65,32 @@ class PatchStore:
         units: Units,
         *,
         is_alone: bool = True,
+        known: Iterable[tuple[str, Mapping[str, Any]]] | None = None,
     ) -> None:
         self._is_alone = is_alone
         self._collection = collection
         self._distances = distances
         self._parse_fix = parse_fix
         self._units = units
-        self.reload()
+        self._load(known)
 
     def reload(self) -> None:
         """Forget whatever is not in the database."""
+        self._load(None)
+
+    def _load(self, known: Iterable[tuple[str, Mapping[str, Any]]] | None) -> None:
         self._fresh: dict[str, _Entry] = {}
         self._waiting: dict[str, _Entry] = {}
         self._gone: list[str] = []
-        self._loaded: dict[str, Patch] = {}
+        # As the database has them; None: it has none of that id.
+        self._loaded: dict[str, Patch | None] = {}
         self._stored = self._collection.count()
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
         self._active = ActiveIndex(self._distances)
-        for patch_id, metadata in self._collection.all({"status": str(Status.ACTIVE)}):
+        if known is None:
+            known = self._collection.all({"status": str(Status.ACTIVE)})
+        for patch_id, metadata in known:
             self._active.add(patch_id, _trigger(metadata))
 
     def upsert(self, patch: Patch) -> None:
@@ -118,7 +126,7 @@ class PatchStore:
                 metadatas=[dict(entry.metadata) for entry in part],
             )
             for entry in part:
-                self._remember(entry.patch)
+                self._remember(entry.patch.id, entry.patch)
                 del self._waiting[entry.patch.id]
         if ids or self._gone:
             self._stored = self._collection.count()
@@ -146,21 +154,18 @@ class PatchStore:
         entry = self._fresh.get(patch_id) or self._waiting.get(patch_id)
         if entry is not None:
             return entry.patch
-        if patch_id not in self._loaded or not self._is_alone:
-            found = self._in_database(patch_id)
-            if found is None:
-                return None
-            self._remember(found)
-        return self._loaded[patch_id]
+        return self._in_database(patch_id)
 
     def _in_database(self, patch_id: str) -> Patch | None:
-        found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
-        return self._parse(found[0]) if found else None
+        if patch_id not in self._loaded or not self._is_alone:
+            found = self._collection.get(ids=[patch_id], include=["metadatas"])["metadatas"]
+            self._remember(patch_id, self._parse(found[0]) if found else None)
+        return self._loaded[patch_id]
 
-    def _remember(self, patch: Patch) -> None:
+    def _remember(self, patch_id: str, patch: Patch | None) -> None:
         if len(self._loaded) >= MAX_LOADED:
             self._loaded.clear()
-        self._loaded[patch.id] = patch
+        self._loaded[patch_id] = patch
 
     def _pending(self) -> dict[str, _Entry]:
         return {**self._waiting, **self._fresh}
@@ -168,15 +173,22 @@ class PatchStore:
     def _matching(self, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Any]]:
         """Yield ids and metadata of all patches whose metadata have these values; None is any."""
         values = {name: value for name, value in wanted.items() if value is not None}
-        given: list[Any] = [{name: value} for name, value in values.items()]
-        where = {"$and": given} if len(given) > 1 else next(iter(given), None)
         pending = self._pending()
-        for patch_id, metadata in self._collection.all(where):
+        for patch_id, metadata in self._collection.all(_where(values)):
             if patch_id not in pending:
                 yield patch_id, metadata
         for patch_id, entry in pending.items():
             if all(entry.metadata[name] == value for name, value in values.items()):
                 yield patch_id, entry.metadata
+
+    def _ids(self, values: Mapping[str, str]) -> Iterator[str]:
+        """Yield the ids of all patches whose metadata have these values."""
+        pending = self._pending()
+        stored = self._collection.get(where=_where(values), include=[])["ids"]
+        yield from (patch_id for patch_id in stored if patch_id not in pending)
+        for patch_id, entry in pending.items():
+            if all(entry.metadata[name] == value for name, value in values.items()):
+                yield patch_id
 
     def find(self, prefix: str) -> list[str]:
         """Return the ids that start with a prefix, sorted."""
@@ -208,15 +220,24 @@ class PatchStore:
             "origin": origin and str(origin),
             "standing": standing and str(standing),
         }
-        for _, metadata in sorted(
-            self._matching(wanted), key=lambda page: (str(page[1]["trigger"]), page[0])
-        ):
-            yield self._parse(metadata)
+        # Thousands of whole patches would take much memory, so only these two are sorted.
+        order = sorted((str(found["trigger"]), i) for i, found in self._matching(wanted))
+        for start in range(0, len(order), BATCH):
+            ids = [patch_id for _, patch_id in order[start : start + BATCH]]
+            known = self._several(ids)
+            yield from (known[patch_id] for patch_id in ids if patch_id in known)
+
+    def _several(self, ids: Sequence[str]) -> dict[str, Patch]:
+        page = self._collection.get(ids=list(ids), include=["metadatas"])
+        pending = self._pending()
+        return {
+            **dict(zip(page["ids"], map(self._parse, page["metadatas"] or ()), strict=True)),
+            **{i: pending[i].patch for i in ids if i in pending},
+        }
 
     def statuses(self) -> dict[str, Status]:
         """Return the status of each patch, by id."""
-        found = self._matching({})
-        return {patch_id: Status(metadata["status"]) for patch_id, metadata in found}
+        return {i: status for status in Status for i in self._ids({"status": str(status)})}
 
     def rivals(self, patch: Patch, status: Status | None = None) -> list[Patch]:
         """Return the other patches that contradict or repeat a patch, sorted by id.
@@ -243,7 +264,7 @@ class PatchStore:
 
     def active_about(self, trigger: str) -> list[Patch]:
         """Return the active patches with exactly this phrase as trigger, sorted by id."""
-        return [self._required(patch_id) for patch_id in sorted(self._active.with_phrase(trigger))]
+        return self._required(sorted(self._active.with_phrase(trigger)))
 
     def superseded_by(self, patch: Patch) -> list[Patch]:
         """Return the retired patches that a patch superseded, sorted by id."""
@@ -288,11 +309,11 @@ class PatchStore:
         """The number of active patches."""
         if self._is_alone:
             return len(self._active)
-        return sum(1 for _ in self._matching({"status": str(Status.ACTIVE)}))
+        return sum(1 for _ in self._ids({"status": str(Status.ACTIVE)}))
 
     def count_standing(self, standing: Standing) -> int:
         """Return the number of active patches with this standing."""
-        return sum(1 for _ in self._matching({"standing": str(standing)}))
+        return sum(1 for _ in self._ids({"standing": str(standing)}))
 
     def search(
         self,
@@ -322,11 +343,13 @@ class PatchStore:
             key=lambda i: rank_key(found[i].occurs, found[i].misspelt, found[i].distance, i),
         )
 
-        def fitting(ids: Iterable[str]) -> Iterator[Retrieved]:
-            patches = ((i, self._required(i)) for i in ids)
-            return (_retrieved(patch, found[i]) for i, patch in patches if fits(patch.fix))
+        def fitting(ids: Sequence[str]) -> Iterator[Retrieved]:
+            for start in range(0, len(ids), max(k, 1)):
+                for patch in self._required(ids[start : start + max(k, 1)]):
+                    if fits(patch.fix):
+                        yield _retrieved(patch, found[patch.id])
 
-        return rank((*islice(fitting(order), k), *fitting(always)), k)
+        return rank((*islice(fitting(order), k), *fitting(sorted(always))), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
         """Return how a patch relates to a request, whether or not the patch is stored."""
@@ -345,11 +368,21 @@ class PatchStore:
             found.update(page["ids"][0])
         return {patch_id for patch_id in found if patch_id in self._active}
 
-    def _required(self, patch_id: str) -> Patch:
-        patch = self.get(patch_id)
-        if patch is None:
-            raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")
-        return patch
+    def _required(self, ids: Sequence[str]) -> list[Patch]:
+        """Return the patches with these ids, in their order, which are read in one go."""
+        pending = self._pending()
+        found = {i: pending[i].patch for i in ids if i in pending}
+        if self._is_alone:
+            loaded = ((i, self._loaded.get(i)) for i in ids if i not in found)
+            found |= {i: patch for i, patch in loaded if patch is not None}
+        missing = [i for i in ids if i not in found]
+        for patch_id, patch in self._several(missing).items() if missing else ():
+            self._remember(patch_id, patch)
+            found[patch_id] = patch
+        for patch_id in ids:
+            if patch_id not in found:
+                raise StoreError(f"Patch {patch_id} was deleted by another program; start again.")
+        return [found[patch_id] for patch_id in ids]
 
     def _parse(self, metadata: Any) -> Patch:
         try:
@@ -357,6 +390,12 @@ class PatchStore:
             return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
         except (ValueError, KeyError, TypeError) as error:
             raise _unreadable() from error
+
+
+def _where(values: Mapping[str, str]) -> Any:
+    """Return Chroma's condition for metadata with these values; None if there are none."""
+    given = [{name: value} for name, value in values.items()]
+    return {"$and": given} if len(given) > 1 else next(iter(given), None)
 
 
 def embedded(trigger: Trigger) -> str:

@@ -22,7 +22,7 @@ from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
-from patchlab_agent.store.chroma import Records, open_client, open_collection
+from patchlab_agent.store.chroma import Records, is_open_here, open_client, open_collection
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.golden import SUFFIX as GOLDEN
 from patchlab_agent.store.golden import read_golden, write_golden
@@ -37,6 +37,7 @@ from patchlab_agent.store.layout import (
     write_info,
     writing,
 )
+from patchlab_agent.store.opening import read_known
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.snapshots import (
@@ -108,6 +109,7 @@ class Store:
                 # Before Chroma's files: a folder that holds files but no marker is refused.
                 write_info(path, info)
             create = check_store(path, info, function, write=write)
+            known = None if create or is_open_here(path) else read_known(path)
             self._client = client = open_client(path)
             distances = Distances(function)
             patches, examples, traces = (
@@ -119,9 +121,22 @@ class Store:
                 )
                 for name, needed in NEEDED.items()
             )
-            self.patches = PatchStore(patches, distances, parse_fix, units, is_alone=write)
+            self.patches = PatchStore(
+                patches,
+                distances,
+                parse_fix,
+                units,
+                is_alone=write,
+                known=known.active if known else None,
+            )
             self.examples = ExampleStore(examples, distances, may_show, units)
-            self.traces = TraceStore(traces, self.examples, distances, units)
+            self.traces = TraceStore(
+                traces,
+                self.examples,
+                distances,
+                units,
+                next_index=known.next_index if known else None,
+            )
             # A trace before its examples and before the patches that it bore: wherever writing
             # ends early, even a reader who knows no journal finds what these refer to.
             units.parts = (self.traces, self.examples, self.patches)
@@ -254,17 +269,16 @@ class Store:
         """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""
         # Examples are written with their traces, and only written ones can be listed.
         self.traces.flush()
-        examples = tuple(self.examples.all())
         header = SnapshotHeader(
             run=run,
             patches=self.patches.count(),
             active=self.patches.active_count,
-            examples=len(examples),
+            examples=self.examples.count(),
         )
         path = self._snapshot(run)
         with writing(self.path):
             path.parent.mkdir(exist_ok=True)
-            write_snapshot(path, header, self.patches.all(), examples)
+            write_snapshot(path, header, self.patches.all(), self.examples.each())
         return path
 
     def snapshots(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from patchlab_agent.embedding import Distances
@@ -22,6 +22,8 @@ from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
 
 BATCH = 100
+FEW = 10
+FOLDED = "yes"
 MAX_NEAR = 50
 """Accepted answers that are looked at for being near enough to a request."""
 
@@ -37,16 +39,25 @@ class TraceStore:
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
         units: the units of work of the store.
+        next_index: the index of the next trace, if it is known.
     """
 
     def __init__(
-        self, traces: Records, examples: ExampleStore, distances: Distances, units: Units
+        self,
+        traces: Records,
+        examples: ExampleStore,
+        distances: Distances,
+        units: Units,
+        *,
+        next_index: int | None = None,
     ) -> None:
         self._collection = traces
         self._distances = distances
         self.examples = examples
         self._units = units
+        self._next: int | None = None
         self.reload()
+        self._next = next_index
 
     def reload(self) -> None:
         """Forget whatever is not in the database."""
@@ -55,7 +66,7 @@ class TraceStore:
         self._fresh: dict[str, None] = {}
         self._gone: list[str] = []
         self._stored = self._collection.count()
-        self._next: int | None = None
+        self._next = None
 
     def add(self, trace: Trace) -> None:
         """Add a trace; it is found from now on, and kept once its unit of work is committed.
@@ -250,7 +261,7 @@ class TraceStore:
         return trigger.reaches(min(self._distances(request, each) for each in trigger.requests))
 
     def _perhaps_accepted(self, trigger: Trigger) -> Iterable[str]:
-        """Return the ids of written traces that include every accepted one with the trigger."""
+        """Return ids of written traces, among them every accepted one with the trigger."""
         if isinstance(trigger, Always):
             return self._collection.get(where={"ok": True}, include=[])["ids"]
         if isinstance(trigger, Similar):
@@ -263,9 +274,10 @@ class TraceStore:
         before = r"(^|[^\p{L}])" if trigger[:1].isalpha() else ""
         after = r"([^\p{L}]|$)" if trigger[-1:].isalpha() else ""
         alone = f"(?i){before}{said}{after}"
-        literal: Any = {"where": {"ok": True}, "where_document": {"$regex": alone}}
+        # Not limited to accepted ones: Chroma has an index of texts, but none of truth values.
+        literal: Any = {"where_document": {"$regex": alone}}
         # Chroma folds letter case and nothing else: those requests are read one by one.
-        folded: Any = {"where": {"$and": [{"ok": True}, {"folded": True}]}}
+        folded: Any = {"where": {"folded": FOLDED}}
         stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
         return chain.from_iterable(stored)
 
@@ -277,13 +289,18 @@ class TraceStore:
 
     def _newest_first(self, written: Iterable[str]) -> Iterator[Trace]:
         """Yield these traces, and those that are not written yet."""
-        ids = sorted({*written, *self._pending}, reverse=True)
-        for start in range(0, len(ids), BATCH):
-            wanted = ids[start : start + BATCH]
-            page = self._collection.get(ids=wanted, include=["metadatas"])
-            known = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
+        ids = iter(sorted({*written, *self._pending}, reverse=True))
+        size = FEW
+        # Whoever asks takes a few and rarely all, so little is read first.
+        while wanted := list(islice(ids, size)):
+            missing = [trace_id for trace_id in wanted if trace_id not in self._pending]
+            known: dict[str, Any] = {}
+            if missing:
+                page = self._collection.get(ids=missing, include=["metadatas"])
+                known = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
             for trace_id in wanted:
                 yield self._pending.get(trace_id) or _parse(known[trace_id])
+            size = min(2 * size, BATCH)
 
     def tallies(self) -> dict[str, Tally]:
         """Return uses, saves and harms of each patch that some written trace applied, by id."""
@@ -304,10 +321,15 @@ def metadata_of(trace: Trace) -> dict[str, Any]:
         "label": label,
         **compared,
         "applied": ",".join(trace.applied),
-        "folded": normalise(trace.request) != " ".join(trace.request.lower().split()),
+        "folded": FOLDED if _is_folded(trace.request) else "",
         "at": trace.at,
         "trace": trace.model_dump_json(),
     }
+
+
+def _is_folded(request: str) -> bool:
+    """Return True if normalising a request changes more than its letter case."""
+    return normalise(request) != " ".join(request.lower().split())
 
 
 def _parse(metadata: Any) -> Trace:

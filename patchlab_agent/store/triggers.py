@@ -15,13 +15,12 @@ class TriggerIndex:
     """An index of ids by trigger, and of triggers by long words, which may be misspelt."""
 
     def __init__(self) -> None:
+        # Tuples, as nearly all hold one entry, and a set takes five times as much memory.
         self._trigger_of: dict[str, str] = {}
-        self._ids: defaultdict[str, set[str]] = defaultdict(set)
+        self._ids: dict[str, tuple[str, ...]] = {}
         # By first letter, which `occurs` requires to be right, so that only few words have to be
         # compared: word → triggers with that word.
-        self._long: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(
-            lambda: defaultdict(set)
-        )
+        self._long: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._trigger_of)
@@ -41,20 +40,20 @@ class TriggerIndex:
         """Add an id, or move it to another trigger."""
         self.discard(patch_id)
         self._trigger_of[patch_id] = trigger
-        self._ids[trigger].add(patch_id)
-        for word in _long_words(trigger):
-            self._long[word[0]][word].add(trigger)
+        _put(self._ids, trigger, patch_id)
+        if len(self._ids[trigger]) == 1:
+            for word in _long_words(trigger):
+                _put(self._long[word[0]], word, trigger)
 
     def discard(self, patch_id: str) -> None:
         """Remove an id, if it is there."""
         trigger = self._trigger_of.pop(patch_id, None)
         if trigger is None:
             return
-        self._ids[trigger].discard(patch_id)
-        if not self._ids[trigger]:
-            del self._ids[trigger]
+        _take(self._ids, trigger, patch_id)
+        if trigger not in self._ids:
             for word in _long_words(trigger):
-                self._long[word[0]][word].discard(trigger)
+                _take(self._long[word[0]], word, trigger)
 
     def occurring(self, request: str) -> dict[str, bool]:
         """Return the ids of all triggers that occur in a request; the value is True if misspelt.
@@ -88,5 +87,20 @@ class TriggerIndex:
                 yield from (trigger for trigger in near[word] if occurs(trigger, request))
 
 
-def _long_words(trigger: str) -> list[str]:
-    return [word for word in words(trigger) if len(word) >= FUZZY_MIN_LETTERS]
+def _long_words(trigger: str) -> set[str]:
+    # No long word has been in a trigger that is too short for it.
+    if len(trigger) < FUZZY_MIN_LETTERS:
+        return set()
+    return {word for word in words(trigger) if len(word) >= FUZZY_MIN_LETTERS}
+
+
+def _put(entries: dict[str, tuple[str, ...]], key: str, value: str) -> None:
+    entries[key] = (*entries.get(key, ()), value)
+
+
+def _take(entries: dict[str, tuple[str, ...]], key: str, value: str) -> None:
+    left = tuple(each for each in entries[key] if each != value)
+    if left:
+        entries[key] = left
+    else:
+        del entries[key]

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
+from typing import TypeVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from patchlab_agent.metrics.failures import clusters
+from patchlab_agent.metrics.failures import Clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.labels import score
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome, Scores
+from patchlab_agent.metrics.run import RunFigures, Sum
 from patchlab_agent.metrics.success import (
     CURVE_POINTS,
+    RECENT,
+    Curve,
+    Drift,
+    Highlights,
+    PromptLengths,
     arm_rates,
-    curve,
-    drift_report,
-    highlights,
-    prompt_tokens,
 )
-from patchlab_agent.metrics.usage import example_summary, patch_uses
+from patchlab_agent.metrics.usage import ExampleUses, patch_uses
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.report import PatchCounts, PromptTokens
+from patchlab_agent.models.report import (
+    CurvePoint,
+    DriftReport,
+    FailureCluster,
+    PatchCounts,
+    PromptTokens,
+)
 from patchlab_agent.models.trace import OK, Judged, Trace, Usage
 from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
@@ -61,6 +77,33 @@ def outcome(
     )
 
 
+Added = TypeVar("Added", bound=Sum)
+
+
+def added(total: Added, outcomes: Iterable[Outcome]) -> Added:
+    for each in outcomes:
+        total.add(each)
+    return total
+
+
+def curve(outcomes: Iterable[Outcome], at_start: Mapping[str, Status]) -> tuple[CurvePoint, ...]:
+    return added(Curve(at_start), outcomes).points()
+
+
+def drift_report(
+    outcomes: Iterable[Outcome], at: int, changes: Sequence[str], teaches: Mapping[str, str]
+) -> DriftReport:
+    return added(Drift(at), outcomes).report(changes, teaches)
+
+
+def prompt_tokens(outcomes: Iterable[Outcome]) -> PromptTokens | None:
+    return added(PromptLengths(), outcomes).medians()
+
+
+def clusters(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[FailureCluster, ...]:
+    return added(Clusters(), outcomes).found(labels)
+
+
 def stored(name: str, signs: str = "", withdrawn: str = "") -> StoredExample:
     record = Record(outcomes=signs, seen=tuple(f"{name} {n}" for n in range(len(signs))))
     about = {"id": name, "request": f"a {name}", "answer": {}, "record": record}
@@ -76,7 +119,7 @@ def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
     ]
     kept = [stored("a", "+"), stored("b"), stored("c", "+++-"), stored("d", "++++")]
     kept += [stored("w", "-", "long ago"), stored("x", "+-", "harm")]
-    found = example_summary(outcomes, kept)
+    found = added(ExampleUses(), outcomes).summary(kept)
     assert (found.stored, found.shown, found.withdrawn, found.withdrawn_in_store) == (4, 1.75, 1, 2)
     # Not one that the run did not show.
     assert [(use.id, use.uses, use.gains, use.harms) for use in found.most_useful] == [
@@ -90,7 +133,7 @@ def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
 
 
 def test_no_examples_and_no_requests_are_summed_up_too() -> None:
-    found = example_summary([], [])
+    found = ExampleUses().summary([])
     assert (found.stored, found.shown, found.most_useful, found.harmful) == (0, 0.0, (), ())
 
 
@@ -308,7 +351,7 @@ def test_each_applied_patch_has_its_uses_saves_and_harms() -> None:
 )
 def test_highlights_are_the_latest_requests_that_patches_turned(n: int, runs: list[int]) -> None:
     outcomes = [*run("x..", "xx.", ".y."), outcome(4, "z", None, applied=("p",)), outcome(5)]
-    found = highlights(outcomes, n)
+    found = added(Highlights(n), outcomes).latest()
     assert [highlight.trace for highlight in found] == runs
     if n == 9:
         assert [(h.baseline, h.patched) for h in found] == [("x", "OK"), ("OK", "y"), ("z", "OK")]
@@ -472,3 +515,55 @@ def test_mean_scores_count_answers_in_part_where_the_report_has_such() -> None:
     empty = arm_rates([], is_graded=True).scores
     assert empty is not None
     assert (empty.baseline, empty.difference.mean) == (None, None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
+def test_medians_are_those_of_all_lengths(lengths: list[tuple[int, int]]) -> None:
+    outcomes = [replace(outcome(n), prompt_tokens=each) for n, each in enumerate(lengths)]
+    found = prompt_tokens(outcomes)
+    assert found is not None
+    assert found.baseline == median(plain for plain, _ in lengths)
+    assert found.patched == median(learned for _, learned in lengths)
+
+
+KINDS = ("activated", "quarantined", "superseded", "convicted", "known")
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from("pqr")), max_size=3)),
+    st.dictionaries(st.sampled_from("pq"), st.sampled_from(Status)),
+)
+def test_each_point_of_a_curve_counts_the_patches_at_its_end(
+    told: list[list[tuple[str, str]]], at_start: dict[str, Status]
+) -> None:
+    outcomes = [
+        outcome(n, events=tuple(event(kind, name) for kind, name in each))
+        for n, each in enumerate(told, start=1)
+    ]
+    points = curve(outcomes, at_start)
+    assert [point.first for point in points[1:]] == [point.last + 1 for point in points[:-1]]
+    for point in points:
+        status = dict(at_start)
+        for each in outcomes[: point.last]:
+            for seen in each.events:
+                if seen.patch_id and seen.kind.becomes:
+                    status[seen.patch_id] = seen.kind.becomes
+        assert point.patches == PatchCounts(**Counter(map(str, status.values())))
+
+
+class Watched(Outcome):
+    """An outcome that can be seen to go: it has no slots."""
+
+
+def test_a_long_run_keeps_no_outcome_but_the_latest() -> None:
+    figures = RunFigures({}, show=1)
+    kept = []
+    for number in range(2 * RECENT):
+        each = Watched(number, f"request {number}", "x", None, None, ("p",), ("zok",), ())
+        kept.append(weakref.ref(each))
+        figures.add(each)
+        del each
+    gc.collect()
+    assert sum(found() is not None for found in kept) == RECENT
+    assert (figures.runs, figures.arms.rates().cases) == (2 * RECENT, 2 * RECENT)
+    assert figures.recent(is_graded=False).cases == RECENT

@@ -9,7 +9,7 @@ import pytest
 from patchlab_agent import Lab, open_lab
 from patchlab_agent.errors import InputError
 from patchlab_agent.lab.naming import known_label
-from patchlab_agent.metrics.failures import clusters
+from patchlab_agent.metrics.failures import Clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome
 from patchlab_agent.models.base import JsonObject
@@ -76,7 +76,9 @@ def test_a_report_counts_entries_that_the_schema_does_not_name(
     found = outcome(skill, right, given)
     labels = skill.simulator.labels
     assert GDPR not in labels
-    [cluster] = clusters([found.outcome], labels)
+    clusters = Clusters()
+    clusters.add(found.outcome)
+    [cluster] = clusters.found(labels)
     assert (cluster.label, cluster.patched, cluster.share) == (GDPR, 1, 1.0)
     scored = {each.label: each.patched for each in golden_report([found], labels).labels}
     assert list(scored) == [*labels, GDPR]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.gate.base import Candidate
+from patchlab_agent.gate.gate import Gate
 from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Origin, Patch, Status
@@ -235,6 +237,25 @@ def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: P
         before = list(lab.store.patches.all())
         assert outcomes(take(lab, [first, other])) == [("zok", "known"), ("blim", "known")]
         assert list(lab.store.patches.all()) == before
+
+
+def test_an_import_that_was_cut_off_knows_the_noise_that_it_had_seen(tmp_path: Path) -> None:
+    patches, unheard = [zok(), blim()], (1, 3)
+    for source, before, after in (
+        ("f", (7, 9), (7, 9)),
+        ("f", unheard, (7, 9)),
+        ("g", *[unheard] * 2),
+    ):
+        with words_lab(tmp_path) as lab:
+            assert isinstance(lab.gate, Gate)
+            lab.gate.noise = before
+            take(lab, patches[:1] if before == after else patches, source)
+            assert lab.gate.noise == after
+    with words_lab(tmp_path) as lab:
+        assert [each.gate and each.gate.noise for each in map(partial(stored, lab), patches)] == [
+            (7, 9),
+            (7, 9),
+        ]
 
 
 def lines_of(*patches: Patch) -> list[str]:

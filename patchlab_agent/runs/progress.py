@@ -80,9 +80,14 @@ class Progress:
         """Answers that the gate's decisions would have needed from a test of fixed size."""
         return self._lab.gate.full_calls - self._full_calls_before
 
+    @property
+    def _noise(self) -> tuple[int, int] | None:
+        return self._lab.gate.noise if isinstance(self._lab.gate, Gate) else None
+
     def begin(self) -> None:
         """Begin with nothing done."""
         self._lab.meter.reset()
+        self._state = self._state.model_copy(update={"noise": self._noise})
         self._listen()
         self._keep()
 
@@ -141,7 +146,7 @@ class Progress:
             spans=self._state.spans,
             log=(self._log.number, self._log.size),
             spent={name: asdict(spent) for name, spent in self._lab.meter.spent.items()},
-            noise=self._lab.gate.noise if isinstance(self._lab.gate, Gate) else None,
+            noise=self._noise,
             full_calls=self.full_calls,
             structure=None if (known := self._lab.meter.structure) is None else str(known),
         )

@@ -279,11 +279,12 @@ class Sequences(RuleBasedStateMachine):
             self.kept[str(kept["run"])] = self.shown()
         started = read_started(self.lab.store.path)
         if kept is None and resumes and started and started.run == run_name(runs + 1):
+            is_known = started.is_finished or self.lab.store.run_state is not None
             if not started.is_finished:
                 assert one(self.lab, resume=True)["stopped"] is None
             self.model = known_to(self.lab)
             self.kept[started.run] = self.shown()
-            if fate.kind == "killed":
+            if fate.kind == "killed" and is_known:
                 # Where it was done to its end, the same came of it.
                 assert ends[0] == ends[-1]
                 assert everything(self.lab) == ends[0][1]

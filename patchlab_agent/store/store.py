@@ -237,8 +237,9 @@ class Store:
     def start_run(self) -> str:
         """Count a new run and return its name; the first is `run-0001`."""
         # Counted when it starts, so that a run that is killed never shares its name with the next.
-        self.info = self.info.model_copy(update={"runs": self.info.runs + 1})
-        write_info(self.path, self.info)
+        counted = self.info.model_copy(update={"runs": self.info.runs + 1})
+        write_info(self.path, counted)
+        self.info = counted
         return run_name(self.info.runs)
 
     def keep_prompt(self, system: str) -> str:

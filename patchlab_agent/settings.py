@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.models.base import Frozen
@@ -18,6 +19,8 @@ DEFAULT_STORE = Path(".patchlab")
 REPLAY_STORE = Path(".patchlab-replay")
 """A replay's own store, begun anew each time: its answers are to prompts with nothing learned."""
 DEFAULT_RUNS = 1000
+MAX_QUOTED = 200
+"""Characters of a value that a message quotes."""
 MAX_TOP_K = 50
 DEFAULT_CONTEXT_TOKENS = 250
 """Room for five lessons, or for a lesson and an example (bench.contexts, docs/contexts.md)."""
@@ -237,6 +240,21 @@ class AgentSettings(Frozen):
         "--backend replay.",
     )
 
+    @field_validator("*")
+    @classmethod
+    def _can_be_a_name(cls, value: object) -> object:
+        """Refuse a path that no file system takes."""
+        if isinstance(value, Path) and not _is_a_name(value):
+            raise ValueError("a path holds no null character and no half of a character")
+        return value
+
+
+def _is_a_name(path: Path) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
 
 Settings = TypeVar("Settings", bound=AgentSettings)
 
@@ -252,7 +270,17 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from error
+        value = quoted(first["input"])
+        raise UsageError(f"{name}={value} cannot be used: {first['msg']}.") from error
+
+
+def quoted(value: object) -> str:
+    """Return a value as messages quote it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of too many digits"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 class RunSettings(AgentSettings):

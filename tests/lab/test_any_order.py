@@ -436,5 +436,5 @@ class Sequences(RuleBasedStateMachine):
 
 TestSequences = Sequences.TestCase
 TestSequences.settings = settings(
-    max_examples=settings.default.max_examples // 8, stateful_step_count=10, deadline=None
+    max_examples=settings().max_examples // 16, stateful_step_count=10, deadline=None
 )

@@ -22,7 +22,7 @@ from patchlab_agent.store.golden import read_golden
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.running import read_started
-from patchlab_agent.store.snapshots import read_header, read_snapshot
+from patchlab_agent.store.snapshots import read_snapshot
 from tests.runs.test_resume import opened, run
 from tests.support.moments import moments
 from tests.support.odd import FEW, MANY, Content, nearly_bytes, odd_json, odd_lines, refused
@@ -32,10 +32,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "patchlab.json": lambda path: read_info(path.parent),
     "runs/run-0001.json": read_report,
     "runs/run-0001.golden.jsonl": read_golden,
-    "runs/run-0001.snapshot.jsonl": lambda path: [
-        read_header(path),
-        read_snapshot(path, parse_fix),
-    ],
+    "runs/run-0001.snapshot.jsonl": lambda path: read_snapshot(path, parse_fix),
     "resume/run.json": lambda path: read_started(path.parent.parent),
 }
 

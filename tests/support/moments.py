@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from patchlab_agent import files
 from patchlab_agent.store import golden, journal, layout, running, snapshots, store
 from patchlab_agent.store.chroma import Records
 
@@ -48,6 +49,8 @@ def moments(
         for name in ("upsert", "update", "delete"):
             around(Records, name)
         around(journal.Journal, "_append", committed)
+        # Before it, what is written first, and once that has the name.
+        around(files, "_write")
         for module in WRITERS:
             around(module, "write_whole")
         around(running.RunLog, "note")

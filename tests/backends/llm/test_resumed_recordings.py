@@ -62,9 +62,13 @@ def record(
 
     def run(width: int, *, resume: bool = False) -> JsonObject:
         settings = RunSettings(golden=2, concurrency=width, record=Path("work/run.jsonl"))
-        given: Any = settings.model_dump(include={"record", "concurrency"})
-        model = {"model": provider.model, "api_base": provider.api_base, "store": "work/store"}
-        with open_lab(backend="litellm", clock=lambda: CLOCK, **model, **given) as lab:
+        given: Any = {
+            **settings.model_dump(include={"record", "concurrency"}),
+            "model": provider.model,
+            "api_base": provider.api_base,
+            "store": "work/store",
+        }
+        with open_lab(backend="litellm", clock=lambda: CLOCK, **given) as lab:
             report = lab.run(settings, CASES, resume=resume)
         return report.model_dump(mode="json", exclude={"timing"})
 

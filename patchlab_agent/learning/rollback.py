@@ -17,6 +17,7 @@ from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
 from patchlab_agent.models.rollback import PutBack, RollbackReport
 from patchlab_agent.models.trace import LAST, named_run, run_name
+from patchlab_agent.settings import quoted
 from patchlab_agent.store.patches import describe
 from patchlab_agent.store.store import Store
 
@@ -128,11 +129,11 @@ def find_snapshot(store: Store, wanted: str) -> str:
     if not _was_started(store, name):
         if not kept:
             raise InputError(
-                f"There is no run {wanted!r} in {store.path}, and no other run to roll back to; "
+                f"There is no run {quoted(wanted)} in {store.path}, and no other run to roll back to; "
                 "make one with `patchlab-agent run`."
             )
         raise InputError(
-            f"There is no run {wanted!r} to roll back to in {store.path}; name {_listed(kept)}."
+            f"There is no run {quoted(wanted)} to roll back to in {store.path}; name {_listed(kept)}."
         )
     remedy = (
         f"roll back to {_listed(kept)}"

@@ -42,7 +42,7 @@ _BEGUN = LOCK_FILES | {fresh_name(WRITER), fresh_name(MARKER)}
 """All that a process may leave that is killed before there is a marker."""
 PATIENCE = 0.5
 """Seconds to wait for the lock, as somebody may just be looking whether it is taken."""
-PAUSES = (0.05, 0.25, 1.0)
+PAUSES = (0.05, 0.25, 1.0, 2.0)
 """Seconds to wait before looking again, while another process may be in the midst of writing."""
 MAX_COMMAND = 200
 """Characters of a writer's command line that others are told."""

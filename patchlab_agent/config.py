@@ -20,8 +20,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from patchlab_agent.errors import UsageError
-from patchlab_agent.settings import PATHS, RunSettings, quoted
+from patchlab_agent.errors import UsageError, in_short
+from patchlab_agent.settings import PATHS, RunSettings
 
 FILE = "pyproject.toml"
 TABLE = "patchlab"
@@ -125,7 +125,7 @@ def _placed(path: Path, written: str, value: str) -> str:
         return str(path.parent / Path(value).expanduser())
     except RuntimeError as error:
         raise UsageError(
-            f"{path}: {written} = {quoted(value)} in [tool.{TABLE}] names no home folder; "
+            f"{path}: {written} = {in_short(value)} in [tool.{TABLE}] names no home folder; "
             "write the path in full."
         ) from error
 
@@ -133,12 +133,12 @@ def _placed(path: Path, written: str, value: str) -> str:
 def _unknown(path: Path, written: str) -> str:
     if _KEY.search(written):
         return (
-            f"{path}: [tool.{TABLE}] must not contain {quoted(written)}: secrets belong in the "
+            f"{path}: [tool.{TABLE}] must not contain {in_short(written)}: secrets belong in the "
             "environment, as in OPENAI_API_KEY; remove it from the file."
         )
     near = _nearest_name(written)
     advice = f"did you mean {key(near)!r}?" if near else "leave it out."
-    return f"{path}: [tool.{TABLE}] has no key {quoted(written)}; {advice}"
+    return f"{path}: [tool.{TABLE}] has no key {in_short(written)}; {advice}"
 
 
 def _nearest_name(written: str) -> str | None:
@@ -158,7 +158,7 @@ def _check_value(path: Path, written: str, name: str, value: object) -> None:
         if isinstance(error, ValidationError):
             why = error.errors(include_url=False)[0]["msg"]
         raise UsageError(
-            f"{path}: {written} = {quoted(value)} in [tool.{TABLE}] cannot be used: {why}."
+            f"{path}: {written} = {in_short(value)} in [tool.{TABLE}] cannot be used: {why}."
         ) from error
 
 
@@ -183,7 +183,7 @@ def broken_variables(environment: Mapping[str, str]) -> dict[str, str]:
             RunSettings.model_validate({name: value})
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
-            found[variable(name)] = f"{variable(name)}={quoted(value)} cannot be used: {why}."
+            found[variable(name)] = f"{variable(name)}={in_short(value)} cannot be used: {why}."
     return found
 
 
@@ -202,7 +202,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def _on_variable(name: str) -> str:
-    told = name if name.isprintable() else quoted(name)
+    told = name if name.isprintable() else in_short(name)
     if _KEY.search(name):
         return f"{told} is not read; a key goes into its provider's variable, as OPENAI_API_KEY."
     near = _nearest_name(name.removeprefix(PREFIX))

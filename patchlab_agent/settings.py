@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import UsageError, in_short
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.masking import masked_words
 from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
@@ -19,8 +19,6 @@ DEFAULT_STORE = Path(".patchlab")
 REPLAY_STORE = Path(".patchlab-replay")
 """A replay's own store, begun anew each time: its answers are to prompts with nothing learned."""
 DEFAULT_RUNS = 1000
-MAX_QUOTED = 200
-"""Characters of a value that a message quotes."""
 MAX_TOP_K = 50
 DEFAULT_CONTEXT_TOKENS = 250
 """Room for five lessons, or for a lesson and an example (bench.contexts, docs/contexts.md)."""
@@ -270,17 +268,8 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        value = quoted(first["input"])
+        value = in_short(first["input"])
         raise UsageError(f"{name}={value} cannot be used: {first['msg']}.") from error
-
-
-def quoted(value: object) -> str:
-    """Return a value as messages quote it, cut where it is long."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of too many digits"
-    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 class RunSettings(AgentSettings):

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from patchlab_agent.errors import InputError, StoreError, UsageError
+from patchlab_agent.errors import InputError, StoreError, UsageError, in_short
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import LAST, named_run
-from patchlab_agent.settings import quoted
 from patchlab_agent.skill.seam import load_skill, rules_needed
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.store import Store
@@ -88,14 +87,14 @@ def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
         return Entrant(name, _from_file(path))
     if path.suffix == ".json" or len(path.parts) != 1:
         raise InputError(
-            f"There is no file {quoted(name)}; give a report as `run --json` prints it."
+            f"There is no file {in_short(name)}; give a report as `run --json` prints it."
         )
     with nullcontext(store) if store is not None else raw_store(folder) as opened:
         if run == LAST:
             run = next(reversed(opened.runs()), LAST)
         if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"
-            raise InputError(f"{folder} has no run {quoted(name)}; there are: {known}.")
+            raise InputError(f"{folder} has no run {in_short(name)}; there are: {known}.")
         return Entrant(run, opened.report(run), {p.id: p for p in opened.patches.all()})
 
 

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.errors import InputError, UsageError, in_short
 from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
-from patchlab_agent.settings import RunSettings, quoted
+from patchlab_agent.settings import RunSettings
 from patchlab_agent.skill.seam import Labels
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.selection import OK_LABEL
@@ -85,7 +85,7 @@ def find_run(store: Store, wanted: str | int | None) -> str:
     if name not in runs:
         known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         raise InputError(
-            f"There is no report of a run {quoted(wanted)} in {store.path}; name {known}."
+            f"There is no report of a run {in_short(wanted)} in {store.path}; name {known}."
         )
     return name
 

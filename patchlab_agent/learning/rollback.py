@@ -11,13 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.errors import InputError, StoreError, in_short
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
 from patchlab_agent.models.rollback import PutBack, RollbackReport
 from patchlab_agent.models.trace import LAST, named_run, run_name
-from patchlab_agent.settings import quoted
 from patchlab_agent.store.patches import describe
 from patchlab_agent.store.store import Store
 
@@ -129,11 +128,12 @@ def find_snapshot(store: Store, wanted: str) -> str:
     if not _was_started(store, name):
         if not kept:
             raise InputError(
-                f"There is no run {quoted(wanted)} in {store.path}, and no other run to roll back to; "
-                "make one with `patchlab-agent run`."
+                f"There is no run {in_short(wanted)} in {store.path}, and no other run to roll "
+                "back to; make one with `patchlab-agent run`."
             )
         raise InputError(
-            f"There is no run {quoted(wanted)} to roll back to in {store.path}; name {_listed(kept)}."
+            f"There is no run {in_short(wanted)} to roll back to in {store.path}; name "
+            f"{_listed(kept)}."
         )
     remedy = (
         f"roll back to {_listed(kept)}"

@@ -10,14 +10,16 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.trace import Completion, Feedback, Prompt
 from patchlab_agent.shipping.skill import shipping
 from tests.support.make import make_trace
 from tests.support.odd import MANY, TEXT, nearly, odd_lines, refused
 
 SHIPPING = shipping()
-ROW = {
-    "request": "Ship 2 kg bleach box to US",
+REQUEST = "Ship 2 kg bleach box to US"
+ROW: JsonObject = {
+    "request": REQUEST,
     "weight": 2,
     "unit": "kg",
     "item": "bleach",
@@ -28,7 +30,7 @@ FIXES = (
     {"kind": "restriction", "item": "bleach", "demand": "hazmat"},
     {"kind": "parcel", "parcel": "tin", "limit_kg": 4.5},
     {"kind": "unit", "unit": "stone", "kg": 6.35},
-    {"kind": "example", "request": ROW["request"], "answer": {}},
+    {"kind": "example", "request": REQUEST, "answer": {}},
 )
 
 
@@ -81,7 +83,7 @@ class Says:
 def test_any_fix_that_a_model_proposes(text: str) -> None:
     propose = SHIPPING.model_proposer
     assert propose is not None
-    trace = make_trace(request=ROW["request"], output=dict(ROW))
+    trace = make_trace(request=REQUEST, output=ROW)
     told = Feedback(label="hazmat_undeclared", field="declarations", detail="hazmat")
     proposal = propose(Says(text)).propose(trace, told)
     assert bool(proposal.patch) != bool(proposal.reason)

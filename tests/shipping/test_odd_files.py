@@ -14,7 +14,7 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.trace import Completion, Feedback, Prompt
 from patchlab_agent.shipping.skill import shipping
 from tests.support.make import make_trace
-from tests.support.odd import MANY, TEXT, nearly, odd_lines, refused
+from tests.support.odd import FEW, MANY, TEXT, nearly, odd_lines, refused
 
 SHIPPING = shipping()
 REQUEST = "Ship 2 kg bleach box to US"
@@ -73,7 +73,7 @@ class Says:
         """Nothing to let go of."""
 
 
-@MANY
+@FEW
 @given(
     st.sampled_from(FIXES)
     .flatmap(lambda fix: nearly({"trigger": "bleach", "fix": fix}))

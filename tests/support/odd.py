@@ -15,7 +15,7 @@ from patchlab_agent.errors import PatchLabError
 MANY = settings(suppress_health_check=list(HealthCheck), deadline=None)
 """For tests that write files, whose fixtures may be shared by all examples."""
 FEW = settings(
-    max_examples=settings().max_examples // 5,
+    max_examples=settings().max_examples // 10,
     suppress_health_check=list(HealthCheck),
     deadline=None,
 )

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import UsageError, in_short
 from patchlab_agent.settings import PATHS, RunSettings
 
 FILE = "pyproject.toml"
@@ -91,7 +91,9 @@ def _table(path: Path, data: bytes) -> Table:
 
     try:
         document = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise UsageError(f"{path} is not valid TOML: it is nested too deeply; fix it.") from error
+    except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}; fix it.") from error
     tool = document.get("tool")
     given = tool.get(TABLE) if isinstance(tool, dict) else None
@@ -123,7 +125,7 @@ def _placed(path: Path, written: str, value: str) -> str:
         return str(path.parent / Path(value).expanduser())
     except RuntimeError as error:
         raise UsageError(
-            f"{path}: {written} = {value!r} in [tool.{TABLE}] names no home folder; "
+            f"{path}: {written} = {in_short(value)} in [tool.{TABLE}] names no home folder; "
             "write the path in full."
         ) from error
 
@@ -131,12 +133,12 @@ def _placed(path: Path, written: str, value: str) -> str:
 def _unknown(path: Path, written: str) -> str:
     if _KEY.search(written):
         return (
-            f"{path}: [tool.{TABLE}] must not contain {written!r}: secrets belong in the "
+            f"{path}: [tool.{TABLE}] must not contain {in_short(written)}: secrets belong in the "
             "environment, as in OPENAI_API_KEY; remove it from the file."
         )
     near = _nearest_name(written)
     advice = f"did you mean {key(near)!r}?" if near else "leave it out."
-    return f"{path}: [tool.{TABLE}] has no key {written!r}; {advice}"
+    return f"{path}: [tool.{TABLE}] has no key {in_short(written)}; {advice}"
 
 
 def _nearest_name(written: str) -> str | None:
@@ -151,10 +153,12 @@ def _check_value(path: Path, written: str, name: str, value: object) -> None:
         RunSettings.model_validate_json(
             json.dumps({name: value}, default=lambda _: {}), strict=True
         )
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
+    except ValueError as error:
+        why = "it is too large"
+        if isinstance(error, ValidationError):
+            why = error.errors(include_url=False)[0]["msg"]
         raise UsageError(
-            f"{path}: {written} = {value!r} in [tool.{TABLE}] cannot be used: {why}."
+            f"{path}: {written} = {in_short(value)} in [tool.{TABLE}] cannot be used: {why}."
         ) from error
 
 
@@ -179,7 +183,7 @@ def broken_variables(environment: Mapping[str, str]) -> dict[str, str]:
             RunSettings.model_validate({name: value})
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
-            found[variable(name)] = f"{variable(name)}={value!r} cannot be used: {why}."
+            found[variable(name)] = f"{variable(name)}={in_short(value)} cannot be used: {why}."
     return found
 
 
@@ -198,8 +202,9 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def _on_variable(name: str) -> str:
+    told = name if name.isprintable() else in_short(name)
     if _KEY.search(name):
-        return f"{name} is not read; a key goes into its provider's variable, as OPENAI_API_KEY."
+        return f"{told} is not read; a key goes into its provider's variable, as OPENAI_API_KEY."
     near = _nearest_name(name.removeprefix(PREFIX))
     advice = f"did you mean {variable(near)!r}?" if near else "it is not read."
-    return f"{name} is not a setting; {advice}"
+    return f"{told} is not a setting; {advice}"

@@ -23,6 +23,9 @@ Every message is one or two sentences, which end with what to do.
 
 from typing import ClassVar
 
+MAX_IN_SHORT = 200
+"""Characters of a value that a message repeats."""
+
 
 class PatchLabError(Exception):
     """Base of all errors due to the user or the environment, not to a bug.
@@ -231,3 +234,12 @@ class InvalidAnswer(Exception):
         ...     print(problem)
         the answer holds no JSON object
     """
+
+
+def in_short(value: object) -> str:
+    """Return a value as a message repeats it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of too many digits"
+    return text if len(text) <= MAX_IN_SHORT else f"{text[:MAX_IN_SHORT]}…"

@@ -56,7 +56,7 @@ def write_whole(
         _write(target, parts, sync)
         return
     # Replacing a file is atomic only within one file system, hence a neighbour as the source.
-    fresh = target.with_name(until_then or f"{target.name}.new")
+    fresh = target.with_name(until_then or fresh_name(target.name))
     try:
         _write(fresh, parts, sync)
         if target.exists():
@@ -66,6 +66,11 @@ def write_whole(
         # What was written of it may be what fills the disk.
         fresh.unlink(missing_ok=True)
         raise
+
+
+def fresh_name(name: str) -> str:
+    """Return the name of what `write_whole` writes first, which a killed process may leave."""
+    return f"{name}.new"
 
 
 def _write(path: Path, parts: Iterable[str | bytes], sync: bool) -> None:

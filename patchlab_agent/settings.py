@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import UsageError, in_short
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.masking import masked_words
 from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
@@ -237,6 +238,21 @@ class AgentSettings(Frozen):
         "--backend replay.",
     )
 
+    @field_validator("*")
+    @classmethod
+    def _can_be_a_name(cls, value: object) -> object:
+        """Refuse a path that no file system takes."""
+        if isinstance(value, Path) and not _is_a_name(value):
+            raise ValueError("a path holds no null character and no half of a character")
+        return value
+
+
+def _is_a_name(path: Path) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
 
 Settings = TypeVar("Settings", bound=AgentSettings)
 
@@ -252,7 +268,8 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from error
+        value = in_short(first["input"])
+        raise UsageError(f"{name}={value} cannot be used: {first['msg']}.") from error
 
 
 class RunSettings(AgentSettings):

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from pytest_socket import SocketBlockedError, socket_allow_hosts
 
 LOOPBACK = ["127.0.0.1", "::1"]
+
+# Tests that choose their own number of examples do so in any profile.
+settings.register_profile("thorough", max_examples=2000, deadline=None)
 _getaddrinfo = socket.getaddrinfo
 
 

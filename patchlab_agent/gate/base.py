@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -127,6 +127,10 @@ class AcceptanceCriterion(Protocol):
         """Use these labeled cases from now on."""
         ...
 
+    def recall(self, reports: Iterable[GateReport]) -> None:
+        """Know what earlier decisions taught, which another process took in the same work."""
+        ...
+
 
 class OpenGate:
     """A gate that activates every patch untested: the control for the real one."""
@@ -174,3 +178,6 @@ class OpenGate:
 
     def use_suite(self, suite: Sequence[Labeled]) -> None:
         """Ignore the labels."""
+
+    def recall(self, reports: Iterable[GateReport]) -> None:
+        """Ignore them."""

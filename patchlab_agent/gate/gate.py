@@ -20,7 +20,7 @@ should depend on the patch alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from patchlab_agent.agent.agent import Agent
@@ -206,8 +206,14 @@ class Gate:
             raise found
         examination, trials = found
         self._learn_noise(trials)
-        self.full_calls += examination.report.full_calls
-        return examination
+        report = examination.report.model_copy(update={"noise": self.noise})
+        self.full_calls += report.full_calls
+        return replace(examination, report=report)
+
+    def recall(self, reports: Iterable[GateReport]) -> None:
+        """Estimate the model's noise as after the latest of these decisions, if that saw more."""
+        seen = (report.noise for report in reports if report.noise is not None)
+        self.noise = max([self.noise, *seen], key=lambda noise: noise[1])
 
     def prepare(self, candidates: Sequence[Candidate]) -> None:
         """Examine these candidates concurrently, and keep only the model's answers.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from patchlab_agent.errors import InputError, StoreError, UsageError
+from patchlab_agent.errors import InputError, StoreError, UsageError, in_short
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
@@ -86,13 +86,15 @@ def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
     if run == name and os.path.isfile(path):  # noqa: PTH113 - Path's own raises on such a name
         return Entrant(name, _from_file(path))
     if path.suffix == ".json" or len(path.parts) != 1:
-        raise InputError(f"There is no file {name!r}; give a report as `run --json` prints it.")
+        raise InputError(
+            f"There is no file {in_short(name)}; give a report as `run --json` prints it."
+        )
     with nullcontext(store) if store is not None else raw_store(folder) as opened:
         if run == LAST:
             run = next(reversed(opened.runs()), LAST)
         if run not in opened.runs():
             known = ", ".join(opened.runs()) or "none"
-            raise InputError(f"{folder} has no run {name!r}; there are: {known}.")
+            raise InputError(f"{folder} has no run {in_short(name)}; there are: {known}.")
         return Entrant(run, opened.report(run), {p.id: p for p in opened.patches.all()})
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from patchlab_agent.errors import InputError, UsageError
+from patchlab_agent.errors import InputError, UsageError, in_short
 from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import LAST, Feedback, Trace, named_run, trace_name
@@ -84,7 +84,9 @@ def find_run(store: Store, wanted: str | int | None) -> str:
     name = named_run(str(wanted))
     if name not in runs:
         known = runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        raise InputError(f"There is no report of a run {wanted!r} in {store.path}; name {known}.")
+        raise InputError(
+            f"There is no report of a run {in_short(wanted)} in {store.path}; name {known}."
+        )
     return name
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patchlab_agent.errors import InputError, StoreError
+from patchlab_agent.errors import InputError, StoreError, in_short
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
@@ -128,11 +128,12 @@ def find_snapshot(store: Store, wanted: str) -> str:
     if not _was_started(store, name):
         if not kept:
             raise InputError(
-                f"There is no run {wanted!r} in {store.path}, and no other run to roll back to; "
-                "make one with `patchlab-agent run`."
+                f"There is no run {in_short(wanted)} in {store.path}, and no other run to roll "
+                "back to; make one with `patchlab-agent run`."
             )
         raise InputError(
-            f"There is no run {wanted!r} to roll back to in {store.path}; name {_listed(kept)}."
+            f"There is no run {in_short(wanted)} to roll back to in {store.path}; name "
+            f"{_listed(kept)}."
         )
     remedy = (
         f"roll back to {_listed(kept)}"

@@ -125,6 +125,11 @@ class GateReport(Frozen):
         description="digest of what the decision rests on; while unchanged, the decision is not "
         "taken again; empty: it never holds, as for a patch that a rollback retired"
     )
+    noise: tuple[int, int] | None = Field(
+        default=None,
+        description="right answers and draws from which the gate estimates the model's noise after "
+        "this decision; None: it does not",
+    )
 
     @property
     def is_graded(self) -> bool:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from patchlab_agent.backends.base import WrappedBackend
 from patchlab_agent.backends.budget import BudgetedBackend
 from patchlab_agent.backends.cache import CachedBackend
@@ -25,6 +27,7 @@ from patchlab_agent.models.progress import RunState, StartedRun
 from patchlab_agent.models.trace import Completion, Trace, trace_name
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.store.running import RunLog, delete_logs, write_started
+from patchlab_agent.store.store import Store
 
 MOST_ENTRIES = 200_000
 """Entries of the log, some 40 MB, after which it is written anew without what is forgotten."""
@@ -77,9 +80,14 @@ class Progress:
         """Answers that the gate's decisions would have needed from a test of fixed size."""
         return self._lab.gate.full_calls - self._full_calls_before
 
+    @property
+    def _noise(self) -> tuple[int, int] | None:
+        return self._lab.gate.noise if isinstance(self._lab.gate, Gate) else None
+
     def begin(self) -> None:
         """Begin with nothing done."""
         self._lab.meter.reset()
+        self._state = self._state.model_copy(update={"noise": self._noise})
         self._listen()
         self._keep()
 
@@ -89,22 +97,24 @@ class Progress:
         Raises:
             StoreError: something else was learned since.
         """
-        found = self._lab.store.run_state
-        if found is None or found.get("run") != self.started.run:
+        state = state_of(self._lab.store, self.started.run)
+        if state is None:
             self.begin()
             return
-        state = RunState.model_validate(found)
         if state.touched:
             raise StoreError(
                 f"{state.run} cannot be resumed, as something else was learned or judged since it "
                 "stopped; start a new run without --resume."
             )
         self._state = state.model_copy(update={"taken_back": None})
-        if state.taken_back is not None:
-            with self._lab.store.unit(self._whole):
-                self._lab.store.take_back(state.taken_back)
-            self._lab.store.traces.flush()
-        self._restore()
+        try:
+            if state.taken_back is not None:
+                with self._lab.store.unit(self._whole):
+                    self._lab.store.take_back(state.taken_back)
+                self._lab.store.traces.flush()
+            self._restore()
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise _unreadable(state.run) from error
         self._listen()
         self._keep()
 
@@ -136,7 +146,7 @@ class Progress:
             spans=self._state.spans,
             log=(self._log.number, self._log.size),
             spent={name: asdict(spent) for name, spent in self._lab.meter.spent.items()},
-            noise=self._lab.gate.noise if isinstance(self._lab.gate, Gate) else None,
+            noise=self._noise,
             full_calls=self.full_calls,
             structure=None if (known := self._lab.meter.structure) is None else str(known),
         )
@@ -240,6 +250,28 @@ class Progress:
     def _note(self, entry: list[Any]) -> None:
         self._log.note(entry)
         self._entries += 1
+
+
+def state_of(store: Store, run: str) -> RunState | None:
+    """Return where a run of a store is; None if nothing is known of it.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    found = store.run_state
+    if found is None or found.get("run") != run:
+        return None
+    try:
+        return RunState.model_validate(found)
+    except ValidationError as error:
+        raise _unreadable(run) from error
+
+
+def _unreadable(run: str) -> StoreError:
+    return StoreError(
+        f"{run} cannot be resumed, as what the store keeps of it is damaged; start a new run "
+        "without --resume."
+    )
 
 
 def _nobody(entry: list[Any]) -> None:

@@ -25,7 +25,7 @@ from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import Loop, SimulatedReferee, windows, with_next
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.runs.progress import Progress
+from patchlab_agent.runs.progress import Progress, state_of
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
     FinishedRun,
@@ -81,9 +81,8 @@ class Runner:
     @property
     def done(self) -> int:
         """How many of them were done before."""
-        state = self.lab.store.run_state or {}
-        is_same = self.resumed is not None and state.get("run") == self.resumed.run
-        return int(str(state.get("done", 0))) if is_same else 0
+        state = None if self.resumed is None else state_of(self.lab.store, self.resumed.run)
+        return 0 if state is None else state.done
 
     @property
     def golden_total(self) -> int:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from patchlab_agent.errors import InputError, StoreError, UsageError
-from patchlab_agent.files import no_room
+from patchlab_agent.files import full, no_room
 from patchlab_agent.store.layout import LOCK_FILES, MARKER, StoreInfo, read_info, take_lock
 
 ARCHIVES = {".zip": "zip", ".tar": "tar", ".tgz": "gztar", ".tar.gz": "gztar"}
 """Endings of file names, and the archives that they stand for; any other name is a folder's."""
+_DAMAGES = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    # Of names that cannot be, two of the same, half a file, or what only a password opens.
+    *(OSError, EOFError, ValueError, RuntimeError),
+)
+"""What damaged archives raise."""
 
 
 def back_up(path: Path, target: Path, *, force: bool = False) -> Path:
@@ -80,7 +89,7 @@ def restore(
     try:
         _remove(staged)
         _unpack(source, staged)
-        info = read_info(staged) if (staged / MARKER).exists() else None
+        info = _info_in(staged, source)
         if info is None:
             raise InputError(
                 f"{source} is no backup of a store; name one that `store backup` wrote."
@@ -102,6 +111,16 @@ def restore(
         _remove(staged)
 
 
+def _info_in(staged: Path, source: Path) -> StoreInfo | None:
+    """Return the marker of a copy, whose problems are those of where it comes from."""
+    if not (staged / MARKER).exists():
+        return None
+    try:
+        return read_info(staged)
+    except StoreError as error:
+        raise InputError(str(error).replace(str(staged), str(source))) from error
+
+
 def _unpack(source: Path, folder: Path) -> None:
     try:
         if source.is_dir():
@@ -118,8 +137,11 @@ def _unpack(source: Path, folder: Path) -> None:
         else:
             # Whoever wrote the archive must not write anywhere else.
             shutil.unpack_archive(source, folder, kind, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, shutil.ReadError, EOFError) as error:
-        raise InputError(f"{source} is damaged ({error}); name another backup.") from error
+    except _DAMAGES as error:
+        if full(error) or isinstance(error, PermissionError):
+            raise
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{source} is damaged ({why}); name another backup.") from error
 
 
 def _check_target(path: Path, target: Path, force: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ from patchlab_agent.store.integrity import (
     require_database,
 )
 from patchlab_agent.store.kept import kept_problems, patches_left
-from patchlab_agent.store.layout import StoreInfo
+from patchlab_agent.store.layout import PAUSES, StoreInfo, is_locked
 
 Whole = TypeVar("Whole")
 
@@ -56,6 +57,14 @@ class Contents:
     references: list[str] = field(default_factory=list)
     is_read: bool = True
 
+    def still(self, later: Contents) -> Contents:
+        """Return what was found later, with the faults that were there before."""
+        return replace(
+            later,
+            problems=[each for each in later.problems if each in self.problems],
+            references=[each for each in later.references if each in self.references],
+        )
+
 
 def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
     """Read all of a store, and check that its parts agree with each other.
@@ -64,6 +73,17 @@ def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
         StoreError: the database is lost, locked or damaged, or the marker's embedder is unknown.
         MissingExtra: the package of the store's embedder is not installed.
     """
+    found = _contents(path, info, parse_fix)
+    for pause in PAUSES:
+        # Beside a writer, who writes what belongs together one after the other.
+        if not (found.problems or found.references) or is_open_here(path) or not is_locked(path):
+            break
+        time.sleep(pause)
+        found = found.still(_contents(path, info, parse_fix))
+    return found
+
+
+def _contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
     function = own_embedder(path, info.embedder)
     kept = list(kept_problems(path, info, parse_fix))
     if is_open_here(path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 from chromadb.api.client import Client
@@ -17,6 +17,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.store.layout import PAUSES, is_locked
 from patchlab_agent.store.writes import Writes, has_room, is_panic, no_room_in
 
 INDEX: CreateCollectionConfiguration = {
@@ -31,6 +32,8 @@ INDEX: CreateCollectionConfiguration = {
 }
 
 PAGE = 1000
+
+Found = TypeVar("Found")
 
 
 class LocalClient(Client):
@@ -150,8 +153,7 @@ class Records:
 
     def count(self) -> int:
         """Return the number of records."""
-        with self._reading():
-            return self._collection.count()
+        return self._read(self._collection.count)
 
     def get(self, **wanted: Any) -> GetResult:
         """Return records by id or condition; takes what Chroma's `get` takes.
@@ -159,8 +161,7 @@ class Records:
         Raises:
             StoreError: one has no metadata or no document, or the collection cannot be read.
         """
-        with self._reading():
-            found = self._collection.get(**wanted)
+        found = self._read(lambda: self._collection.get(**wanted))
         self._check(found["ids"], found["metadatas"], found["documents"])
         return found
 
@@ -170,8 +171,7 @@ class Records:
         Raises:
             StoreError: one has no metadata or no document, or the collection cannot be read.
         """
-        with self._reading():
-            found = self._collection.query(**wanted)
+        found = self._read(lambda: self._collection.query(**wanted))
         metadatas, documents = found["metadatas"], found["documents"]
         for number, ids in enumerate(found["ids"]):
             self._check(ids, metadatas and metadatas[number], documents and documents[number])
@@ -224,10 +224,17 @@ class Records:
             if not is_whole or (documents is not None and documents[number] is None):
                 raise unreadable(self._collection.name, record, self._path)
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _read(self, ask: Callable[[], Found]) -> Found:
+        for pause in PAUSES:
+            try:
+                return ask()
+            except ChromaError:
+                # A record and its place in the index are written one after the other.
+                if not is_locked(self._path):
+                    break
+                time.sleep(pause)
         try:
-            yield
+            return ask()
         except BaseException as error:
             if not isinstance(error, ChromaError) and not is_panic(error):
                 raise

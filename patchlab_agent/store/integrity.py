@@ -13,7 +13,7 @@ from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.store.chroma import is_open_here
 from patchlab_agent.store.database import DATABASE, Held, read_database
 from patchlab_agent.store.index import index_problem
-from patchlab_agent.store.layout import MARKER, StoreInfo, is_locked
+from patchlab_agent.store.layout import MARKER, PAUSES, StoreInfo, is_locked
 
 NEEDED = {
     "patches": ("patch", "trigger", "status"),
@@ -22,8 +22,6 @@ NEEDED = {
 }
 """The collections of a store, with the metadata that nobody can do without."""
 RESTORE = "restore the store from a copy, or start over with `patchlab-agent run --fresh`"
-_PAUSES = (0.05, 0.25, 1.0)
-"""Seconds to wait before looking again, while another process may be writing index files."""
 
 
 class NothingYet(StoreError):
@@ -114,7 +112,7 @@ def problems(path: Path, held: Sequence[Held], dimension: int) -> dict[str, str]
         dimension: length of its embedder's vectors.
     """
     found = dict(_problems(path, held, dimension))
-    for pause in _PAUSES:
+    for pause in PAUSES:
         # Chroma writes index files one after another.
         if not found or not is_locked(path):
             break

@@ -27,10 +27,11 @@ Kind = Literal["patch", "trace", "example", "examples", "gone"]
 
 
 class Change(NamedTuple):
-    """One change as the journal holds it: its kind, and the record as it is from then on."""
+    """One change as the journal holds it: its kind, the record as it is from then on, its line."""
 
-    kind: Kind
+    kind: str
     content: Any
+    line: int
 
 
 class Journal:
@@ -121,13 +122,23 @@ class Journal:
             StoreError: the journal cannot be read, or is damaged.
         """
         changes: list[Change] = []
-        for entry in self._entries():
+        self.run = None
+        for number, entry in self._entries():
             self.run = entry["run"]
             changes += (
-                Change(kind, held) for each in entry["changes"] for kind, held in each.items()
+                Change(kind, held, number)
+                for each in entry["changes"]
+                for kind, held in each.items()
             )
         self.is_clean = not changes
         return changes
+
+    def damaged(self, line: int) -> StoreError:
+        """Return the error that says that a line cannot be read."""
+        return StoreError(
+            f"{self._path}, line {line}, is damaged; restore the store from a backup, or delete "
+            "that file to do without what it holds, and run `patchlab-agent store repair`."
+        )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -145,12 +156,12 @@ class Journal:
         try:
             while line:
                 line = line[self._file.write(line) :]
-        except OSError:
+        except BaseException:
             # What follows half a line would be lost with it.
             self._file.truncate(size)
             raise
 
-    def _entries(self) -> Iterator[Mapping[str, Any]]:
+    def _entries(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
             *lines, _half = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -162,16 +173,21 @@ class Journal:
         for number, line in enumerate(lines, start=1):
             try:
                 entry = json.loads(line)
-                is_whole = entry.keys() == {"changes", "run"}
-            except (ValueError, AttributeError, RecursionError):
-                is_whole = False
-            if not is_whole:
-                raise StoreError(
-                    f"{self._path}, line {number}, is damaged; restore the store from a backup, or "
-                    "delete that file to do without what it holds, and run `patchlab-agent store "
-                    "repair`."
-                )
-            yield entry
+            except (ValueError, RecursionError) as error:
+                raise self.damaged(number) from error
+            if not _is_whole(entry):
+                raise self.damaged(number)
+            yield number, entry
+
+
+def _is_whole(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == {"changes", "run"}
+        and isinstance(entry["changes"], list)
+        and all(isinstance(change, dict) for change in entry["changes"])
+        and isinstance(entry["run"], dict | None)
+    )
 
 
 def is_left_over(path: Path) -> bool:

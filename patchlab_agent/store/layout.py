@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import no_room, write_whole
+from patchlab_agent.files import fresh_name, no_room, write_whole
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.masking import masked_words
 
@@ -38,8 +38,12 @@ WRITER = ".writer.json"
 DELETED = ".deleted.json"
 """The marker of a store that is being deleted."""
 LOCK_FILES = frozenset({LOCK, WRITER})
+_BEGUN = LOCK_FILES | {fresh_name(WRITER), fresh_name(MARKER)}
+"""All that a process may leave that is killed before there is a marker."""
 PATIENCE = 0.5
 """Seconds to wait for the lock, as somebody may just be looking whether it is taken."""
+PAUSES = (0.05, 0.25, 1.0, 2.0)
+"""Seconds to wait before looking again, while another process may be in the midst of writing."""
 MAX_COMMAND = 200
 """Characters of a writer's command line that others are told."""
 
@@ -89,8 +93,8 @@ def read_info(path: Path) -> StoreInfo | None:
 
 
 def _strange(path: Path) -> bool:
-    """Return True if a folder holds more than a lock."""
-    return any(each.name not in LOCK_FILES for each in path.iterdir())
+    """Return True if a folder holds more than the beginning of a store."""
+    return any(each.name not in _BEGUN for each in path.iterdir())
 
 
 def _parse(marker: Path, text: str) -> StoreInfo:

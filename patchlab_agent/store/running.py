@@ -133,5 +133,5 @@ def _entries(data: bytes) -> Iterator[list[Any]]:
     for line in lines:
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return  # what follows was written by a machine that lost its power

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from chromadb.api.client import Client
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.files import write_whole
-from patchlab_agent.models.base import JsonObject, digest
+from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.patch import Fix, Patch
@@ -51,6 +51,13 @@ from patchlab_agent.store.snapshots import (
 from patchlab_agent.store.traces import TraceStore
 from patchlab_agent.store.units import Units
 from patchlab_agent.store.writes import Writes, require_room
+
+
+class Gone(Frozen):
+    """The ids of records that were taken back."""
+
+    patches: tuple[str, ...]
+    traces: tuple[str, ...]
 
 
 class Store:
@@ -182,41 +189,57 @@ class Store:
 
     def take_back(self, changed: JsonObject) -> None:
         """Put everything back to how it was before a unit, as `changed` said at its end."""
-        gone: Any = changed["gone"]
-        self._units.note("gone", json.dumps(gone))
+        gone = Gone.model_validate(changed["gone"])
+        self._units.note("gone", gone.model_dump_json())
         self._remove(gone)
         for patch in cast("list[JsonObject]", changed["patches"]):
             self.patches.upsert(self._patch(patch))
         examples = cast("list[JsonObject]", changed["examples"])
         self.examples.update(StoredExample.model_validate(each) for each in examples)
 
-    def _remove(self, gone: Any) -> None:
-        self.traces.remove(gone["traces"])
-        self.patches.remove(gone["patches"])
+    def _remove(self, gone: Gone) -> None:
+        self.traces.remove(gone.traces)
+        self.patches.remove(gone.patches)
 
     def _patch(self, data: Any) -> Patch:
         return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
 
     def _replay(self) -> None:
         """Make the changes that the journal holds once more."""
-        for kind, content in self._units.journal.read():
-            match kind:
-                case "trace":
-                    self.traces.add(Trace.model_validate(content))
-                case "patch":
-                    self.patches.upsert(self._patch(content))
-                case "example":
-                    self.examples.update([StoredExample.model_validate(content)])
-                case "examples":
-                    self.examples.replace(map(StoredExample.model_validate, content))
-                case "gone":
-                    self._remove(content)
+        journal = self._units.journal
+        for kind, content, line in journal.read():
+            try:
+                again = self._again(kind, content)
+            except (ValueError, KeyError, TypeError) as error:
+                raise journal.damaged(line) from error
+            again()
+
+    def _again(self, kind: str, content: Any) -> Callable[[], object]:
+        """Return what makes a change of the journal once more.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be read.
+        """
+        match kind:
+            case "trace":
+                return partial(self.traces.add, Trace.model_validate(content))
+            case "patch":
+                return partial(self.patches.upsert, self._patch(content))
+            case "example":
+                return partial(self.examples.update, [StoredExample.model_validate(content)])
+            case "examples":
+                examples = [StoredExample.model_validate(each) for each in content]
+                return partial(self.examples.replace, examples)
+            case "gone":
+                return partial(self._remove, Gone.model_validate(content))
+        raise ValueError(f"There is no kind {kind!r} of change.")
 
     def start_run(self) -> str:
         """Count a new run and return its name; the first is `run-0001`."""
         # Counted when it starts, so that a run that is killed never shares its name with the next.
-        self.info = self.info.model_copy(update={"runs": self.info.runs + 1})
-        write_info(self.path, self.info)
+        counted = self.info.model_copy(update={"runs": self.info.runs + 1})
+        write_info(self.path, counted)
+        self.info = counted
         return run_name(self.info.runs)
 
     def keep_prompt(self, system: str) -> str:

@@ -176,6 +176,8 @@ class TraceStore:
     def several(self, ids: Iterable[str]) -> dict[str, Trace]:
         """Return the traces with these ids, as far as there are any, by id."""
         wanted = list(ids)
+        if not wanted:
+            return {}
         page = self._collection.get(ids=wanted, include=["metadatas"])
         found = {
             trace_id: _parse(metadata)

@@ -44,7 +44,8 @@ class Units:
 
     Attributes:
         parts: the parts of the store, in the order in which they are written out.
-        failed: the latest attempt to write out failed; the journal holds what is lacking.
+        failed: the database or the memory lacks what the journal holds, as writing out failed or
+            was interrupted.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Units:
         self._depth = 0
         self._is_due = False
         self._is_replaying = False
+        self._is_behind = False
         self.failed = False
 
     @property
@@ -88,7 +90,8 @@ class Units:
         """Have all changes within count together.
 
         After an error that was raised on purpose, what was changed before it counts. After
-        anything else, such as Ctrl-C, nothing does, and the store is as it was before the unit.
+        anything else, such as Ctrl-C, nothing does that is not in the journal yet, and the store is
+        as it was before the unit.
 
         Args:
             run: tells at the end of the unit where the run in progress is.
@@ -121,12 +124,24 @@ class Units:
         if self._depth:
             self._is_due = True
             return
-        self._commit(None)
-        if not self.journal.is_clean:
-            self._write_out()
+        with self._discarding():
+            self._write()
+
+    @contextmanager
+    def _discarding(self) -> Iterator[None]:
+        """Have an interruption leave in memory what the journal and the database hold."""
+        try:
+            yield
+        except PatchLabError:
+            raise
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Forget all changes that do not count, so that the store is as it was before them."""
+        # A second interruption could leave in memory less than what counts.
+        self._is_behind = self.failed = True
         self.journal.forget()
         self._is_due = False
         for part in self.parts:
@@ -143,6 +158,7 @@ class Units:
         finally:
             self._depth -= 1
             self._is_replaying = self._is_due = False
+        self._is_behind = self.failed = False
         if not journal.is_clean:
             self._write_out()
 
@@ -167,12 +183,20 @@ class Units:
             except StoreError:
                 self.discard()
                 raise
-        self._commit(None if run is None else run())
-        is_alone = run is None and not late
-        if self._is_due or is_alone or self._clock() - self._written_at > LATE:
-            self.write()
+        with self._discarding():
+            self._commit(None if run is None else run())
+            is_alone = run is None and not late
+            if self._is_due or is_alone or self._clock() - self._written_at > LATE:
+                self._write()
+
+    def _write(self) -> None:
+        self._commit(None)
+        if not self.journal.is_clean:
+            self._write_out()
 
     def _commit(self, run: JsonObject | None) -> None:
+        if self._is_behind:
+            raise StoreError("The store was interrupted twice; open it again to go on.")
         self.journal.commit(run)
         for part in self.parts:
             part.committed()

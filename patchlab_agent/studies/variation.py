@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from itertools import product
 from typing import Any
 
-from patchlab_agent.errors import UsageError
+from patchlab_agent.errors import UsageError, in_short
 from patchlab_agent.models.masking import masked
 from patchlab_agent.models.model import without_login
 from patchlab_agent.settings import PATHS, RunSettings, checked
@@ -84,10 +84,12 @@ def _parsed(text: str) -> tuple[str, list[str]]:
         options = [_option(each) for each in NAMES]
         close = get_close_matches(_option(field), options, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of: {', '.join(options)}."
-        raise UsageError(f"--vary {text!r} names no setting that can be varied; {hint}")
+        raise UsageError(f"--vary {in_short(text)} names no setting that can be varied; {hint}")
     parts = [value.strip() for value in values.split(",")]
     if not all(parts):
-        raise UsageError(f"--vary {text!r} lacks a value; give them as in {EXAMPLE}.")
+        raise UsageError(f"--vary {in_short(text)} lacks a value; give them as in {EXAMPLE}.")
+    if not text.isprintable():
+        raise UsageError(f"--vary {in_short(text)} holds control characters; leave them out.")
     return field, parts
 
 

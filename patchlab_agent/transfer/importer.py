@@ -60,6 +60,10 @@ class Importer:
             Interruption: the model or the skill failed; what was imported before stays, so that
                 repeating the import continues from there.
         """
+        patches = list(patches)
+        stored = (self._store.get(patch.id) for patch in patches)
+        # Of an import that was cut off, so that this one decides as it would have.
+        self._gate.recall(p.gate for p in stored if p and p.gate and self._was_gated(p))
         for patch in patches:
             with self._unit():
                 self._done[patch.id] = self._take(patch)
@@ -108,8 +112,12 @@ class Importer:
         """
         was_active = imported.was is Status.ACTIVE
         is_refused = was_active and patch.status is Status.QUARANTINED
+        return is_refused and self._was_gated(patch)
+
+    def _was_gated(self, patch: Patch) -> bool:
+        """Return True if the last that happened to a patch is a decision in an import like this."""
         decided = (f"{self._cause}: ", f"{self._cause}{_AGAIN}: ")
-        return is_refused and patch.history[-1].cause.startswith(decided)
+        return patch.history[-1].cause.startswith(decided)
 
 
 def _imported(patch: Patch, outcome: str, text: str, others: Iterable[PatchEvent] = ()) -> Imported:

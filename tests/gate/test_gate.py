@@ -430,7 +430,8 @@ def test_what_is_asked_ahead_is_not_asked_again(tmp_path: Path) -> None:
     suite = (*OTHERS, labeled("zok and salt", {**RED, **WHITE}))
     blim = make_patch("blim", "green", tests=(failing("a blim"),))
     patches = [zok(obedience("one zok more"), unconcerned("a blim")), blim]
-    plain = [decide(make_gate(tmp_path / "plain", Reader(), suite), each) for each in patches]
+    plain_gate = make_gate(tmp_path / "plain", Reader(), suite)
+    plain = [decide(plain_gate, each) for each in patches]
     backend = Reader()
     gate = make_gate(tmp_path, CachedBackend(backend), suite)
     gate.prepare([Candidate(each, WordsReferee()) for each in patches])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,17 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.store import journal, running, units
+from patchlab_agent.store import units
 from patchlab_agent.store.check import contents
-from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.running import read_started
+from tests.support.moments import moments
 from tests.support.words_skill import Reader, case, parse_fix, words_lab
 
 TEXTS = ("a zok", "one zok", "a blim", "zok blim", "salt", "a tarn", "tarn zok", "one salt", "blim")
 CASES = [case(text) for text in (*TEXTS, *TEXTS[:4])]
 IMAGES = 8
-"""Moments of a run that are tried of each kind; there are ten times as many."""
+"""Moments of a run that are tried of each kind; there are more than ten times as many."""
 
 
 class Killed(BaseException):
@@ -68,31 +66,6 @@ def wrong_in(path: Path) -> list[str]:
     return [*found.problems, *found.references]
 
 
-@contextmanager
-def moments(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> Iterator[None]:
-    """Have something happen before and after each time that a store's folder is written to."""
-
-    def around(owner: Any, name: str) -> None:
-        whole = getattr(owner, name)
-
-        def surrounded(*args: Any, **options: Any) -> Any:
-            happens()
-            found = whole(*args, **options)
-            happens()
-            return found
-
-        patch.setattr(owner, name, surrounded)
-
-    with monkeypatch.context() as patch:
-        for name in ("upsert", "update", "delete"):
-            around(Records, name)
-        around(journal.Journal, "_append")
-        around(journal, "write_whole")
-        around(running, "write_whole")
-        around(running.RunLog, "note")
-        yield
-
-
 @pytest.mark.parametrize("window", [1, 3])
 def test_wherever_a_run_is_killed_it_ends_as_if_it_had_not_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
@@ -107,7 +80,7 @@ def test_wherever_a_run_is_killed_it_ends_as_if_it_had_not_been(
         shutil.copytree(tmp_path / "whole" / "store", images[-1] / "store")
 
     with opened(tmp_path / "whole", width=window) as lab:
-        with moments(monkeypatch, take):
+        with moments(take):
             expected = run(lab, concurrency=window)
         held = everything(lab)
     for image in random.Random(window).sample(images, IMAGES):

@@ -22,6 +22,7 @@ from patchlab_agent.store.layout import (
     write_info,
 )
 from tests.support.make import listing, make_patch
+from tests.support.moments import moments
 from tests.support.words_skill import words_store
 
 INFO = StoreInfo(skill="words", embedder="hashing", runs=3)
@@ -231,3 +232,22 @@ def test_a_marker_that_names_another_embedder_than_chroma_does_is_a_store_error(
     with pytest.raises(StoreError, match="Chroma cannot open collection"):
         words_store(tmp_path)
     take_lock(tmp_path).release()
+
+
+def test_what_a_kill_leaves_before_there_is_a_marker_becomes_a_store(tmp_path: Path) -> None:
+    images: list[Path] = []
+
+    def take() -> None:
+        images.append(tmp_path / f"image-{len(images)}")
+        shutil.copytree(tmp_path / "whole", images[-1])
+
+    with moments(take):
+        words_store(tmp_path / "whole").close()
+    left = {tuple(listing(image)): image for image in images if not (image / MARKER).exists()}
+    assert (".lock", ".writer.json.new") in left
+    assert (".lock", ".writer.json", "patchlab.json.new") in left
+    for image in left.values():
+        assert read_info(image) is None
+        with words_store(image) as store:
+            store.patches.upsert(make_patch("zok"))
+        assert not [name for name in listing(image) if name.endswith(".new")]

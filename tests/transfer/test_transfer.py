@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.gate.base import Candidate
+from patchlab_agent.gate.gate import Gate
 from patchlab_agent.lab.lab import Lab, lab_of
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Origin, Patch, Status
@@ -235,6 +236,22 @@ def test_an_import_that_was_cut_off_goes_on_with_what_it_had_refused(tmp_path: P
         before = list(lab.store.patches.all())
         assert outcomes(take(lab, [first, other])) == [("zok", "known"), ("blim", "known")]
         assert list(lab.store.patches.all()) == before
+
+
+def test_an_import_that_was_cut_off_knows_the_noise_that_it_had_seen(tmp_path: Path) -> None:
+    patches, unknown = [zok(), blim()], (1, 3)
+
+    def noise_after(taken: list[Patch], source: str, before: tuple[int, int]) -> tuple[int, int]:
+        with words_lab(tmp_path) as lab:
+            assert isinstance(lab.gate, Gate)
+            lab.gate.noise = before
+            take(lab, taken, source)
+            return lab.gate.noise
+
+    assert noise_after(patches[:1], "f", (7, 9)) == (7, 9)
+    assert noise_after(patches, "f", unknown) == (7, 9)
+    # What one import has seen is nothing to another one.
+    assert noise_after(patches, "g", unknown) == unknown
 
 
 def lines_of(*patches: Patch) -> list[str]:

@@ -35,7 +35,8 @@ from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
 from patchlab_agent.shipping.rules import RuleBook
 from patchlab_agent.skill.seam import cases_of
-from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.clients import open_client
 
 SHOWN = 3
 """Examples for each request."""

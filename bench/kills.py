@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.lab.stores import delete_store
 from patchlab_agent.models.patch import Status
@@ -41,7 +42,6 @@ from patchlab_agent.skill.seam import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info
-from patchlab_agent.store.running import read_started
 
 NOW = "2026-11-01T12:00:00+00:00"
 SETTINGS = (
@@ -126,7 +126,7 @@ def a_run(number: int) -> Work:
 
 def a_second_run(made: Path) -> Work:
     def again(path: Path) -> Any:
-        started = read_started(path)
+        started = started_run(path)
         is_begun = started is not None and started.run == "run-0002"
         return report_of(path, SETTINGS[0], resume=is_begun)
 
@@ -146,7 +146,7 @@ def a_fresh_run(made: Path) -> Work:
         return report_of(path, SETTINGS[1], resume=False)
 
     def again(path: Path) -> Any:
-        started = read_started(path)
+        started = started_run(path)
         is_begun = started is not None and started.settings["concurrency"] == 4
         return report_of(path, SETTINGS[1], resume=True) if is_begun else do(path)
 

@@ -40,7 +40,8 @@ from patchlab_agent.embedding import embedder
 from patchlab_agent.lab.lab import lab_of
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.integrity import NEEDED
 
 BAR = 1.2

@@ -49,7 +49,8 @@ from patchlab_agent.shipping.rules import (
     UnitFix,
 )
 from patchlab_agent.shipping.tables import Choices, rows
-from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.patches import PatchStore, describe, metadata_of
 from patchlab_agent.text import words
 

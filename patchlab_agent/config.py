@@ -121,6 +121,8 @@ def _checked(path: Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _placed(path: Path, written: str, value: str) -> str:
     """Return a path of the table relative to its file, with `~` expanded as in a shell."""
+    if written == "store" and value.lower().startswith(("http:", "https:")):
+        return value  # a server's address
     try:
         return str(path.parent / Path(value).expanduser())
     except RuntimeError as error:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from patchlab_agent.errors import UsageError, in_short
+from patchlab_agent.models.address import Location, StoreLocation
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.models.masking import masked_words
 from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
@@ -117,8 +118,10 @@ class AgentSettings(Frozen):
         "lessons first, then those on trial, each by measured worth per token, then "
         "examples.",
     )
-    store: Annotated[Path, Option("answering", metavar="FOLDER")] = Field(
-        default=DEFAULT_STORE, description="Folder in which patches and traces are stored."
+    store: Annotated[StoreLocation, Option("answering", metavar="FOLDER|ADDRESS")] = Field(
+        default=DEFAULT_STORE,
+        description="Folder in which patches and traces are stored, or the address of a Chroma "
+        "server: http://HOST:PORT/DATABASE.",
     )
     embedder: Annotated[str | None, Option("answering", default="hashing")] = Field(
         default=None,
@@ -313,7 +316,7 @@ class LabOptions(TypedDict, total=False):
     top_k: int
     examples: int
     context_tokens: int
-    store: str | Path
+    store: str | Location
     embedder: str | None
     skill: str
     holdout: float

@@ -61,6 +61,17 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("address", ["http://h:8000/lessons", "HTTPS://h", "http:/h:8000"])
+def test_an_address_is_no_path(tmp_path: Path, address: str) -> None:
+    write(tmp_path, f'[tool.patchlab]\nstore = "{address}"\n')
+    assert find_table(tmp_path).values == {"store": address}
+
+
+@pytest.mark.parametrize("address", ["http://", "localhost:8000", "ftp://h"])
+def test_an_address_that_cannot_be_used_is_refused(tmp_path: Path, address: str) -> None:
+    assert address in refusal(tmp_path, f'[tool.patchlab]\nstore = "{address}"\n')
+
+
 def test_a_home_folder_may_stand_in_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     write(tmp_path, '[tool.patchlab]\nstore = "~/lab"\n')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -128,9 +127,9 @@ def import_patches(
 @app.command()
 def diff(
     a: Annotated[
-        Path, typer.Argument(help="A store's folder, or a file written by `patches export`.")
+        str, typer.Argument(help="A store's folder or address, or a file of `patches export`.")
     ],
-    b: Annotated[Path, typer.Argument(help="Another store or file.")],
+    b: Annotated[str, typer.Argument(help="Another store or file.")],
     as_json: options.Json = False,
 ) -> None:
     """Show how two stores or exports differ: in their patches, statuses and contents.

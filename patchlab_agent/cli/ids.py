@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -46,7 +45,7 @@ def _offered(
     from patchlab_agent.lab.stored_lab import open_store
 
     try:
-        with open_store(Path(context.params.get("store") or DEFAULT_STORE)) as lab:
+        with open_store(context.params.get("store") or DEFAULT_STORE) as lab:
             return [(name, hint(told)) for name, told in ids(lab.store) if hint(name) == name]
     except PatchLabError:
         return []

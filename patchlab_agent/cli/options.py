@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from patchlab_agent.errors import UsageError
+from patchlab_agent.models.address import Location, located
 from patchlab_agent.models.setting import SettingSource
 from patchlab_agent.settings import (
     REPLAY,
@@ -25,8 +26,22 @@ from patchlab_agent.settings import (
     unheeded,
 )
 
+
+def _store(named: str) -> Location:
+    try:
+        return located(named)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+
+
 Store = Annotated[
-    Path, typer.Option(help=RunSettings.model_fields["store"].description, metavar="FOLDER")
+    # Any, as typer knows no unions.
+    Any,
+    typer.Option(
+        help=RunSettings.model_fields["store"].description,
+        metavar="FOLDER|ADDRESS",
+        parser=_store,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there already.")]
@@ -56,8 +71,9 @@ def _annotated(info: FieldInfo, option: Option) -> Any:
         show_default=option.default or True,
         min=next(iter(lowest), None),
         max=next(iter(highest), None),
+        parser=_store if info.annotation == Location else None,
     )
-    return Annotated[info.annotation, told]
+    return Annotated[Any if told.parser else info.annotation, told]
 
 
 RUNNING = group("running")

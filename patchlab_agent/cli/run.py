@@ -25,6 +25,7 @@ from patchlab_agent.settings import REPLAY_STORE, RunSettings
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from patchlab_agent.models.address import Location
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.trace import Trace
     from patchlab_agent.runs.runner import Runner
@@ -179,7 +180,7 @@ def _run(
         return report
 
 
-def _start_over(store: Path, yes: bool) -> None:
+def _start_over(store: Location, yes: bool) -> None:
     from patchlab_agent.lab.stores import delete_store
 
     # Opening a store touches its files; with --yes there is nothing to count.
@@ -191,7 +192,7 @@ def _start_over(store: Path, yes: bool) -> None:
     delete_store(store)
 
 
-def _lost_with(store: Path) -> str | None:
+def _lost_with(store: Location) -> str | None:
     """Say what is deleted together with a store; None if it is nothing worth a question."""
     from patchlab_agent.lab.stores import require_store, store_contents
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from patchlab_agent.embedding import embedder, known_embedders
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.lab.skills import skill_in
 from patchlab_agent.lab.stores import raw_store
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import RevisedTask, SkillTask
 from patchlab_agent.store.check import contents
+from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.journal import is_left_over
-from patchlab_agent.store.layout import StoreInfo, is_locked, read_info
+from patchlab_agent.store.place import Place
+from patchlab_agent.store.places import place_of, read_info
 
 LOW_DISK = 200 * 1024**2
 """In bytes; a run of a thousand requests writes about a tenth of this."""
@@ -42,7 +45,7 @@ def embedding(settings: AgentSettings) -> Iterator[Check]:
         )
 
 
-def _embedder_of(path: Path) -> str | None:
+def _embedder_of(path: Location) -> str | None:
     try:
         info = read_info(path)
     except StoreError:
@@ -57,11 +60,12 @@ def store(settings: AgentSettings) -> Iterator[Check]:
     if info is None:
         yield Check(name="store", found=f"none at {path} yet; the first run creates it")
         return
-    if is_left_over(path):
-        # As every command does: what was decided counts, and is no problem of the store.
-        with suppress(StoreError):
-            raw_store(path).close()
-    yield from _lock(path)
+    with closing(place_of(path)) as place:
+        if is_left_over(place):
+            # As every command does: what was decided counts, and is no problem of the store.
+            with suppress(StoreError):
+                raw_store(path).close()
+        yield from _lock(place)
     if settings.embedder is not None and settings.embedder != info.embedder:
         raise UsageError(
             f"{path} was made with --embedder {info.embedder}, not {settings.embedder}; "
@@ -70,17 +74,17 @@ def store(settings: AgentSettings) -> Iterator[Check]:
     yield from _contents(path, info)
 
 
-def _lock(path: Path) -> Iterator[Check]:
-    if is_locked(path):
+def _lock(place: Place) -> Iterator[Check]:
+    if place.is_locked():
         yield Check(
             name="store lock",
             status=CheckStatus.WARNING,
-            found=f"Another patchlab-agent is writing to {path}.",
+            found=f"Another patchlab-agent is writing to {place}.",
             remedy="Wait for it; reading works meanwhile.",
         )
 
 
-def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
+def _contents(path: Location, info: StoreInfo) -> Iterator[Check]:
     found = contents(path, info, skill_in(info).task.parse_fix)
     counts = ", ".join(f"{number:,} {name}" for name, number in found.counts.items())
     about = f"{path}: format {info.format}, {info.skill}, {info.embedder}, {info.runs} runs"
@@ -113,7 +117,7 @@ def _contents(path: Path, info: StoreInfo) -> Iterator[Check]:
     )
 
 
-def _set_aside(path: Path, task: SkillTask) -> Iterator[Check]:
+def _set_aside(path: Location, task: SkillTask) -> Iterator[Check]:
     """Warn of active lessons that no prompt shows, as the task has changed since."""
     if not isinstance(task, RevisedTask):
         return
@@ -132,8 +136,10 @@ def _set_aside(path: Path, task: SkillTask) -> Iterator[Check]:
         )
 
 
-def disk(path: Path) -> Iterator[Check]:
-    """Check that there is room for what the store will hold."""
+def disk(path: Location) -> Iterator[Check]:
+    """Check that there is room for what the store will hold; a server's disk is its own matter."""
+    if not isinstance(path, Path):
+        return
     folder = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     yield room(shutil.disk_usage(folder).free, folder)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from patchlab_agent.errors import InputError, StoreError, UsageError, in_short
 from patchlab_agent.lab.stores import raw_store
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import LAST, named_run
@@ -19,7 +20,7 @@ from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs
 
 
 def compare_stored(
-    names: Sequence[str], path: Path, store: Store | None = None
+    names: Sequence[str], path: Location, store: Store | None = None
 ) -> ComparisonReport:
     """Compare runs that are over, pair by pair on the golden cases that all of them have.
 
@@ -74,7 +75,7 @@ def _rules_of(skills: Iterable[str]) -> Rules:
     )
 
 
-def _stored_run(name: str, folder: Path, store: Store | None) -> Entrant:
+def _stored_run(name: str, folder: Location, store: Store | None) -> Entrant:
     """Return a run by its name or number in a store, or by the path of a `run --json` report.
 
     Raises:

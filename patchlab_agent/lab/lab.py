@@ -23,7 +23,7 @@ from patchlab_agent.lab.failures import Source, failure_rows, read_failures
 from patchlab_agent.lab.judging import learned_from
 from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
 from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
-from patchlab_agent.lab.resuming import as_started, check_requests, started_run
+from patchlab_agent.lab.resuming import as_started, check_requests
 from patchlab_agent.lab.skills import find_skill, remembered
 from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
@@ -245,7 +245,7 @@ class Lab(AssembledLab):
         """
         self.store.require_writable()
         wanted = self._run_settings(settings)
-        started = started_run(self.store.path) if resume else None
+        started = self.store.started() if resume else None
         if started is not None:
             given = {*(settings or wanted).model_fields_set, *AgentSettings.model_fields}
             wanted = as_started(started, wanted, given)
@@ -456,6 +456,7 @@ def open_lab(
     backend: str | Backend = SIMULATED,
     task: str | Path | Task | None = None,
     clock: Callable[[], str] = utc_now,
+    write: bool = True,
     **settings: Unpack[LabOptions],
 ) -> Lab:
     """Put a skill, a store and a model together.
@@ -469,6 +470,8 @@ def open_lab(
             `Backend`.
         task: a task folder, or a task that was made in Python, in place of an installed skill.
         clock: the time as ISO 8601.
+        write: False opens a store that is there beside a process that writes to it; then `context`
+            works, and whatever would store something raises a `StoreError`.
         settings: see `RunSettings`, which describes each.
 
     Raises:
@@ -494,9 +497,10 @@ def open_lab(
         if backend == REPLAY:
             given = {**_recorded(given), **given}
         wanted = checked(RunSettings, {**given, "backend": backend})
-        return lab_of(wanted, task=made, clock=clock)
+        return lab_of(wanted, task=made, clock=clock, write=write)
     wanted = checked(RunSettings, {**given, "backend": checked_backend(backend).name})
-    return lab_of(wanted, task=made, model=models.own_backend(backend, wanted), clock=clock)
+    model = models.own_backend(backend, wanted)
+    return lab_of(wanted, task=made, model=model, clock=clock, write=write)
 
 
 def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from patchlab_agent.settings import (
 )
 from patchlab_agent.skill.recorded import RecordedSimulator
 from patchlab_agent.skill.seam import DriftingSimulator, Skill, StreamingSimulator
-from patchlab_agent.store.layout import read_info
+from patchlab_agent.store.places import read_info
 
 
 def check_settings(settings: RunSettings) -> list[Case] | None:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 from patchlab_agent.errors import UsageError
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.runs.runner import kept_settings, requests_digest
 from patchlab_agent.settings import SPENDING, RunSettings, checked
+from patchlab_agent.store.places import place_of
 from patchlab_agent.store.running import read_started
 
 _MAY_CHANGE = frozenset({"store", "requests", "timeout", "record_note", *SPENDING})
 """Settings that change no answer. Of requests it is their content that has to be the same."""
 
 
-def started_run(store: Path) -> StartedRun | None:
+def started_run(store: Location) -> StartedRun | None:
     """Return what the latest run of a store began with; None if there was none.
 
     Raises:
         StoreError: it cannot be read.
     """
-    return read_started(store)
+    with closing(place_of(store)) as place:
+        return read_started(place)
 
 
 def as_started(started: StartedRun, settings: RunSettings, given: Iterable[str]) -> RunSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,8 +12,9 @@ from patchlab_agent.lab.describing import details_of
 from patchlab_agent.lab.naming import find_run
 from patchlab_agent.lab.patches import Patches
 from patchlab_agent.lab.skills import skill_in
-from patchlab_agent.lab.stores import contents_of, lifecycle_by_hand, raw_store
+from patchlab_agent.lab.stores import contents_of, lifecycle_by_hand, raw_store, store_location
 from patchlab_agent.lab.traces import Traces
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.comparison import ComparisonReport
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.report import RunReport
@@ -151,7 +151,7 @@ class StoredLab:
 
 
 def open_store(
-    path: str | Path,
+    path: str | Location,
     *,
     write: bool = False,
     task: Task | None = None,
@@ -160,7 +160,7 @@ def open_store(
     """Open a store that is there, to look into it or to steer what it learned; no model is needed.
 
     Args:
-        path: its folder.
+        path: its folder, or its address on a Chroma server.
         write: False opens it for looking into, beside whoever writes to it.
         task: the store's, if it was made in Python; any other one the store remembers.
         clock: the time as ISO 8601.
@@ -175,5 +175,5 @@ def open_store(
         ['bleach']
     """
     given = None if task is None else task.skill
-    store = raw_store(Path(path), write=write, given=given)
+    store = raw_store(store_location(path), write=write, given=given)
     return StoredLab(given or skill_in(store.info), store, clock)

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from patchlab_agent.agent.agent import utc_now
-from patchlab_agent.errors import StoreError
+from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.lab.skills import find_skill, skill_in
 from patchlab_agent.learning.lifecycle import Lifecycle
+from patchlab_agent.models.address import Location, located
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.skill.seam import Skill
-from patchlab_agent.store import layout
+from patchlab_agent.store import places
 from patchlab_agent.store.integrity import NothingYet
-from patchlab_agent.store.layout import read_info
+from patchlab_agent.store.places import read_info
 from patchlab_agent.store.store import Store
 
 
-def raw_store(path: Path, *, write: bool = False, given: Skill | None = None) -> Store:
+def store_location(named: str | Location) -> Location:
+    """Return the folder or address of a store, from what somebody wrote.
+
+    Raises:
+        UsageError: it is an address that cannot be used.
+    """
+    try:
+        return located(named)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+
+
+def raw_store(path: Location, *, write: bool = False, given: Skill | None = None) -> Store:
     """Open a store without a model; its skill must be installed.
 
     Args:
-        path: its folder; no new one is made.
+        path: its folder or address; no new one is made.
         write: False opens it for looking into, beside whoever writes to it.
         given: the skill of a task that was made in Python; None: the one that the store remembers.
 
@@ -46,7 +58,7 @@ def raw_store(path: Path, *, write: bool = False, given: Skill | None = None) ->
     )
 
 
-def require_store(path: Path) -> None:
+def require_store(path: Location) -> None:
     """Make sure that a store is there, before a command that is about one makes it.
 
     Raises:
@@ -61,7 +73,7 @@ def lifecycle_by_hand(store: Store, clock: Callable[[], str] = utc_now) -> Lifec
     return Lifecycle(OpenGate(), store.patches, clock, alpha=AgentSettings().gate_alpha)
 
 
-def store_contents(path: Path) -> StoreContents | None:
+def store_contents(path: Location) -> StoreContents | None:
     """Return a store's contents in numbers, or None if there is no store.
 
     Raises:
@@ -86,7 +98,7 @@ def contents_of(store: Store) -> StoreContents:
     )
 
 
-def delete_store(path: str | Path) -> None:
+def delete_store(path: str | Location) -> None:
     """Delete a store with all that it learned, as `run --fresh` does; no store there is no error.
 
     Raises:
@@ -96,4 +108,4 @@ def delete_store(path: str | Path) -> None:
         >>> lab.close()
         >>> delete_store(".patchlab")
     """
-    layout.delete_store(Path(path))
+    places.delete_store(store_location(path))

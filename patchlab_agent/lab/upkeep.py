@@ -6,19 +6,20 @@ from pathlib import Path
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.lab.skills import skill_in
-from patchlab_agent.lab.stores import raw_store
+from patchlab_agent.lab.stores import raw_store, store_location
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.repair import RepairReport
 from patchlab_agent.store import backup
 from patchlab_agent.store.check import contents
-from patchlab_agent.store.layout import StoreInfo
+from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.repair import repair
 
 
-def backup_store(path: str | Path, target: str | Path, *, force: bool = False) -> Path:
+def backup_store(path: str | Location, target: str | Path, *, force: bool = False) -> Path:
     """Copy a store to an archive (`.zip`, `.tar`, `.tar.gz`, `.tgz`) or a new folder.
 
     Args:
-        path: the store's folder.
+        path: the store's folder, or its address on a Chroma server.
         target: the file or folder to write.
         force: overwrite a file that is there already.
 
@@ -34,10 +35,10 @@ def backup_store(path: str | Path, target: str | Path, *, force: bool = False) -
         >>> backup_store(".patchlab", "copy.zip").name
         'copy.zip'
     """
-    return backup.back_up(Path(path), Path(target), force=force)
+    return backup.back_up(store_location(path), Path(target), force=force)
 
 
-def restore_store(source: str | Path, path: str | Path, *, force: bool = False) -> None:
+def restore_store(source: str | Path, path: str | Location, *, force: bool = False) -> None:
     """Put a copy of a store in place, once it is sure that the copy is whole.
 
     Args:
@@ -58,10 +59,10 @@ def restore_store(source: str | Path, path: str | Path, *, force: bool = False) 
         ...     store.contents.active
         1
     """
-    backup.restore(Path(source), Path(path), _check_copy, force=force)
+    backup.restore(Path(source), store_location(path), _check_copy, force=force)
 
 
-def repair_store(path: str | Path) -> RepairReport:
+def repair_store(path: str | Location) -> RepairReport:
     """Have no record of a store name one that is missing, as an earlier version could leave it.
 
     Raises:
@@ -72,7 +73,7 @@ def repair_store(path: str | Path) -> RepairReport:
         >>> repair_store(".patchlab").changes
         ()
     """
-    with raw_store(Path(path), write=True) as store:
+    with raw_store(store_location(path), write=True) as store:
         return repair(store)
 
 

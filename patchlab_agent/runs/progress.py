@@ -26,7 +26,6 @@ from patchlab_agent.models.model import Structure
 from patchlab_agent.models.progress import RunState, StartedRun
 from patchlab_agent.models.trace import Completion, Trace, trace_name
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.store.running import RunLog, delete_logs, write_started
 from patchlab_agent.store.store import Store
 
 MOST_ENTRIES = 200_000
@@ -62,7 +61,7 @@ class Progress:
         self.started = started
         self._lab = lab
         self._referee = referee
-        self._log = RunLog(lab.store.path, 0)
+        self._log = lab.store.run_log(0)
         self._layers = list(_layers(lab.meter))
         self._state = RunState(run=started.run)
         self._full_calls_before = lab.gate.full_calls
@@ -132,7 +131,7 @@ class Progress:
             yield
         if self._is_log_new:
             # Nothing names the log before it any more.
-            delete_logs(self._lab.store.path, but=self._log)
+            self._lab.store.delete_run_logs(but=self._log)
             self._is_log_new = False
 
     def passed(self, requests: int) -> None:
@@ -140,6 +139,8 @@ class Progress:
         self._passed = True
         if self._entries > MOST_ENTRIES:
             self._listen()
+        # First, as the state says how far the log goes.
+        self._log.flush()
         self._state = RunState(
             run=self.started.run,
             done=self.done + requests,
@@ -172,9 +173,9 @@ class Progress:
         """Forget all but what the run began with, as it came to its end."""
         self.close()
         store = self._lab.store
-        write_started(store.path, self.started.model_copy(update={"is_finished": True}))
+        store.keep_started(self.started.model_copy(update={"is_finished": True}))
         store.end_run()
-        delete_logs(store.path)
+        store.delete_run_logs()
 
     def close(self) -> None:
         """Listen no more."""
@@ -188,7 +189,7 @@ class Progress:
         """Keep where the run is now."""
         with self._lab.store.unit(self._whole):
             pass
-        delete_logs(self._lab.store.path, but=self._log)
+        self._lab.store.delete_run_logs(but=self._log)
         self._is_log_new = False
 
     def _whole(self) -> JsonObject:
@@ -214,7 +215,7 @@ class Progress:
             self._lab.gate.noise = self._state.noise
         self._full_calls_before = self._lab.gate.full_calls - self._state.full_calls
         number, size = self._state.log
-        self._log = RunLog(self._lab.store.path, number)
+        self._log = self._lab.store.run_log(number)
         within, after = self._log.read(size)
         # What was asked for a window that is lost was paid for, so it waits to be asked for again.
         came = [entry for entry in after if entry[0] == "came"]
@@ -240,7 +241,7 @@ class Progress:
         self._referee.tell = self._note
         self._log.close()
         # A log of its own, as the state that was kept last still names the one before it.
-        self._log = RunLog(self._lab.store.path, self._log.number + 1)
+        self._log = self._lab.store.run_log(self._log.number + 1)
         self._log.start(entries)
         self._is_log_new = True
         self._entries = len(entries)

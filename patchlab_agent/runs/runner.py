@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.backends.recording import OWN_REQUESTS
@@ -39,7 +40,6 @@ from patchlab_agent.settings import (
     RunSettings,
 )
 from patchlab_agent.skill.seam import DriftingSimulator, cases_of, rules_needed
-from patchlab_agent.store.running import write_started
 
 
 def no_trace(trace: Trace, number: int) -> None:
@@ -125,7 +125,7 @@ class Runner:
             started_at=self.lab.agent.clock(),
         )
         # First, so that a run that is killed before it is counted is still begun by its resumption.
-        write_started(store.path, started)
+        store.keep_started(started)
         return started
 
     def _run(
@@ -295,7 +295,7 @@ def kept_settings(settings: RunSettings) -> JsonObject:
     paths = {
         name: str(path.absolute())
         for name in PATHS
-        if (path := getattr(settings, name)) is not None
+        if isinstance(path := getattr(settings, name), Path)
     }
     kept = {**settings.model_dump(mode="json"), **paths}
     del kept["store"]

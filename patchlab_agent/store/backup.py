@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import lzma
+import os
 import shutil
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from patchlab_agent.errors import InputError, StoreError, UsageError
 from patchlab_agent.files import full, no_room
-from patchlab_agent.store.layout import LOCK_FILES, MARKER, StoreInfo, read_info, take_lock
+from patchlab_agent.models.address import Location
+from patchlab_agent.store.info import MARKER, StoreInfo
+from patchlab_agent.store.layout import LOCK_FILES, read_info
+from patchlab_agent.store.place import Place
+from patchlab_agent.store.places import place_of
 
 ARCHIVES = {".zip": "zip", ".tar": "tar", ".tgz": "gztar", ".tar.gz": "gztar"}
 """Endings of file names, and the archives that they stand for; any other name is a folder's."""
@@ -26,11 +32,11 @@ _DAMAGES = (
 """What damaged archives raise."""
 
 
-def back_up(path: Path, target: Path, *, force: bool = False) -> Path:
+def back_up(location: Location, target: Path, *, force: bool = False) -> Path:
     """Copy a store, all of it or nothing, to a file that ends as an archive does, or to a folder.
 
     Args:
-        path: the store's folder.
+        location: the store's folder or address.
         target: the file or folder to write.
         force: overwrite a file that is there already.
 
@@ -38,16 +44,25 @@ def back_up(path: Path, target: Path, *, force: bool = False) -> Path:
         StoreError: there is no store, another process is writing to it, or there is no room.
         UsageError: the target is there already, or cannot be written.
     """
-    if read_info(path) is None:
-        raise StoreError(f"There is no store at {path}; name one with --store.")
-    _check_target(path, target, force)
-    lock = take_lock(path)
+    with closing(place_of(location)) as place:
+        if place.read_info() is None:
+            raise StoreError(f"There is no store at {place}; name one with --store.")
+        _check_target(location, target, force)
+        lock = place.lock()
+        try:
+            _copy(place, target)
+        finally:
+            lock.release()
+    return target
+
+
+def _copy(place: Place, target: Path) -> None:
     fresh = target.with_name(f"{target.name}.new")
     try:
         _remove(fresh)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Copied first, as an archive is packed from a folder without the lock.
-        shutil.copytree(path, fresh, ignore=shutil.ignore_patterns(*LOCK_FILES))
+        place.copy_to(fresh)
         kind = _archive(target)
         if kind is not None:
             packed = Path(shutil.make_archive(str(fresh), kind, root_dir=fresh))
@@ -60,19 +75,20 @@ def back_up(path: Path, target: Path, *, force: bool = False) -> Path:
         raise no_room(target, error) or UsageError(
             f"{target} cannot be written ({error}); name another file or folder."
         ) from error
-    finally:
-        lock.release()
-    return target
 
 
 def restore(
-    source: Path, path: Path, check: Callable[[Path, StoreInfo], None], *, force: bool = False
+    source: Path,
+    location: Location,
+    check: Callable[[Path, StoreInfo], None],
+    *,
+    force: bool = False,
 ) -> None:
     """Put a copy of a store in place, all of it or nothing.
 
     Args:
         source: the file or folder that `back_up` wrote.
-        path: where the store is to be.
+        location: where the store is to be.
         check: makes sure that the copy is whole, before anything is replaced.
         force: replace the store that is there.
 
@@ -82,33 +98,33 @@ def restore(
         StoreError: the copy is damaged, another process is writing to the store that is there, or
             there is no room.
     """
-    there = path.exists() and (read_info(path) is not None)
-    if there and not force:
-        raise UsageError(f"{path} is a store already; add --force to replace it.")
-    staged, replaced = (path.with_name(f"{path.name}.{end}") for end in ("restoring", "replaced"))
-    try:
-        _remove(staged)
-        _unpack(source, staged)
-        info = _info_in(staged, source)
-        if info is None:
-            raise InputError(
-                f"{source} is no backup of a store; name one that `store backup` wrote."
-            )
-        check(staged, info)
-        lock = take_lock(path)
+    with closing(place_of(location)) as place:
+        if place.read_info() is not None and not force:
+            raise UsageError(f"{place} is a store already; add --force to replace it.")
+        staged = _staged(location)
         try:
-            _remove(replaced)
-            path.replace(replaced)
-            staged.replace(path)
+            _remove(staged)
+            _unpack(source, staged)
+            info = _info_in(staged, source)
+            if info is None:
+                raise InputError(
+                    f"{source} is no backup of a store; name one that `store backup` wrote."
+                )
+            check(staged, info)
+            place.replace_by(staged)
+        except OSError as error:
+            raise no_room(place, error) or StoreError(
+                f"{place} cannot be restored ({error.strerror or error}); check its permissions."
+            ) from error
         finally:
-            lock.release()
-        _remove(replaced)
-    except OSError as error:
-        raise no_room(path, error) or StoreError(
-            f"{path} cannot be restored ({error.strerror or error}); check its permissions."
-        ) from error
-    finally:
-        _remove(staged)
+            _remove(staged)
+
+
+def _staged(location: Location) -> Path:
+    """Return where to unpack a copy: beside a folder that it is to replace in one step."""
+    if isinstance(location, Path):
+        return location.with_name(f"{location.name}.restoring")
+    return Path(tempfile.gettempdir()) / f"patchlab-restoring-{os.getpid()}"
 
 
 def _info_in(staged: Path, source: Path) -> StoreInfo | None:
@@ -144,8 +160,8 @@ def _unpack(source: Path, folder: Path) -> None:
         raise InputError(f"{source} is damaged ({why}); name another backup.") from error
 
 
-def _check_target(path: Path, target: Path, force: bool) -> None:
-    if target.resolve().is_relative_to(path.resolve()):
+def _check_target(location: Location, target: Path, force: bool) -> None:
+    if isinstance(location, Path) and target.resolve().is_relative_to(location.resolve()):
         raise UsageError(f"{target} is within the store; name a file or folder outside it.")
     if target.is_dir():
         raise UsageError(f"{target} is there already; name a new folder, or a file.")

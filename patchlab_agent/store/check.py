@@ -7,32 +7,27 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-import chromadb
 from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction
 from chromadb.errors import ChromaError
 
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.store import examples, patches, references, traces
-from patchlab_agent.store.chroma import is_open_here, open_client, open_collection
-from patchlab_agent.store.database import DATABASE, is_writable, pages_are_intact, read_database
-from patchlab_agent.store.integrity import (
-    NEEDED,
-    dimension_of,
-    is_new,
-    own_embedder,
-    problems,
-    require_database,
-)
+from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.clients import StoreClient
+from patchlab_agent.store.info import MARKER, StoreInfo
+from patchlab_agent.store.integrity import NEEDED, own_embedder
 from patchlab_agent.store.kept import kept_problems, patches_left
-from patchlab_agent.store.layout import PAUSES, StoreInfo, is_locked
+from patchlab_agent.store.layout import PAUSES
+from patchlab_agent.store.places import place_of
+from patchlab_agent.store.room import is_chromas
 
 Whole = TypeVar("Whole")
 
@@ -66,72 +61,76 @@ class Contents:
         )
 
 
-def contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
+def contents(
+    location: Location, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
+) -> Contents:
     """Read all of a store, and check that its parts agree with each other.
 
     Raises:
         StoreError: the database is lost, locked or damaged, or the marker's embedder is unknown.
         MissingExtra: the package of the store's embedder is not installed.
     """
-    found = _contents(path, info, parse_fix)
+    found = _contents(location, info, parse_fix)
     for pause in PAUSES:
         # Beside a writer, who writes what belongs together one after the other.
-        if not (found.problems or found.references) or is_open_here(path) or not is_locked(path):
+        if not (found.problems or found.references) or not _is_written(location):
             break
         time.sleep(pause)
-        found = found.still(_contents(path, info, parse_fix))
+        found = found.still(_contents(location, info, parse_fix))
     return found
 
 
-def _contents(path: Path, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]) -> Contents:
-    function = own_embedder(path, info.embedder)
-    kept = list(kept_problems(path, info, parse_fix))
-    if is_open_here(path):
-        return _read(path, Contents(problems=kept), (), function, parse_fix)
-    can_open = is_writable(path)
-    held = read_database(path, write=can_open)
-    if is_new(path, info, held):
-        return Contents(problems=kept)
-    require_database(path, info, held)
-    damaged = problems(path, held, dimension_of(function))
-    found = Contents(
-        counts={each.name: each.records for each in held if each.name in NEEDED},
-        problems=[*damaged.values(), *kept],
-        is_read=can_open,
-    )
-    if found.counts.get("patches") == 0 and (left := patches_left(path)):
-        found.problems.append(f"collection patches is empty, though the last run left {left:,}")
-    if not pages_are_intact(path):
-        found.problems.insert(0, f"{DATABASE} is damaged")
-    elif can_open:
-        _read(path, found, damaged, function, parse_fix)
-    return found
+def _is_written(location: Location) -> bool:
+    """Return True if another process is writing to a store."""
+    with closing(place_of(location)) as place:
+        return not place.is_open_here() and place.is_locked()
+
+
+def _contents(
+    location: Location, info: StoreInfo, parse_fix: Callable[[JsonObject], Fix]
+) -> Contents:
+    with closing(place_of(location)) as place:
+        function = own_embedder(place.file(MARKER), info.embedder)
+        kept = list(kept_problems(place, info, parse_fix))
+        survey = place.survey(info, function)
+        if survey.is_new:
+            return Contents(problems=kept)
+        found = Contents(
+            counts=survey.counts,
+            problems=[*survey.problems, *survey.damaged.values(), *kept],
+            is_read=survey.can_open,
+        )
+        if found.counts.get("patches") == 0 and (left := patches_left(place)):
+            found.problems.append(f"collection patches is empty, though the last run left {left:,}")
+        if survey.can_open and not survey.problems:
+            _read(place.open(), found, survey.damaged, function, parse_fix)
+        return found
 
 
 def _read(
-    path: Path,
+    client: StoreClient,
     found: Contents,
     damaged: Container[str],
     function: EmbeddingFunction[Documents],
     parse_fix: Callable[[JsonObject], Fix],
-) -> Contents:
+) -> None:
     """Add what Chroma says of the collections that are not known to be damaged."""
     distances = Distances(function)
-    with closing(open_client(path)) as client:
-        # To read the vectors of a damaged index would have Chroma put another one in its place.
-        names = [name for name in NEEDED if name not in damaged]
-        for name in names:
-            try:
-                collection = open_collection(client, name, function)
-                found.counts[name] = collection.count()
-                found.problems += _problems(collection, _READERS[name], distances, parse_fix)
-            except StoreError as error:
-                found.problems.append(str(error).rpartition("; ")[0])
-            except ChromaError as error:
-                found.problems.append(f"collection {name} cannot be read: {error}")
-        if NEEDED.keys() <= set(names):
-            found.references += _references(client, parse_fix)
-    return found
+    # To read the vectors of a damaged index would have Chroma put another one in its place.
+    names = [name for name in NEEDED if name not in damaged]
+    for name in names:
+        try:
+            collection = open_collection(client, name, function)
+            found.counts[name] = collection.count()
+            found.problems += _problems(collection, _READERS[name], distances, parse_fix)
+        except StoreError as error:
+            found.problems.append(str(error).rpartition("; ")[0])
+        except Exception as error:
+            if not is_chromas(error):
+                raise
+            found.problems.append(f"collection {name} cannot be read: {error}")
+    if NEEDED.keys() <= set(names):
+        found.references += _references(client, parse_fix)
 
 
 def _problems(
@@ -230,9 +229,7 @@ _READERS: dict[str, Callable[[Any, Callable[[JsonObject], Fix]], _Record]] = {
 }
 
 
-def _references(
-    client: chromadb.api.ClientAPI, parse_fix: Callable[[JsonObject], Fix]
-) -> Iterator[str]:
+def _references(client: StoreClient, parse_fix: Callable[[JsonObject], Fix]) -> Iterator[str]:
     """Yield a problem for each reference between records that leads nowhere, or elsewhere."""
     try:
         held = {name: client.get_collection(name) for name in NEEDED}

@@ -1,24 +1,23 @@
-"""Chroma: embedded, local, silent, repeatable, and its faults told as faults of the store."""
+"""Chroma's collections: repeatable, and their faults told as faults of the store."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, TypeVar, cast
-from weakref import WeakSet
 
-from chromadb.api.client import Client
 from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction, GetResult, QueryResult
-from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store.layout import PAUSES, is_locked
-from patchlab_agent.store.writes import Writes, has_room, is_panic, no_room_in
+from patchlab_agent.store.clients import StoreClient
+from patchlab_agent.store.layout import PAUSES
+from patchlab_agent.store.place import Place
+from patchlab_agent.store.room import is_chromas
+from patchlab_agent.store.writes import Writes
 
 INDEX: CreateCollectionConfiguration = {
     "hnsw": {
@@ -36,55 +35,8 @@ PAGE = 1000
 Found = TypeVar("Found")
 
 
-class LocalClient(Client):
-    """An embedded persistent client without telemetry, known to this process while it is open.
-
-    Args:
-        path: the folder, resolved, as Chroma shares clients by the path as written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            settings=Settings(
-                anonymized_telemetry=False, is_persistent=True, persist_directory=str(path)
-            )
-        )
-        self.path = path
-        _open.add(self)
-
-    def close(self) -> None:
-        """Release the database, unless another client of this process has it open as well."""
-        _open.discard(self)
-        super().close()
-
-
-_open: WeakSet[LocalClient] = WeakSet()
-
-
-def is_open_here(path: Path) -> bool:
-    """Return True if this process has the database in a folder open."""
-    return any(client.path == path.resolve() for client in tuple(_open))
-
-
-def open_client(path: Path) -> LocalClient:
-    """Open an embedded persistent client.
-
-    Raises:
-        StoreError: Chroma cannot open the folder.
-    """
-    try:
-        return LocalClient(path.resolve())
-    except BaseException as error:
-        # Whatever it is: where opening fails, Chroma leaves a half-made client for the next try.
-        if not isinstance(error, Exception) and not is_panic(error):
-            raise
-        raise no_room_in(path, error) or StoreError(
-            f"Chroma cannot open {path}: {error}; use another --store."
-        ) from error
-
-
 def open_collection(
-    client: LocalClient,
+    client: StoreClient,
     name: str,
     function: EmbeddingFunction[Documents],
     *,
@@ -115,16 +67,15 @@ def open_collection(
         )
     except ValueError as error:
         raise _foreign(client, name, function) from error
-    except ChromaError as error:
-        raise no_room_in(client.path, error) or StoreError(
-            f"Chroma cannot open collection {name!r} in {client.path}: {error}; use another "
-            "--store."
-        ) from error
+    except Exception as error:
+        if not is_chromas(error):
+            raise
+        raise client.unopened(f"collection {name!r} in {client.place}", error) from error
 
 
-def _foreign(client: LocalClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
+def _foreign(client: StoreClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
     return StoreError(
-        f"Chroma cannot open collection {name!r} in {client.path}: it was made with another "
+        f"Chroma cannot open collection {name!r} in {client.place}: it was made with another "
         f"embedder than {function.name()}; use another --store."
     )
 
@@ -134,7 +85,7 @@ class Records:
 
     Args:
         collection: Chroma's collection.
-        path: the store's folder.
+        place: where the store is.
         needed: names of metadata without which a record cannot be read.
         writes: those to the store's database; None: nothing else writes to it.
     """
@@ -142,13 +93,13 @@ class Records:
     def __init__(
         self,
         collection: Collection,
-        path: Path,
+        place: Place,
         needed: Sequence[str],
         writes: Writes | None = None,
     ) -> None:
         self._collection = collection
-        self._path = path
-        self._writes = writes or Writes(path)
+        self._place = place
+        self._writes = writes or Writes(place)
         self._needed = frozenset(needed)
 
     def count(self) -> int:
@@ -189,7 +140,7 @@ class Records:
 
     def has_room(self, traces: int) -> bool:
         """Return whether the disk has room for so many traces that wait to be written."""
-        return has_room(self._path, traces)
+        return self._place.has_room(traces)
 
     def upsert(self, **records: Any) -> None:
         """Write records; takes what Chroma's `upsert` takes.
@@ -222,31 +173,28 @@ class Records:
         for number, record in enumerate(ids):
             is_whole = metadatas is None or self._needed <= (metadatas[number] or {}).keys()
             if not is_whole or (documents is not None and documents[number] is None):
-                raise unreadable(self._collection.name, record, self._path)
+                raise unreadable(self._collection.name, record, self._place)
 
     def _read(self, ask: Callable[[], Found]) -> Found:
-        for pause in PAUSES:
-            try:
-                return ask()
-            except ChromaError:
-                # A record and its place in the index are written one after the other.
-                if not is_locked(self._path):
-                    break
-                time.sleep(pause)
         try:
+            for pause in PAUSES:
+                try:
+                    return ask()
+                except ChromaError:
+                    # A record and its place in the index are written one after the other.
+                    if not self._place.is_locked():
+                        break
+                    time.sleep(pause)
             return ask()
         except BaseException as error:
-            if not isinstance(error, ChromaError) and not is_panic(error):
+            if not is_chromas(error):
                 raise
-            raise no_room_in(self._path, error) or StoreError(
-                f"Chroma cannot read the {self._collection.name} of {self._path} ({error}); "
-                "see what is damaged with `patchlab-agent doctor`."
-            ) from error
+            raise self._place.refused(f"read the {self._collection.name} of", error) from error
 
 
-def unreadable(collection: str, record: str, path: Path) -> StoreError:
+def unreadable(collection: str, record: str, place: object) -> StoreError:
     """Return the error for a record that cannot be read."""
     return StoreError(
-        f"Record {record} of the {collection} of {path} cannot be read; see what is damaged with "
+        f"Record {record} of the {collection} of {place} cannot be read; see what is damaged with "
         "`patchlab-agent doctor`."
     )

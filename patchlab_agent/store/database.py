@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store.writes import no_room_in
+from patchlab_agent.store.room import no_room_in
 
 DATABASE = "chroma.sqlite3"
 PATIENCE = 5.0

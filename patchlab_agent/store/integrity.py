@@ -10,10 +10,12 @@ from chromadb.api.types import Documents, EmbeddingFunction
 
 from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
-from patchlab_agent.store.chroma import is_open_here
+from patchlab_agent.store.clients import is_open_here
 from patchlab_agent.store.database import DATABASE, Held, read_database
 from patchlab_agent.store.index import index_problem
-from patchlab_agent.store.layout import MARKER, PAUSES, StoreInfo, is_locked
+from patchlab_agent.store.info import StoreInfo
+from patchlab_agent.store.layout import PAUSES, is_locked
+from patchlab_agent.store.place import File
 
 NEEDED = {
     "patches": ("patch", "trigger", "status"),
@@ -28,8 +30,12 @@ class NothingYet(StoreError):
     """A store was named and nothing else: whoever made it was stopped before he began."""
 
 
-def own_embedder(path: Path, name: str) -> EmbeddingFunction[Documents]:
+def own_embedder(marker: File, name: str) -> EmbeddingFunction[Documents]:
     """Build the embedder of a store.
+
+    Args:
+        marker: the store's, if there is one yet.
+        name: the embedder's.
 
     Raises:
         StoreError: the store's marker names it, and there is no such embedder.
@@ -39,10 +45,12 @@ def own_embedder(path: Path, name: str) -> EmbeddingFunction[Documents]:
     try:
         return embedder(name)
     except UsageError as error:
-        if not (path / MARKER).exists():
-            raise
+        try:
+            marker.read_bytes()
+        except FileNotFoundError:
+            raise error from None
         raise StoreError(
-            f"{path / MARKER} names an embedder {name!r}, which is not installed; install the "
+            f"{marker} names an embedder {name!r}, which is not installed; install the "
             "package that offers it, or restore the file."
         ) from error
 

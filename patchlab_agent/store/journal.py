@@ -9,16 +9,13 @@ which the next one to open the store writes out again, and at most half a line, 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.store.layout import is_locked, writing
+from patchlab_agent.store.layout import writing
+from patchlab_agent.store.place import Log, Place
 
 JOURNAL = "journal.jsonl"
 
@@ -35,22 +32,22 @@ class Change(NamedTuple):
 
 
 class Journal:
-    """The journal in a store's folder.
+    """The journal of a store.
 
     Args:
-        path: the store's folder.
+        place: where the store is.
 
     Attributes:
         run: where the run in progress is, as it says itself; None if there is none.
         is_clean: the database holds all that was committed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self.run: JsonObject | None = None
         self.is_clean = True
-        self._folder = path
-        self._path = path / JOURNAL
-        self._file: IO[bytes] | None = None
+        self._place = place
+        self._file = place.file(JOURNAL)
+        self._log: Log | None = None
         self._noted: list[str] = []
         self._touches = False
 
@@ -86,7 +83,7 @@ class Journal:
         elif self.run is not None and self._touches:
             self.run = {**self.run, "touched": True}
         line = self._line(self._noted)
-        with writing(self._folder):
+        with writing(self._place):
             self._append(line)
         self.is_clean = self.is_clean and not self._noted
         self.forget()
@@ -101,18 +98,17 @@ class Journal:
 
         A disk that cannot is told of by the database, which is written next.
         """
-        if self._file is not None:
-            with suppress(OSError):
-                os.fsync(self._file.fileno())
+        if self._log is not None:
+            self._log.sync()
 
     def reset(self) -> None:
         """Start over with where the run is, as the database holds all changes."""
         self.close()
-        with writing(self._folder):
+        with writing(self._place):
             if self.run is None:
-                self._path.unlink(missing_ok=True)
+                self._file.unlink(missing_ok=True)
             else:
-                write_whole(self._path, [self._line(())], sync=False)
+                self._place.write(JOURNAL, [self._line(())], sync=False)
         self.is_clean = True
 
     def read(self) -> list[Change]:
@@ -136,39 +132,32 @@ class Journal:
     def damaged(self, line: int) -> StoreError:
         """Return the error that says that a line cannot be read."""
         return StoreError(
-            f"{self._path}, line {line}, is damaged; restore the store from a backup, or delete "
+            f"{self._file}, line {line}, is damaged; restore the store from a backup, or delete "
             "that file to do without what it holds, and run `patchlab-agent store repair`."
         )
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def _line(self, changes: Any) -> bytes:
         return f'{{"changes":[{",".join(changes)}],"run":{json.dumps(self.run)}}}\n'.encode()
 
     def _append(self, line: bytes) -> None:
-        if self._file is None:
-            self._file = self._path.open("ab", buffering=0)
-        size = self._file.tell()
-        try:
-            while line:
-                line = line[self._file.write(line) :]
-        except BaseException:
-            # What follows half a line would be lost with it.
-            self._file.truncate(size)
-            raise
+        if self._log is None:
+            self._log = self._place.log(JOURNAL)
+        self._log.append(line)
 
     def _entries(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
-            *lines, _half = self._path.read_bytes().split(b"\n")
+            *lines, _half = self._file.read_bytes().split(b"\n")
         except FileNotFoundError:
             return
         except OSError as error:
             raise StoreError(
-                f"{self._path} cannot be read ({error.strerror}); check its permissions."
+                f"{self._file} cannot be read ({error.strerror}); check its permissions."
             ) from error
         for number, line in enumerate(lines, start=1):
             try:
@@ -190,11 +179,11 @@ def _is_whole(entry: Any) -> bool:
     )
 
 
-def is_left_over(path: Path) -> bool:
+def is_left_over(place: Place) -> bool:
     """Return True if a process was killed and left changes that the database may lack."""
-    journal = Journal(path)
+    journal = Journal(place)
     try:
         journal.read()
     except StoreError:
         return False  # whoever opens the store for writing is told
-    return not journal.is_clean and not is_locked(path)
+    return not journal.is_clean and not place.is_locked()

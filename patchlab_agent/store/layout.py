@@ -14,29 +14,27 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.files import fresh_name, no_room, write_whole
-from patchlab_agent.models.base import Frozen
-from patchlab_agent.models.masking import masked_words
+from patchlab_agent.store.info import (
+    DELETED,
+    MARKER,
+    StoreInfo,
+    Writer,
+    parse_info,
+    this_process,
+)
 
-FORMAT = 2
-MARKER = "patchlab.json"
 LOCK = ".lock"
 WRITER = ".writer.json"
-DELETED = ".deleted.json"
-"""The marker of a store that is being deleted."""
 LOCK_FILES = frozenset({LOCK, WRITER})
 _BEGUN = LOCK_FILES | {fresh_name(WRITER), fresh_name(MARKER)}
 """All that a process may leave that is killed before there is a marker."""
@@ -44,23 +42,6 @@ PATIENCE = 0.5
 """Seconds to wait for the lock, as somebody may just be looking whether it is taken."""
 PAUSES = (0.05, 0.25, 1.0, 2.0)
 """Seconds to wait before looking again, while another process may be in the midst of writing."""
-MAX_COMMAND = 200
-"""Characters of a writer's command line that others are told."""
-
-
-class StoreInfo(Frozen):
-    """The content of a store's marker file."""
-
-    format: int = FORMAT
-    skill: str
-    embedder: str = Field(
-        default="hashing", description="short name of the embedder its vectors come from"
-    )
-    task: Path | None = Field(default=None, description="the task folder that is the skill")
-    is_given: bool = Field(
-        default=False, description="the skill is a task that was made in Python, which is not kept"
-    )
-    runs: int = Field(default=0, description="runs that were started on it")
 
 
 def read_info(path: Path) -> StoreInfo | None:
@@ -89,60 +70,12 @@ def read_info(path: Path) -> StoreInfo | None:
         ) from error
     except UnicodeDecodeError as error:
         raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
-    return _parse(marker, text)
+    return parse_info(marker, path, text)
 
 
 def _strange(path: Path) -> bool:
     """Return True if a folder holds more than the beginning of a store."""
     return any(each.name not in _BEGUN for each in path.iterdir())
-
-
-def _parse(marker: Path, text: str) -> StoreInfo:
-    try:
-        info = StoreInfo.model_validate_json(text)
-    except ValidationError as error:
-        version = _Version.of(text)
-        if version is not None and version != FORMAT:
-            raise _other_format(marker, version) from error
-        raise StoreError(f"{marker} is damaged; restore it or use another --store.") from error
-    if info.format != FORMAT:
-        raise _other_format(marker, info.format)
-    return info
-
-
-class _Version(Frozen, extra="ignore"):
-    format: int
-
-    @classmethod
-    def of(cls, text: str) -> int | None:
-        try:
-            return cls.model_validate_json(text).format
-        except ValidationError:
-            return None
-
-
-def _other_format(marker: Path, found: int) -> StoreError:
-    return StoreError(
-        f"{marker.parent} has store format {found}, this version reads format {FORMAT}; "
-        "use another --store, or the version of patchlab-agent that wrote it."
-    )
-
-
-def write_info(path: Path, info: StoreInfo) -> None:
-    """Write the marker in one step: a crash leaves either the old one or the new one."""
-    with writing(path):
-        write_whole(path / MARKER, [info.model_dump_json(indent=2), "\n"])
-
-
-class Writer(Frozen):
-    """Who writes to a store, as others are told who find it locked."""
-
-    pid: int
-    command: str
-    since: str
-
-    def __str__(self) -> str:
-        return f": process {self.pid} ({self.command}), since {self.since}"
 
 
 class WriteLock:
@@ -172,7 +105,7 @@ class WriteLock:
         except OSError as error:
             raise _unwritable(path, error) from error
         with suppress(OSError):
-            write_whole(self._note, [_this_process().model_dump_json()], sync=False)
+            write_whole(self._note, [this_process().model_dump_json()], sync=False)
 
     def release(self) -> None:
         """Let go of the lock."""
@@ -203,19 +136,6 @@ def take_lock(path: Path) -> WriteLock:
     return lock
 
 
-def _this_process() -> Writer:
-    name, *arguments = sys.argv or [""]
-    command = masked_words(shlex.join([Path(name).name or "python", *arguments]))
-    # Arguments may be bytes that are no text.
-    command = command.encode("utf-8", "backslashreplace").decode()
-    told = command if len(command) <= MAX_COMMAND else f"{command[:MAX_COMMAND]}…"
-    return Writer(
-        pid=os.getpid(),
-        command=told,
-        since=datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
-    )
-
-
 def _writer(path: Path) -> str:
     try:
         return str(Writer.model_validate_json((path / WRITER).read_bytes()))
@@ -224,7 +144,7 @@ def _writer(path: Path) -> str:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(place: object) -> Iterator[None]:
     """Tell what goes wrong with a file of a store as the store's fault.
 
     Raises:
@@ -233,12 +153,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(place, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return no_room(path, error) or StoreError(
-        f"{path} cannot be written ({error.strerror}); check its permissions."
+def _unwritable(place: object, error: OSError) -> StoreError:
+    return no_room(place, error) or StoreError(
+        f"{place} cannot be written ({error.strerror}); check its permissions."
     )
 
 
@@ -254,12 +174,6 @@ def is_locked(path: Path) -> bool:
         return True
     except PermissionError:
         return False  # in a store that may only be read
-
-
-def kept_runs(path: Path, suffix: str) -> tuple[str, ...]:
-    """Return the names of the runs of which a store keeps a file with this suffix, in order."""
-    found = (p.name.removesuffix(suffix) for p in (path / "runs").glob(f"run-*{suffix}"))
-    return tuple(sorted(found, key=lambda name: (len(name), name)))
 
 
 def delete_store(path: Path) -> None:

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import write_whole
 from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.store.layout import writing
+from patchlab_agent.store.place import Log, Place
 
 FOLDER = "resume"
 
 
-def read_started(path: Path) -> StartedRun | None:
+def read_started(place: Place) -> StartedRun | None:
     """Return what the latest run of a store began with; None if none is known.
 
     Raises:
         StoreError: it cannot be read.
     """
-    file = path / FOLDER / "run.json"
+    file = place.file(f"{FOLDER}/run.json")
     try:
         return StartedRun.model_validate_json(file.read_bytes())
     except FileNotFoundError:
@@ -40,34 +39,34 @@ def read_started(path: Path) -> StartedRun | None:
         ) from error
 
 
-def write_started(path: Path, started: StartedRun) -> None:
+def write_started(place: Place, started: StartedRun) -> None:
     """Keep what a run begins with, in one step.
 
     Raises:
         StoreError: it cannot be written.
     """
-    with writing(path):
-        (path / FOLDER).mkdir(exist_ok=True)
-        write_whole(path / FOLDER / "run.json", [started.model_dump_json()], sync=False)
+    place.write(f"{FOLDER}/run.json", [started.model_dump_json()], sync=False)
 
 
 class RunLog:
     """The log of a run's answers, by which a resumed run knows what was asked and paid for.
 
     Args:
-        path: the store's folder.
+        place: where the store is.
         number: of the log; a new one is begun each time that a run is resumed.
-
-    Attributes:
-        size: bytes that were written.
     """
 
-    def __init__(self, path: Path, number: int) -> None:
-        self.size = 0
+    def __init__(self, place: Place, number: int) -> None:
         self.number = number
-        self._store = path
-        self.path = path / FOLDER / f"answers-{number:04d}.jsonl"
-        self._file: IO[bytes] | None = None
+        self._place = place
+        self.file_name = f"answers-{number:04d}.jsonl"
+        self._name = f"{FOLDER}/{self.file_name}"
+        self._log: Log | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that were written."""
+        return 0 if self._log is None else self._log.size
 
     def start(self, entries: Iterable[list[Any]]) -> None:
         """Start over with these entries.
@@ -76,52 +75,54 @@ class RunLog:
             StoreError: they cannot be written.
         """
         self.close()
-        with writing(self._store):
-            self.path.parent.mkdir(exist_ok=True)
-            write_whole(self.path, (_line(entry) for entry in entries), sync=False)
-            self._file = self.path.open("ab", buffering=0)
-            self.size = self._file.tell()
+        self._place.write(self._name, (_line(entry) for entry in entries), sync=False)
+        self._log = self._place.log(self._name, late=True)
 
     def note(self, entry: list[Any]) -> None:
-        """Add an entry, which outlives the process from now on.
+        """Add an entry, which outlives the process from now on, or from the next `flush` on.
 
         Raises:
             StoreError: it cannot be written.
         """
-        if self._file is None:
+        if self._log is None:
             return
-        line = _line(entry)
-        with writing(self._store):
-            if self._file.write(line) != len(line):
-                self._file.truncate(self.size)
-                self._file.write(line)
-        self.size += len(line)
+        with writing(self._place):
+            self._log.append(_line(entry))
+
+    def flush(self) -> None:
+        """Have every entry outlive the process.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        if self._log is not None:
+            self._log.flush()
 
     def read(self, size: int) -> tuple[list[list[Any]], list[list[Any]]]:
         """Return the entries within so many bytes, and those after them."""
         try:
-            data = self.path.read_bytes()
+            data = self._place.file(self._name).read_bytes()
         except FileNotFoundError:
             return [], []
         return list(_entries(data[:size])), list(_entries(data[size:]))
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Let go of the log."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
 
-def delete_logs(path: Path, *, but: RunLog | None = None) -> None:
+def delete_logs(place: Place, *, but: RunLog | None = None) -> None:
     """Delete the logs of a store's runs, but for one.
 
     Raises:
         StoreError: one cannot be deleted.
     """
-    with writing(path):
-        for file in (path / FOLDER).glob("answers-*"):
-            if but is None or file.name != but.path.name:
-                file.unlink()
+    with writing(place):
+        for name in place.names(FOLDER):
+            if name.startswith("answers-") and (but is None or name != but.file_name):
+                place.file(f"{FOLDER}/{name}").unlink()
 
 
 def _line(entry: list[Any]) -> bytes:

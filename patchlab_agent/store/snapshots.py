@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import write_whole
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.store.place import File, Place
 from patchlab_agent.store.reports import OtherVersion
 
 SNAPSHOT_FORMAT = 1
@@ -49,50 +48,39 @@ class Snapshot:
     examples: tuple[StoredExample, ...]
 
 
-def write_snapshot(
-    path: Path, header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[StoredExample]
-) -> None:
-    """Write a snapshot in one step, so that a process killed meanwhile leaves none.
-
-    Args:
-        path: the file; its folder must exist.
-        header: must count what follows.
-        patches: written one at a time.
-        examples: written one at a time.
-    """
-    lines = _lines(header, patches, examples)
-    # One temporary name for all runs: what a killed process left behind is overwritten by the next.
-    write_whole(path, (f"{line}\n" for line in lines), until_then="snapshot.new")
-
-
-def _lines(
+def snapshot_lines(
     header: SnapshotHeader, patches: Iterable[Patch], examples: Iterable[StoredExample]
 ) -> Iterator[str]:
-    yield header.model_dump_json()
+    """Yield the lines of a snapshot, one at a time; the header must count what follows."""
+    yield f"{header.model_dump_json()}\n"
     for patch in patches:
-        yield patch.model_dump_json()
+        yield f"{patch.model_dump_json()}\n"
     for example in examples:
-        yield example.model_dump_json(exclude_defaults=True)
+        yield f"{example.model_dump_json(exclude_defaults=True)}\n"
 
 
-def read_header(path: Path) -> SnapshotHeader:
+def read_header(place: Place, name: str) -> SnapshotHeader:
     """Read the header of a snapshot, and nothing else of it.
+
+    Args:
+        place: where the store is.
+        name: of the snapshot's file within it.
 
     Raises:
         StoreError: it cannot be read, is damaged, or has another version.
     """
+    file = place.file(name)
     try:
-        with path.open(encoding="utf-8") as file:
-            return _header(path, file.readline())
+        return _header(file, place.first_line(name).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(file, error) from error
 
 
-def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapshot:
+def read_snapshot(file: File, parse_fix: Callable[[JsonObject], Fix]) -> Snapshot:
     """Read and check every line of a snapshot.
 
     Args:
-        path: the file.
+        file: the snapshot.
         parse_fix: the skill's function to read fixes back.
 
     Raises:
@@ -100,13 +88,13 @@ def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapsho
     """
     try:
         # Not splitlines, which would also split a request at other line ends than ours.
-        first, *lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+        first, *lines = file.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
-    header = _header(path, first)
+        raise _unreadable(file, error) from error
+    header = _header(file, first)
     # A rollback to half a snapshot would retire the patches of the other half.
     if len(lines) != header.patches + header.examples:
-        raise _damaged(path)
+        raise _damaged(file)
     try:
         return Snapshot(
             run=header.run,
@@ -116,21 +104,21 @@ def read_snapshot(path: Path, parse_fix: Callable[[JsonObject], Fix]) -> Snapsho
             ),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path) from error
+        raise _damaged(file) from error
 
 
-def _header(path: Path, line: str) -> SnapshotHeader:
+def _header(file: File, line: str) -> SnapshotHeader:
     try:
         found = json.loads(line)
         version = found.get("format") if isinstance(found, dict) else None
         if isinstance(version, int) and version != SNAPSHOT_FORMAT:
             raise OtherVersion(
-                f"{path} is a snapshot of format {version}, this version reads format "
+                f"{file} is a snapshot of format {version}, this version reads format "
                 f"{SNAPSHOT_FORMAT}; use the patchlab-agent that wrote it."
             )
         return SnapshotHeader.model_validate(found)
     except (ValidationError, ValueError, RecursionError) as error:
-        raise _damaged(path) from error
+        raise _damaged(file) from error
 
 
 def _patch(line: str, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
@@ -138,11 +126,11 @@ def _patch(line: str, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
     return Patch.model_validate({**data, "fix": parse_fix(data["fix"])})
 
 
-def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> StoreError:
+def _unreadable(file: File, error: OSError | UnicodeDecodeError) -> StoreError:
     if isinstance(error, OSError):
-        return StoreError(f"{path} cannot be read ({error.strerror}); check its permissions.")
-    return _damaged(path)
+        return StoreError(f"{file} cannot be read ({error.strerror}); check its permissions.")
+    return _damaged(file)
 
 
-def _damaged(path: Path) -> StoreError:
-    return StoreError(f"{path} is damaged; restore it, or roll back to another run.")
+def _damaged(file: File) -> StoreError:
+    return StoreError(f"{file} is damaged; restore it, or roll back to another run.")

@@ -1,4 +1,4 @@
-"""The store: one folder with patches, traces, prompts and reports."""
+"""The store: patches, traces, prompts and reports, in one folder or one database of a server."""
 
 from __future__ import annotations
 
@@ -10,47 +10,42 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from chromadb.api.client import Client
-
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import write_whole
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
-from patchlab_agent.store.chroma import Records, is_open_here, open_client, open_collection
+from patchlab_agent.store.chroma import Records, open_collection
+from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.golden import SUFFIX as GOLDEN
-from patchlab_agent.store.golden import read_golden, write_golden
-from patchlab_agent.store.integrity import NEEDED, check_store, own_embedder
+from patchlab_agent.store.golden import golden_lines, read_golden
+from patchlab_agent.store.info import MARKER, StoreInfo
+from patchlab_agent.store.integrity import NEEDED, own_embedder
 from patchlab_agent.store.journal import Journal, is_left_over
-from patchlab_agent.store.layout import (
-    MARKER,
-    StoreInfo,
-    kept_runs,
-    read_info,
-    take_lock,
-    write_info,
-    writing,
-)
-from patchlab_agent.store.opening import read_known
+from patchlab_agent.store.kept import kept_runs
 from patchlab_agent.store.patches import PatchStore
+from patchlab_agent.store.place import Lock, Place
+from patchlab_agent.store.places import place_of
 from patchlab_agent.store.reports import read_report
+from patchlab_agent.store.running import RunLog, delete_logs, read_started, write_started
 from patchlab_agent.store.snapshots import (
     SUFFIX,
     Snapshot,
     SnapshotHeader,
     read_header,
     read_snapshot,
-    write_snapshot,
+    snapshot_lines,
 )
 from patchlab_agent.store.traces import TraceStore
 from patchlab_agent.store.units import Units
-from patchlab_agent.store.writes import Writes, require_room
+from patchlab_agent.store.writes import Writes
 
 
 class Gone(Frozen):
@@ -61,10 +56,10 @@ class Gone(Frozen):
 
 
 class Store:
-    """A store in a folder, existing or new.
+    """A store in a folder or on a server, existing or new.
 
     Args:
-        path: its folder.
+        path: its folder, or its address on a Chroma server.
         skill: the skill whose patches it holds.
         parse_fix: the skill's function to read fixes back.
         may_show: the skill's function that keeps odd requests out of other requests' prompts.
@@ -83,7 +78,7 @@ class Store:
 
     def __init__(
         self,
-        path: Path,
+        path: Location,
         skill: str,
         parse_fix: Callable[[JsonObject], Fix],
         may_show: Callable[[str, JsonObject], bool],
@@ -93,36 +88,40 @@ class Store:
         embedder_name: str | None = None,
         write: bool = True,
     ) -> None:
-        wanted = StoreInfo(skill=skill, task=task, is_given=is_given)
-        info = _checked(path, wanted, embedder_name, write)
-        if not write and is_left_over(path):
-            # What was decided counts, whoever writes it out; a store that may only be read stays.
-            with suppress(StoreError):
-                Store(path, skill, parse_fix, may_show, task=task, is_given=is_given).close()
-        function = own_embedder(path, info.embedder)
         self.path = path
-        # Readers take no lock, so that a long run can be watched while it writes.
-        self._lock = take_lock(path) if write else None
-        self._client: Client | None = None
-        self._writes = Writes(path)
+        self._place = place = place_of(path)
+        self._parse_fix = parse_fix
+        self._writes = Writes(place)
         self._units = units = Units(
-            Journal(path) if write else None, self._replay, self._writes.require_room
+            Journal(place) if write else None, self._replay, self._writes.require_room
         )
+        self._lock: Lock | None = None
+        self._client: StoreClient | None = None
         try:
+            wanted = StoreInfo(skill=skill, task=task, is_given=is_given)
+            self.info = info = _checked(place, wanted, embedder_name, write)
+            if not write and is_left_over(place):
+                # What was decided counts, whoever writes it out; a store that may only be read
+                # stays.
+                with suppress(StoreError):
+                    Store(path, skill, parse_fix, may_show, task=task, is_given=is_given).close()
+            function = own_embedder(place.file(MARKER), info.embedder)
             if write:
+                # Readers take no lock, so that a long run can be watched while it writes.
+                self._lock = place.lock()
                 # Before anything is asked of a model that could not be kept.
-                require_room(path)
-            if write and not (path / MARKER).exists():
-                # Before Chroma's files: a folder that holds files but no marker is refused.
-                write_info(path, info)
-            create = check_store(path, info, function, write=write)
-            known = None if create or is_open_here(path) else read_known(path)
-            self._client = client = open_client(path)
+                place.require_room()
+                if place.read_info() is None:
+                    # Before Chroma's files: a folder that holds files but no marker is refused.
+                    self._write_info(info)
+            create = place.check(info, function, write=write)
+            known = None if create else place.read_known()
+            self._client = client = place.open()
             distances = Distances(function)
             patches, examples, traces = (
                 Records(
                     open_collection(client, name, function, create=create),
-                    path,
+                    place,
                     needed,
                     self._writes,
                 )
@@ -147,8 +146,6 @@ class Store:
             # A trace before its examples and before the patches that it bore: wherever writing
             # ends early, even a reader who knows no journal finds what these refer to.
             units.parts = (self.traces, self.examples, self.patches)
-            self.info = info
-            self._parse_fix = parse_fix
             if write:
                 units.recover()
         except BaseException:
@@ -238,31 +235,45 @@ class Store:
         """Count a new run and return its name; the first is `run-0001`."""
         # Counted when it starts, so that a run that is killed never shares its name with the next.
         counted = self.info.model_copy(update={"runs": self.info.runs + 1})
-        write_info(self.path, counted)
+        self._write_info(counted)
         self.info = counted
         return run_name(self.info.runs)
 
     def keep_prompt(self, system: str) -> str:
         """Store a prompt's stable part once, and return the digest by which traces refer to it."""
         name = digest(system)
-        path = self.path / "prompts" / f"{name}.txt"
-        if not path.exists():
-            self._keep(path, system)
+        file = f"{name}.txt"
+        if file not in self._place.names("prompts"):
+            self._place.write(f"prompts/{file}", [system])
         return name
 
-    def keep_report(self, run: str, report: str) -> Path:
+    def keep_report(self, run: str, report: str) -> None:
         """Store a run's report as `runs/<run>.json`."""
-        return self._keep(self.path / "runs" / f"{run}.json", report)
+        self._place.write(f"runs/{run}.json", [report])
 
-    def _keep(self, path: Path, text: str) -> Path:
-        with writing(self.path):
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, [text])
-        return path
+    def keep_started(self, started: StartedRun) -> None:
+        """Keep what a run begins with."""
+        write_started(self._place, started)
+
+    def started(self) -> StartedRun | None:
+        """Return what the latest run began with; None if there was none.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return read_started(self._place)
+
+    def run_log(self, number: int) -> RunLog:
+        """Return a log of the answers of the run in progress, by its number."""
+        return RunLog(self._place, number)
+
+    def delete_run_logs(self, *, but: RunLog | None = None) -> None:
+        """Delete all logs of answers, but for one."""
+        delete_logs(self._place, but=but)
 
     def runs(self) -> tuple[str, ...]:
         """Return the names of the runs with a stored report, in order."""
-        return kept_runs(self.path, ".json")
+        return kept_runs(self._place, ".json")
 
     def report(self, run: str) -> RunReport:
         """Read the stored report of a run.
@@ -270,15 +281,13 @@ class Store:
         Raises:
             StoreError: it is missing, cannot be read, or has another version.
         """
-        return read_report(self.path / "runs" / f"{run}.json")
+        return read_report(self._place.file(f"runs/{run}.json"))
 
-    def keep_golden(self, run: str, answers: Iterable[GoldenAnswer]) -> Path:
+    def keep_golden(self, run: str, answers: Iterable[GoldenAnswer]) -> None:
         """Store the answers to a run's golden cases as `runs/<run>.golden.jsonl`."""
-        path = self.path / "runs" / f"{run}{GOLDEN}"
-        with writing(self.path):
-            path.parent.mkdir(exist_ok=True)
-            write_golden(path, answers)
-        return path
+        # One temporary name for all runs: what a killed process left behind is overwritten by the
+        # next.
+        self._place.write(f"runs/{run}{GOLDEN}", golden_lines(answers), until_then="golden.new")
 
     def golden(self, run: str) -> tuple[GoldenAnswer, ...]:
         """Return the answers to a run's golden cases; none if it measured none.
@@ -286,9 +295,9 @@ class Store:
         Raises:
             StoreError: they cannot be read, or are damaged.
         """
-        return read_golden(self.path / "runs" / f"{run}{GOLDEN}")
+        return read_golden(self._place.file(f"runs/{run}{GOLDEN}"))
 
-    def keep_snapshot(self, run: str) -> Path:
+    def keep_snapshot(self, run: str) -> None:
         """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""
         # Examples are written with their traces, and only written ones can be listed.
         self.traces.flush()
@@ -298,15 +307,14 @@ class Store:
             active=self.patches.active_count,
             examples=self.examples.count(),
         )
-        path = self._snapshot(run)
-        with writing(self.path):
-            path.parent.mkdir(exist_ok=True)
-            write_snapshot(path, header, self.patches.all(), self.examples.each())
-        return path
+        lines = snapshot_lines(header, self.patches.all(), self.examples.each())
+        # One temporary name for all runs: what a killed process left behind is overwritten by the
+        # next.
+        self._place.write(_snapshot(run), lines, until_then="snapshot.new")
 
     def snapshots(self) -> tuple[str, ...]:
         """Return the names of the runs that left a snapshot, in order."""
-        return kept_runs(self.path, SUFFIX)
+        return kept_runs(self._place, SUFFIX)
 
     def snapshot_header(self, run: str) -> SnapshotHeader:
         """Read the header of a run's snapshot.
@@ -314,7 +322,7 @@ class Store:
         Raises:
             StoreError: it is missing, cannot be read, or has another version.
         """
-        return read_header(self._snapshot(run))
+        return read_header(self._place, _snapshot(run))
 
     def snapshot(self, run: str) -> Snapshot:
         """Read the snapshot of a run.
@@ -322,10 +330,10 @@ class Store:
         Raises:
             StoreError: it is missing, cannot be read, or has another version.
         """
-        return read_snapshot(self._snapshot(run), self._parse_fix)
+        return read_snapshot(self._place.file(_snapshot(run)), self._parse_fix)
 
-    def _snapshot(self, run: str) -> Path:
-        return self.path / "runs" / f"{run}{SUFFIX}"
+    def _write_info(self, info: StoreInfo) -> None:
+        self._place.write(MARKER, [info.model_dump_json(indent=2), "\n"])
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
         """Return a run's latest traces, newest first, after writing those that are pending."""
@@ -375,12 +383,13 @@ class Store:
             self._release()
 
     def _release(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        if self._lock is not None:
-            self._units.journal.close()
-            self._lock.release()
+        self._client = None
+        try:
+            if self._lock is not None:
+                self._units.journal.close()
+                self._lock.release()
+        finally:
+            self._place.close()
 
     def __enter__(self) -> Store:
         return self
@@ -394,19 +403,23 @@ class Store:
         self.close()
 
 
-def _checked(path: Path, wanted: StoreInfo, embedder_name: str | None, write: bool) -> StoreInfo:
-    info = read_info(path)
+def _snapshot(run: str) -> str:
+    return f"runs/{run}{SUFFIX}"
+
+
+def _checked(place: Place, wanted: StoreInfo, embedder_name: str | None, write: bool) -> StoreInfo:
+    info = place.read_info()
     if info is None:
         if not write:
-            raise StoreError(f"There is no store at {path}; run `patchlab-agent run` to make one.")
+            raise StoreError(f"There is no store at {place}; run `patchlab-agent run` to make one.")
         return wanted.model_copy(update={"embedder": embedder_name or wanted.embedder})
     if (info.skill, info.task, info.is_given) != (wanted.skill, wanted.task, wanted.is_given):
         raise StoreError(
-            f"{path} holds patches of {_of(info)}, not {_of(wanted)}; use another --store."
+            f"{place} holds patches of {_of(info)}, not {_of(wanted)}; use another --store."
         )
     if embedder_name is not None and info.embedder != embedder_name:
         raise StoreError(
-            f"{path} was made with --embedder {info.embedder}; "
+            f"{place} was made with --embedder {info.embedder}; "
             "use that one, another --store, or start over with --fresh."
         )
     return info

@@ -1,50 +1,32 @@
-"""All writing to a store's database: whether there is room for it, and an end at the first failure.
+"""All writing to a store's collections, which ends at the first failure.
 
-Chroma writes its index in place and does not notice that half of it found no room, so nothing is
-begun on a disk that is nearly full. After a write that failed it waits a quarter of an hour for a
-transaction of its own, so nothing is written after that.
+After a write that failed Chroma waits a quarter of an hour for a transaction of its own, so nothing
+is written after that.
 """
 
 from __future__ import annotations
 
-import errno
-import re
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-from chromadb.errors import ChromaError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.files import full, no_room
-
-try:
-    import resource
-except ImportError:  # where nothing limits the size of files
-    resource = None  # type: ignore[assignment]
-
-ROOM = 2 * 1024**2
-"""Bytes that a write of one record may take, and the report of a run that ends there."""
-PER_TRACE = 100 * 1024
-"""Bytes that a trace may take, in the database and in the journal of its transaction."""
-_CODE = re.compile(r"\(code: (\d+)\)")
+from patchlab_agent.store.place import Place
+from patchlab_agent.store.room import is_chromas
 
 
 class Writes:
     """The writes to the database of one store.
 
     Args:
-        path: the store's folder.
+        place: where the store is.
 
     Attributes:
         is_last: what comes now is the last to be written, and may use up the room kept for it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self.is_last = False
-        self._path = path
+        self._place = place
         self._failure: str | None = None
 
     def require_room(self) -> None:
@@ -56,7 +38,7 @@ class Writes:
         if self._failure is not None:
             raise StoreError(self._failure)
         if not self.is_last:
-            require_room(self._path)
+            self._place.require_room()
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -69,81 +51,8 @@ class Writes:
         try:
             yield
         except BaseException as error:
-            if not _is_chromas(error):
+            if not is_chromas(error):
                 raise
-            refused = no_room_in(self._path, error) or StoreError(
-                f"Chroma cannot write to {self._path} ({error}); see what is wrong with "
-                "`patchlab-agent doctor`."
-            )
+            refused = self._place.refused("write to", error)
             self._failure = str(refused)
             raise refused from error
-
-
-def has_room(path: Path, traces: int) -> bool:
-    """Return whether the disk of a store has room for so many traces that wait to be written."""
-    return _lacking(path, ROOM + traces * PER_TRACE) is None
-
-
-def require_room(path: Path) -> None:
-    """Make sure that the disk of a store has room for a write.
-
-    Raises:
-        StoreError: it is full, or nearly so; or the database is as large as a file may be.
-    """
-    lacking = _lacking(path)
-    if lacking is not None:
-        raise no_room(path, lacking) or lacking
-
-
-def no_room_in(path: Path, error: BaseException) -> StoreError | None:
-    """Return the error for a store without room on its disk; None if that is not the cause.
-
-    Args:
-        path: the store's folder.
-        error: what Chroma, SQLite or the system said, which often leaves the cause out.
-    """
-    if full(error) is not None:
-        return no_room(path, error)
-    kind = _kind(error)
-    if kind == sqlite3.SQLITE_FULL:
-        return no_room(path, OSError(errno.ENOSPC, str(error)))
-    is_unclear = kind == sqlite3.SQLITE_IOERR or (kind is None and _is_chromas(error))
-    lacking = _lacking(path) if is_unclear else None
-    return None if lacking is None else no_room(path, lacking)
-
-
-def is_panic(error: BaseException) -> bool:
-    """Return True for a panic of Chroma's Rust half, whose type cannot be imported."""
-    return type(error).__name__ == "PanicException"
-
-
-def _is_chromas(error: BaseException) -> bool:
-    """Return True if an error is one of Chroma's, or of the disk below it."""
-    return isinstance(error, ChromaError | OSError) or is_panic(error)
-
-
-def _kind(error: BaseException) -> int | None:
-    """Return the kind of an error of SQLite's, which is the lowest byte of its code."""
-    found = _CODE.search(str(error))
-    code = int(found[1]) if found else getattr(error, "sqlite_errorcode", None)
-    return None if code is None else int(code) & 0xFF
-
-
-def _lacking(path: Path, room: int = ROOM) -> OSError | None:
-    """Return what the next write could fail with for want of so many bytes."""
-    try:
-        indices = [file.stat().st_size for file in path.glob("*-*/*.bin")]
-        databases = [file.stat().st_size for file in path.glob("*.sqlite3")]
-        free = shutil.disk_usage(path).free
-    except OSError:
-        return None  # the write itself meets it, if it matters
-    # An index that has to grow is written anew, beside the old one.
-    if free < room + max(indices, default=0):
-        return OSError(errno.ENOSPC, "nearly full")
-    if resource is None:
-        return None
-    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    is_limited = limit != resource.RLIM_INFINITY
-    if is_limited and limit < room + max((*databases, *indices), default=0):
-        return OSError(errno.EFBIG, "nearly as large as allowed")
-    return None

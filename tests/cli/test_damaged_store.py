@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.store import database as database_module
-from patchlab_agent.store.chroma import open_client
+from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.database import DATABASE
 from tests.cli.helpers import Cli, assert_refused, change_marker, digests
 

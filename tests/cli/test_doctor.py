@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 from patchlab_agent import open_lab, resources
-from patchlab_agent.store.chroma import open_client
+from patchlab_agent.store.clients import open_client
 from tests.cli.helpers import Cli, Result, change_marker, contents
 from tests.cli.servers import serving
 

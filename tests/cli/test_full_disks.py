@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from patchlab_agent.store.writes import ROOM
+from patchlab_agent.store.room import ROOM
 from tests.cli.helpers import Cli, assert_refused, contents
 
 REQUEST = "Ship 2 kg books box to US"

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from patchlab_agent.store.chroma import open_client
+from patchlab_agent.store.clients import open_client
 from tests.cli.helpers import Cli, assert_refused, contents
 
 

@@ -28,7 +28,6 @@ from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.layout import read_info
-from patchlab_agent.store.running import read_started
 from patchlab_agent.transfer.lines import export_lines
 from tests.support.make import failing, make_patch
 from tests.support.moments import moments
@@ -262,7 +261,7 @@ class Sequences(RuleBasedStateMachine):
         wanted = RunSettings(golden=2, examples=2, concurrency=window)
 
         def one(lab: Lab, *, resume: bool = False) -> JsonObject:
-            started = read_started(lab.store.path) if resume else None
+            started = lab.store.started() if resume else None
             cases = [case(text) for text in texts]
             runner = Runner(lab, wanted, cases=cases, resumed=started)
             runner.on_trace = lambda trace, number: heard.append(trace)
@@ -279,7 +278,7 @@ class Sequences(RuleBasedStateMachine):
                 self.model.traces[trace.id] = trace.request
                 self.model.take_note(trace.events)
             self.kept[str(kept["run"])] = self.shown()
-        started = read_started(self.lab.store.path)
+        started = self.lab.store.started()
         if kept is None and resumes and started and started.run == run_name(runs + 1):
             is_known = started.is_finished or self.lab.store.run_state is not None
             if not started.is_finished:

@@ -19,7 +19,7 @@ from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.store.layout import MARKER
+from patchlab_agent.store.info import MARKER
 from tests.lab.conftest import OpenLab
 from tests.support.make import listing
 from tests.support.words_skill import CLOCK, WordsReferee
@@ -44,7 +44,7 @@ def taught(lab: Lab) -> Lab:
 def path(taught: Lab) -> Path:
     """The same, closed: its folder."""
     taught.close()
-    return taught.store.path
+    return Path(taught.store.path)
 
 
 def patch_of(lab: StoredLab, trigger: str) -> Patch:
@@ -234,7 +234,7 @@ def test_a_rollback_puts_patches_back_to_a_run(lab: Lab) -> None:
 
 def test_a_run_without_a_snapshot_cannot_be_rolled_back_to(lab: Lab) -> None:
     lab.run(SHORT)
-    (lab.store.path / "runs" / "run-0001.snapshot.jsonl").unlink()
+    (Path(lab.store.path) / "runs" / "run-0001.snapshot.jsonl").unlink()
     with pytest.raises(StoreError, match="snapshot"):
         lab.patches.rollback(1)
 
@@ -315,7 +315,7 @@ def test_reports_are_found_by_name_or_number_or_are_the_last(lab: Lab) -> None:
     for unknown in (0, 3, "run-3", ""):
         with pytest.raises(InputError, match="name run-0001 to run-0002"):
             lab.report(unknown)
-    (lab.store.path / "runs" / "run-0002.json").write_text("{", "utf-8")
+    (Path(lab.store.path) / "runs" / "run-0002.json").write_text("{", "utf-8")
     with pytest.raises(StoreError):
         lab.report()
 

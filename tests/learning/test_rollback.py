@@ -445,7 +445,8 @@ def test_a_run_that_left_no_snapshot_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_snapshot_changes_nothing(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         learned(lab)
-        path = lab.store.keep_snapshot(lab.store.start_run())
+        lab.store.keep_snapshot(lab.store.start_run())
+        path = tmp_path / "store" / "runs" / "run-0001.snapshot.jsonl"
         learned(lab, BLUE)
         before = Counter(map(str, lab.store.patches.all()))
         path.write_text(path.read_text("utf-8")[:-20], "utf-8")

@@ -11,6 +11,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, StoreError
 from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.runner import Runner
@@ -18,7 +19,6 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.store import units
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.layout import read_info
-from patchlab_agent.store.running import read_started
 from tests.support.moments import moments
 from tests.support.words_skill import Reader, case, parse_fix, words_lab
 
@@ -45,7 +45,7 @@ def opened(folder: Path, reader: Reader | None = None, *, width: int = 1) -> Lab
 def run(lab: Lab, *, resume: bool = False, **settings: Any) -> JsonObject:
     """Run the cases, or go on with them; what came of it."""
     wanted = RunSettings.model_validate({"golden": 3, "examples": 2, **settings})
-    started = read_started(lab.store.path) if resume else None
+    started = lab.store.started() if resume else None
     report = Runner(lab, wanted, cases=CASES, resumed=started).run(show=3)
     return report.model_dump(mode="json", exclude={"timing", "store"})
 
@@ -87,10 +87,10 @@ def test_wherever_a_run_is_killed_it_ends_as_if_it_had_not_been(
         with opened(image, width=window) as lab:
             pass
         assert wrong_in(image / "store") == []
-        if read_started(image / "store") is None:
+        if started_run(image / "store") is None:
             continue
         with opened(image, width=window) as lab:
-            if not (read_started(image / "store") or held).is_finished:  # type: ignore[union-attr]
+            if not (started_run(image / "store") or held).is_finished:  # type: ignore[union-attr]
                 assert run(lab, resume=True, concurrency=window) == expected
             assert everything(lab) == held
         assert wrong_in(image / "store") == []

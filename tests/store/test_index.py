@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.embedding import HashingEmbedder
-from patchlab_agent.store.chroma import open_client, open_collection
+from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.database import Held, read_database
 from patchlab_agent.store.index import HEADER, IDS, LENGTHS, LEVEL0, LINKS, index_problem
 

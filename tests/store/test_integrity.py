@@ -18,12 +18,13 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.store import database as database_module
 from patchlab_agent.store import integrity as integrity_module
 from patchlab_agent.store.check import Contents, contents
-from patchlab_agent.store.chroma import LocalClient, open_client
+from patchlab_agent.store.clients import LocalClient, open_client
 from patchlab_agent.store.database import DATABASE
 from patchlab_agent.store.index import HEADER, IDS, LEVEL0, LINKS
-from patchlab_agent.store.layout import StoreInfo, read_info, take_lock, write_info
+from patchlab_agent.store.info import StoreInfo
+from patchlab_agent.store.layout import read_info, take_lock
 from tests.cli.helpers import digests
-from tests.support.make import WRONG, make_patch, make_trace
+from tests.support.make import WRONG, make_patch, make_trace, write_info
 from tests.support.words_skill import parse_fix, words_store
 
 Damage = Callable[[Path], object]

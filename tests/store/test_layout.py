@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import MissingExtra, StoreError, UsageError
-from patchlab_agent.store.layout import (
-    FORMAT,
-    MARKER,
-    StoreInfo,
-    delete_store,
-    read_info,
-    take_lock,
-    write_info,
-)
-from tests.support.make import listing, make_patch
+from patchlab_agent.store.info import FORMAT, MARKER, StoreInfo
+from patchlab_agent.store.layout import delete_store, read_info, take_lock
+from tests.support.make import listing, make_patch, write_info
 from tests.support.moments import moments
 from tests.support.words_skill import words_store
 

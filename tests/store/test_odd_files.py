@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 
 from patchlab_agent.errors import InputError
+from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.lab.upkeep import restore_store
 from patchlab_agent.store.backup import back_up
 from patchlab_agent.store.golden import read_golden
 from patchlab_agent.store.layout import read_info
 from patchlab_agent.store.reports import read_report
-from patchlab_agent.store.running import read_started
 from patchlab_agent.store.snapshots import read_snapshot
 from tests.runs.test_resume import opened, run
 from tests.support.moments import moments
@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "runs/run-0001.json": read_report,
     "runs/run-0001.golden.jsonl": read_golden,
     "runs/run-0001.snapshot.jsonl": lambda path: read_snapshot(path, parse_fix),
-    "resume/run.json": lambda path: read_started(path.parent.parent),
+    "resume/run.json": lambda path: started_run(path.parent.parent),
 }
 
 

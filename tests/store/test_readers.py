@@ -10,10 +10,11 @@ import pytest
 from chromadb.errors import InternalError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store import check, chroma
+from patchlab_agent.store import check, chroma, layout
 from patchlab_agent.store.check import Contents, contents
 from patchlab_agent.store.chroma import Records
-from patchlab_agent.store.layout import StoreInfo
+from patchlab_agent.store.folder import Folder
+from patchlab_agent.store.info import StoreInfo
 from tests.support.words_skill import parse_fix
 
 
@@ -21,8 +22,8 @@ from tests.support.words_skill import parse_fix
 def writer(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Another process that writes; how long somebody waited for it."""
     waited: list[float] = []
+    monkeypatch.setattr(layout, "is_locked", lambda _: True)
     for module in (check, chroma):
-        monkeypatch.setattr(module, "is_locked", lambda _: True)
         monkeypatch.setattr(module.time, "sleep", waited.append)
     return waited
 
@@ -44,7 +45,7 @@ class Collection:
 
 def records(failures: int, path: Path) -> Records:
     collection: Any = Collection(failures)
-    return Records(collection, path, ())
+    return Records(collection, Folder(path), ())
 
 
 @pytest.mark.parametrize("failures", [0, 1, 3])
@@ -87,5 +88,5 @@ def test_only_what_lasts_is_wrong_with_a_store_that_is_written_to(
     assert wrong_in([one, other], [other], []) == []
     assert wrong_in([one], [one, other], [one], [one], [one]) == [one]
     assert wrong_in([]) == []
-    monkeypatch.setattr(check, "is_locked", lambda _: False)
+    monkeypatch.setattr(layout, "is_locked", lambda _: False)
     assert wrong_in([one]) == [one]

@@ -15,7 +15,8 @@ from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.store.snapshots import SNAPSHOT_FORMAT, SnapshotHeader, write_snapshot
+from patchlab_agent.store.folder import Folder
+from patchlab_agent.store.snapshots import SNAPSHOT_FORMAT, SnapshotHeader, snapshot_lines
 from patchlab_agent.store.store import Store
 from patchlab_agent.store.traces import BATCH
 from tests.support.make import WRONG, listing, make_patch, make_report, make_trace
@@ -37,8 +38,8 @@ def filled(store: Store) -> None:
 def test_a_snapshot_holds_every_patch_and_every_example_that_can_be_shown(tmp_path: Path) -> None:
     with words_store(tmp_path) as store:
         filled(store)
-        path = store.keep_snapshot("run-0001")
-    assert path == tmp_path / "runs" / NAME
+        store.keep_snapshot("run-0001")
+    assert listing(tmp_path / "runs") == [NAME]
     with words_store(tmp_path, write=False) as again:
         found = again.snapshot("run-0001")
         assert found.run == "run-0001"
@@ -117,10 +118,10 @@ def test_a_process_killed_while_writing_leaves_what_was_there(tmp_path: Path) ->
         raise KeyboardInterrupt
 
     header = SnapshotHeader(run="run-0001", patches=0, active=0, examples=0)
-    write_snapshot(tmp_path / NAME, header, [], [])
+    Folder(tmp_path).write(NAME, snapshot_lines(header, [], []))
     before = (tmp_path / NAME).read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        write_snapshot(tmp_path / NAME, header, patches(), [])
+        Folder(tmp_path).write(NAME, snapshot_lines(header, patches(), []))
     assert (tmp_path / NAME).read_bytes() == before
 
 
@@ -154,7 +155,8 @@ HEADER = {"run": "run-0001", "patches": 1, "active": 1, "examples": 1}
 def test_a_broken_one_is_refused(tmp_path: Path, lines: list[str], problem: str) -> None:
     patch = make_patch("zok").model_dump_json()
     with words_store(tmp_path) as store:
-        path = store.keep_snapshot("run-0001")
+        store.keep_snapshot("run-0001")
+        path = tmp_path / "runs" / NAME
         text = "".join(f"{line}\n" for line in lines).replace("PATCH", patch)
         path.write_text(text, "utf-8")
         with pytest.raises(StoreError, match=problem):

@@ -15,8 +15,10 @@ from patchlab_agent.models.trace import RetrievedRef
 from patchlab_agent.store import layout
 from patchlab_agent.store.backup import ARCHIVES, back_up, restore
 from patchlab_agent.store.check import contents
+from patchlab_agent.store.folder import Folder
+from patchlab_agent.store.info import DELETED, MARKER, StoreInfo
 from patchlab_agent.store.journal import JOURNAL, Journal, is_left_over
-from patchlab_agent.store.layout import DELETED, LOCK, MARKER, StoreInfo, delete_store, read_info
+from patchlab_agent.store.layout import LOCK, delete_store, read_info
 from patchlab_agent.store.repair import repair
 from patchlab_agent.store.store import Store
 from tests.support.make import WRONG, make_patch, make_trace
@@ -64,10 +66,10 @@ def commit(path: Path) -> None:
 def test_what_was_committed_counts_for_whoever_opens_the_store(path: Path) -> None:
     commit(path)
     killed = path.with_name("killed")
-    assert is_left_over(killed)
+    assert is_left_over(Folder(killed))
     with words_store(killed, write=False) as reader:
         assert counts(reader) == (3, 2)
-    assert not is_left_over(killed)
+    assert not is_left_over(Folder(killed))
     with words_store(killed) as store:
         assert counts(store) == (3, 2)
         assert store.run_state == {"run": "run-0001"}
@@ -79,7 +81,7 @@ def test_half_a_line_never_was(path: Path) -> None:
     whole = journal.read_bytes()
     for size in (0, 1, len(whole) // 2, len(whole) - 1):
         journal.write_bytes(whole[:size])
-        assert Journal(journal.parent).read() == []
+        assert Journal(Folder(journal.parent)).read() == []
     with words_store(journal.parent) as store:
         assert counts(store) == (2, 1)
 

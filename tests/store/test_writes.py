@@ -15,9 +15,9 @@ import pytest
 from chromadb.errors import InternalError
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store import writes
+from patchlab_agent.store import folder
+from patchlab_agent.store.room import PER_TRACE, ROOM, no_room_in
 from patchlab_agent.store.store import Store
-from patchlab_agent.store.writes import PER_TRACE, ROOM, no_room_in
 from tests.support.make import WRONG, make_patch, make_trace
 from tests.support.words_skill import words_store
 
@@ -127,7 +127,7 @@ def test_what_waits_is_written_on_closing(filled: Path, disk: Disk) -> None:
 def test_after_a_failed_write_none_is_tried_and_what_was_stored_is_there(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writes, "require_room", lambda path: None)
+    monkeypatch.setattr(folder, "require_room", lambda path: None)
     told = set()
     store = words_store(filled)
     with limited():

@@ -225,7 +225,7 @@ def test_as_many_settings_as_allowed_are_taken() -> None:
 def test_a_plan_gives_each_setting_a_store_of_its_own(tmp_path: Path) -> None:
     runs = plan(BASE, ["embedder=hashing", "gate=on,off"], tmp_path, check_settings)
     stores = [planned.settings.store for planned in runs]
-    assert [store.name for store in stores] == [
+    assert [Path(store).name for store in stores] == [
         "01-embedder=hashing_gate=on",
         "02-embedder=hashing_gate=off",
     ]

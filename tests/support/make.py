@@ -28,6 +28,7 @@ from patchlab_agent.models.trace import (
     RetrievedRef,
     Trace,
 )
+from patchlab_agent.store.info import MARKER, StoreInfo
 from tests.support.words_skill import CLOCK, WordFix
 
 if TYPE_CHECKING:
@@ -181,3 +182,8 @@ class Nearest:
 def listing(folder: Path) -> list[str]:
     """Every file and folder below, by its relative name; empty where there is nothing."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def write_info(path: Path, info: StoreInfo) -> None:
+    """Make a folder a store, as far as its marker says."""
+    (path / MARKER).write_text(info.model_dump_json(), "utf-8")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from patchlab_agent import files
-from patchlab_agent.store import golden, journal, layout, running, snapshots, store
+from patchlab_agent.store import folder, journal, layout, running
 from patchlab_agent.store.chroma import Records
 
-WRITERS = (golden, journal, layout, running, snapshots, store)
+WRITERS = (folder, layout)
 """Modules that write whole files."""
 
 

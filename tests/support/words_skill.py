@@ -22,6 +22,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, InvalidAnswer
+from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Role
@@ -90,7 +91,7 @@ def may_show(request: str, answer: JsonObject) -> bool:
     return "secret" not in words(request)
 
 
-def words_store(path: Path, *, embedder_name: str | None = None, write: bool = True) -> Store:
+def words_store(path: Location, *, embedder_name: str | None = None, write: bool = True) -> Store:
     """A store of this skill's patches."""
     from patchlab_agent.store.store import Store  # noqa: PLC0415 - quick tests need no Chroma
 
@@ -295,21 +296,22 @@ def words_lab(
     width: int = 1,
     holdout: float = 0.0,
     seed: int = 7,
+    store: Location | None = None,
 ) -> Lab:
     """A lab of this skill in a folder, put together as `open_lab` does it."""
     from patchlab_agent.lab.lab import Lab  # noqa: PLC0415 - quick tests need no Chroma
 
     skill = words_skill(folder / "prompts")
-    store = words_store(folder / "store")
+    opened = words_store(store or folder / "store")
     meter = MeteredBackend(CachedBackend(backend or Reader(), width=width))
     agent = Agent(
         skill.task,
         meter,
-        store.patches,
-        store.examples,
+        opened.patches,
+        opened.examples,
         top_k=top_k,
         n_examples=examples,
         holdout=Holdout(holdout, seed),
         clock=lambda: CLOCK,
     )
-    return Lab(skill, store, agent, meter)
+    return Lab(skill, opened, agent, meter)

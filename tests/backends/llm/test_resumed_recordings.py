@@ -15,9 +15,9 @@ import pytest
 
 from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.store.running import read_started
 from patchlab_agent.text import words
 from tests.backends.llm.helpers import OPENAI, Body, Provider, Server, ok
 from tests.support.moments import moments
@@ -100,7 +100,7 @@ def test_wherever_a_recording_is_killed_it_ends_as_if_it_had_not_been(
         expected = record(width)
     recorded = lines(work)
     answers, asked = Counter(recorded), len(server.bodies)
-    begun = [image for image in images if read_started(image / "store") is not None]
+    begun = [image for image in images if started_run(image / "store") is not None]
     for image in random.Random(width).sample(begun, IMAGES):
         shutil.rmtree(work)
         shutil.copytree(image, work)

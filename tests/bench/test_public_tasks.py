@@ -242,7 +242,7 @@ def test_the_page_calls_the_bench_as_it_is() -> None:
 @pytest.mark.parametrize("task", SOURCES)
 def test_the_recorded_answers_hold_no_request(task: str) -> None:
     for side in ("patchlab", "dspy"):
-        cassette = EXAMPLES.parent.parent / "fixtures" / "public_tasks" / task / f"{side}.jsonl"
+        cassette = EXAMPLES.parent.parent / "bench" / "recorded" / task / f"{side}.jsonl"
         header, *answers = map(json.loads, cassette.read_text("utf-8").splitlines())
         assert header["server"] == "http://127.0.0.1:8080/v1"
         assert answers

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from patchlab_agent.models.address import Address, Location
-from patchlab_agent.store.folder import Folder
 from patchlab_agent.store.info import StoreInfo
-from patchlab_agent.store.place import Place
-from patchlab_agent.store.server import Server
+
+if TYPE_CHECKING:
+    from patchlab_agent.store.place import Place
 
 
 def place_of(location: Location) -> Place:
     """Return the place of the store at a folder or address; nothing is opened yet."""
+    # Either brings Chroma, which takes longer to import than most commands without a store need.
+    from patchlab_agent.store.folder import Folder  # noqa: PLC0415
+    from patchlab_agent.store.server import Server  # noqa: PLC0415
+
     return Server(location) if isinstance(location, Address) else Folder(Path(location))
 
 

@@ -102,7 +102,7 @@ def test_json_has_a_side_for_each_run(cli: Cli, two_runs: Path) -> None:
         *("label", "run", "backend", "settings", "varied", "runs"),
         *("baseline", "patched", "ceiling"),
         *("difference", "stream", "harms", "lessons", "active", "quarantined"),
-        *("prompt_tokens", "calls"),
+        *("prompt_tokens", "calls", "scores"),
     }
     assert found["sides"][0]["difference"] is None
     assert set(found["sides"][1]["difference"]) >= {"mean", "low", "high", "gained", "lost"}

@@ -67,7 +67,7 @@ def test_json_has_every_active_patch(effect: Callable[..., Result], kept: Path) 
     assert set(found["patches"][0]) == {
         *("id", "trigger", "teaches", "golden", "traces", "net", "p_value"),
     }
-    assert set(found["patches"][0]["golden"]) == {"cases", "saves", "spoils"}
+    assert set(found["patches"][0]["golden"]) == {"cases", "saves", "spoils", "scores"}
     assert (report.golden_cases, report.traces + report.traces_unknown) == (20, 10)
     measured = len(report.patches) + len(report.examples)
     assert report.full_calls == measured * (20 + report.traces)

@@ -47,10 +47,10 @@ def test_an_export_is_a_header_and_a_patch_per_line_in_the_order_of_their_births
 ) -> None:
     header, *lines = [json.loads(line) for line in exported.read_text("utf-8").splitlines()]
     assert header == {"format": 1, "skill": "shipping"}
-    counts = {"standing", "uses", "saves", "harms"}
+    told_besides = {"standing", "uses", "saves", "harms", "set_aside"}
     stored = patches(cli, store)
     assert {line["id"]: line for line in lines} == {
-        name: {key: value for key, value in patch.items() if key not in counts}
+        name: {key: value for key, value in patch.items() if key not in told_besides}
         for name, patch in stored.items()
     }
     births = [(line["history"][-1]["at"], line["history"][-1]["trace_id"]) for line in lines]

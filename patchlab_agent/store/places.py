@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchlab_agent.models.address import Address, Location
+from patchlab_agent.store import layout
 from patchlab_agent.store.info import StoreInfo
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def place_of(location: Location) -> Place:
     """Return the place of the store at a folder or address; nothing is opened yet."""
-    # Either brings Chroma, which takes longer to import than most commands without a store need.
+    # Either brings Chroma, whose import takes longer than what a command without a store does.
     from patchlab_agent.store.folder import Folder  # noqa: PLC0415
     from patchlab_agent.store.server import Server  # noqa: PLC0415
 
@@ -28,6 +29,9 @@ def read_info(location: Location) -> StoreInfo | None:
     Raises:
         StoreError: there is something else, or a store of another format, or no server.
     """
+    if not isinstance(location, Address):
+        # The help of some commands needs this much of a store, and nothing that brings Chroma.
+        return layout.read_info(Path(location))
     with closing(place_of(location)) as place:
         return place.read_info()
 

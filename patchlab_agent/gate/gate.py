@@ -186,7 +186,7 @@ class Gate:
         reaching, objection = self._within_reach(candidate.patch)
         if objection is not None:
             return Foreknowledge(is_fitted=True)
-        known = self._known(replace(candidate, patch=reaching))
+        known = self._known(replace(candidate, patch=reaching), self._touched(reaching))
         is_fitted = isinstance(reaching.trigger, Similar)
         here = proportion(agreement(reaching, known)).low or 0.0
         everywhere = proportion(agreement(reaching, map(labeled_probe, self._suite))).rate or 0.0
@@ -327,7 +327,7 @@ class Gate:
         candidate = replace(candidate, patch=reaching)
         patch = candidate.patch
         touched = self._touched(patch)
-        known = self._known(candidate)
+        known = self._known(candidate, touched)
         hearing = Hearing(candidate, known, self._trial(candidate))
         objection = (
             self._set_aside(patch)
@@ -361,10 +361,9 @@ class Gate:
         found = Examination(report, remaining, taken, patch.trigger)
         return found, hearing.trial.trials
 
-    def _known(self, candidate: Candidate) -> list[Probe]:
+    def _known(self, candidate: Candidate, touched: Sequence[Labeled]) -> list[Probe]:
         """Return the right answers at hand to requests that a candidate concerns."""
-        labeled = [labeled_probe(case) for case in self._touched(candidate.patch)]
-        return labeled + self._accepted_before(candidate)
+        return [labeled_probe(case) for case in touched] + self._accepted_before(candidate)
 
     def _set_aside(self, patch: Patch) -> Reason | None:
         problem = self._agent.misfit(patch)

@@ -45,7 +45,7 @@ class Server:
     def first_line(self, name: str) -> bytes:
         """Return the first line of a file."""
         files = self.files()
-        with self._told():
+        with self.told():
             if files is None:
                 raise FileNotFoundError(name)
             return files.first_line(name)
@@ -53,7 +53,7 @@ class Server:
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder."""
         files = self.files()
-        with self._told():
+        with self.told():
             return [] if files is None else files.names(folder)
 
     def write(
@@ -67,12 +67,12 @@ class Server:
         """Write a file whole or not at all; the server keeps it then."""
         content = text_of(parts)
         self.require_room()
-        with self._told():
+        with self.told():
             self.own_files().write(name, content)
 
     def log(self, name: str, *, late: bool = False) -> TellingLog:
         """Open a log to append to."""
-        with self._told():
+        with self.told():
             return TellingLog(self, self.own_files().log(name, late=late))
 
     def read_info(self) -> StoreInfo | None:
@@ -90,7 +90,7 @@ class Server:
 
     def lock(self) -> Lease:
         """Take the lease, and make the database if it is missing."""
-        with self._told():
+        with self.told():
             self._connect(create=True)
             lease = self._new_lease()
             lease.take()
@@ -108,7 +108,7 @@ class Server:
         """Return True if somebody is writing to the store."""
         if self.files() is None:
             return False
-        with self._told():
+        with self.told():
             return self._new_lease().is_taken()
 
     def delete(self) -> None:
@@ -125,7 +125,7 @@ class Server:
 
     def open(self) -> ServerClient:
         """Return the client."""
-        with self._told():
+        with self.told():
             client = self._connect()
         if client is None:
             raise StoreError(f"There is no store at {self}; run `patchlab-agent run` to make one.")
@@ -164,7 +164,7 @@ class Server:
     ) -> Survey:
         """Look which collections there are, and how many records they hold."""
         client = self.open()
-        with self._told():
+        with self.told():
             held = {each.name: each.count() for each in client.list_collections()}
         counts = {name: held[name] for name in NEEDED if name in held}
         was_used = info.runs or self.names("prompts") or self.names("runs")
@@ -191,7 +191,7 @@ class Server:
 
     def copy_to(self, folder: Path) -> None:
         """Copy the store to a folder, as a store that opens there."""
-        with self._told():
+        with self.told():
             copy_down(self.own_files(), self.open(), folder)
 
     def replace_by(self, folder: Path) -> None:
@@ -200,7 +200,7 @@ class Server:
         try:
             self._begin_deleting()
             self._delete_contents()
-            with self._told():
+            with self.told():
                 copy_up(folder, self.own_files(), self.open())
             self.file(DELETED).unlink()
         finally:
@@ -209,7 +209,7 @@ class Server:
     def files(self) -> ServerFiles | None:
         """Return the files; None if there is no store, nor what is left of one."""
         if self._files is None:
-            with self._told():
+            with self.told():
                 client = self._connect()
                 if client is not None:
                     try:
@@ -254,7 +254,7 @@ class Server:
 
     def _delete_contents(self) -> None:
         client, files = self.open(), self.own_files()
-        with self._told():
+        with self.told():
             there = {each.name for each in client.list_collections()}
             for name in NEEDED.keys() & there:
                 client.delete_collection(name)
@@ -264,7 +264,7 @@ class Server:
 
     def _require_empty(self) -> None:
         """Make sure that the database is not somebody else's."""
-        with self._told():
+        with self.told():
             client = self._connect()
             held = [] if client is None else [each.name for each in client.list_collections()]
         foreign = sorted(set(held) - {KEPT})
@@ -275,7 +275,7 @@ class Server:
             )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def told(self) -> Iterator[None]:
         """Tell what goes wrong with the server as the store's fault."""
         try:
             yield
@@ -283,8 +283,6 @@ class Server:
             if not is_chromas(error) or isinstance(error, FileNotFoundError):
                 raise
             raise self.refused("use", error) from error
-
-    told = _told
 
 
 class ServerFile:

@@ -27,15 +27,12 @@ from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
 from tests.support.make import WRONG, Nearest, make_trace
+from tests.support.resuming import Killed
 from tests.support.words_skill import CLOCK, WordsReferee, words_lab, words_store
 
 GOLDEN = 12
 RED = Feedback(label="word_unknown", field="zok", value=None, detail="red")
 BLUE = Feedback(label="word_unknown", field="zok", value="red", detail="blue")
-
-
-class Killed(BaseException):
-    """What ends a process in the middle."""
 
 
 class Seen(NamedTuple):

@@ -14,22 +14,17 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.trace import OK, Feedback
-from patchlab_agent.runs.runner import Runner
-from patchlab_agent.settings import RunSettings
 from patchlab_agent.store import units
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.layout import read_info
 from tests.support.moments import moments
+from tests.support.resuming import Killed, outcome, records
 from tests.support.words_skill import Reader, case, parse_fix, words_lab
 
 TEXTS = ("a zok", "one zok", "a blim", "zok blim", "salt", "a tarn", "tarn zok", "one salt", "blim")
 CASES = [case(text) for text in (*TEXTS, *TEXTS[:4])]
 IMAGES = 8
 """Moments of a run that are tried of each kind; there are more than ten times as many."""
-
-
-class Killed(BaseException):
-    """What a process does not live to see."""
 
 
 def mistaken(request: str, draw: str, answer: JsonObject) -> None:
@@ -42,21 +37,9 @@ def opened(folder: Path, reader: Reader | None = None, *, width: int = 1) -> Lab
     return words_lab(folder, reader or Reader(mistaken, varies=True), examples=2, width=width)
 
 
-def run(lab: Lab, *, resume: bool = False, **settings: Any) -> JsonObject:
+def run(lab: Lab, **settings: Any) -> JsonObject:
     """Run the cases, or go on with them; what came of it."""
-    wanted = RunSettings.model_validate({"golden": 3, "examples": 2, **settings})
-    started = lab.store.started() if resume else None
-    report = Runner(lab, wanted, cases=CASES, resumed=started).run(show=3)
-    return report.model_dump(mode="json", exclude={"timing", "store"})
-
-
-def everything(lab: Lab) -> list[Any]:
-    """All that a store holds."""
-    return [
-        list(lab.store.patches.all()),
-        lab.store.examples.all(),
-        list(lab.store.traces.newest(100)),
-    ]
+    return outcome(lab, CASES, **{"golden": 3, **settings})
 
 
 def wrong_in(path: Path) -> list[str]:
@@ -82,7 +65,7 @@ def test_wherever_a_run_is_killed_it_ends_as_if_it_had_not_been(
     with opened(tmp_path / "whole", width=window) as lab:
         with moments(take):
             expected = run(lab, concurrency=window)
-        held = everything(lab)
+        held = records(lab)
     for image in random.Random(window).sample(images, IMAGES):
         with opened(image, width=window) as lab:
             pass
@@ -92,7 +75,7 @@ def test_wherever_a_run_is_killed_it_ends_as_if_it_had_not_been(
         with opened(image, width=window) as lab:
             if not (started_run(image / "store") or held).is_finished:  # type: ignore[union-attr]
                 assert run(lab, resume=True, concurrency=window) == expected
-            assert everything(lab) == held
+            assert records(lab) == held
         assert wrong_in(image / "store") == []
 
 
@@ -121,7 +104,7 @@ def test_what_was_asked_of_the_model_is_not_asked_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("window", [1, 4])
 def test_a_window_that_an_outage_ended_is_done_again(tmp_path: Path, window: int) -> None:
     with opened(tmp_path / "whole") as lab:
-        expected, held = run(lab, concurrency=window), everything(lab)
+        expected, held = run(lab, concurrency=window), records(lab)
     for number, outage_at in enumerate((7, 16, 25, 33)):
         folder = tmp_path / str(number)
         with opened(folder, Reader(mistaken, varies=True, outage_at=outage_at)) as lab:
@@ -130,7 +113,7 @@ def test_a_window_that_an_outage_ended_is_done_again(tmp_path: Path, window: int
         assert wrong_in(folder / "store") == []
         with opened(folder) as lab:
             assert run(lab, resume=True, concurrency=window) == expected
-            assert everything(lab) == held
+            assert records(lab) == held
 
 
 def test_a_run_that_never_answered_anything_can_be_resumed(tmp_path: Path) -> None:

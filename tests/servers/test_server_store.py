@@ -34,6 +34,7 @@ from patchlab_agent.store.server import Server
 from patchlab_agent.store.server_files import PART_BYTES, ServerFiles
 from tests.servers.conftest import free_port
 from tests.support.make import make_patch, make_trace
+from tests.support.resuming import Killed, outcome, records
 from tests.support.words_skill import case, parse_fix, words_lab, words_store
 
 pytestmark = pytest.mark.xdist_group("chroma")
@@ -41,22 +42,13 @@ pytestmark = pytest.mark.xdist_group("chroma")
 CASES = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt", "a tarn")]
 
 
-class Killed(BaseException):
-    """What a process does not live to see."""
-
-
-def run(lab: Lab, *, resume: bool = False, **settings: Any) -> JsonObject:
-    wanted = RunSettings.model_validate({"golden": 2, "examples": 2, **settings})
-    started = lab.store.started() if resume else None
-    report = Runner(lab, wanted, cases=CASES, resumed=started).run(show=3)
-    return report.model_dump(mode="json", exclude={"timing", "store"})
+def run(lab: Lab, **settings: Any) -> JsonObject:
+    return outcome(lab, CASES, golden=2, **settings)
 
 
 def everything(lab: Lab) -> list[Any]:
     return [
-        list(lab.store.patches.all()),
-        lab.store.examples.all(),
-        list(lab.store.traces.newest(100)),
+        *records(lab),
         lab.store.snapshots(),
         lab.store.golden("run-0001"),
         lab.store.snapshot("run-0001"),

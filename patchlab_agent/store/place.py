@@ -116,6 +116,13 @@ class Place(Protocol):
     ) -> None:
         """Write a file whole or not at all, as `files.write_whole` does.
 
+        Args:
+            name: within the store.
+            parts: of its content, in order.
+            until_then: its name while it is being written. Files of all runs share one, so that the
+                next one overwrites what a killed process left behind.
+            sync: have it outlast a power cut.
+
         Raises:
             StoreError: it cannot be written.
         """

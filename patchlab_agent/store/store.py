@@ -285,8 +285,6 @@ class Store:
 
     def keep_golden(self, run: str, answers: Iterable[GoldenAnswer]) -> None:
         """Store the answers to a run's golden cases as `runs/<run>.golden.jsonl`."""
-        # One temporary name for all runs: what a killed process left behind is overwritten by the
-        # next.
         self._place.write(f"runs/{run}{GOLDEN}", golden_lines(answers), until_then="golden.new")
 
     def golden(self, run: str) -> tuple[GoldenAnswer, ...]:
@@ -308,8 +306,6 @@ class Store:
             examples=self.examples.count(),
         )
         lines = snapshot_lines(header, self.patches.all(), self.examples.each())
-        # One temporary name for all runs: what a killed process left behind is overwritten by the
-        # next.
         self._place.write(_snapshot(run), lines, until_then="snapshot.new")
 
     def snapshots(self) -> tuple[str, ...]:

@@ -123,6 +123,11 @@ class AgentSettings(Frozen):
         description="Folder in which patches and traces are stored, or the address of a Chroma "
         "server: http://HOST:PORT/DATABASE.",
     )
+    shared: Annotated[bool, Option("learning")] = Field(
+        default=False,
+        description="Learn into the store beside other processes that do so with this option; it "
+        "has to be on a Chroma server.",
+    )
     embedder: Annotated[str | None, Option("answering", default="hashing")] = Field(
         default=None,
         description="Embedder to use: hashing, or wordllama (extra). A store keeps the one it "
@@ -317,6 +322,7 @@ class LabOptions(TypedDict, total=False):
     examples: int
     context_tokens: int
     store: str | Location
+    shared: bool
     embedder: str | None
     skill: str
     holdout: float

@@ -101,6 +101,11 @@ def run(
     """
     settings = options.settings(RunSettings, context)
     _refuse_contradictions(as_json, verbose, trace, resume and fresh)
+    if settings.shared and (resume or fresh):
+        raise UsageError(
+            "--shared learns beside others, so it neither starts over nor resumes; leave out "
+            "--fresh and --resume."
+        )
     if settings.store == REPLAY_STORE and not resume:
         fresh = yes = True
     check_page(html)

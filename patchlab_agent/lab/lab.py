@@ -86,7 +86,8 @@ class Lab(AssembledLab):
             ('t-0000001', 23.6, 'Quoted at 23.60 EUR.')
         """
         self.store.require_writable()
-        index = self.store.traces.next_index()
+        index = self.store.traces.take()
+        self.store.follow()
         trace = self.agent.answer(request, trace_id=trace_name(index), index=index)
         return self.store.traces.keep(with_verdict(self.skill, trace))
 
@@ -107,6 +108,7 @@ class Lab(AssembledLab):
             Answer:
         """
         self.store.require_open()
+        self.store.follow()
         return self.agent.prepare(request)
 
     def record(
@@ -134,7 +136,7 @@ class Lab(AssembledLab):
         if request != context.request:
             raise UsageError("The context is of another request; ask Lab.context for this one.")
         self.store.require_writable()
-        index = self.store.traces.next_index()
+        index = self.store.traces.take()
         completion = Completion(text=text, usage=usage or Usage())
         trace = self.agent.recorded(context, completion, trace_name(index), index)
         return self.store.traces.keep(with_verdict(self.skill, trace))
@@ -243,6 +245,8 @@ class Lab(AssembledLab):
             >>> lab.run(RunSettings(runs=20, golden=4), resume=True) == report  # it was finished
             True
         """
+        if resume:
+            self.store.require_alone()
         self.store.require_writable()
         wanted = self._run_settings(settings)
         started = self.store.started() if resume else None
@@ -318,7 +322,7 @@ class Lab(AssembledLab):
         """
         if bool(ids) == (status is not None):
             raise UsageError("Name patches to gate again, or give a status; either, not both.")
-        self.store.require_writable()
+        self.store.require_alone()
         chosen = self._to_gate(ids, status)
         try:
             return self._regated(chosen, on_patch)
@@ -363,7 +367,7 @@ class Lab(AssembledLab):
             ...     other.import_patches("lessons", lab.patches.export()).count("activated")
             1
         """
-        self.store.require_writable()
+        self.store.require_alone()
         patches = check_export(name, lines, self.skill)
         importer = Importer(
             self.store.patches, self.gate, self.lifecycle, name, unit=self.store.unit_of_many
@@ -545,6 +549,7 @@ def lab_of(
         is_given=made is not None,
         embedder_name=settings.embedder,
         write=write,
+        shared=settings.shared and write,
     )
     try:
         agent = Agent(

@@ -224,7 +224,7 @@ class Patches:
             >>> [str(put_back.after) for put_back in lab.patches.rollback(report.run).patches]
             ['active']
         """
-        self._store.require_writable()
+        self._store.require_alone()
         return roll_back(self._store, self._lifecycle, str(run))
 
     def export(self, status: Status | None = None, *, ascii_only: bool = False) -> Iterator[str]:
@@ -279,7 +279,7 @@ class Patches:
         target: Status,
         move: Callable[[Patch], tuple[PatchEvent, ...]],
     ) -> tuple[PatchEvent, ...]:
-        self._store.require_writable()
+        self._store.require_alone()
         chosen = find_patches(self._store.patches, ids)
         for patch in chosen:
             if patch.status is target:

@@ -160,7 +160,7 @@ def _stored(lab: AssembledLab, failure: Failure) -> Trace:
         messages=prompt.messages,
         answer_schema=prompt.answer_schema,
     )
-    index = lab.store.traces.next_index()
+    index = lab.store.traces.take()
     completion = Completion(text=failure.text)
     trace = lab.agent.recorded(bare, completion, trace_name(index), index)
     return lab.store.traces.keep(with_verdict(lab.skill, trace))

@@ -16,7 +16,7 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.runs.progress import Progress
+from patchlab_agent.runs.passing import Passing
 from patchlab_agent.skill.seam import Falsify, Simulator
 from patchlab_agent.store.traces import TraceStore
 
@@ -167,7 +167,7 @@ class Loop:
         *,
         window: int = 1,
         before: Mapping[int, Callable[[], None]] | None = None,
-        progress: Progress | None = None,
+        progress: Passing | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._learner = learner
@@ -178,8 +178,13 @@ class Loop:
         self._progress = progress
         self.stopped: Interruption | StoreError | None = None
 
-    def run(self, cases: Iterable[Case], name: str) -> Iterator[Trace]:
+    def run(self, cases: Iterable[Case], name: str, requests: int = 1) -> Iterator[Trace]:
         """Run each case and yield its trace.
+
+        Args:
+            cases: the requests.
+            name: of the run.
+            requests: how many there are at most, for which indices of traces are taken.
 
         Traces are on disk once the iterator is exhausted or closed. A failure of the model's side,
         of the skill or of the store ends the loop, not the program: what was learned before it is
@@ -191,7 +196,7 @@ class Loop:
         Of a resumed run the traces of what was done before are yielded as they are stored.
         """
         done = self._progress.done if self._progress else 0
-        start = self._traces.next_index() - done
+        start = self._traces.take(requests) - done
         if self._progress:
             self._progress.number_from(start)
         try:
@@ -256,6 +261,8 @@ class Loop:
             # judge
             judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
             # propose → gate
+            if self._progress:
+                self._progress.turn()
             refused: StoreError | None = None
             for trace in self._learned(self._heard(judged)):
                 # store

@@ -134,6 +134,9 @@ class Progress:
             self._lab.store.delete_run_logs(but=self._log)
             self._is_log_new = False
 
+    def turn(self) -> None:
+        """Do nothing, as a run that can be resumed has the store to itself."""
+
     def passed(self, requests: int) -> None:
         """Take note that so many requests more are done."""
         self._passed = True

@@ -26,6 +26,7 @@ from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.loop import Loop, SimulatedReferee, windows, with_next
 from patchlab_agent.runs.parts import Parts
+from patchlab_agent.runs.passing import SharedPassing
 from patchlab_agent.runs.progress import Progress, state_of
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.runs.summary import (
@@ -107,7 +108,12 @@ class Runner:
             share=self.settings.false_feedback,
             seed=self.settings.seed,
         )
-        progress = Progress(self.lab, self.resumed or self._started(), referee)
+        started = self.resumed or self._started()
+        progress: Progress | SharedPassing
+        if self.lab.store.is_shared:
+            progress = SharedPassing(self.lab, started)
+        else:
+            progress = Progress(self.lab, started, referee)
         try:
             return self._run(progress, referee, start, show)
         finally:
@@ -117,7 +123,8 @@ class Runner:
         """Count a new run, and keep what it begins with."""
         store = self.lab.store
         started = StartedRun(
-            run=run_name(store.info.runs + 1),
+            # Who shares a store has to be quicker than the others to have a name.
+            run=store.start_run() if store.is_shared else run_name(store.info.runs + 1),
             settings=kept_settings(self.settings),
             requests=requests_digest(self.cases),
             at_start=store.patches.statuses(),
@@ -125,19 +132,24 @@ class Runner:
             started_at=self.lab.agent.clock(),
         )
         # First, so that a run that is killed before it is counted is still begun by its resumption.
-        store.keep_started(started)
+        if not store.is_shared:
+            store.keep_started(started)
         return started
 
     def _run(
-        self, progress: Progress, referee: SimulatedReferee, start: float, show: int
+        self,
+        progress: Progress | SharedPassing,
+        referee: SimulatedReferee,
+        start: float,
+        show: int,
     ) -> RunReport:
         started, name = progress.started, progress.started.run
         if run_name(self.lab.store.info.runs) != name:
             self.lab.store.start_run()
-        if self.resumed is None:
-            progress.begin()
-        else:
+        if isinstance(progress, Progress) and self.resumed is not None:
             progress.resume()
+        else:
+            progress.begin()
         if self.lab.recording is not None:
             kept = recorded_run(self.settings, self.cases)
             self.lab.recording.begin(kept, self._case_sets(name))
@@ -152,7 +164,7 @@ class Runner:
         )
         figures = RunFigures(started.at_start, show=show, drift=self.settings.drift)
         before = progress.done
-        for number, trace in enumerate(loop.run(self._stream(name), name), start=1):
+        for number, trace in enumerate(loop.run(self._stream(name), name, self.total), start=1):
             figures.add(Outcome.of(referee.truly(trace)))
             if number > before:
                 self.on_trace(trace, number)
@@ -241,6 +253,7 @@ class Runner:
 
     def _golden(self, name: str) -> Iterator[tuple[GoldenOutcome, GoldenAnswer]]:
         """Compare on held-out cases; an interruption leaves none of them."""
+        self.lab.store.follow()
         simulator = self.lab.skill.simulator
         evaluator = self.lab.evaluator
         numbered = enumerate(stratified(simulator.golden(), self.settings.golden), start=1)

@@ -48,6 +48,11 @@ def back_up(location: Location, target: Path, *, force: bool = False) -> Path:
         if place.read_info() is None:
             raise StoreError(f"There is no store at {place}; name one with --store.")
         _check_target(location, target, force)
+        if place.is_left_shared():
+            raise StoreError(
+                f"The last process that shared {place} was killed; run `patchlab-agent patches "
+                f"list --store {place}`, which writes out what it left, and repeat the command."
+            )
         lock = place.lock()
         try:
             _copy(place, target)

@@ -150,6 +150,11 @@ class ExampleStore:
             self._collection.update(ids=part, metadatas=metadatas)
         self.give_up()
 
+    def written_out(self) -> None:
+        """Take note that the database holds all changes until now, whoever wrote them."""
+        self.give_up()
+        self._stored = self._collection.count()
+
     def give_up(self) -> None:
         """Forget what was added and changed since it was last written."""
         self._new.clear()

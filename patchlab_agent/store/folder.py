@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from chromadb.api.types import Documents, EmbeddingFunction
 
-from patchlab_agent.errors import StoreError
+from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.files import write_whole
 from patchlab_agent.store import layout
 from patchlab_agent.store.clients import LocalClient, is_open_here, open_client
@@ -91,6 +91,17 @@ class Folder:
     def lock(self) -> WriteLock:
         """Take the write lock, and make the folder if it is missing."""
         return take_lock(self.location)
+
+    def share(self) -> NoReturn:
+        """Refuse to, as Chroma's embedded database has one writer."""
+        raise UsageError(
+            f"{self} is a folder, which one process writes to at a time; several share a store on "
+            "a Chroma server: --store http://HOST:PORT/DATABASE."
+        )
+
+    def is_left_shared(self) -> bool:
+        """Return False, as nobody shares it."""
+        return False
 
     def is_locked(self) -> bool:
         """Return True if somebody is writing to the store."""

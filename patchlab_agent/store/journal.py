@@ -10,72 +10,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.store.layout import writing
+from patchlab_agent.store.notes import Change, Notes
 from patchlab_agent.store.place import Log, Place
 
 JOURNAL = "journal.jsonl"
 
-Kind = Literal["patch", "trace", "example", "examples", "gone"]
-"""What was changed: one patch, trace or example, all examples, or records that were taken back."""
 
-
-class Change(NamedTuple):
-    """One change as the journal holds it: its kind, the record as it is from then on, its line."""
-
-    kind: str
-    content: Any
-    line: int
-
-
-class Journal:
-    """The journal of a store.
+class Journal(Notes):
+    """The journal of a store that one process writes to, a file.
 
     Args:
         place: where the store is.
-
-    Attributes:
-        run: where the run in progress is, as it says itself; None if there is none.
-        is_clean: the database holds all that was committed.
     """
 
     def __init__(self, place: Place) -> None:
-        self.run: JsonObject | None = None
-        self.is_clean = True
+        super().__init__()
         self._place = place
         self._file = place.file(JOURNAL)
         self._log: Log | None = None
-        self._noted: list[str] = []
-        self._touches = False
-
-    @property
-    def has_noted(self) -> bool:
-        """True if something was noted and not committed."""
-        return bool(self._noted)
-
-    def note(self, kind: Kind, text: str, *, touches: bool = True) -> None:
-        """Note a change, which counts once it is committed.
-
-        Args:
-            kind: what was changed.
-            text: the record from now on, as JSON.
-            touches: it could change a later answer.
-        """
-        self._noted.append(f'{{"{kind}":{text}}}')
-        self._touches |= touches
 
     def commit(self, run: JsonObject | None = None) -> None:
-        """Write down what was noted, as one line: all of it counts from now on, or none.
-
-        Args:
-            run: where the run in progress is; None: the changes are somebody else's.
-
-        Raises:
-            StoreError: it cannot be written; then all that was noted still is.
-        """
+        """Write down what was noted, as one line."""
         if run is not None:
             self.run = run
         elif not self._noted:
@@ -88,16 +48,9 @@ class Journal:
         self.is_clean = self.is_clean and not self._noted
         self.forget()
 
-    def forget(self) -> None:
-        """Forget what was noted and not committed."""
-        self._noted = []
-        self._touches = False
-
     def sync(self) -> None:
-        """Have the disk keep all that was committed, which a power cut could lose until then.
-
-        A disk that cannot is told of by the database, which is written next.
-        """
+        """Have the disk keep all lines."""
+        # One that cannot is told of by the database, which is written next.
         if self._log is not None:
             self._log.sync()
 

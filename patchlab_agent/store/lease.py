@@ -1,8 +1,9 @@
 """The lock of a store on a server: a lease, which whoever writes renews.
 
-A lease is a record with a number; the one with the highest number counts. Nobody can make a record
-under a number that is taken, as Chroma's `add` changes nothing there. So of two that want the next
-number one gets it, and both see who. Time is the server's, so that no clock has to be right.
+A lease is a record with a number. Nobody can make a record under a number that is taken, as
+Chroma's `add` changes nothing there. So of two that want the next number one gets it, and both see
+who. A lease is of one process alone, or of several that share the store; whoever finds another
+lease that excludes its own withdraws. Time is the server's, so that no clock has to be right.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ class _Record(NamedTuple):
     until: float
     writer: Writer
     machine: str
+    shared: bool
 
 
 class Lease:
@@ -46,6 +48,7 @@ class Lease:
         name: of the store, for messages.
         now: the server's time in seconds.
         owner: tells this lease from all others.
+        shared: it excludes none but those that are not.
     """
 
     def __init__(
@@ -54,11 +57,14 @@ class Lease:
         name: str,
         now: Callable[[], float],
         owner: str | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
+        self.owner = owner or uuid.uuid4().hex
         self._collection = collection
         self._name = name
         self._now = now
-        self._owner = owner or uuid.uuid4().hex
+        self._shared = shared
         self._number = 0
         self._renewed_at = 0.0
         self._lost = False
@@ -67,38 +73,49 @@ class Lease:
         self._thread: threading.Thread | None = None
 
     def take(self) -> None:
-        """Become the writer.
+        """Become a writer.
 
         Raises:
-            StoreError: another process is.
+            StoreError: another process is, and does not share the store, or this one does not.
         """
-        newest = self._newest()
-        if newest is not None and self._is_live(newest):
-            raise self._in_use(newest)
-        self._number = 1 if newest is None else newest.number + 1
+        known = self._records()
+        self._refuse(known)
         self._renewed_at = time.monotonic()
-        self._collection.add(
-            ids=[_id(self._number)], embeddings=[VECTOR], metadatas=[self._metadata()]
-        )
-        # Somebody may have been quicker, and may be gone by now.
-        newest = self._newest()
-        if newest is None or newest.owner != self._owner:
-            raise self._in_use(newest)
-        older: Any = {"$and": [{"file": _FILE}, {"lease": {"$lt": self._number}}]}
-        self._collection.delete(where=older)
+        while True:
+            self._number = 1 + max((record.number for record in known), default=0)
+            self._collection.add(
+                ids=[_id(self._number)], embeddings=[VECTOR], metadatas=[self._metadata()]
+            )
+            # Somebody may have been quicker.
+            known = self._records()
+            if any(record.owner == self.owner for record in known):
+                break
+            self._refuse(known)
+        try:
+            self._refuse(known)
+        except StoreError:
+            self.release()
+            raise
+        dead = [r.number for r in known if r.number < self._number and not self._is_live(r)]
+        if dead:
+            self._collection.delete(ids=[_id(number) for number in dead])
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
     def is_taken(self) -> bool:
-        """Return True if somebody is the writer."""
-        newest = self._newest()
-        return newest is not None and self._is_live(newest)
+        """Return True if somebody is a writer."""
+        return bool(self.live_owners())
+
+    def live_owners(self) -> frozenset[str]:
+        """Return the owners of all leases that have not ended."""
+        return frozenset(record.owner for record in self._records() if self._is_live(record))
 
     def require(self) -> None:
-        """Make sure that this is still the writer.
+        """Make sure that this is still a writer.
 
         Raises:
-            StoreError: another process has taken over, as this one was not heard of for a term.
+            StoreError: another process may have taken over, as this one was not heard of for a
+                term.
         """
         if not self._lost and time.monotonic() - self._renewed_at > TERM * (1 - 1 / RENEWALS):
             self._renew()
@@ -134,8 +151,7 @@ class Lease:
         with self._renewing:
             began = time.monotonic()
             try:
-                newest = self._newest()
-                self._lost = newest is None or newest.owner != self._owner
+                self._lost = self._lost or self._is_over()
                 if not self._lost:
                     until = self._now() + TERM
                     self._collection.update(ids=[_id(self._number)], metadatas=[{"until": until}])
@@ -145,25 +161,45 @@ class Lease:
                     raise
                 self._lost = self._lost or began - self._renewed_at > TERM
 
-    def _newest(self) -> _Record | None:
+    def _is_over(self) -> bool:
+        """Return True if others may have gone on without this one."""
+        records = self._records()
+        own = next((record for record in records if record.owner == self.owner), None)
+        # Of those that share a store, the others do not wait for one whose lease has ended.
+        if own is None or (self._shared and not self._is_live(own)):
+            return True
+        return any(self._excludes(record) for record in records)
+
+    def _records(self) -> list[_Record]:
         found: Any = self._collection.get(where={"file": _FILE}, include=["metadatas"])
-        records = [
+        return [
             _Record(
                 each["lease"],
                 each["owner"],
                 each["until"],
                 Writer.model_validate_json(each["writer"]),
                 each["machine"],
+                each["shared"],
             )
             for each in found["metadatas"] or ()
         ]
-        return max(records, default=None, key=lambda record: record.number)
+
+    def _excludes(self, record: _Record) -> bool:
+        """Return True if another lease and this one cannot be at the same time."""
+        is_apart = not (self._shared and record.shared)
+        return is_apart and record.owner != self.owner and self._is_live(record)
+
+    def _refuse(self, records: Sequence[_Record]) -> None:
+        for record in records:
+            if self._excludes(record):
+                raise self._in_use(record)
 
     def _metadata(self) -> dict[str, str | int | float]:
         return {
             "file": _FILE,
             "lease": self._number,
-            "owner": self._owner,
+            "owner": self.owner,
+            "shared": self._shared,
             "until": self._now() + TERM,
             "writer": this_process().model_dump_json(),
             "machine": _machine(),
@@ -176,12 +212,11 @@ class Lease:
         is_here = record.machine == _machine() != ""
         return not (is_here and _is_gone(record.writer.pid))
 
-    def _in_use(self, newest: _Record | None) -> StoreError:
-        left = 0.0 if newest is None else newest.until - self._now()
-        who = "" if newest is None else str(newest.writer)
+    def _in_use(self, other: _Record) -> StoreError:
+        left = max(1, round(other.until - self._now()))
         return StoreError(
-            f"{self._name} is in use by another patchlab-agent{who}; wait for it (if it was "
-            f"killed, {max(1, round(left))} seconds) or use another --store."
+            f"{self._name} is in use by another patchlab-agent{other.writer}; wait for it (if it "
+            f"was killed, {left} seconds) or use another --store."
         )
 
 

@@ -125,12 +125,16 @@ class PatchStore:
                 ],
                 metadatas=[dict(entry.metadata) for entry in part],
             )
-            for entry in part:
-                self._remember(entry.patch.id, entry.patch)
-                del self._waiting[entry.patch.id]
         if ids or self._gone:
-            self._stored = self._collection.count()
+            self.written_out()
+
+    def written_out(self) -> None:
+        """Take note that the database holds all changes until now, whoever wrote them."""
+        for patch_id, entry in self._waiting.items():
+            self._remember(patch_id, entry.patch)
+        self._waiting.clear()
         self._gone = []
+        self._stored = self._collection.count()
 
     def before(self) -> dict[str, Patch | None]:
         """Return what was changed in the present unit as it was before; None: it was not there."""

@@ -18,6 +18,7 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.opening import Known
+from patchlab_agent.store.shared_journal import SharedJournal
 from patchlab_agent.store.survey import Survey
 
 
@@ -151,6 +152,19 @@ class Place(Protocol):
         Raises:
             StoreError: another process has it, or nothing can be written.
         """
+        ...
+
+    def share(self) -> tuple[Lock, SharedJournal]:
+        """Take a lock beside others that share the store, and make the place if there is none.
+
+        Raises:
+            UsageError: nobody can share it.
+            StoreError: another process has it to itself, or nothing can be written.
+        """
+        ...
+
+    def is_left_shared(self) -> bool:
+        """Return True if processes that shared the store were killed before all was written."""
         ...
 
     def is_locked(self) -> bool:

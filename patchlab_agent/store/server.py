@@ -11,6 +11,7 @@ from chromadb.errors import NotFoundError
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.address import Address
+from patchlab_agent.store.change_log import CHANGES, ChangeLog
 from patchlab_agent.store.clients import ServerClient, open_server
 from patchlab_agent.store.copying import copy_down, copy_up
 from patchlab_agent.store.info import DELETED, MARKER, StoreInfo, parse_info
@@ -19,6 +20,7 @@ from patchlab_agent.store.lease import Lease
 from patchlab_agent.store.opening import Known
 from patchlab_agent.store.room import is_chromas
 from patchlab_agent.store.server_files import KEPT, ServerFiles, ServerLog, text_of
+from patchlab_agent.store.shared_journal import SharedJournal
 from patchlab_agent.store.survey import Survey
 
 
@@ -89,10 +91,19 @@ class Server:
             return None
 
     def lock(self) -> Lease:
-        """Take the lease, and make the database if it is missing."""
+        """Take the lease alone, and make the database if it is missing."""
+        return self._lock(shared=False)
+
+    def share(self) -> tuple[Lease, SharedJournal]:
+        """Take a lease beside others, and make the database if it is missing."""
+        lease = self._lock(shared=True)
+        log = ChangeLog(self.own_files().collection, lease)
+        return lease, SharedJournal(log, str(self), self.told)
+
+    def _lock(self, *, shared: bool) -> Lease:
         with self.told():
             self._connect(create=True)
-            lease = self._new_lease()
+            lease = self._new_lease(shared=shared)
             lease.take()
         self._lease = lease
         try:
@@ -110,6 +121,15 @@ class Server:
             return False
         with self.told():
             return self._new_lease().is_taken()
+
+    def is_left_shared(self) -> bool:
+        """Return True if several processes wrote to it, and the last of them was killed."""
+        files = self.files()
+        if files is None:
+            return False
+        with self.told():
+            lease = self._new_lease()
+            return ChangeLog(files.collection, lease).is_left_over() and not lease.is_taken()
 
     def delete(self) -> None:
         """Delete what the database holds, if it is a store; the database stays."""
@@ -232,9 +252,10 @@ class Server:
             self._client = open_server(self.location, create=create)
         return self._client
 
-    def _new_lease(self) -> Lease:
+    def _new_lease(self, *, shared: bool = False) -> Lease:
         client = self.open()
-        return Lease(self.own_files().collection, str(self), lambda: client.heartbeat() / 1e9)
+        collection = self.own_files().collection
+        return Lease(collection, str(self), lambda: client.heartbeat() / 1e9, shared=shared)
 
     def _release(self, lease: Lease) -> None:
         lease.release()
@@ -258,7 +279,7 @@ class Server:
             there = {each.name for each in client.list_collections()}
             for name in NEEDED.keys() & there:
                 client.delete_collection(name)
-            for name in files.all_names():
+            for name in (*files.all_names(), CHANGES):
                 if name != DELETED:
                     files.delete(name)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from patchlab_agent.embedding import Distances
-from patchlab_agent.errors import StoreError
+from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.example import StoredExample
@@ -35,6 +35,7 @@ from patchlab_agent.store.place import Lock, Place
 from patchlab_agent.store.places import place_of
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.running import RunLog, delete_logs, read_started, write_started
+from patchlab_agent.store.shared_units import SharedUnits
 from patchlab_agent.store.snapshots import (
     SUFFIX,
     Snapshot,
@@ -46,6 +47,9 @@ from patchlab_agent.store.snapshots import (
 from patchlab_agent.store.traces import TraceStore
 from patchlab_agent.store.units import Units
 from patchlab_agent.store.writes import Writes
+
+TAKEN = "taken"
+"""The file that says below which number the indices of traces are taken by those who share it."""
 
 
 class Gone(Frozen):
@@ -67,12 +71,16 @@ class Store:
         is_given: whether the skill is a task that was made in Python.
         embedder_name: embedder of its vectors; None uses the store's own, hashing for a new one.
         write: False opens it for reading, even while another process is writing.
+        shared: write to it beside others that share it, too; a folder cannot be shared.
+
+    Attributes:
+        is_shared: others may write to it at the same time.
 
     Raises:
         StoreError: it cannot be opened, belongs to another skill or has another embedder, has lost
             something or is damaged, as far as that is seen at once; or it is to be read and does
             not exist.
-        UsageError: there is no embedder of that name.
+        UsageError: there is no embedder of that name, or it cannot be shared.
         MissingExtra: the embedder's package is not installed.
     """
 
@@ -87,28 +95,35 @@ class Store:
         is_given: bool = False,
         embedder_name: str | None = None,
         write: bool = True,
+        shared: bool = False,
     ) -> None:
         self.path = path
+        self.is_shared = shared
         self._place = place = place_of(path)
         self._parse_fix = parse_fix
         self._writes = Writes(place)
-        self._units = units = Units(
-            Journal(place) if write else None, self._replay, self._writes.require_room
-        )
         self._lock: Lock | None = None
+        self._units = Units(None, self._again, self._writes.require_room)
         self._client: StoreClient | None = None
         try:
             wanted = StoreInfo(skill=skill, task=task, is_given=is_given)
             self.info = info = _checked(place, wanted, embedder_name, write)
-            if not write and is_left_over(place):
-                # What was decided counts, whoever writes it out; a store that may only be read
-                # stays.
-                with suppress(StoreError):
-                    Store(path, skill, parse_fix, may_show, task=task, is_given=is_given).close()
+            # What was decided counts, whoever writes it out; a store that may only be read stays.
+            with nullcontext() if write else suppress(StoreError):
+                for was_shared in _left_overs(place, write=write, shared=shared):
+                    Store(
+                        path,
+                        skill,
+                        parse_fix,
+                        may_show,
+                        task=task,
+                        is_given=is_given,
+                        shared=was_shared,
+                    ).close()
             function = own_embedder(place.file(MARKER), info.embedder)
             if write:
                 # Readers take no lock, so that a long run can be watched while it writes.
-                self._lock = place.lock()
+                self._units = self._locked()
                 # Before anything is asked of a model that could not be kept.
                 place.require_room()
                 if place.read_info() is None:
@@ -127,6 +142,7 @@ class Store:
                 )
                 for name, needed in NEEDED.items()
             )
+            units = self._units
             self.patches = PatchStore(
                 patches,
                 distances,
@@ -142,6 +158,7 @@ class Store:
                 distances,
                 units,
                 next_index=known.next_index if known else None,
+                reserve=self._reserved if shared else None,
             )
             # A trace before its examples and before the patches that it bore: wherever writing
             # ends early, even a reader who knows no journal finds what these refer to.
@@ -153,9 +170,41 @@ class Store:
             self._release()
             raise
 
-    def unit(self, run: Callable[[], JsonObject] | None = None) -> AbstractContextManager[None]:
+    def _locked(self) -> Units:
+        """Take the lock, and return the units of work that it allows."""
+        if self.is_shared:
+            self._lock, shared = self._place.share()
+            return SharedUnits(shared, self._again, self._writes.require_room)
+        self._lock = self._place.lock()
+        return Units(Journal(self._place), self._again, self._writes.require_room)
+
+    def unit(
+        self, run: Callable[[], JsonObject] | None = None, *, apart: bool = False
+    ) -> AbstractContextManager[None]:
         """Have all changes within count together, or not at all, as `Units.unit` says."""
-        return self._units.unit(run)
+        return self._units.unit(run, apart=apart)
+
+    def turn(self) -> None:
+        """Have the store to oneself until the present unit ends; the only writer has it anyway."""
+        self._units.turn()
+
+    def follow(self) -> None:
+        """Take in what others changed that share the store."""
+        self._units.follow()
+
+    def require_alone(self) -> None:
+        """Make sure that nobody shares the store, which is open for writing.
+
+        Raises:
+            UsageError: it is shared.
+            StoreError: it is open for reading only, or closed.
+        """
+        self.require_writable()
+        if self.is_shared:
+            raise UsageError(
+                f"{self.path} is open to be shared, and this needs it alone; open it without "
+                "`shared`, once the others have ended."
+            )
 
     def unit_of_many(self) -> AbstractContextManager[None]:
         """Return a unit of work that is one of many; whoever makes them flushes the traces."""
@@ -201,16 +250,6 @@ class Store:
     def _patch(self, data: Any) -> Patch:
         return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
 
-    def _replay(self) -> None:
-        """Make the changes that the journal holds once more."""
-        journal = self._units.journal
-        for kind, content, line in journal.read():
-            try:
-                again = self._again(kind, content)
-            except (ValueError, KeyError, TypeError) as error:
-                raise journal.damaged(line) from error
-            again()
-
     def _again(self, kind: str, content: Any) -> Callable[[], object]:
         """Return what makes a change of the journal once more.
 
@@ -233,11 +272,21 @@ class Store:
 
     def start_run(self) -> str:
         """Count a new run and return its name; the first is `run-0001`."""
-        # Counted when it starts, so that a run that is killed never shares its name with the next.
-        counted = self.info.model_copy(update={"runs": self.info.runs + 1})
-        self._write_info(counted)
+        with self._units.unit(late=True):
+            info = self._place.read_info() if self.is_shared else None
+            info = info or self.info
+            # Counted when it starts, so that a run that is killed never shares its name.
+            counted = info.model_copy(update={"runs": info.runs + 1})
+            self._write_info(counted)
         self.info = counted
         return run_name(self.info.runs)
+
+    def _reserved(self, traces: int, free: int) -> int:
+        """Keep other writers from so many indices of traces, and return the first."""
+        with suppress(FileNotFoundError):
+            free = max(free, int(self._place.file(TAKEN).read_bytes()))
+        self._place.write(TAKEN, [str(free + traces)])
+        return free
 
     def keep_prompt(self, system: str) -> str:
         """Store a prompt's stable part once, and return the digest by which traces refer to it."""
@@ -374,7 +423,7 @@ class Store:
             if self._lock is not None:
                 self._writes.is_last = True
                 if not self._units.failed:
-                    self.traces.flush()  # while the lock is still held
+                    self._units.close()  # while the lock is still held
         finally:
             self._release()
 
@@ -401,6 +450,17 @@ class Store:
 
 def _snapshot(run: str) -> str:
     return f"runs/{run}{SUFFIX}"
+
+
+def _left_overs(place: Place, *, write: bool, shared: bool) -> Iterator[bool]:
+    """Yield how to open the store so that what a killed process left is written out: shared or not.
+
+    A writer who has the store alone finds what was left by one like it.
+    """
+    if (shared or not write) and is_left_over(place):
+        yield False
+    if not shared and place.is_left_shared():
+        yield True
 
 
 def _checked(place: Place, wanted: StoreInfo, embedder_name: str | None, write: bool) -> StoreInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -40,6 +40,8 @@ class TraceStore:
         distances: distances of the collection's embedder.
         units: the units of work of the store.
         next_index: the index of the next trace, if it is known.
+        reserve: returns the first of so many indices, given the first that is free here, and
+            keeps other writers from taking them; None: there are no others.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class TraceStore:
         units: Units,
         *,
         next_index: int | None = None,
+        reserve: Callable[[int, int], int] | None = None,
     ) -> None:
+        self._reserve = reserve
         self._collection = traces
         self._distances = distances
         self.examples = examples
@@ -92,8 +96,9 @@ class TraceStore:
 
         A process that is killed must not assign its id twice.
         """
-        self.add(trace)
-        self.flush()
+        with self._units.unit():
+            self.add(trace)
+            self.flush()
         return trace
 
     def flush(self) -> None:
@@ -127,6 +132,10 @@ class TraceStore:
             embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
             metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
+        self.written_out()
+
+    def written_out(self) -> None:
+        """Take note that the database holds all changes until now, whoever wrote them."""
         self._pending.clear()
         self._metadata.clear()
         self._stored = self._collection.count()
@@ -165,6 +174,13 @@ class TraceStore:
             ids = {*self._collection.get(include=[])["ids"], *self._pending}
             self._next = 1 + max((trace_index(each) for each in ids), default=-1)
         return self._next
+
+    def take(self, traces: int = 1) -> int:
+        """Return the index of the first of so many new traces, whose indices follow each other."""
+        if self._reserve is None:
+            return self.next_index()
+        with self._units.unit(late=True):
+            return self._reserve(traces, self.next_index())
 
     def get(self, trace_id: str) -> Trace | None:
         """Return the trace with an id, or None."""

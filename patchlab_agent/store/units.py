@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from patchlab_agent.errors import PatchLabError, StoreError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.store.journal import Journal, Kind
+from patchlab_agent.store.notes import Change, Kind, Notes
 
 LATE = 2.0
 """Seconds after which what was committed is written out, so that readers see a slow run go on."""
@@ -26,6 +26,10 @@ class Part(Protocol):
         """Write all changes to the database."""
         ...
 
+    def written_out(self) -> None:
+        """Take note that the database holds all changes until now, whoever wrote them."""
+        ...
+
     def reload(self) -> None:
         """Forget all changes that are not written out, and whatever was derived from them."""
         ...
@@ -38,7 +42,8 @@ class Units:
 
     Args:
         journal: keeps what is committed and not written out; None: the store is open for reading.
-        replay: makes the changes that the journal holds once more.
+        again: returns what makes a change once more, by its kind and the record; raises a
+            `KeyError`, `TypeError` or `ValueError` where it cannot be read.
         require_room: makes sure, before a change counts, that the disk has room for it.
         clock: monotonic clock in seconds.
 
@@ -50,14 +55,14 @@ class Units:
 
     def __init__(
         self,
-        journal: Journal | None,
-        replay: Callable[[], None],
+        journal: Notes | None,
+        again: Callable[[str, Any], Callable[[], object]],
         require_room: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.parts: Sequence[Part] = ()
         self._journal = journal
-        self._replay = replay
+        self._again = again
         self._require_room = require_room
         self._clock = clock
         self._written_at = clock()
@@ -68,7 +73,7 @@ class Units:
         self.failed = False
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Notes:
         """The journal.
 
         Raises:
@@ -85,7 +90,11 @@ class Units:
 
     @contextmanager
     def unit(
-        self, run: Callable[[], JsonObject] | None = None, *, late: bool = False
+        self,
+        run: Callable[[], JsonObject] | None = None,
+        *,
+        late: bool = False,
+        apart: bool = False,
     ) -> Iterator[None]:
         """Have all changes within count together.
 
@@ -96,22 +105,33 @@ class Units:
         Args:
             run: tells at the end of the unit where the run in progress is.
             late: write it out with others, as it is one of many; as it is in a run.
+            apart: nothing is changed until `turn` is called.
 
         Raises:
             StoreError: the changes cannot be written down.
         """
+        if not self._depth:
+            self.follow()
+            if not apart:
+                self.turn()
         self._depth += 1
         try:
             yield
         except PatchLabError:
-            self._leave(run, late)
+            self._leave(run, late or apart)
             raise
         except BaseException:
             self._depth -= 1
             if not self._depth:
                 self.discard()
             raise
-        self._leave(run, late)
+        self._leave(run, late or apart)
+
+    def follow(self) -> None:
+        """Take in what other writers changed; there are none."""
+
+    def turn(self) -> None:
+        """Have the store to oneself until the unit ends, as its only writer always has."""
 
     def write(self) -> None:
         """Commit all changes and write them out; within a unit, once it has ended.
@@ -150,17 +170,29 @@ class Units:
 
     def recover(self) -> None:
         """Write out what the journal holds."""
-        journal = self.journal
+        self._make(self.journal.read())
+        self._is_due = self._is_behind = self.failed = False
+        if not self.journal.is_clean:
+            self._write_out()
+
+    def _make(self, changes: Iterable[Change]) -> None:
+        """Make changes that count once more."""
         self._is_replaying = True
         self._depth += 1
         try:
-            self._replay()
+            for kind, content, line in changes:
+                try:
+                    again = self._again(kind, content)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise self.journal.damaged(line) from error
+                again()
         finally:
             self._depth -= 1
-            self._is_replaying = self._is_due = False
-        self._is_behind = self.failed = False
-        if not journal.is_clean:
-            self._write_out()
+            self._is_replaying = False
+
+    def close(self) -> None:
+        """Write out what there is, before the store is closed."""
+        self.write()
 
     def rescue(self) -> bool:
         """Write out what there is, or have the journal hold it; return False if it has no room."""
@@ -186,8 +218,12 @@ class Units:
         with self._discarding():
             self._commit(None if run is None else run())
             is_alone = run is None and not late
-            if self._is_due or is_alone or self._clock() - self._written_at > LATE:
+            if self._is_due or is_alone or self._is_late:
                 self._write()
+
+    @property
+    def _is_late(self) -> bool:
+        return self._clock() - self._written_at > LATE
 
     def _write(self) -> None:
         self._commit(None)

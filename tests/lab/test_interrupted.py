@@ -12,7 +12,8 @@ import pytest
 from patchlab_agent.errors import StoreError
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.trace import Feedback
-from patchlab_agent.store.journal import Change, Journal
+from patchlab_agent.store.journal import Journal
+from patchlab_agent.store.notes import Change
 from tests.support.moments import moments
 from tests.support.words_skill import words_lab
 

@@ -133,9 +133,10 @@ def test_of_two_that_want_the_lease_one_gets_it(address: Address) -> None:
             Lease(collection, "s", lambda: now[0], owner) for owner in ("1", "2", "3")
         )
         # Both look before either takes it.
-        looked = second._newest()
+        looks = iter([second._records()])
         first.take()
-        second._newest = lambda: looked  # type: ignore[method-assign]
+        look = second._records
+        second._records = lambda: next(looks, None) or look()  # type: ignore[method-assign]
         with pytest.raises(StoreError, match="in use"):
             second.take()
         with pytest.raises(StoreError, match=r"if it was killed, 30 seconds"):

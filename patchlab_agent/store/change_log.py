@@ -1,0 +1,250 @@
+"""The log of changes of a store that several processes write to at once.
+
+Its entries are numbered records of the collection of files. Whoever wants to write claims the next
+number by making its record, as nobody can make a record under a number that is taken; until that
+is filled in, nobody claims the one after it. So a claim is a turn, in which one process has the
+store to itself, and the numbers are the order in which everybody takes the changes in. The turn of
+a process that was killed is passed over once its lease has ended.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from chromadb.api.models.Collection import Collection
+
+from patchlab_agent.store.lease import Lease
+from patchlab_agent.store.server_files import AT_A_TIME, PART_BYTES, VECTOR
+
+CHANGES = ".changes"
+"""The name under which the collection of files has them."""
+AHEAD = 16
+"""Entries that are asked for at a time."""
+KEPT_ENTRIES = 400
+"""Entries that outlive being written to the collections, for those who are behind."""
+PAUSES = (0.005, 0.1)
+"""Seconds between two looks at a turn that is not over, at first and at most."""
+PATIENCE = 1.0
+"""Seconds that a turn may last before somebody looks whether its owner still lives."""
+
+
+class Entry(NamedTuple):
+    """One entry of the log.
+
+    Attributes:
+        number: of the entry, from 1; the others count in this order.
+        text: what was changed; empty if nothing was.
+        is_written: the collections hold what all entries before this one say.
+    """
+
+    number: int
+    text: str
+    is_written: bool
+
+
+class _Claim(NamedTuple):
+    number: int
+    owner: str
+
+
+class ChangeLog:
+    """The log of changes of one store, as one of its writers sees it.
+
+    Args:
+        collection: holds its records.
+        lease: of this writer.
+        clock: monotonic clock in seconds.
+        sleep: waits for so many seconds.
+
+    Attributes:
+        seen: number of the last entry that was read.
+        is_behind: entries were deleted before they were read; `rewind`, and read the collections.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        lease: Lease,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.seen = 0
+        self.is_behind = False
+        self._collection = collection
+        self._lease = lease
+        self._clock = clock
+        self._sleep = sleep
+        self._turn: int | None = None
+        self._open: _Claim | None = None
+
+    @property
+    def has_turn(self) -> bool:
+        """True if this writer has the store to itself."""
+        return self._turn is not None
+
+    @property
+    def is_free(self) -> bool:
+        """True if nobody has the turn, as far as is known."""
+        return self._open is None or self._open.owner not in self._lease.live_owners()
+
+    def rewind(self) -> None:
+        """Go back to the first entry that the collections may lack."""
+        found: Any = self._collection.get(
+            where={"$and": [{"file": CHANGES}, {"is_written": True}]}, include=["metadatas"]
+        )
+        numbers = [each["number"] for each in found["metadatas"] or ()]
+        self.seen = max(numbers, default=1) - 1
+        self.is_behind = False
+
+    def news(self) -> list[Entry]:
+        """Return the entries that came since the last look, in their order."""
+        entries: list[Entry] = []
+        while True:
+            found, is_all = self._next()
+            entries += found
+            if is_all:
+                return entries
+
+    def take_turn(self) -> list[Entry]:
+        """Wait until nobody else has the turn, and take it; return the entries up to then.
+
+        Where `is_behind` is true afterwards, the turn was not taken.
+        """
+        entries = self.news()
+        waited_for, since, pause = 0, self._clock(), PAUSES[0]
+        while not self.is_behind:
+            if self._open is None:
+                self._claim(self.seen + 1)
+            elif self._open.owner == self._lease.owner:
+                self._turn = self._open.number
+                return entries
+            elif self._open.number != waited_for:
+                waited_for, since, pause = self._open.number, self._clock(), PAUSES[0]
+            elif self._clock() - since > PATIENCE:
+                if self._open.owner not in self._lease.live_owners():
+                    self._claim(waited_for + 1)
+                since = self._clock()
+            else:
+                self._sleep(pause)
+                pause = min(2 * pause, PAUSES[1])
+            entries += self.news()
+        return entries
+
+    def end_turn(self, text: str, *, is_written: bool) -> None:
+        """Add an entry, and let the next writer have its turn.
+
+        Args:
+            text: what was changed; empty: nothing.
+            is_written: the collections hold what all entries before this one say.
+
+        Raises:
+            StoreError: this writer was not heard of for so long that others may have gone on.
+        """
+        self._lease.require()
+        number = self._turn
+        if number is None:
+            raise RuntimeError("Nothing is changed out of turn.")
+        first, *others = _split(text)
+        for start in range(0, len(others), AT_A_TIME):
+            some = others[start : start + AT_A_TIME]
+            pieces = range(start + 1, start + 1 + len(some))
+            self._collection.upsert(
+                ids=[_id(number, piece) for piece in pieces],
+                embeddings=[VECTOR for _ in some],
+                metadatas=[
+                    {"file": CHANGES, "number": number, "piece": piece, "content": content}
+                    for piece, content in zip(pieces, some, strict=True)
+                ],
+            )
+        # From now on it counts.
+        head: Any = {"content": first, "pieces": len(others), "is_written": is_written}
+        self._collection.update(ids=[_id(number)], metadatas=[head])
+        self.seen, self._turn, self._open = number, None, None
+
+    def delete_old(self) -> None:
+        """Delete entries that the collections hold and no writer should still have to read."""
+        old: Any = {"$and": [{"file": CHANGES}, {"number": {"$lt": self.seen - KEPT_ENTRIES}}]}
+        self._collection.delete(where=old)
+
+    def is_left_over(self) -> bool:
+        """Return True if the collections may lack something that an entry says."""
+        self.rewind()
+        return any(entry.text for entry in self.news())
+
+    def _claim(self, number: int) -> None:
+        """Try to be the one who fills in an entry."""
+        claim: Any = {"owner": self._lease.owner, "is_written": False}
+        self._collection.add(
+            ids=[_id(number)],
+            embeddings=[VECTOR],
+            metadatas=[{"file": CHANGES, "number": number, **claim}],
+        )
+
+    def _next(self) -> tuple[list[Entry], bool]:
+        """Return the next entries, and whether there are no more of them."""
+        numbers = range(self.seen, self.seen + 1 + AHEAD)
+        found: Any = self._collection.get(ids=[_id(n) for n in numbers], include=["metadatas"])
+        heads = {each["number"]: each for each in found["metadatas"] or ()}
+        if self.seen and self.seen not in heads:
+            self.is_behind = True
+            return [], True
+        heads.pop(self.seen, None)
+        # A claim that was not filled in when the next one was made never will be.
+        filled = [number for number in sorted(heads) if "content" in heads[number]]
+        last = max(heads, default=0)
+        is_open = bool(heads) and last not in filled
+        self._open = _Claim(last, heads[last]["owner"]) if is_open else None
+        pieces = self._pieces(heads, filled)
+        if self._turn in filled:
+            self._turn = None  # interrupted when it had been filled in
+        if filled:
+            self.seen = filled[-1]
+        entries = [
+            Entry(
+                number,
+                _joined([heads[number]["content"], *pieces[number]]),
+                is_written=heads[number]["is_written"],
+            )
+            for number in filled
+        ]
+        return entries, is_open or len(heads) < AHEAD
+
+    def _pieces(self, heads: dict[int, Any], numbers: Sequence[int]) -> dict[int, list[str]]:
+        ids = [
+            _id(number, piece)
+            for number in numbers
+            for piece in range(1, heads[number]["pieces"] + 1)
+        ]
+        held: dict[str, str] = {}
+        for start in range(0, len(ids), AT_A_TIME):
+            some = ids[start : start + AT_A_TIME]
+            found: Any = self._collection.get(ids=some, include=["metadatas"])
+            held |= {
+                name: each["content"]
+                for name, each in zip(found["ids"], found["metadatas"] or (), strict=True)
+            }
+        return {
+            number: [held[_id(number, piece)] for piece in range(1, heads[number]["pieces"] + 1)]
+            for number in numbers
+        }
+
+
+def _id(number: int, piece: int = 0) -> str:
+    return f"{CHANGES}@{number:010d}" + (f"+{piece:04d}" if piece else "")
+
+
+def _split(text: str) -> list[str]:
+    """Pack a text and split it into parts that are small enough; an empty one stays empty."""
+    # Records of one window have much in common, and every further record costs a write.
+    packed = b85encode(zlib.compress(text.encode())).decode() if text else ""
+    return [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)] or [""]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    packed = "".join(parts)
+    return zlib.decompress(b85decode(packed)).decode() if packed else ""

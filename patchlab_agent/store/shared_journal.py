@@ -1,0 +1,131 @@
+"""The journal of a store that several processes write to: what all of them decide, in one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.store.change_log import ChangeLog, Entry
+from patchlab_agent.store.notes import Change, Notes
+
+
+class Unit(NamedTuple):
+    """What one unit of work changed, whoever's it was.
+
+    Attributes:
+        changes: in their order.
+        is_written: the database holds all units before this one.
+    """
+
+    changes: tuple[Change, ...]
+    is_written: bool
+
+
+class SharedJournal(Notes):
+    """The journal of one writer among several.
+
+    What is committed becomes the next entry of the log that all of them read. It can be committed
+    in this writer's turn alone, which ends with it.
+
+    Args:
+        log: of the store.
+        name: of the store, for messages.
+        told: tells what goes wrong with the server as the store's fault.
+    """
+
+    def __init__(
+        self, log: ChangeLog, name: str, told: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        super().__init__()
+        self._log = log
+        self._name = name
+        self._told = told
+        self._is_written = False
+
+    @property
+    def has_turn(self) -> bool:
+        """True if this writer has the store to itself."""
+        return self._log.has_turn
+
+    @property
+    def is_behind(self) -> bool:
+        """True if what was changed meanwhile can no longer be read here, but in the database."""
+        return self._log.is_behind
+
+    @property
+    def is_free(self) -> bool:
+        """True if nobody has the turn, as far as is known."""
+        with self._told():
+            return self._log.is_free
+
+    def news(self) -> Iterator[Unit]:
+        """Yield the units that others committed since the last look."""
+        with self._told():
+            entries = self._log.news()
+        return self._units(entries)
+
+    def take_turn(self) -> Iterator[Unit]:
+        """Take the turn, and yield the units that others committed before it."""
+        with self._told():
+            entries = self._log.take_turn()
+        return self._units(entries)
+
+    def end_turn(self) -> None:
+        """End the turn without a change."""
+        self.forget()
+        self.commit()
+
+    def commit(self, run: JsonObject | None = None) -> None:  # noqa: ARG002 - no run is resumed
+        """Add what was noted to the log, and end the turn; nothing was noted out of turn."""
+        if not (self._noted or self._log.has_turn):
+            return
+        text = f"[{','.join(self._noted)}]" if self._noted else ""
+        with self._told():
+            self._log.end_turn(text, is_written=self._is_written)
+            if self._is_written:
+                self._log.delete_old()
+        self.is_clean = self.is_clean and not self._noted
+        self._is_written = False
+        self.forget()
+
+    def sync(self) -> None:
+        """Do nothing, as the server keeps all of it."""
+
+    def reset(self) -> None:
+        """Tell the others, at the end of the turn, that the database holds all until its start."""
+        self._is_written = True
+        self.is_clean = True
+
+    def read(self) -> list[Change]:
+        """Return the changes that were committed and may not all be in the database."""
+        with self._told():
+            self._log.rewind()
+        changes = [change for unit in self.news() for change in unit.changes]
+        self.is_clean = not changes
+        return changes
+
+    def damaged(self, line: int) -> StoreError:
+        """Return the error that says that an entry cannot be read."""
+        return StoreError(
+            f"Change {line} of {self._name} is damaged; restore the store from a backup."
+        )
+
+    def close(self) -> None:
+        """Do nothing, as there is nothing to let go of."""
+
+    def _units(self, entries: list[Entry]) -> Iterator[Unit]:
+        for entry in entries:
+            try:
+                held = json.loads(entry.text) if entry.text else []
+                changes = tuple(
+                    Change(kind, content, entry.number)
+                    for each in held
+                    for kind, content in each.items()
+                )
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                raise self.damaged(entry.number) from error
+            yield Unit(changes, entry.is_written)

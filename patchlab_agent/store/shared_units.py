@@ -1,0 +1,122 @@
+"""Units of work of a store that several processes write to.
+
+A unit that changes something has its turn: it begins with what all others changed before, and
+nobody else changes anything until it has ended. So what is decided within it is decided as if this
+process were alone. What takes long and changes nothing, such as answering, comes before the turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from patchlab_agent.errors import StoreError
+from patchlab_agent.models.base import JsonObject
+from patchlab_agent.store.shared_journal import SharedJournal, Unit
+from patchlab_agent.store.units import Units
+
+
+class SharedUnits(Units):
+    """The units of work of one writer among several.
+
+    What was committed is written to the database by whoever has the turn when it is due; the others
+    then forget what they kept of it.
+
+    Args:
+        journal: what all writers committed.
+        again: as for `Units`.
+        require_room: as for `Units`.
+        clock: monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        journal: SharedJournal,
+        again: Callable[[str, Any], Callable[[], object]],
+        require_room: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(journal, again, require_room, clock)
+        self._shared = journal
+
+    def follow(self) -> None:
+        """Take in what other writers changed."""
+        with self._discarding():
+            self._take_in(self._shared.news())
+
+    def turn(self) -> None:
+        """Have the store to oneself until the unit ends."""
+        with self._discarding():
+            while not self._shared.has_turn:
+                self._take_in(self._shared.take_turn())
+            if (self._is_due or self._is_late) and not self._shared.is_clean:
+                self._write_out()
+
+    def write(self) -> None:
+        """Write out all changes that count; within a unit, at the next turn."""
+        if self._depth or not self._shared.is_clean:
+            self._is_due = True
+        if not self._depth and self._is_due:
+            with self.unit(late=True):
+                pass
+
+    def discard(self) -> None:
+        """Forget all changes that do not count, and let the next writer have its turn."""
+        super().discard()
+        if self._shared.has_turn:
+            # One that cannot be told sees when the lease ends.
+            with suppress(StoreError):
+                self._shared.end_turn()
+
+    def recover(self) -> None:
+        """Take in what the database may lack; it is written out when it is due."""
+        self._make(self.journal.read())
+        self._commit_parts()
+        self._is_behind = self.failed = False
+
+    def close(self) -> None:
+        """Write out what there is, unless another writer has the turn, who does it later."""
+        self.follow()
+        if self._shared.is_free:
+            self.write()
+
+    def rescue(self) -> bool:
+        """Have the log hold what there is; return False if it cannot."""
+        try:
+            self._commit(None)
+        except StoreError:
+            return False
+        return True
+
+    def _leave(
+        self,
+        run: Callable[[], JsonObject] | None,  # noqa: ARG002 - no run is resumed
+        late: bool,
+    ) -> None:
+        self._depth -= 1
+        if self._depth or not self._shared.has_turn:
+            return
+        with self._discarding():
+            self._commit(None)
+        if not late:
+            self.write()
+
+    def _take_in(self, units: Iterable[Unit]) -> None:
+        for unit in units:
+            if unit.is_written:
+                for part in self.parts:
+                    part.written_out()
+                self._is_due, self._shared.is_clean = False, True
+                self._written_at = self._clock()
+            if unit.changes:
+                self._make(unit.changes)
+                self._commit_parts()
+                self._shared.is_clean = False
+        if self._shared.is_behind:
+            self.discard()
+
+    def _commit_parts(self) -> None:
+        for part in self.parts:
+            part.committed()

@@ -101,6 +101,17 @@ class ChangeLog:
         self.seen = max(numbers, default=1) - 1
         self.is_behind = False
 
+    def begin(self) -> None:
+        """Be ready to write: go back to the first entry that the collections may lack."""
+        self.rewind()
+        if not self.seen:
+            # Of nobody's, so that its absence tells that what came after it was deleted as well.
+            self._collection.add(
+                ids=[_id(0)],
+                embeddings=[VECTOR],
+                metadatas=[{"file": CHANGES, "number": 0, "content": "", "pieces": 0}],
+            )
+
     def news(self) -> list[Entry]:
         """Return the entries that came since the last look, in their order."""
         entries: list[Entry] = []
@@ -190,10 +201,9 @@ class ChangeLog:
         numbers = range(self.seen, self.seen + 1 + AHEAD)
         found: Any = self._collection.get(ids=[_id(n) for n in numbers], include=["metadatas"])
         heads = {each["number"]: each for each in found["metadatas"] or ()}
-        if self.seen and self.seen not in heads:
+        if heads.pop(self.seen, None) is None:
             self.is_behind = True
             return [], True
-        heads.pop(self.seen, None)
         # A claim that was not filled in when the next one was made never will be.
         filled = [number for number in sorted(heads) if "content" in heads[number]]
         last = max(heads, default=0)

@@ -21,7 +21,7 @@ from patchlab_agent.store.database import (
     pages_are_intact,
     read_database,
 )
-from patchlab_agent.store.info import StoreInfo
+from patchlab_agent.store.info import MARKER, StoreInfo, info_text
 from patchlab_agent.store.integrity import (
     NEEDED,
     check_store,
@@ -87,6 +87,10 @@ class Folder:
     def read_info(self) -> StoreInfo | None:
         """Read the marker; None if there is no store."""
         return layout.read_info(self.location)
+
+    def create(self, info: StoreInfo) -> None:
+        """Write the marker of a new store."""
+        self.write(MARKER, [info_text(info)])
 
     def lock(self) -> WriteLock:
         """Take the write lock, and make the folder if it is missing."""

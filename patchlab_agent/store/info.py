@@ -37,6 +37,11 @@ class StoreInfo(Frozen):
     runs: int = Field(default=0, description="runs that were started on it")
 
 
+def info_text(info: StoreInfo) -> str:
+    """Return the content of a marker file."""
+    return f"{info.model_dump_json(indent=2)}\n"
+
+
 def parse_info(marker: object, place: object, text: str) -> StoreInfo:
     """Read what a store says of itself.
 

@@ -146,6 +146,14 @@ class Place(Protocol):
         """
         ...
 
+    def create(self, info: StoreInfo) -> None:
+        """Write the marker of a new store, unless somebody else did first.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        ...
+
     def lock(self) -> Lock:
         """Take the lock, and make the place if there is none.
 

@@ -14,7 +14,7 @@ from patchlab_agent.models.address import Address
 from patchlab_agent.store.change_log import CHANGES, ChangeLog
 from patchlab_agent.store.clients import ServerClient, open_server
 from patchlab_agent.store.copying import copy_down, copy_up
-from patchlab_agent.store.info import DELETED, MARKER, StoreInfo, parse_info
+from patchlab_agent.store.info import DELETED, MARKER, StoreInfo, info_text, parse_info
 from patchlab_agent.store.integrity import NEEDED, RESTORE, NothingYet
 from patchlab_agent.store.lease import Lease
 from patchlab_agent.store.opening import Known
@@ -82,12 +82,24 @@ class Server:
         if self.files() is None:
             self._require_empty()
             return None
+        info = self._info()
+        if info is None and not self._is_being_deleted() and self._foreign():
+            # Others may be making a store here, whose marker comes before its collections.
+            info = self._info()
+            if info is None:
+                self._require_empty()
+        return info
+
+    def create(self, info: StoreInfo) -> None:
+        """Write the marker of a new store; of several that make one, the first does."""
+        with self.told():
+            self.own_files().create(MARKER, info_text(info))
+
+    def _info(self) -> StoreInfo | None:
         marker = self.file(MARKER)
         try:
             return parse_info(marker, self, marker.read_bytes().decode())
         except FileNotFoundError:
-            if not self._is_being_deleted():
-                self._require_empty()
             return None
 
     def lock(self) -> Lease:
@@ -283,12 +295,16 @@ class Server:
                 if name != DELETED:
                     files.delete(name)
 
-    def _require_empty(self) -> None:
-        """Make sure that the database is not somebody else's."""
+    def _foreign(self) -> list[str]:
+        """Return the names of collections that a database without a store should not have."""
         with self.told():
             client = self._connect()
             held = [] if client is None else [each.name for each in client.list_collections()]
-        foreign = sorted(set(held) - {KEPT})
+        return sorted(set(held) - {KEPT})
+
+    def _require_empty(self) -> None:
+        """Make sure that the database is not somebody else's."""
+        foreign = self._foreign()
         if foreign:
             raise StoreError(
                 f"{self} holds collections ({', '.join(foreign[:3])}) but no store; name another "

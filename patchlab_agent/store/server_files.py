@@ -78,6 +78,10 @@ class ServerFiles:
             return head.content.partition("\n")[0].encode()
         return self.read(name).partition(b"\n")[0]
 
+    def create(self, name: str, content: str) -> None:
+        """Write a short file, unless it is there, whoever is quicker."""
+        self.collection.add(ids=[name], embeddings=[VECTOR], metadatas=[_head(name, 1, 0, content)])
+
     def write(self, name: str, content: str) -> None:
         """Write a file whole or not at all."""
         known = self._head(name)
@@ -88,16 +92,7 @@ class ServerFiles:
         self.collection.upsert(
             ids=[name],
             embeddings=[VECTOR],
-            metadatas=[
-                {
-                    "file": name,
-                    "folder": name.rpartition("/")[0],
-                    "generation": generation,
-                    "part": 0,
-                    "parts": len(parts),
-                    "content": first,
-                }
-            ],
+            metadatas=[_head(name, generation, len(parts), first)],
         )
 
     def put(self, name: str, generation: int, start: int, parts: Sequence[str]) -> None:
@@ -217,6 +212,17 @@ class ServerLog:
     def close(self) -> None:
         """Write all lines."""
         self.flush()
+
+
+def _head(name: str, generation: int, parts: int, content: str) -> dict[str, str | int]:
+    return {
+        "file": name,
+        "folder": name.rpartition("/")[0],
+        "generation": generation,
+        "part": 0,
+        "parts": parts,
+        "content": content,
+    }
 
 
 def _split(content: str) -> list[str]:

@@ -103,7 +103,7 @@ class SharedJournal(Notes):
     def read(self) -> list[Change]:
         """Return the changes that were committed and may not all be in the database."""
         with self._told():
-            self._log.rewind()
+            self._log.begin()
         changes = [change for unit in self.news() for change in unit.changes]
         self.is_clean = not changes
         return changes

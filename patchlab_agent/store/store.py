@@ -26,7 +26,7 @@ from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.golden import SUFFIX as GOLDEN
 from patchlab_agent.store.golden import golden_lines, read_golden
-from patchlab_agent.store.info import MARKER, StoreInfo
+from patchlab_agent.store.info import MARKER, StoreInfo, info_text
 from patchlab_agent.store.integrity import NEEDED, own_embedder
 from patchlab_agent.store.journal import Journal, is_left_over
 from patchlab_agent.store.kept import kept_runs
@@ -128,7 +128,7 @@ class Store:
                 place.require_room()
                 if place.read_info() is None:
                     # Before Chroma's files: a folder that holds files but no marker is refused.
-                    self._write_info(info)
+                    place.create(info)
             create = place.check(info, function, write=write)
             known = None if create else place.read_known()
             self._client = client = place.open()
@@ -277,7 +277,7 @@ class Store:
             info = info or self.info
             # Counted when it starts, so that a run that is killed never shares its name.
             counted = info.model_copy(update={"runs": info.runs + 1})
-            self._write_info(counted)
+            self._place.write(MARKER, [info_text(counted)])
         self.info = counted
         return run_name(self.info.runs)
 
@@ -376,9 +376,6 @@ class Store:
             StoreError: it is missing, cannot be read, or has another version.
         """
         return read_snapshot(self._place.file(_snapshot(run)), self._parse_fix)
-
-    def _write_info(self, info: StoreInfo) -> None:
-        self._place.write(MARKER, [info.model_dump_json(indent=2), "\n"])
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
         """Return a run's latest traces, newest first, after writing those that are pending."""

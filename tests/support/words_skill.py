@@ -91,11 +91,25 @@ def may_show(request: str, answer: JsonObject) -> bool:
     return "secret" not in words(request)
 
 
-def words_store(path: Location, *, embedder_name: str | None = None, write: bool = True) -> Store:
+def words_store(
+    path: Location,
+    *,
+    embedder_name: str | None = None,
+    write: bool = True,
+    shared: bool = False,
+) -> Store:
     """A store of this skill's patches."""
     from patchlab_agent.store.store import Store  # noqa: PLC0415 - quick tests need no Chroma
 
-    return Store(path, "words", parse_fix, may_show, embedder_name=embedder_name, write=write)
+    return Store(
+        path,
+        "words",
+        parse_fix,
+        may_show,
+        embedder_name=embedder_name,
+        write=write,
+        shared=shared,
+    )
 
 
 def write_templates(folder: Path, **changed: str) -> Path:
@@ -297,12 +311,13 @@ def words_lab(
     holdout: float = 0.0,
     seed: int = 7,
     store: Location | None = None,
+    shared: bool = False,
 ) -> Lab:
     """A lab of this skill in a folder, put together as `open_lab` does it."""
     from patchlab_agent.lab.lab import Lab  # noqa: PLC0415 - quick tests need no Chroma
 
     skill = words_skill(folder / "prompts")
-    opened = words_store(store or folder / "store")
+    opened = words_store(store or folder / "store", shared=shared)
     meter = MeteredBackend(CachedBackend(backend or Reader(), width=width))
     agent = Agent(
         skill.task,

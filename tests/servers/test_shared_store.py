@@ -1,0 +1,439 @@
+"""A store that several processes learn into at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patchlab_agent.errors import StoreError, UsageError
+from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.models.address import Address, located
+from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.trace import Feedback, trace_index
+from patchlab_agent.runs.runner import Runner
+from patchlab_agent.settings import RunSettings
+from patchlab_agent.store import change_log, shared_units, units
+from patchlab_agent.store.backup import back_up
+from patchlab_agent.store.change_log import ChangeLog
+from patchlab_agent.store.check import contents
+from patchlab_agent.store.lease import Lease
+from patchlab_agent.store.places import read_info
+from patchlab_agent.store.server import Server
+from patchlab_agent.store.store import Store
+from tests.support.make import make_patch, make_trace
+from tests.support.resuming import Killed
+from tests.support.words_skill import MEANINGS, case, parse_fix, words_lab, words_store
+
+pytestmark = pytest.mark.xdist_group("chroma")
+
+TOLD = Feedback(label="word_unknown", field="zok", detail="red")
+
+
+@pytest.fixture
+def shared(address: Address) -> Iterator[tuple[Store, Store]]:
+    """Two that share a store."""
+    with words_store(address, shared=True) as one, words_store(address, shared=True) as other:
+        yield one, other
+
+
+def crash(store: Store) -> None:
+    """Leave a store as a process leaves it that is killed, on a machine that knows that."""
+    lock, store._lock = store._lock, None
+    assert lock is not None
+    lock.release()
+    store._place.close()
+
+
+def view(store: Store) -> list[Any]:
+    """What a store holds, as whoever has it open sees it."""
+    store.follow()
+    return [
+        sorted(store.patches.statuses().items()),
+        [store.patches.get(name) for name in store.patches.find("")],
+        store.traces.count(),
+        sorted(hit.patch.id for hit in store.patches.search("zok blim tarn quil", 9)),
+    ]
+
+
+def log_of(place: Server, owner: str) -> tuple[ChangeLog, Lease]:
+    lease = Lease(place.own_files().collection, "s", lambda: 0.0, owner, shared=True)
+    lease.take()
+    log = ChangeLog(place.own_files().collection, lease)
+    log.begin()
+    return log, lease
+
+
+def test_what_one_learns_serves_the_others(address: Address, tmp_path: Path) -> None:
+    with (
+        words_lab(tmp_path / "1", store=address, shared=True) as teacher,
+        words_lab(tmp_path / "2", store=address, shared=True) as other,
+    ):
+        assert other.answer("a zok").output == {"a": None, "zok": None, "length": 2}
+        trace = teacher.answer("one zok")
+        assert trace.id == "t-0000001"
+        (event,) = teacher.learn(trace, TOLD).events
+        assert event.kind == "activated"
+        assert [fix.kind for fix in other.context("the zok").rules] == ["word"]
+        assert (other.answer("the zok").output or {})["zok"] == "red"
+        assert other.store.patches.get(event.patch_id or "") is not None
+
+
+def test_answers_of_all_have_ids_of_their_own(shared: tuple[Store, Store]) -> None:
+    taken = [store.traces.take(n) for n in (3, 150, 2) for store in shared]
+    blocks = sorted(zip(taken, (3, 3, 150, 150, 2, 2), strict=True))
+    for (start, size), (after, _) in pairwise(blocks):
+        assert start + size <= after
+    one, other = shared
+    assert one.start_run() != other.start_run()
+    assert one.start_run() == "run-0003"
+
+
+def test_indices_follow_those_of_a_store_that_one_had_alone(address: Address) -> None:
+    with words_store(address) as alone:
+        alone.traces.keep(make_trace("t-0000041", "a zok"))
+    with words_store(address, shared=True) as one:
+        assert one.traces.take() == 42
+
+
+def test_a_store_in_a_folder_is_not_shared(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder, which one process writes to at a time"):
+        open_lab(store=tmp_path / "s", shared=True)
+
+
+def test_who_has_it_alone_and_who_shares_it_exclude_each_other(address: Address) -> None:
+    with words_store(address, shared=True):
+        with pytest.raises(StoreError, match="in use by another"):
+            words_store(address)
+        words_store(address, shared=True).close()
+    with words_store(address), pytest.raises(StoreError, match="in use by another"):
+        words_store(address, shared=True)
+    words_store(address).close()
+
+
+def test_what_needs_the_store_alone_is_refused(address: Address, tmp_path: Path) -> None:
+    with words_lab(tmp_path, store=address, shared=True) as lab:
+        for call in (
+            lambda: lab.run(resume=True),
+            lambda: lab.regate(status=Status.ACTIVE),
+            lambda: lab.import_patches("x", []),
+            lambda: lab.patches.enable("x"),
+            lambda: lab.patches.rollback("run-0001"),
+        ):
+            with pytest.raises(UsageError, match="open to be shared, and this needs it alone"):
+                call()
+
+
+def test_contradicting_lessons_are_never_active_together(address: Address, tmp_path: Path) -> None:
+    labs = [words_lab(tmp_path / str(n), store=address, shared=True) for n in range(3)]
+    traces = [lab.answer("one zok") for lab in labs]
+
+    def learn(number: int) -> None:
+        told = TOLD.model_copy(update={"detail": ("red", "blue", "red")[number]})
+        labs[number].learn(traces[number], told)
+
+    threads = [threading.Thread(target=learn, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for lab in labs:
+        lab.store.follow()
+        active = list(lab.store.patches.all(Status.ACTIVE))
+        assert len({patch.conflict_key for patch in active}) == len(active) == 1
+        lab.close()
+    with words_store(address, write=False) as store:
+        assert store.patches.count() == 2
+
+
+def test_the_evidence_of_all_counts(address: Address, tmp_path: Path) -> None:
+    with (
+        words_lab(tmp_path / "1", store=address, shared=True) as one,
+        words_lab(tmp_path / "2", store=address, shared=True) as other,
+    ):
+        (event,) = one.learn(one.answer("one zok"), TOLD).events
+        let_in = one.store.patches.get(event.patch_id or "")
+        assert let_in is not None
+        for lab, request in ((one, "some zok"), (other, "the zok"), (one, "no zok")):
+            with lab.store.unit():
+                patch = lab.store.patches.get(event.patch_id or "")
+                assert patch is not None
+                lab.lifecycle.count(patch, request, mended=True, trace_id="t-1")
+        for lab in (one, other):
+            lab.store.follow()
+            counted = lab.store.patches.get(event.patch_id or "")
+            assert counted is not None
+            assert counted.record.mended == let_in.record.mended + 3
+
+
+def test_a_run_of_each_counts_all_that_was_done(address: Address, tmp_path: Path) -> None:
+    texts = [f"{a} {b}" for a in ("a", "one", "the", "no", "some", "six") for b in MEANINGS]
+    reports = {}
+
+    def work(number: int) -> None:
+        cases = [case(text) for text in texts[number::2]]
+        with words_lab(tmp_path / str(number), store=address, shared=True) as lab:
+            wanted = RunSettings(examples=2, golden=3, concurrency=1 + number)
+            reports[number] = Runner(lab, wanted, cases=cases).run()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {report.run for report in reports.values()} == {"run-0001", "run-0002"}
+    assert all(report.stopped is None for report in reports.values())
+    assert all(report.golden and report.golden.all.patched.rate == 1 for report in reports.values())
+    with words_store(address, write=False) as store:
+        assert store.traces.count() == len(texts)
+        requests = [trace.request for trace in store.traces.newest(100)]
+        assert sorted(requests) == sorted(texts)
+        active = list(store.patches.all(Status.ACTIVE))
+        assert sorted(patch.trigger_text for patch in active) == sorted({*MEANINGS} - {"salt"})
+        for report in reports.values():
+            assert store.report(report.run) == report
+    assert wrong_in(address) == []
+
+
+def wrong_in(address: Address, *, references: bool = True) -> list[str]:
+    info = read_info(address)
+    assert info is not None
+    found = contents(address, info, parse_fix)
+    return [*found.problems, *(found.references if references else ())]
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_who_is_killed_in_its_turn_is_passed_over(
+    address: Address, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr(change_log, "PATIENCE", 0.0)
+    with words_store(address, shared=True) as left:
+        for _ in range(turns):
+            killed = words_store(address, shared=True)
+            with suppress(Killed), killed.unit():
+                killed.patches.upsert(make_patch("blim"))
+                monkeypatch.setattr(shared_units.SharedUnits, "discard", lambda _: None)
+                raise Killed
+            monkeypatch.undo()
+            monkeypatch.setattr(change_log, "PATIENCE", 0.0)
+            crash(killed)
+        left.patches.upsert(make_patch("zok"))
+        assert left.patches.find("") == [make_patch("zok").id]
+    with words_store(address, write=False) as reader:
+        assert reader.patches.find("") == [make_patch("zok").id]
+
+
+@pytest.mark.parametrize("how", ["reader", "alone", "shared"])
+def test_what_a_killed_one_had_committed_is_there(
+    address: Address, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(units, "LATE", 1000.0)
+    killed = words_store(address, shared=True)
+    with killed.unit(apart=True):
+        killed.turn()
+        killed.traces.add(make_trace("t-0000001", "a zok", answer={"zok": "red"}))
+        killed.patches.upsert(make_patch("zok"))
+    crash(killed)
+    with closing(Server(address)) as place:
+        assert place.is_left_shared()
+    with pytest.raises(StoreError, match=r"last process that shared .* was killed; run"):
+        back_up(address, Path("unused.zip"))
+    with words_store(address, write=how != "reader", shared=how == "shared") as store:
+        assert store.patches.find("") == [make_patch("zok").id]
+        assert store.traces.get("t-0000001") is not None
+        assert [each.id for each in store.examples.similar("zok", 3)] == ["t-0000001"]
+    assert wrong_in(address, references=False) == []
+
+
+def test_what_is_left_by_one_alone_is_there_for_those_who_share(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = words_store(address)
+    with suppress(Killed), monkeypatch.context() as patched:
+        patched.setattr(killed.traces, "write_out", _killed)
+        patched.setattr(killed._units, "discard", lambda: None)
+        killed.patches.upsert(make_patch("zok"))
+    crash(killed)
+    with words_store(address, shared=True) as store:
+        assert store.patches.find("") == [make_patch("zok").id]
+
+
+def _killed() -> None:
+    raise Killed
+
+
+def test_an_error_within_a_unit_undoes_it_and_lets_the_next_one_go_on(
+    shared: tuple[Store, Store],
+) -> None:
+    one, other = shared
+    one.patches.upsert(make_patch("zok"))
+    with suppress(Killed), one.unit():
+        one.patches.upsert(make_patch("blim"))
+        one.traces.add(make_trace("t-0000001", "a zok", answer={"zok": "red"}))
+        raise Killed
+    other.patches.upsert(make_patch("tarn"))
+    assert view(one) == view(other)
+    assert one.traces.count() == 0
+    assert [patch.trigger for patch in one.patches.all()] == ["tarn", "zok"]
+
+
+def test_a_turn_is_waited_for(shared: tuple[Store, Store]) -> None:
+    one, other = shared
+    order: list[str] = []
+
+    def second() -> None:
+        with other.unit():
+            order.append("second")
+            assert other.patches.get(make_patch("zok").id) is not None
+
+    with one.unit():
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        one.patches.upsert(make_patch("zok"))
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_whoever_is_far_behind_reads_the_collections(
+    shared: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_log, "KEPT_ENTRIES", 2)
+    one, other = shared
+    for number in range(12):
+        one.patches.upsert(make_patch("zok", f"red {number}"))
+    assert view(one) == view(other)
+    assert other.patches.count() == 12
+    other.patches.upsert(make_patch("blim"))
+    assert view(one) == view(other)
+
+
+def test_units_of_any_size_arrive(shared: tuple[Store, Store]) -> None:
+    one, other = shared
+    # Hardly any two bytes alike, so that no packing makes them fit into one record.
+    words = [f"{'ü' if n % 2 else 'ß'}{n * 7919 % 99991:x}" for n in range(20_000)]
+    wanted = [make_trace(f"t-{n:07}", " ".join(words[n::3])) for n in range(3)]
+    with one.unit(apart=True):
+        one.turn()
+        for trace in wanted:
+            one.traces.add(trace)
+    other.follow()
+    assert [other.traces.get(trace.id) for trace in wanted] == wanted
+
+
+def test_an_entry_that_cannot_be_read_is_told(address: Address) -> None:
+    with words_store(address, shared=True) as store:
+        with closing(Server(address)) as place:
+            log, lease = log_of(place, "odd")
+            log.take_turn()
+            log.end_turn('[{"patch": 3}]', is_written=False)
+            with pytest.raises(StoreError, match=r"Change 1 of .* is damaged; restore the store"):
+                store.follow()
+            lease.release()
+        crash(store)
+
+
+def test_of_two_that_want_the_turn_one_gets_it(address: Address) -> None:
+    words_store(address).close()
+    with closing(Server(address)) as place, ExitStack() as leases:
+        (one, first), (other, second) = (log_of(place, owner) for owner in ("1", "2"))
+        leases.callback(first.release)
+        leases.callback(second.release)
+        assert one.take_turn() == other.news() == []
+        other._claim(1)
+        other.news()
+        assert (one.has_turn, other.has_turn, other.is_free) == (True, False, False)
+        one.end_turn("[1]", is_written=False)
+        entries = other.take_turn()
+        assert [(entry.number, entry.text) for entry in entries] == [(1, "[1]")]
+        assert other.has_turn
+        assert other.take_turn() == []  # it has it already
+        other.end_turn("", is_written=True)
+        with pytest.raises(RuntimeError, match="out of turn"):
+            other.end_turn("[]", is_written=False)
+        assert [(e.number, e.text, e.is_written) for e in one.news()] == [(2, "", True)]
+        late = ChangeLog(place.own_files().collection, second)
+        late.rewind()
+        assert [entry.number for entry in late.news()] == [2]
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.sampled_from(["patch", "trace", "flush", "follow", "crash", "reopen"]),
+        st.integers(0, 3),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(operations=OPERATIONS)
+def test_whatever_they_do_all_see_the_same(
+    chroma_port: int, operations: list[tuple[int, str, int]]
+) -> None:
+    global _database  # noqa: PLW0603 - a database for each example
+    _database += 1
+    address = located(f"http://127.0.0.1:{chroma_port}/any-{_database}")
+    assert isinstance(address, Address)
+    stores = [words_store(address, shared=True) for _ in range(2)]
+    patches: dict[str, Patch] = {}
+    traces: set[int] = set()
+    try:
+        for who, what, number in operations:
+            store = stores[who]
+            match what:
+                case "patch":
+                    status = (Status.ACTIVE, Status.RETIRED)[number % 2]
+                    patch = make_patch(sorted(MEANINGS)[number], status=status)
+                    store.patches.upsert(patch)
+                    patches[patch.id] = patch
+                case "trace":
+                    index = store.traces.take()
+                    assert index not in traces
+                    traces.add(index)
+                    word = sorted(MEANINGS)[number]
+                    told = make_trace(f"t-{index:07}", f"a {word}", answer={word: "red"})
+                    with store.unit(apart=True):
+                        store.turn()
+                        store.traces.add(told)
+                case "flush":
+                    store.traces.flush()
+                case "follow":
+                    store.follow()
+                case "crash":
+                    crash(store)
+                    stores[who] = words_store(address, shared=True)
+                case "reopen":
+                    store.close()
+                    stores[who] = words_store(address, shared=True)
+            store = stores[who]
+            store.follow()
+            assert {name: store.patches.get(name) for name in patches} == patches
+            assert store.traces.count() == len(traces)
+        assert view(stores[0]) == view(stores[1])
+        examples = [store.examples.similar("a zok", 9) for store in stores]
+        assert examples[0] == examples[1]
+    finally:
+        for store in stores:
+            store.close()
+    with words_store(address) as store:
+        assert list(store.patches.all()) == sorted(
+            patches.values(), key=lambda patch: (patch.trigger_text, patch.id)
+        )
+        assert {trace_index(trace.id) for trace in store.traces.newest(100)} == traces
+        shown = [each.id for each in store.examples.similar("a zok", 9)]
+        assert shown == [each.id for each in examples[0]]
+    assert wrong_in(address, references=False) == []
+
+
+_database = 0

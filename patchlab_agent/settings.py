@@ -48,10 +48,13 @@ def _origins(text: str) -> str:
     return ",".join(sorted(named)) or NOBODY
 
 
-Group = Literal["running", "answering", "using", "learning", "gating", "spending", "real_model"]
+Group = Literal[
+    "running", "answering", "using", "sharing", "learning", "gating", "spending", "real_model"
+]
 """Which commands take a setting: those that run many requests, those that ask a model, those whose
-answers are uses of what was learned, those that propose patches, those that put patches before the
-gate, those that ask a model more than a few times, and those that may ask a real one."""
+answers are uses of what was learned, those that can write to a store beside others, those that
+propose patches, those that put patches before the gate, those that ask a model more than a few
+times, and those that may ask a real one."""
 REAL = "A real model"
 """The help's heading for what only a real model heeds."""
 
@@ -123,9 +126,9 @@ class AgentSettings(Frozen):
         description="Folder in which patches and traces are stored, or the address of a Chroma "
         "server: http://HOST:PORT/DATABASE.",
     )
-    shared: Annotated[bool, Option("learning")] = Field(
+    shared: Annotated[bool, Option("sharing")] = Field(
         default=False,
-        description="Learn into the store beside other processes that do so with this option; it "
+        description="Write to the store beside other processes that do so with this option; it "
         "has to be on a Chroma server.",
     )
     embedder: Annotated[str | None, Option("answering", default="hashing")] = Field(

@@ -24,7 +24,7 @@ _BYTES = 4
 """Of a character in UTF-8, at most."""
 
 
-@options.takes(options.ANSWERING, options.USING, options.REAL_MODEL)
+@options.takes(options.ANSWERING, options.USING, options.SHARING, options.REAL_MODEL)
 def answer(
     context: typer.Context,
     text: Annotated[

@@ -69,6 +69,7 @@ def _settings(context: typer.Context) -> tuple[AgentSettings, list[Check]]:
     options.RUNNING,
     options.ANSWERING,
     options.USING,
+    options.SHARING,
     options.LEARNING,
     options.GATING,
     options.SPENDING,

@@ -54,6 +54,7 @@ class Labeled(TyperCommand):
 
 @options.takes(
     options.ANSWERING,
+    options.SHARING,
     options.LEARNING,
     options.GATING,
     options.SPENDING,

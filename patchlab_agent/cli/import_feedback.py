@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @options.takes(
     options.ANSWERING,
+    options.SHARING,
     options.LEARNING,
     options.GATING,
     options.SPENDING,

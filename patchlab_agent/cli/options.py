@@ -79,6 +79,7 @@ def _annotated(info: FieldInfo, option: Option) -> Any:
 RUNNING = group("running")
 ANSWERING = group("answering")
 USING = group("using")
+SHARING = group("sharing")
 LEARNING = group("learning")
 GATING = group("gating")
 SPENDING = group("spending")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     options.RUNNING,
     options.ANSWERING,
     options.USING,
+    options.SHARING,
     options.LEARNING,
     options.GATING,
     options.SPENDING,

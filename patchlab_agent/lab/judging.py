@@ -28,6 +28,13 @@ def learned_from(
 
     Raises what `Lab.learn` raises.
     """
+    with lab.store.unit():
+        return _learned_from(lab, trace, feedback, referee)
+
+
+def _learned_from(
+    lab: AssembledLab, trace: Trace, feedback: Feedback, referee: Referee | None
+) -> FeedbackReport:
     # What was learned from it since stands in the store, not in the caller's copy.
     trace = lab.store.traces.get(trace.id) or trace
     feedback = checked_feedback(trace, feedback, lab.skill.labels)
@@ -36,20 +43,17 @@ def learned_from(
         # Who says again that it is wrong may doubt the answer that was taken since.
         lab.store.traces.keep(trace.model_copy(update={"corrected": None}))
         return _report(trace, before, [kept(before, "it has no detail")])
-    with lab.store.unit():
-        learned, after = Learned(), judged(trace, feedback)
-        asked = None if referee is None else guarded(referee, "Referee", REFEREE)
-        waiting = waiting_lessons(after, feedback, lab.store.patches)
-        try:
-            learned = lab.learner.learn(
-                trace, feedback, asked, origin=Origin.PERSON, waiting=waiting
-            )
-            if before is not None and is_outdone(learned.events, trace, before, lab.store.patches):
-                after = trace
-                return _report(trace, before, [kept(before, learned.events[0].text)])
-        finally:
-            told = {"events": (*trace.events, *learned.events), "corrected": learned.corrected}
-            lab.store.traces.keep(after.model_copy(update=told))
+    learned, after = Learned(), judged(trace, feedback)
+    asked = None if referee is None else guarded(referee, "Referee", REFEREE)
+    waiting = waiting_lessons(after, feedback, lab.store.patches)
+    try:
+        learned = lab.learner.learn(trace, feedback, asked, origin=Origin.PERSON, waiting=waiting)
+        if before is not None and is_outdone(learned.events, trace, before, lab.store.patches):
+            after = trace
+            return _report(trace, before, [kept(before, learned.events[0].text)])
+    finally:
+        told = {"events": (*trace.events, *learned.events), "corrected": learned.corrected}
+        lab.store.traces.keep(after.model_copy(update=told))
     return _report(trace, feedback, learned.events, replaced=before)
 
 

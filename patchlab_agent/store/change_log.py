@@ -22,7 +22,7 @@ from patchlab_agent.store.server_files import AT_A_TIME, PART_BYTES, VECTOR
 
 CHANGES = ".changes"
 """The name under which the collection of files has them."""
-AHEAD = 16
+AHEAD = 8
 """Entries that are asked for at a time."""
 KEPT_ENTRIES = 400
 """Entries that outlive being written to the collections, for those who are behind."""

@@ -190,7 +190,8 @@ def together(address: str, args: argparse.Namespace, workers: int, *, kill: bool
         each.stdin.flush()
     told: list[list[str]] = [[] for _ in running]
     if kill:
-        told[0] = _killed(running[0], args.requests // workers // 2)
+        rng = random.Random(f"kill:{args.seed}")
+        told[0] = _killed(running[0], rng, args.requests // workers)
     for number, each in enumerate(running):
         if kill and number == 0:
             continue
@@ -209,11 +210,11 @@ def together(address: str, args: argparse.Namespace, workers: int, *, kill: bool
         )
 
 
-def _killed(worker: subprocess.Popen[str], after: int) -> list[str]:
-    """Kill a worker in the middle of a request, and return the ids that it told until then."""
+def _killed(worker: subprocess.Popen[str], rng: random.Random, part: int) -> list[str]:
+    """Kill a worker at a random moment, and return the ids that it told until then."""
     assert worker.stdout is not None
-    told = [worker.stdout.readline().strip() for _ in range(after)]
-    time.sleep(random.Random(after).random() * 0.2)
+    told = [worker.stdout.readline().strip() for _ in range(rng.randrange(part))]
+    time.sleep(rng.random() * 0.2)
     worker.send_signal(signal.SIGKILL)
     return [*told, *worker.communicate()[0].split()]
 

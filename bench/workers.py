@@ -52,6 +52,8 @@ from patchlab_agent.skill.seam import cases_of, load_skill
 GOLDEN, RATE = 0.02, 1.6
 """Bars: how far apart the golden scores may be, and how many times one worker's rate."""
 CHROMA = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
+WARM_UP = 40
+"""Requests after which a process has learned for the first time."""
 PATIENCE = 60.0
 """Seconds that the server may take to start."""
 MOVED = {EventKind.ACTIVATED, EventKind.QUARANTINED, EventKind.CONVICTED, EventKind.PROVEN}
@@ -147,8 +149,11 @@ def lab_at(address: str, args: argparse.Namespace, *, shared: bool) -> Lab:
 def work(args: argparse.Namespace) -> None:
     """Be one worker: run a part of the requests once told to start, and tell of each that is done.
 
-    Standard input gets a line at the common start.
+    Standard input gets a line at the common start. What is imported when something is learned for
+    the first time counts as start-up, and so not at all.
     """
+    with TemporaryDirectory() as elsewhere, open_lab(store=Path(elsewhere) / "warm-up") as lab:
+        lab.run(RunSettings(runs=WARM_UP, golden=0))
     part = cases(args.requests, args.seed)[args.part :: args.workers]
     with lab_at(args.store, args, shared=True) as lab:
         print("ready", flush=True)

@@ -26,7 +26,7 @@ AHEAD = 8
 """Entries that are asked for at a time."""
 KEPT_ENTRIES = 400
 """Entries that outlive being written to the collections, for those who are behind."""
-PAUSES = (0.005, 0.1)
+PAUSES = (0.02, 0.2)
 """Seconds between two looks at a turn that is not over, at first and at most."""
 PATIENCE = 1.0
 """Seconds that a turn may last before somebody looks whether its owner still lives."""

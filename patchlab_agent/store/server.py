@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
 
 from chromadb.api.types import Documents, EmbeddingFunction
@@ -19,7 +20,7 @@ from patchlab_agent.store.integrity import NEEDED, RESTORE, NothingYet
 from patchlab_agent.store.lease import Lease
 from patchlab_agent.store.opening import Known
 from patchlab_agent.store.room import is_chromas
-from patchlab_agent.store.server_files import KEPT, ServerFiles, ServerLog, text_of
+from patchlab_agent.store.server_files import KEPT, KEPT_INDEX, ServerFiles, ServerLog, text_of
 from patchlab_agent.store.shared_journal import SharedJournal
 from patchlab_agent.store.survey import Survey
 
@@ -255,7 +256,9 @@ class Server:
         """Return the files of a store that may be new."""
         files = self.files()
         if files is None:
-            kept = self.open().get_or_create_collection(KEPT, embedding_function=None)
+            kept = self.open().get_or_create_collection(
+                KEPT, embedding_function=None, configuration=deepcopy(KEPT_INDEX)
+            )
             files = self._files = ServerFiles(kept)
         return files
 

@@ -12,10 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.models.Collection import Collection
 
 KEPT = "kept"
 """The collection of a store that holds its files."""
+KEPT_INDEX: CreateCollectionConfiguration = {"hnsw": {"sync_threshold": 20}}
+"""Nothing is searched for by vector, and a write costs the more the more vectors are not synced: at
+900 of them 29 ms of the server's time, with these 13 ms."""
 PART_BYTES = 4_000
 """Largest part of a file; Chroma Cloud takes 4,096 bytes in a value."""
 AT_A_TIME = 250

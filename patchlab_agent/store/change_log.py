@@ -37,12 +37,12 @@ class Entry(NamedTuple):
 
     Attributes:
         number: of the entry, from 1; the others count in this order.
-        text: what was changed; empty if nothing was.
+        packed: what was changed, for `unpacked`; empty if nothing was.
         is_written: the collections hold what all entries before this one say.
     """
 
     number: int
-    text: str
+    packed: str
     is_written: bool
 
 
@@ -185,7 +185,7 @@ class ChangeLog:
     def is_left_over(self) -> bool:
         """Return True if the collections may lack something that an entry says."""
         self.rewind()
-        return any(entry.text for entry in self.news())
+        return any(entry.packed for entry in self.news())
 
     def _claim(self, number: int) -> None:
         """Try to be the one who fills in an entry."""
@@ -217,7 +217,7 @@ class ChangeLog:
         entries = [
             Entry(
                 number,
-                _joined([heads[number]["content"], *pieces[number]]),
+                "".join([heads[number]["content"], *pieces[number]]),
                 is_written=heads[number]["is_written"],
             )
             for number in filled
@@ -239,7 +239,9 @@ class ChangeLog:
                 for name, each in zip(found["ids"], found["metadatas"] or (), strict=True)
             }
         return {
-            number: [held[_id(number, piece)] for piece in range(1, heads[number]["pieces"] + 1)]
+            number: [
+                held.get(_id(number, piece), "") for piece in range(1, heads[number]["pieces"] + 1)
+            ]
             for number in numbers
         }
 
@@ -255,6 +257,13 @@ def _split(text: str) -> list[str]:
     return [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)] or [""]
 
 
-def _joined(parts: Sequence[str]) -> str:
-    packed = "".join(parts)
-    return zlib.decompress(b85decode(packed)).decode() if packed else ""
+def unpacked(packed: str) -> str:
+    """Return the text of an entry.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        return zlib.decompress(b85decode(packed)).decode() if packed else ""
+    except zlib.error as error:
+        raise ValueError(str(error)) from error

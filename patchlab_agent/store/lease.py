@@ -120,9 +120,10 @@ class Lease:
         if not self._lost and time.monotonic() - self._renewed_at > TERM * (1 - 1 / RENEWALS):
             self._renew()
         if self._lost:
+            how = "" if self._shared else "go on with `run --resume`, or "
             raise StoreError(
                 f"{self._name} was not reached for {TERM:g} seconds, and another patchlab-agent "
-                "may write to it by now; go on with `run --resume`, or repeat the command."
+                f"may write to it by now; {how}repeat the command."
             )
 
     def release(self) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.store.change_log import ChangeLog, Entry
+from patchlab_agent.store.change_log import ChangeLog, Entry, unpacked
 from patchlab_agent.store.notes import Change, Notes
 
 
@@ -120,7 +120,7 @@ class SharedJournal(Notes):
     def _units(self, entries: list[Entry]) -> Iterator[Unit]:
         for entry in entries:
             try:
-                held = json.loads(entry.text) if entry.text else []
+                held = json.loads(unpacked(entry.packed)) if entry.packed else []
                 changes = tuple(
                     Change(kind, content, entry.number)
                     for each in held

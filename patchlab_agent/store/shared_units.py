@@ -8,8 +8,8 @@ process were alone. What takes long and changes nothing, such as answering, come
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from patchlab_agent.errors import StoreError
@@ -43,16 +43,26 @@ class SharedUnits(Units):
 
     def follow(self) -> None:
         """Take in what other writers changed."""
+        self._require_whole()
         with self._discarding():
             self._take_in(self._shared.news())
 
     def turn(self) -> None:
         """Have the store to oneself until the unit ends."""
+        self._require_whole()
         with self._discarding():
             while not self._shared.has_turn:
                 self._take_in(self._shared.take_turn())
             if (self._is_due or self._is_late) and not self._shared.is_clean:
                 self._write_out()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Have the database hold all changes, and nobody make others within."""
+        with self.unit(late=True):
+            if not self._shared.is_clean:
+                self._write_out()
+            yield
 
     def write(self) -> None:
         """Write out all changes that count; within a unit, at the next turn."""
@@ -104,6 +114,8 @@ class SharedUnits(Units):
             self.write()
 
     def _take_in(self, units: Iterable[Unit]) -> None:
+        # Until all of it is taken in, there is a hole in what this process knows.
+        self._is_behind = True
         for unit in units:
             if unit.is_written:
                 for part in self.parts:
@@ -114,6 +126,7 @@ class SharedUnits(Units):
                 self._make(unit.changes)
                 self._commit_parts()
                 self._shared.is_clean = False
+        self._is_behind = False
         if self._shared.is_behind:
             self.discard()
 

@@ -347,15 +347,15 @@ class Store:
     def keep_snapshot(self, run: str) -> None:
         """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""
         # Examples are written with their traces, and only written ones can be listed.
-        self.traces.flush()
-        header = SnapshotHeader(
-            run=run,
-            patches=self.patches.count(),
-            active=self.patches.active_count,
-            examples=self.examples.count(),
-        )
-        lines = snapshot_lines(header, self.patches.all(), self.examples.each())
-        self._place.write(_snapshot(run), lines, until_then="snapshot.new")
+        with self._units.still():
+            header = SnapshotHeader(
+                run=run,
+                patches=self.patches.count(),
+                active=self.patches.active_count,
+                examples=self.examples.count(),
+            )
+            lines = snapshot_lines(header, self.patches.all(), self.examples.each())
+            self._place.write(_snapshot(run), lines, until_then="snapshot.new")
 
     def snapshots(self) -> tuple[str, ...]:
         """Return the names of the runs that left a snapshot, in order."""

@@ -133,6 +133,12 @@ class Units:
     def turn(self) -> None:
         """Have the store to oneself until the unit ends, as its only writer always has."""
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Have the database hold all changes, and nobody make others within."""
+        self.write()
+        yield
+
     def write(self) -> None:
         """Commit all changes and write them out; within a unit, once it has ended.
 
@@ -231,11 +237,21 @@ class Units:
             self._write_out()
 
     def _commit(self, run: JsonObject | None) -> None:
-        if self._is_behind:
-            raise StoreError("The store was interrupted twice; open it again to go on.")
+        self._require_whole()
         self.journal.commit(run)
         for part in self.parts:
             part.committed()
+
+    def _require_whole(self) -> None:
+        """Make sure that memory and database have all that counts.
+
+        Raises:
+            StoreError: an interruption, or an error, kept something from them.
+        """
+        if self._is_behind:
+            raise StoreError(
+                "Taking in what counts in the store was interrupted; open it again to go on."
+            )
 
     def _write_out(self) -> None:
         self._is_due = False

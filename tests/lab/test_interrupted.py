@@ -72,7 +72,7 @@ def test_a_lab_that_was_interrupted_twice_has_to_be_opened_again(
             # The second one comes while memory is put right after the first.
             patch.setattr(Journal, "read", interrupt)
             assert interrupted(lab, 3, again=False)
-        with pytest.raises(StoreError, match=r"interrupted twice; open it again"):
+        with pytest.raises(StoreError, match=r"was interrupted; open it again"):
             lab.answer("a blim")
     with words_lab(tmp_path) as lab:
         assert learned(lab) == (True, 1)

@@ -21,8 +21,9 @@ from patchlab_agent.models.trace import Feedback, trace_index
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store import change_log, shared_units, units
+from patchlab_agent.store import lease as lease_module
 from patchlab_agent.store.backup import back_up
-from patchlab_agent.store.change_log import ChangeLog
+from patchlab_agent.store.change_log import ChangeLog, unpacked
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.lease import Lease
 from patchlab_agent.store.places import read_info
@@ -330,16 +331,49 @@ def test_units_of_any_size_arrive(shared: tuple[Store, Store]) -> None:
     assert [other.traces.get(trace.id) for trace in wanted] == wanted
 
 
-def test_an_entry_that_cannot_be_read_is_told(address: Address) -> None:
-    with words_store(address, shared=True) as store:
-        with closing(Server(address)) as place:
-            log, lease = log_of(place, "odd")
-            log.take_turn()
-            log.end_turn('[{"patch": 3}]', is_written=False)
-            with pytest.raises(StoreError, match=r"Change 1 of .* is damaged; restore the store"):
-                store.follow()
-            lease.release()
+@pytest.mark.parametrize("text", ['[{"patch": 3}]', "[3]", "{", '[{"odd": {}}]', "packed"])
+def test_an_entry_that_cannot_be_read_is_told(
+    address: Address, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    with words_store(address, shared=True) as store, closing(Server(address)) as place:
+        log, lease = log_of(place, "odd")
+        log.take_turn()
+        if text == "packed":
+            monkeypatch.setattr(change_log, "_split", lambda text: [f"!{text}"])
+        log.end_turn(text, is_written=False)
+        with pytest.raises(StoreError, match=r"Change 1 of .* is damaged; restore the store"):
+            store.follow()
+        with pytest.raises(StoreError, match="open it again"):
+            store.patches.upsert(make_patch("zok"))
+        with pytest.raises(StoreError, match=r"Change 1 of .* is damaged; restore the store"):
+            words_store(address, shared=True)
+        lease.release()
         crash(store)
+
+
+def test_who_was_not_heard_of_for_a_term_changes_nothing(
+    shared: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = shared
+    late = one._lock
+    assert isinstance(late, Lease)
+
+    def forget() -> None:
+        with one.unit(apart=True):
+            one.turn()
+            one.patches.upsert(make_patch("zok"))
+            # As if the process had been asleep for longer than the lease lasts.
+            ended: Any = {"until": 0.0}
+            late._collection.update(ids=[lease_module._id(late._number)], metadatas=[ended])
+            late._renewed_at -= lease_module.TERM
+
+    with pytest.raises(StoreError, match=r"not reached for .* by now; repeat the command"):
+        forget()
+    monkeypatch.setattr(change_log, "PATIENCE", 0.0)
+    other.patches.upsert(make_patch("blim"))
+    assert other.patches.find("") == [make_patch("blim").id]
+    other.follow()
+    crash(one)
 
 
 def test_of_two_that_want_the_turn_one_gets_it(address: Address) -> None:
@@ -354,13 +388,13 @@ def test_of_two_that_want_the_turn_one_gets_it(address: Address) -> None:
         assert (one.has_turn, other.has_turn, other.is_free) == (True, False, False)
         one.end_turn("[1]", is_written=False)
         entries = other.take_turn()
-        assert [(entry.number, entry.text) for entry in entries] == [(1, "[1]")]
+        assert [(entry.number, unpacked(entry.packed)) for entry in entries] == [(1, "[1]")]
         assert other.has_turn
         assert other.take_turn() == []  # it has it already
         other.end_turn("", is_written=True)
         with pytest.raises(RuntimeError, match="out of turn"):
             other.end_turn("[]", is_written=False)
-        assert [(e.number, e.text, e.is_written) for e in one.news()] == [(2, "", True)]
+        assert one.news() == [(2, "", True)]
         late = ChangeLog(place.own_files().collection, second)
         late.rewind()
         assert [entry.number for entry in late.news()] == [2]

@@ -1,10 +1,11 @@
 """The log of changes of a store that several processes write to at once.
 
-Its entries are numbered records of the collection of files. Whoever wants to write claims the next
-number by making its record, as nobody can make a record under a number that is taken; until that
-is filled in, nobody claims the one after it. So a claim is a turn, in which one process has the
-store to itself, and the numbers are the order in which everybody takes the changes in. The turn of
-a process that was killed is passed over once its lease has ended.
+Its entries are numbered records of the collection of files. Whoever wants to write makes the next
+one as a claim, as nobody can make a record under a number that is taken. It is that writer's turn
+once all entries before it are filled in, and ends when it fills in its own. So the claims are a
+queue, one process at a time has the store to itself, and the numbers are the order in which
+everybody takes the changes in. The claim of a process that was killed is filled in with nothing by
+another one that waits, once its lease has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 import zlib
 from base64 import b85decode, b85encode
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from chromadb.api.models.Collection import Collection
@@ -26,8 +28,8 @@ AHEAD = 8
 """Entries that are asked for at a time."""
 KEPT_ENTRIES = 400
 """Entries that outlive being written to the collections, for those who are behind."""
-PAUSES = (0.02, 0.2)
-"""Seconds between two looks at a turn that is not over, at first and at most."""
+PAUSE, LONGEST_PAUSE = 0.01, 0.2
+"""Seconds between two looks at the queue, for each claim before one's own, and at most."""
 PATIENCE = 1.0
 """Seconds that a turn may last before somebody looks whether its owner still lives."""
 
@@ -63,6 +65,7 @@ class ChangeLog:
     Attributes:
         seen: number of the last entry that was read.
         is_behind: entries were deleted before they were read; `rewind`, and read the collections.
+        has_turn: this writer has the store to itself.
     """
 
     def __init__(
@@ -75,22 +78,19 @@ class ChangeLog:
     ) -> None:
         self.seen = 0
         self.is_behind = False
+        self.has_turn = False
         self._collection = collection
         self._lease = lease
         self._clock = clock
         self._sleep = sleep
-        self._turn: int | None = None
-        self._open: _Claim | None = None
-
-    @property
-    def has_turn(self) -> bool:
-        """True if this writer has the store to itself."""
-        return self._turn is not None
+        self._claimed: int | None = None
+        self._first: _Claim | None = None
+        self._last = 0
 
     @property
     def is_free(self) -> bool:
         """True if nobody has the turn, as far as is known."""
-        return self._open is None or self._open.owner not in self._lease.live_owners()
+        return self._first is None or self._first.owner not in self._lease.live_owners()
 
     def rewind(self) -> None:
         """Go back to the first entry that the collections may lack."""
@@ -122,27 +122,26 @@ class ChangeLog:
                 return entries
 
     def take_turn(self) -> list[Entry]:
-        """Wait until nobody else has the turn, and take it; return the entries up to then.
+        """Queue for the turn, and wait for it; return the entries up to then.
 
         Where `is_behind` is true afterwards, the turn was not taken.
         """
         entries = self.news()
-        waited_for, since, pause = 0, self._clock(), PAUSES[0]
-        while not self.is_behind:
-            if self._open is None:
-                self._claim(self.seen + 1)
-            elif self._open.owner == self._lease.owner:
-                self._turn = self._open.number
-                return entries
-            elif self._open.number != waited_for:
-                waited_for, since, pause = self._open.number, self._clock(), PAUSES[0]
-            elif self._clock() - since > PATIENCE:
-                if self._open.owner not in self._lease.live_owners():
-                    self._claim(waited_for + 1)
+        waited_for, since, looks = 0, self._clock(), 0
+        while not (self.is_behind or self.has_turn):
+            first = self._first
+            if self._claimed is None:
+                self._claim()
+            elif first is not None and first.number != waited_for:
+                waited_for, since, looks = first.number, self._clock(), 0
+                self._sleep(PAUSE * (self._claimed - waited_for))
+            elif first is not None and self._clock() - since > PATIENCE:
+                if first.owner not in self._lease.live_owners():
+                    self._fill_in(first.number, [""], is_written=False)
                 since = self._clock()
             else:
-                self._sleep(pause)
-                pause = min(2 * pause, PAUSES[1])
+                looks += 1
+                self._sleep(min(PAUSE * 2**looks, LONGEST_PAUSE))
             entries += self.news()
         return entries
 
@@ -156,11 +155,27 @@ class ChangeLog:
         Raises:
             StoreError: this writer was not heard of for so long that others may have gone on.
         """
-        self._lease.require()
-        number = self._turn
-        if number is None:
+        if self._claimed is None or not self.has_turn:
             raise RuntimeError("Nothing is changed out of turn.")
-        first, *others = _split(text)
+        self._lease.require()
+        self._fill_in(self._claimed, _split(text), is_written=is_written)
+        self.seen, self._first = self._claimed, None
+        self._claimed, self.has_turn = None, False
+
+    def give_up(self) -> None:
+        """Leave the queue, or end the turn without a change, wherever an interruption came."""
+        if self._claimed is None:
+            return
+        found: Any = self._collection.get(ids=[_id(self._claimed)], include=["metadatas"])
+        for claim in found["metadatas"] or ():
+            # Another writer may have been quicker, or it was filled in at the last moment.
+            if claim["owner"] == self._lease.owner and "content" not in claim:
+                self._fill_in(self._claimed, [""], is_written=False)
+        # It may not have been made at all, and no number may be left out.
+        self._claimed, self.has_turn, self._last = None, False, self.seen
+
+    def _fill_in(self, number: int, parts: Sequence[str], *, is_written: bool) -> None:
+        first, *others = parts
         for start in range(0, len(others), AT_A_TIME):
             some = others[start : start + AT_A_TIME]
             pieces = range(start + 1, start + 1 + len(some))
@@ -175,7 +190,6 @@ class ChangeLog:
         # From now on it counts.
         head: Any = {"content": first, "pieces": len(others), "is_written": is_written}
         self._collection.update(ids=[_id(number)], metadatas=[head])
-        self.seen, self._turn, self._open = number, None, None
 
     def delete_old(self) -> None:
         """Delete entries that the collections hold and no writer should still have to read."""
@@ -187,33 +201,36 @@ class ChangeLog:
         self.rewind()
         return any(entry.packed for entry in self.news())
 
-    def _claim(self, number: int) -> None:
-        """Try to be the one who fills in an entry."""
-        claim: Any = {"owner": self._lease.owner, "is_written": False}
-        self._collection.add(
-            ids=[_id(number)],
-            embeddings=[VECTOR],
-            metadatas=[{"file": CHANGES, "number": number, **claim}],
-        )
+    def _claim(self) -> None:
+        """Join the queue."""
+        while True:
+            # Known before it is made, so that an interruption leaves nobody waiting for it.
+            self._last += 1
+            self._claimed = self._last
+            claim: Any = {"file": CHANGES, "number": self._claimed, "owner": self._lease.owner}
+            self._collection.add(ids=[_id(self._claimed)], embeddings=[VECTOR], metadatas=[claim])
+            made: Any = self._collection.get(ids=[_id(self._claimed)], include=["metadatas"])
+            if (made["metadatas"] or [claim])[0]["owner"] == self._lease.owner:
+                return
 
     def _next(self) -> tuple[list[Entry], bool]:
         """Return the next entries, and whether there are no more of them."""
         numbers = range(self.seen, self.seen + 1 + AHEAD)
         found: Any = self._collection.get(ids=[_id(n) for n in numbers], include=["metadatas"])
         heads = {each["number"]: each for each in found["metadatas"] or ()}
-        if heads.pop(self.seen, None) is None:
+        if self.seen not in heads:
             self.is_behind = True
             return [], True
-        # A claim that was not filled in when the next one was made never will be.
-        filled = [number for number in sorted(heads) if "content" in heads[number]]
-        last = max(heads, default=0)
-        is_open = bool(heads) and last not in filled
-        self._open = _Claim(last, heads[last]["owner"]) if is_open else None
+        filled = list(takewhile(lambda n: "content" in heads.get(n, {}), numbers[1:]))
         pieces = self._pieces(heads, filled)
-        if self._turn in filled:
-            self._turn = None  # interrupted when it had been filled in
-        if filled:
-            self.seen = filled[-1]
+        self.seen = max(filled, default=self.seen)
+        self._last = max(self._last, *heads)
+        if self._claimed is not None and self._claimed <= self.seen:
+            # Filled in by others, who took this writer for dead.
+            self._claimed = None
+        claim = heads.get(self.seen + 1)
+        self._first = None if claim is None else _Claim(claim["number"], claim["owner"])
+        self.has_turn = self._first is not None and self._first.number == self._claimed
         entries = [
             Entry(
                 number,
@@ -222,7 +239,7 @@ class ChangeLog:
             )
             for number in filled
         ]
-        return entries, is_open or len(heads) < AHEAD
+        return entries, len(filled) < AHEAD
 
     def _pieces(self, heads: dict[int, Any], numbers: Sequence[int]) -> dict[int, list[str]]:
         ids = [

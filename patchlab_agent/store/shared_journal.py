@@ -74,10 +74,12 @@ class SharedJournal(Notes):
             entries = self._log.take_turn()
         return self._units(entries)
 
-    def end_turn(self) -> None:
-        """End the turn without a change."""
+    def give_up_turn(self) -> None:
+        """Leave the queue for the turn, or end it without a change."""
         self.forget()
-        self.commit()
+        self._is_written = False
+        with self._told():
+            self._log.give_up()
 
     def commit(self, run: JsonObject | None = None) -> None:  # noqa: ARG002 - no run is resumed
         """Add what was noted to the log, and end the turn; nothing was noted out of turn."""

@@ -74,11 +74,10 @@ class SharedUnits(Units):
 
     def discard(self) -> None:
         """Forget all changes that do not count, and let the next writer have its turn."""
+        # One that cannot be told sees when the lease ends.
+        with suppress(StoreError):
+            self._shared.give_up_turn()
         super().discard()
-        if self._shared.has_turn:
-            # One that cannot be told sees when the lease ends.
-            with suppress(StoreError):
-                self._shared.end_turn()
 
     def recover(self) -> None:
         """Take in what the database may lack; it is written out when it is due."""

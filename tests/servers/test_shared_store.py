@@ -383,7 +383,7 @@ def test_of_two_that_want_the_turn_one_gets_it(address: Address) -> None:
         leases.callback(first.release)
         leases.callback(second.release)
         assert one.take_turn() == other.news() == []
-        other._claim(1)
+        other._claim()
         other.news()
         assert (one.has_turn, other.has_turn, other.is_free) == (True, False, False)
         one.end_turn("[1]", is_written=False)

@@ -28,7 +28,7 @@ AHEAD = 8
 """Entries that are asked for at a time."""
 KEPT_ENTRIES = 400
 """Entries that outlive being written to the collections, for those who are behind."""
-PAUSE, LONGEST_PAUSE = 0.01, 0.2
+PAUSE, LONGEST_PAUSE = 0.02, 0.2
 """Seconds between two looks at the queue, for each claim before one's own, and at most."""
 PATIENCE = 1.0
 """Seconds that a turn may last before somebody looks whether its owner still lives."""

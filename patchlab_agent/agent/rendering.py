@@ -42,6 +42,8 @@ class Renderer:
 
     def __init__(self, task: SkillTask, prompts: Prompts) -> None:
         self._task = task
+        # Told once, as a check against a protocol is slow.
+        self._widening = task if isinstance(task, WideningTask) else None
         self._prompts = prompts
         self._known: OrderedDict[_Shown, tuple[tuple[Message, ...], JsonObject]] = OrderedDict()
         system = prompts.system(task.known_rules, task.answer_schema)
@@ -78,6 +80,6 @@ class Renderer:
         return (*self.stable, *turns, asked), self._schema(fixes)
 
     def _schema(self, fixes: tuple[Fix, ...]) -> JsonObject:
-        if isinstance(self._task, WideningTask):
-            return self._task.schema_under(fixes)
-        return self._task.answer_schema
+        if self._widening is None:
+            return self._task.answer_schema
+        return self._widening.schema_under(fixes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
@@ -116,8 +117,8 @@ class CachedBackend(WrappedBackend):
         return along
 
     def _key(self, prompt: Prompt) -> Key:
-        contents = [message.content for message in prompt.messages]
-        return digest([*contents, prompt.draw] if self.varies else contents)
+        asked = _digest(tuple(message.content for message in prompt.messages))
+        return digest([asked, prompt.draw]) if self.varies else asked
 
     def _recall(self, key: Key) -> Completion:
         self.tell(["given", key])
@@ -130,6 +131,12 @@ class CachedBackend(WrappedBackend):
         if len(self._answers) > self._capacity:
             self._answers.popitem(last=False)
         return again
+
+
+# The draws of a request differ by their name alone, and a prompt is long.
+@lru_cache(maxsize=256)
+def _digest(contents: tuple[str, ...]) -> Key:
+    return digest(contents)
 
 
 def _told(answer: Completion) -> dict[str, Any]:

@@ -43,6 +43,35 @@ def storable(value: JsonValue) -> JsonValue:
     Raises:
         ValueError: it is too large or too deep, or holds what JSON or UTF-8 cannot; names the part.
     """
+    # Nearly all values are, so the paths by which an error names a part are made only for one.
+    return value if _is_storable(value) else _checked(value)
+
+
+def _is_storable(value: JsonValue) -> bool:
+    level: list[Any] = [value]
+    count = chars = 0
+    for _ in range(MAX_NESTING + 1):
+        count += len(level)
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, str):
+                chars += len(each)
+            if _unstorable(each):
+                return False
+            if isinstance(each, dict):
+                below += each
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+        if count > MAX_VALUES or chars > MAX_ALL_CHARS:
+            return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _checked(value: JsonValue) -> JsonValue:
     level: list[tuple[tuple[str, ...], Any]] = [((), value)]
     count = chars = 0
     for _ in range(MAX_NESTING + 1):

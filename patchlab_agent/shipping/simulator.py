@@ -32,6 +32,7 @@ class ShippingSimulator:
 
     def __init__(self) -> None:
         self._known = known_rules()
+        self._in_every_prompt = frozenset(self._known)
         self._redefined: dict[str, float] = {}
         self._hold(carrier_rules())
 
@@ -139,7 +140,7 @@ class ShippingSimulator:
 
     def uncovered(self, case: Case) -> Sequence[Fix]:
         """Return the rules that the case needs beyond those in every prompt."""
-        return [rule for rule in self.concerning(case) if rule not in self._known]
+        return [rule for rule in self.concerning(case) if rule not in self._in_every_prompt]
 
     def confusion(self, case: Case, quote: Output | None) -> Mapping[str, Confusion]:
         """Count per label whether the task that it stands for was present and was done.

@@ -24,6 +24,8 @@ from patchlab_agent.text import normalise, phrases, words
 BATCH = 100
 FEW = 10
 FOLDED = "yes"
+MAX_FOUND = 16
+"""Conditions of which the traces that meet them are remembered."""
 MAX_NEAR = 50
 """Accepted answers that are looked at for being near enough to a request."""
 
@@ -39,6 +41,7 @@ class TraceStore:
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
         units: the units of work of the store.
+        is_alone: nobody else writes to the collection, so that what was found once still holds.
         next_index: the index of the next trace, if it is known.
         reserve: returns the first of so many indices, given the first that is free here, and
             keeps other writers from taking them; None: there are no others.
@@ -51,10 +54,12 @@ class TraceStore:
         distances: Distances,
         units: Units,
         *,
+        is_alone: bool = True,
         next_index: int | None = None,
         reserve: Callable[[int, int], int] | None = None,
     ) -> None:
         self._reserve = reserve
+        self._is_alone = is_alone
         self._collection = traces
         self._distances = distances
         self.examples = examples
@@ -68,6 +73,7 @@ class TraceStore:
         self._pending: dict[str, Trace] = {}
         self._metadata: dict[str, Mapping[str, Any]] = {}
         self._fresh: dict[str, None] = {}
+        self._found: dict[str, list[str]] = {}
         self._gone: list[str] = []
         self._stored = self._collection.count()
         self._next = None
@@ -119,6 +125,7 @@ class TraceStore:
         if self._gone:
             self._collection.delete(self._gone)
             self._gone = []
+            self._found.clear()
             self._stored = self._collection.count()
         if not self._pending:
             return
@@ -138,6 +145,7 @@ class TraceStore:
         """Take note that the database holds all changes until now, whoever wrote them."""
         self._pending.clear()
         self._metadata.clear()
+        self._found.clear()
         self._stored = self._collection.count()
 
     def give_up(self) -> int:
@@ -296,8 +304,16 @@ class TraceStore:
         literal: Any = {"where_document": {"$regex": alone}}
         # Chroma folds letter case and nothing else: those requests are read one by one.
         folded: Any = {"where": {"folded": FOLDED}}
-        stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
-        return chain.from_iterable(stored)
+        return chain(self._ids(alone, literal), self._ids(FOLDED, folded))
+
+    def _ids(self, name: str, condition: Any) -> list[str]:
+        """Return the ids of the written traces that meet a condition, remembered by a name."""
+        # Until the next traces are written: a patch is tried again and again between two writes.
+        if name not in self._found or not self._is_alone:
+            if len(self._found) >= MAX_FOUND:
+                self._found.clear()
+            self._found[name] = self._collection.get(**condition, include=[])["ids"]
+        return self._found[name]
 
     def _near(self, request: str) -> list[str]:
         found = nearest(

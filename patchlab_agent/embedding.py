@@ -172,12 +172,16 @@ class Distances:
 
     def __init__(self, function: EmbeddingFunction[Documents], remember: int = 2048) -> None:
         self._function = function
-        self.vector = lru_cache(maxsize=remember)(self._embed)
+        # Wide, as distances are measured many times for each time that a vector is stored.
+        self._wide = lru_cache(maxsize=remember)(self._embed)
 
-    def _embed(self, text: str) -> Vector:
-        return np.asarray(self._function([text])[0], dtype=np.float32)
+    def _embed(self, text: str) -> NDArray[np.float64]:
+        return np.asarray(self._function([text])[0], dtype=np.float32).astype(np.float64)
+
+    def vector(self, text: str) -> Vector:
+        """Return the vector of a text, as it is stored."""
+        return self._wide(text).astype(np.float32)
 
     def __call__(self, one: str, other: str) -> float:
         """Return 1 - cosine, from 0 (same direction) to 2, rounded to nine decimals."""
-        dot = np.dot(self.vector(one).astype(np.float64), self.vector(other).astype(np.float64))
-        return round(float(1 - dot), 9)
+        return round(1 - float(np.dot(self._wide(one), self._wide(other))), 9)

@@ -369,8 +369,7 @@ class Agent:
             For each question its attempt, or the error in its place.
         """
         prompts = [
-            self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
-            for q in questions
+            self._renderer.prompt(q.request, q.context, q.draw, q.purpose) for q in questions
         ]
         replies = self._conversation.ask(prompts, [self._reader(q.context) for q in questions])
         return [

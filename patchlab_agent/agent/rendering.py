@@ -50,7 +50,7 @@ class Renderer:
         demos = (turn for each in task.demos for turn in prompts.turns(each))
         self.stable = (Message(role="system", content=system), *demos)
 
-    def prompt(self, request: str, context: Context, draw: str) -> Prompt:
+    def prompt(self, request: str, context: Context, draw: str, purpose: str = "answer") -> Prompt:
         """Return the prompt of a request under a context, with the stable messages at its start."""
         shown = _Shown.of(request, context)
         known = self._known.get(shown)
@@ -64,6 +64,7 @@ class Renderer:
             answer_schema=schema,
             draw=draw,
             request=request,
+            purpose=purpose,
             stable=len(self.stable),
         )
 

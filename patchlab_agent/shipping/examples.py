@@ -106,6 +106,8 @@ def worked_examples(
         {slot: rules for slot, rules in zip(subjects, parts, strict=True) if rules}
         for parts in zip_longest(*(about.values() for about in subjects.values()))
     )
+    if not subjects and not alone:
+        return
     usual = replace(Named(), **_named_in(request, known))  # type: ignore[arg-type]  # no weight
     for taught in (*shared, *alone):
         yield _worked(taught, usual, known)

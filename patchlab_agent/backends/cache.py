@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -43,7 +44,8 @@ class CachedBackend(WrappedBackend):
         super().__init__(inner)
         self._capacity = capacity
         self._width = width
-        self._answers: OrderedDict[Key, Completion] = OrderedDict()
+        # As JSON, of which thousands take a fifth of the memory that as many objects would.
+        self._answers: OrderedDict[Key, str] = OrderedDict()
         self._expected: Iterator[Prompt] = iter(())
         # Apart from the remembered answers: the first to ask for an early one pays for it, so
         # usage reads as if nothing had been asked ahead, and only a second one is a cache hit.
@@ -53,7 +55,7 @@ class CachedBackend(WrappedBackend):
     def entries(self) -> Iterator[Entry]:
         """Yield what makes another cache remember the same as this one."""
         for key, answer in self._answers.items():
-            yield ["came", key, _told(answer)]
+            yield ["came", key, json.loads(answer)]
             yield ["given", key]
         for key, answer in self._early.items():
             yield ["came", key, _told(answer)]
@@ -123,11 +125,12 @@ class CachedBackend(WrappedBackend):
     def _recall(self, key: Key) -> Completion:
         self.tell(["given", key])
         self._answers.move_to_end(key)
-        return self._answers[key]
+        return Completion.model_validate_json(self._answers[key])
 
     def _remember(self, key: Key, completion: Completion) -> Completion:
         usage = completion.usage.model_copy(update={"cached": True})
-        again = self._answers[key] = completion.model_copy(update={"usage": usage})
+        again = completion.model_copy(update={"usage": usage})
+        self._answers[key] = again.model_dump_json(exclude_defaults=True)
         if len(self._answers) > self._capacity:
             self._answers.popitem(last=False)
         return again

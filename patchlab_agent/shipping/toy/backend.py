@@ -81,7 +81,7 @@ class _Read:
 
 
 # The gate asks the same prompt many times, and each draw differs by its mistakes alone.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _read(messages: tuple[Message, ...]) -> _Read:
     """Read a prompt; shared, so callers copy what they change."""
     reading = read_turns(messages[1:])

@@ -43,7 +43,7 @@ from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.rules import RequestPart
-from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.chroma import embedder_of, open_collection
 from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.patches import PatchStore, describe, metadata_of
 from patchlab_agent.store.traces import metadata_of as metadata_of_trace
@@ -158,7 +158,7 @@ def _fill_patches(collection: Collection, size: int) -> None:
 
 
 def _fill_traces(collection: Collection, size: int, answered: Trace) -> None:
-    function = embedder(EMBEDDER)
+    function = embedder_of("traces", embedder(EMBEDDER))
     asked = exact_questions(patches_of(size), size, random.Random(f"{SEED}:{size}:traces"))
     done = 0
     for start in _missing(collection, size, "traces"):

@@ -57,8 +57,8 @@ class CachedBackend(WrappedBackend):
         for key, answer in self._answers.items():
             yield ["came", key, json.loads(answer)]
             yield ["given", key]
-        for key, answer in self._early.items():
-            yield ["came", key, _told(answer)]
+        for key, early in self._early.items():
+            yield ["came", key, _told(early)]
 
     def restore(self, entries: Iterable[Entry]) -> None:
         """Remember what was told before."""

@@ -12,6 +12,7 @@ from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction, GetResult, QueryResult
 from chromadb.errors import ChromaError
 
+from patchlab_agent.embedding import SketchEmbedder
 from patchlab_agent.errors import StoreError
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.layout import PAUSES
@@ -30,6 +31,8 @@ INDEX: CreateCollectionConfiguration = {
     }
 }
 
+SKETCHED = frozenset(["traces"])
+"""Collections of many records and few searches."""
 PAGE = 1000
 
 Found = TypeVar("Found")
@@ -42,19 +45,19 @@ def open_collection(
     *,
     create: bool = False,
 ) -> Collection:
-    """Open a collection compared by cosine.
+    """Open a collection of a store, compared by cosine.
 
     Args:
         client: has the database open.
         name: of the collection.
-        function: its embedder.
+        function: the store's embedder.
         create: make it if it is missing.
 
     Raises:
         StoreError: it is missing, or of another embedder.
     """
     # Chroma's signature expects one function for texts and images alike.
-    known = cast("Any", function)
+    known = cast("Any", embedder_of(name, function))
     try:
         if not create:
             collection = client.get_collection(name, embedding_function=known)
@@ -71,6 +74,13 @@ def open_collection(
         if not is_chromas(error):
             raise
         raise client.unopened(f"collection {name!r} in {client.place}", error) from error
+
+
+def embedder_of(
+    collection: str, function: EmbeddingFunction[Documents]
+) -> EmbeddingFunction[Documents]:
+    """Return the embedder of a collection, given that of the store."""
+    return SketchEmbedder(function) if collection in SKETCHED else function
 
 
 def _foreign(client: StoreClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
@@ -101,6 +111,11 @@ class Records:
         self._place = place
         self._writes = writes or Writes(place)
         self._needed = frozenset(needed)
+
+    @property
+    def is_sketched(self) -> bool:
+        """True if its vectors are sketches of the store's embedder's."""
+        return self._collection.name in SKETCHED
 
     def count(self) -> int:
         """Return the number of records."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from patchlab_agent.embedding import Distances
+from patchlab_agent.embedding import Distances, sketch
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
@@ -16,7 +16,7 @@ from patchlab_agent.models.trace import Trace, trace_index
 from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.examples import ExampleStore
-from patchlab_agent.store.nearest import nearest
+from patchlab_agent.store.nearest import Near, nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
 from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
@@ -136,7 +136,7 @@ class TraceStore:
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
-            embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
+            embeddings=[sketch(self._distances.vector(t.request)).tolist() for t in traces],
             metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
         self.written_out()
@@ -250,9 +250,7 @@ class TraceStore:
         tiers: tuple[Any, ...] = ({"where_document": literal}, {})
         found: dict[str, tuple[Trace, float]] = {}
         for condition in tiers:
-            for near in nearest(
-                self._collection, self._distances, text, n, lambda d, _: d, **condition
-            ):
+            for near in self._nearest(text, n, **condition):
                 found.setdefault(near.id, (_parse(near.metadata), near.distance))
         return list(found.values())[:n]
 
@@ -316,10 +314,10 @@ class TraceStore:
         return self._found[name]
 
     def _near(self, request: str) -> list[str]:
-        found = nearest(
-            self._collection, self._distances, request, MAX_NEAR, lambda d, _: d, where={"ok": True}
-        )
-        return [near.id for near in found]
+        return [near.id for near in self._nearest(request, MAX_NEAR, where={"ok": True})]
+
+    def _nearest(self, text: str, n: int, **condition: Any) -> list[Near]:
+        return nearest(self._collection, self._distances, text, n, lambda d, _: d, **condition)
 
     def _newest_first(self, written: Iterable[str]) -> Iterator[Trace]:
         """Yield these traces, and those that are not written yet."""

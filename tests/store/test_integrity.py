@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from patchlab_agent.embedding import HashingEmbedder
 from patchlab_agent.errors import StoreError
 from patchlab_agent.store import database as database_module
 from patchlab_agent.store import integrity as integrity_module
 from patchlab_agent.store.check import Contents, contents
+from patchlab_agent.store.chroma import embedder_of
 from patchlab_agent.store.clients import LocalClient, open_client
 from patchlab_agent.store.database import DATABASE
 from patchlab_agent.store.index import HEADER, IDS, LEVEL0, LINKS
@@ -275,7 +277,8 @@ def test_an_index_that_is_being_written_is_looked_at_again(
 @pytest.mark.parametrize("name", ["patches", "traces", "examples"])
 def test_a_record_without_metadata_is_named(path: Path, name: str) -> None:
     with chroma(path) as client:
-        client.get_collection(name).add(ids=["bare"], embeddings=[np.eye(512)[0]])
+        [vector] = embedder_of(name, HashingEmbedder())([""])
+        client.get_collection(name).add(ids=["bare"], embeddings=[vector])
     with words_store(path) as store:
         reads: dict[str, Callable[[], object]] = {
             "patches": lambda: list(store.patches.all()),

@@ -54,15 +54,15 @@ def _is_storable(value: JsonValue) -> bool:
         count += len(level)
         below: list[Any] = []
         for each in level:
-            if isinstance(each, str):
-                chars += len(each)
-            if _unstorable(each):
-                return False
             if isinstance(each, dict):
                 below += each
                 below += each.values()
             elif isinstance(each, list | tuple):
                 below += each
+            elif _unstorable(each):
+                return False
+            elif isinstance(each, str):
+                chars += len(each)
         if count > MAX_VALUES or chars > MAX_ALL_CHARS:
             return False
         if not below:
@@ -107,7 +107,8 @@ def _unstorable(value: Any) -> str:
     if isinstance(value, str):
         if len(value) > MAX_CHARS:
             return f"{len(value):,} characters are too many; shorten it to {MAX_CHARS:,}"
-        return "half a character; correct it" if _LONE.search(value) else ""
+        is_whole = value.isascii() or not _LONE.search(value)
+        return "" if is_whole else "half a character; correct it"
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return "the number is too large"
     if isinstance(value, float) and not math.isfinite(value):

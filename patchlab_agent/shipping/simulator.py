@@ -56,9 +56,10 @@ class ShippingSimulator:
 
     def _truth(self, case: Case) -> Shipment:
         # Several answers to one case are judged in a row.
-        if self._latest is None or self._latest[0] is not case:
-            self._latest = case, self._present_truth(case)
-        return self._latest[1]
+        latest = self._latest
+        if latest is None or latest[0] is not case:
+            latest = self._latest = case, self._present_truth(case)
+        return latest[1]
 
     def _present_truth(self, case: Case) -> Shipment:
         truth = Shipment.model_validate(case.truth)

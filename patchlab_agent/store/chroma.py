@@ -12,7 +12,7 @@ from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction, GetResult, QueryResult
 from chromadb.errors import ChromaError
 
-from patchlab_agent.embedding import SketchEmbedder
+from patchlab_agent.embedding import SketchEmbedder, Vector, sketch
 from patchlab_agent.errors import StoreError
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.layout import PAUSES
@@ -56,31 +56,54 @@ def open_collection(
     Raises:
         StoreError: it is missing, or of another embedder.
     """
+    foreign: ValueError | None = None
+    for known in embedders_of(name, function):
+        try:
+            return _opened(client, name, known, create=create)
+        except ValueError as error:
+            foreign = error
+        except Exception as error:
+            if not is_chromas(error):
+                raise
+            raise client.unopened(f"collection {name!r} in {client.place}", error) from error
+    raise _foreign(client, name, function) from foreign
+
+
+def _opened(
+    client: StoreClient, name: str, function: EmbeddingFunction[Documents], *, create: bool
+) -> Collection:
     # Chroma's signature expects one function for texts and images alike.
-    known = cast("Any", embedder_of(name, function))
-    try:
-        if not create:
-            collection = client.get_collection(name, embedding_function=known)
-            if collection.configuration_json.get("embedding_function") is None:
-                raise _foreign(client, name, function)
-            return collection
-        # Chroma writes the function into the configuration it is given.
-        return client.get_or_create_collection(
-            name, embedding_function=known, configuration=deepcopy(INDEX)
-        )
-    except ValueError as error:
-        raise _foreign(client, name, function) from error
-    except Exception as error:
-        if not is_chromas(error):
-            raise
-        raise client.unopened(f"collection {name!r} in {client.place}", error) from error
+    known = cast("Any", function)
+    if not create:
+        collection = client.get_collection(name, embedding_function=known)
+        if collection.configuration_json.get("embedding_function") is None:
+            raise ValueError(f"collection {name} names no embedder")
+        return collection
+    # Chroma writes the function into the configuration it is given.
+    return client.get_or_create_collection(
+        name, embedding_function=known, configuration=deepcopy(INDEX)
+    )
 
 
-def embedder_of(
+def embedders_of(
     collection: str, function: EmbeddingFunction[Documents]
-) -> EmbeddingFunction[Documents]:
-    """Return the embedder of a collection, given that of the store."""
-    return SketchEmbedder(function) if collection in SKETCHED else function
+) -> tuple[EmbeddingFunction[Documents], ...]:
+    """Return the embedders that a collection may have; a new one has the first.
+
+    Args:
+        collection: its name.
+        function: the store's embedder.
+    """
+    # An earlier version kept whole vectors of traces as well.
+    return (SketchEmbedder(function), function) if collection in SKETCHED else (function,)
+
+
+def is_sketched(collection: Collection) -> bool:
+    """Return True if the vectors of a collection are sketches of its store's embedder's."""
+    if collection.name not in SKETCHED:
+        return False
+    known = collection.configuration_json.get("embedding_function") or {}
+    return bool(known.get("name") == SketchEmbedder.name())
 
 
 def _foreign(client: StoreClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
@@ -115,7 +138,11 @@ class Records:
     @property
     def is_sketched(self) -> bool:
         """True if its vectors are sketches of the store's embedder's."""
-        return self._collection.name in SKETCHED
+        return is_sketched(self._collection)
+
+    def kept(self, vector: Vector) -> Vector:
+        """Return a vector of the store's embedder as this collection keeps it."""
+        return sketch(vector) if self.is_sketched else vector
 
     def count(self) -> int:
         """Return the number of records."""

@@ -10,7 +10,7 @@ from chromadb.api.types import Documents, EmbeddingFunction
 
 from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
-from patchlab_agent.store.chroma import embedder_of
+from patchlab_agent.store.chroma import embedders_of
 from patchlab_agent.store.clients import is_open_here
 from patchlab_agent.store.database import DATABASE, Held, read_database
 from patchlab_agent.store.index import index_problem
@@ -122,7 +122,7 @@ def problems(
         held: what its database holds.
         function: the store's embedder.
     """
-    wanted = {name: dimension_of(embedder_of(name, function)) for name in NEEDED}
+    wanted = {name: list(map(dimension_of, embedders_of(name, function))) for name in NEEDED}
     found = dict(_problems(path, held, wanted))
     for pause in PAUSES:
         # Chroma writes index files one after another.
@@ -134,15 +134,15 @@ def problems(
 
 
 def _problems(
-    path: Path, held: Sequence[Held], wanted: Mapping[str, int]
+    path: Path, held: Sequence[Held], wanted: Mapping[str, list[int]]
 ) -> Iterator[tuple[str, str]]:
     by_name = {each.name: each for each in held}
     for name in NEEDED:
         collection = by_name.get(name)
         if collection is None:
             yield name, f"there is no collection {name}"
-        elif collection.dimension not in (None, wanted[name]):
-            found = f"{collection.dimension} dimensions instead of {wanted[name]}"
+        elif collection.dimension not in (None, *wanted[name]):
+            found = f"{collection.dimension} dimensions instead of {wanted[name][0]}"
             yield name, f"collection {name} has vectors of {found}, so of another embedder"
         elif (problem := index_problem(path, collection)) is not None:
             yield name, f"collection {name} cannot be read: {problem}"

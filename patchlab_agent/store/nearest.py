@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from patchlab_agent.embedding import Distances, sketch
+from patchlab_agent.embedding import Distances
 from patchlab_agent.store.chroma import Records
 
 MARGIN = 8
@@ -44,13 +44,13 @@ def nearest(
     # Measured again with our own distances, as Chroma's may differ in the last bits between builds
     # of its index, and the order must not.
     total, wanted = collection.count(), n + MARGIN
-    vector = distances.vector(text)
     if collection.is_sketched:
-        wanted, vector = ROUGH * n + MARGIN, sketch(vector)
+        wanted = ROUGH * n + MARGIN
+    vector = collection.kept(distances.vector(text)).tolist()
     while total:
         size = min(wanted, total)
         page = collection.query(
-            query_embeddings=[vector.tolist()],
+            query_embeddings=[vector],
             n_results=size,
             include=["documents", "metadatas"],
             **condition,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from patchlab_agent.embedding import Distances, sketch
+from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.selection import EVERY, Selection
 from patchlab_agent.models.tally import Tally
@@ -136,10 +136,14 @@ class TraceStore:
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
-            embeddings=[sketch(self._distances.vector(t.request)).tolist() for t in traces],
+            embeddings=[self._vector(trace.request) for trace in traces],
             metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
         self.written_out()
+
+    def _vector(self, request: str) -> list[float]:
+        kept: list[float] = self._collection.kept(self._distances.vector(request)).tolist()
+        return kept
 
     def written_out(self) -> None:
         """Take note that the database holds all changes until now, whoever wrote them."""

@@ -4,7 +4,8 @@ The loop runs for real: a `Runner` with the toy backend and no golden set, on a 
 every call of a Chroma collection is written down. The bare script then makes the same queries and
 writes, with the loop's own vectors and records and in its own batches, and does nothing else. The
 loop's gets and counts, its journal, the toy, rendering and judging are its own cost. Opening the
-stores counts for neither, nor does what is imported when the loop learns for the first time.
+stores counts for neither, nor does what is imported or loaded when the loop learns for the first
+time, such as Pint's table of units.
 
 Machines are noisy and caches warm up, so the order is loop, bare, bare, loop: a drift that is
 steady cancels out of the ratio of the two means. Every loop starts with the package's own caches
@@ -108,11 +109,14 @@ def journaled() -> Iterator[Journal]:
     for name, original in originals.items():
         setattr(Collection, name, _wrapped(name, original, journal))
     gc.collect()
+    # As `patchlab-agent run` does.
+    gc.freeze()
     start = time.perf_counter()
     try:
         yield journal
     finally:
         journal.total = time.perf_counter() - start
+        gc.unfreeze()
         for name, original in originals.items():
             setattr(Collection, name, original)
 
@@ -157,12 +161,13 @@ def run_bare(calls: Sequence[Call]) -> Journal:
 
 
 def _forget() -> None:
-    """Empty the package's caches."""
+    """Empty the package's caches, but not what is loaded once and stays."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] != "patchlab_agent":
             continue
         for member in vars(module).values():
-            if isinstance(member, functools._lru_cache_wrapper):
+            is_cache = isinstance(member, functools._lru_cache_wrapper)
+            if is_cache and member.cache_parameters()["maxsize"] is not None:
                 member.cache_clear()
 
 

@@ -36,7 +36,7 @@ from rich.table import Table
 
 from bench.loop import journaled
 from bench.retrieval import SEED, Question, exact_questions, made_patches, misspelt_questions
-from patchlab_agent.embedding import Distances, embedder
+from patchlab_agent.embedding import Distances, SketchEmbedder, embedder
 from patchlab_agent.lab.lab import lab_of, open_lab
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Trace, trace_name
@@ -158,7 +158,7 @@ def _fill_patches(collection: Collection, size: int) -> None:
 
 
 def _fill_traces(collection: Collection, size: int, answered: Trace) -> None:
-    function = embedder(EMBEDDER)
+    function = SketchEmbedder(embedder(EMBEDDER))
     asked = exact_questions(patches_of(size), size, random.Random(f"{SEED}:{size}:traces"))
     done = 0
     for start in _missing(collection, size, "traces"):

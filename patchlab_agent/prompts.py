@@ -65,6 +65,10 @@ def _visible(char: str) -> str:
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
+REMEMBERED = 1024
+"""Rules whose line is remembered: a lesson stands in many prompts."""
+
+
 class Prompts:
     """One skill's templates, checked when they are loaded.
 
@@ -94,6 +98,7 @@ class Prompts:
             self._offered = {name: environment.get_template(name) for name in offered}
         except TemplateError as error:
             raise PromptError(f"A template in {folder} is broken: {error}; fix it.") from error
+        self._lines: dict[tuple[type[Fix], str], str] = {}
         # The proposal templates are left out: the gate's decisions do not depend on how patches
         # are proposed.
         sources = {name: (folder / name).read_text("utf-8") for name in VARIABLES}
@@ -180,6 +185,14 @@ class Prompts:
         Raises:
             PromptError: the template has no words for this kind of fix.
         """
+        key = type(fix), fix.model_dump_json()
+        if key not in self._lines:
+            if len(self._lines) >= REMEMBERED:
+                self._lines.clear()
+            self._lines[key] = self._line(fix)
+        return self._lines[key]
+
+    def _line(self, fix: Fix) -> str:
         line = self._render(self._rule, fix=fix).strip()
         if not line or "\n" in line:
             raise PromptError(f"rule.j2 must give one line for kind {fix.kind!r}; fix it.")

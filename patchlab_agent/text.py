@@ -57,6 +57,7 @@ _ALPHABETS = tuple(
 """Scripts in which one wrong letter is more often an error than another word."""
 
 
+@lru_cache(maxsize=2048)
 def normalise(text: str) -> str:
     """Fold case and compatibility forms, and reduce every run of white space to one space.
 
@@ -92,6 +93,8 @@ def is_letters(word: str) -> bool:
     return _LETTERS.fullmatch(word) is not None
 
 
+# Few, as a long text has thousands; they are asked for several times while it is answered.
+@lru_cache(maxsize=128)
 def phrases(text: str, longest: int = MAX_TRIGGER_WORDS) -> tuple[str, ...]:
     """Return every run of up to `longest` adjacent words, each once, the shortest runs first.
 
@@ -118,9 +121,11 @@ def occurs(trigger: str, text: str) -> bool:
     wanted, tokens = words(trigger), words(text)
     if not wanted:
         return False
+    first, size = wanted[0], len(wanted)
+    # The gate asks this of each labeled case, so what cannot match is told by the first letter.
     return any(
-        all(map(same_word, wanted, tokens[start : start + len(wanted)]))
-        for start in range(len(tokens) - len(wanted) + 1)
+        tokens[start][0] == first[0] and all(map(same_word, wanted, tokens[start : start + size]))
+        for start in range(len(tokens) - size + 1)
     )
 
 

@@ -14,21 +14,25 @@ from hypothesis import strategies as st
 from patchlab_agent import embedding
 from patchlab_agent.embedding import (
     EMBEDDERS,
+    SKETCHED,
     Distances,
     HashingEmbedder,
+    SketchEmbedder,
     WordLlamaEmbedder,
     embedder,
+    sketch,
 )
 from patchlab_agent.errors import MissingExtra, UsageError
 
 TEXTS = ["battery", "Ship 2 kg of books to US", "", "!?", "東京", "a" * 5000]
 
 
-@pytest.fixture(params=["hashing", "wordllama"])
+@pytest.fixture(params=["hashing", "wordllama", "sketch of hashing", "sketch of wordllama"])
 def function(request: pytest.FixtureRequest) -> EmbeddingFunction[Documents]:
-    if request.param == "wordllama":
+    *sketched, name = request.param.split(" of ")
+    if name == "wordllama":
         pytest.importorskip("wordllama")
-    return embedder(request.param)
+    return SketchEmbedder(embedder(name)) if sketched else embedder(name)
 
 
 def test_vectors_have_length_one_whatever_the_text(
@@ -109,6 +113,26 @@ def test_any_text_gets_a_unit_vector(text: str) -> None:
     vector = np.asarray(HashingEmbedder()([text])[0])
     assert vector.shape == (512,)
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+@given(st.text(st.characters()))
+@settings(deadline=None, derandomize=True, max_examples=100)
+def test_a_sketch_is_the_hash_of_the_same_text_in_fewer_buckets(text: str) -> None:
+    [long], [short] = HashingEmbedder()([text]), HashingEmbedder(SKETCHED)([text])
+    assert np.allclose(sketch(np.asarray(long)), short, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, SKETCHED - 1, SKETCHED, SKETCHED + 1, 3 * SKETCHED])
+def test_a_vector_of_any_length_has_a_sketch(length: int) -> None:
+    found = sketch(np.ones(length, dtype=np.float32))
+    assert found.shape == (SKETCHED,)
+    assert found.dtype == np.float32
+    assert np.linalg.norm(found) == pytest.approx(1)
+
+
+def test_what_cancels_out_still_has_a_sketch() -> None:
+    ones = np.ones(SKETCHED, dtype=np.float32)
+    assert np.linalg.norm(sketch(np.concatenate([ones, -ones]))) == 1
 
 
 def test_distances_are_symmetric_and_zero_to_itself() -> None:

@@ -328,3 +328,16 @@ def test_json_that_could_not_be_written_again_is_refused(text: str) -> None:
 )
 def test_json_that_can_be_written_again_is_read(text: str, value: object) -> None:
     assert strict_json(text) == value
+
+
+_NEARLY = st.sampled_from(["battery", "battry", "cattery", "box", "a", "2", "lithium", "été"])
+
+
+@given(st.lists(_NEARLY, max_size=4), st.lists(_NEARLY, max_size=8))
+@settings(deadline=None, derandomize=True, max_examples=400)
+def test_a_trigger_occurs_where_each_of_its_words_stands_in_turn(
+    trigger: list[str], request: list[str]
+) -> None:
+    runs = (request[n : n + len(trigger)] for n in range(len(request) - len(trigger) + 1))
+    wanted = bool(trigger) and any(all(map(same_word, trigger, run)) for run in runs)
+    assert occurs(" ".join(trigger), " ".join(request)) is wanted

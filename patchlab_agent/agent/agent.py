@@ -34,7 +34,7 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import nearest_of_each, rank
-from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask, misfit
+from patchlab_agent.skill.seam import Reading, RevisedTask, SkillTask, WideningTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
@@ -162,6 +162,9 @@ class Agent:
         self.task = task
         self.backend = backend
         self.prompts = Prompts(task.prompts)
+        # Told once: asked for each prompt and patch, and a check against a protocol is slow.
+        self._revised = task if isinstance(task, RevisedTask) else None
+        self._widening = task if isinstance(task, WideningTask) else None
         self._renderer = Renderer(task, self.prompts)
         self.stable = self._renderer.stable
         """The messages at the start of every prompt."""
@@ -307,11 +310,14 @@ class Agent:
 
     def misfit(self, patch: Patch) -> str:
         """Return why no prompt shows a patch, although its trigger may occur; empty if it may."""
-        return misfit(self.task, patch.fix)
+        return self._misfit(patch.fix)
+
+    def _misfit(self, fix: Fix) -> str:
+        return "" if self._revised is None else self._revised.misfit(fix)
 
     def _search(self, request: str, k: int, *, similar: bool = True) -> tuple[Retrieved, ...]:
         return self._patches.search(
-            request, k, similar=similar, fits=lambda fix: not misfit(self.task, fix)
+            request, k, similar=similar, fits=lambda fix: not self._misfit(fix)
         )
 
     def relation(self, patch: Patch, request: str) -> Retrieved:
@@ -363,8 +369,7 @@ class Agent:
             For each question its attempt, or the error in its place.
         """
         prompts = [
-            self.render(q.request, q.context, q.draw).model_copy(update={"purpose": q.purpose})
-            for q in questions
+            self._renderer.prompt(q.request, q.context, q.draw, q.purpose) for q in questions
         ]
         replies = self._conversation.ask(prompts, [self._reader(q.context) for q in questions])
         return [
@@ -389,9 +394,9 @@ class Agent:
         return self._renderer.prompt(request, context, draw)
 
     def _reader(self, context: Context) -> Callable[[str], Reading]:
-        if isinstance(self.task, WideningTask):
-            return partial(self.task.read_under, fixes=context.fixes)
-        return self._read
+        if self._widening is None:
+            return self._read
+        return partial(self._widening.read_under, fixes=context.fixes)
 
 
 def spoken_of(fixes: Iterable[Fix]) -> frozenset[str]:

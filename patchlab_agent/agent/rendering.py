@@ -42,13 +42,15 @@ class Renderer:
 
     def __init__(self, task: SkillTask, prompts: Prompts) -> None:
         self._task = task
+        # Told once, as a check against a protocol is slow.
+        self._widening = task if isinstance(task, WideningTask) else None
         self._prompts = prompts
         self._known: OrderedDict[_Shown, tuple[tuple[Message, ...], JsonObject]] = OrderedDict()
         system = prompts.system(task.known_rules, task.answer_schema)
         demos = (turn for each in task.demos for turn in prompts.turns(each))
         self.stable = (Message(role="system", content=system), *demos)
 
-    def prompt(self, request: str, context: Context, draw: str) -> Prompt:
+    def prompt(self, request: str, context: Context, draw: str, purpose: str = "answer") -> Prompt:
         """Return the prompt of a request under a context, with the stable messages at its start."""
         shown = _Shown.of(request, context)
         known = self._known.get(shown)
@@ -62,6 +64,7 @@ class Renderer:
             answer_schema=schema,
             draw=draw,
             request=request,
+            purpose=purpose,
             stable=len(self.stable),
         )
 
@@ -78,6 +81,6 @@ class Renderer:
         return (*self.stable, *turns, asked), self._schema(fixes)
 
     def _schema(self, fixes: tuple[Fix, ...]) -> JsonObject:
-        if isinstance(self._task, WideningTask):
-            return self._task.schema_under(fixes)
-        return self._task.answer_schema
+        if self._widening is None:
+            return self._task.answer_schema
+        return self._widening.schema_under(fixes)

@@ -63,6 +63,8 @@ ALPHA = 0.05
 """Bound on the chance that luck alone mends, or breaks, a request."""
 MAX_CALLS = 400
 """Maximum number of answers for one decision."""
+REMEMBERED = 1024
+"""Phrases for which the labeled cases that they concern are remembered."""
 MAX_ACCEPTED = 5
 """Number of accepted answers that a patch is tried on, the newest ones."""
 
@@ -132,6 +134,7 @@ class Gate:
     def use_suite(self, suite: Sequence[Labeled]) -> None:
         """Use these labeled cases from now on."""
         self._suite = tuple(suite)
+        self._said: dict[str, list[Labeled]] = {}
         self._suite_digest = digest([[case.request, case.answer] for case in self._suite])
 
     def conditions(self, patch: Patch) -> str:
@@ -371,7 +374,15 @@ class Gate:
 
     def _touched(self, patch: Patch) -> list[Labeled]:
         distance = self._distance(patch)
-        return [case for case in self._suite if concerns(patch, case.request, distance)]
+        if not isinstance(patch.trigger, str):
+            return [case for case in self._suite if concerns(patch, case.request, distance)]
+        # A phrase is looked for before each decision on it, and the suite rarely changes.
+        if patch.trigger not in self._said:
+            if len(self._said) >= REMEMBERED:
+                self._said.clear()
+            found = [case for case in self._suite if concerns(patch, case.request, distance)]
+            self._said[patch.trigger] = found
+        return self._said[patch.trigger]
 
     def _distance(self, patch: Patch) -> Distance:
         return lambda request: self._agent.relation(patch, request).distance

@@ -53,8 +53,8 @@ from patchlab_agent.text import check_request
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export
 
-CACHED_ANSWERS = 16384
-"""A few times what a run of a thousand requests asks for."""
+CACHED_ANSWERS = 8192
+"""More than a run of a thousand requests asks for."""
 
 
 class Lab(AssembledLab):

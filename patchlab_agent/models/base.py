@@ -43,6 +43,35 @@ def storable(value: JsonValue) -> JsonValue:
     Raises:
         ValueError: it is too large or too deep, or holds what JSON or UTF-8 cannot; names the part.
     """
+    # Nearly all values are, so the paths by which an error names a part are made only for one.
+    return value if _is_storable(value) else _checked(value)
+
+
+def _is_storable(value: JsonValue) -> bool:
+    level: list[Any] = [value]
+    count = chars = 0
+    for _ in range(MAX_NESTING + 1):
+        count += len(level)
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                below += each
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+            elif _unstorable(each):
+                return False
+            elif isinstance(each, str):
+                chars += len(each)
+        if count > MAX_VALUES or chars > MAX_ALL_CHARS:
+            return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _checked(value: JsonValue) -> JsonValue:
     level: list[tuple[tuple[str, ...], Any]] = [((), value)]
     count = chars = 0
     for _ in range(MAX_NESTING + 1):
@@ -78,7 +107,8 @@ def _unstorable(value: Any) -> str:
     if isinstance(value, str):
         if len(value) > MAX_CHARS:
             return f"{len(value):,} characters are too many; shorten it to {MAX_CHARS:,}"
-        return "half a character; correct it" if _LONE.search(value) else ""
+        is_whole = value.isascii() or not _LONE.search(value)
+        return "" if is_whole else "half a character; correct it"
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return "the number is too large"
     if isinstance(value, float) and not math.isfinite(value):

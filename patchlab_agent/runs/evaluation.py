@@ -43,6 +43,8 @@ class Evaluator:
     def __init__(self, agent: Agent, simulator: Simulator) -> None:
         self._agent = agent
         self._simulator = simulator
+        # Told once, as a check against a protocol is slow.
+        self._oracle = simulator if isinstance(simulator, OracleSimulator) else None
 
     def expect(self, cases: Sequence[Case], asks: Sequence[Ask]) -> None:
         """Tell the backend of the answers that comparing these cases will take in any case.
@@ -114,9 +116,9 @@ class Evaluator:
         ]
 
     def _perfect(self, case: Case) -> Context | None:
-        if not isinstance(self._simulator, OracleSimulator):
+        if self._oracle is None:
             return None
-        return Context(given=tuple(self._simulator.uncovered(case)))
+        return Context(given=tuple(self._oracle.uncovered(case)))
 
     def _judged(
         self, case: Case, ask: Ask, run: str, context: Context, answers: Answers

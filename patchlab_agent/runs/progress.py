@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -149,7 +148,7 @@ class Progress:
             done=self.done + requests,
             spans=self._state.spans,
             log=(self._log.number, self._log.size),
-            spent={name: asdict(spent) for name, spent in self._lab.meter.spent.items()},
+            spent={name: dict(vars(spent)) for name, spent in self._lab.meter.spent.items()},
             noise=self._noise,
             full_calls=self.full_calls,
             structure=None if (known := self._lab.meter.structure) is None else str(known),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
@@ -106,6 +106,8 @@ def worked_examples(
         {slot: rules for slot, rules in zip(subjects, parts, strict=True) if rules}
         for parts in zip_longest(*(about.values() for about in subjects.values()))
     )
+    if not subjects and not alone:
+        return
     usual = replace(Named(), **_named_in(request, known))  # type: ignore[arg-type]  # no weight
     for taught in (*shared, *alone):
         yield _worked(taught, usual, known)
@@ -199,18 +201,18 @@ def is_plain(request: str, answer: JsonObject, known: RuleBook) -> bool:
 
 def _split(texts: Mapping[str, str], known: RuleBook) -> tuple[set[str], set[str]]:
     """Return the words allowed in any request, and the names that no known rule confirms."""
-    items, places = {*known.items, *known.demands}, {*known.destinations, *known.embargoes}
-    books = {
-        "unit": known.units,
+    items, places = (known.items, known.demands), (known.destinations, known.embargoes)
+    books: dict[str, tuple[Container[str], ...]] = {
+        "unit": (known.units,),
         "item": items,
         "prohibited": items,
-        "parcel": known.parcels,
+        "parcel": (known.parcels,),
         "destination": places,
         "embargo": places,
     }
     confirmed, unconfirmed = {*FILLERS, *SERVICES}, set()
     for slot, name in texts.items():
-        if normalise(name) in books.get(slot, ()):
+        if any(normalise(name) in book for book in books.get(slot, ())):
             confirmed.update(pieces(name))
         else:
             unconfirmed.add(normalise(name))

@@ -543,7 +543,8 @@ class RuleBook:
 
     def declarations(self, item: str) -> tuple[Declaration, ...]:
         """Return the declarations that an item requires, in the order of `Declaration`."""
-        return tuple(d for d in Declaration if d.value in self.demands.get(item, ()))
+        demanded = self.demands.get(item)
+        return tuple(d for d in Declaration if d in demanded) if demanded else ()
 
     def prohibits(self, item: str) -> bool:
         """Return whether an item may not be shipped at all."""

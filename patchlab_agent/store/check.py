@@ -13,14 +13,14 @@ from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction
 from chromadb.errors import ChromaError
 
-from patchlab_agent.embedding import Distances
+from patchlab_agent.embedding import Distances, SketchEmbedder
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.store import examples, patches, references, traces
-from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.chroma import is_sketched, open_collection
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.info import MARKER, StoreInfo
 from patchlab_agent.store.integrity import NEEDED, own_embedder
@@ -115,14 +115,14 @@ def _read(
     parse_fix: Callable[[JsonObject], Fix],
 ) -> None:
     """Add what Chroma says of the collections that are not known to be damaged."""
-    distances = Distances(function)
     # To read the vectors of a damaged index would have Chroma put another one in its place.
     names = [name for name in NEEDED if name not in damaged]
     for name in names:
         try:
             collection = open_collection(client, name, function)
+            known = SketchEmbedder(function) if is_sketched(collection) else function
             found.counts[name] = collection.count()
-            found.problems += _problems(collection, _READERS[name], distances, parse_fix)
+            found.problems += _problems(collection, _READERS[name], known, parse_fix)
         except StoreError as error:
             found.problems.append(str(error).rpartition("; ")[0])
         except Exception as error:
@@ -136,9 +136,10 @@ def _read(
 def _problems(
     collection: Collection,
     read: Callable[[Any, Callable[[JsonObject], Fix]], _Record],
-    distances: Distances,
+    function: EmbeddingFunction[Documents],
     parse_fix: Callable[[JsonObject], Fix],
 ) -> Iterator[str]:
+    vector_of = Distances(function).vector
     for record_id, metadata, document, vector in _records(collection):
         what = f"{collection.name} record {record_id}"
         if document is None:
@@ -161,7 +162,7 @@ def _problems(
             yield f"{what} disagrees with its own {', '.join(wrong)}"
         if vector is None or len(vector) == 0:
             yield f"{what} has no vector"
-        elif not _same(vector, distances.vector(record.text)):
+        elif not _same(vector, vector_of(record.text)):
             yield f"{what} has a vector of another embedder"
 
 

@@ -12,6 +12,7 @@ from chromadb.api.models.Collection import Collection
 from chromadb.api.types import Documents, EmbeddingFunction, GetResult, QueryResult
 from chromadb.errors import ChromaError
 
+from patchlab_agent.embedding import SketchEmbedder, Vector, sketch
 from patchlab_agent.errors import StoreError
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.layout import PAUSES
@@ -30,6 +31,8 @@ INDEX: CreateCollectionConfiguration = {
     }
 }
 
+SKETCHED = frozenset(["traces"])
+"""Collections of many records and few searches."""
 PAGE = 1000
 
 Found = TypeVar("Found")
@@ -42,35 +45,65 @@ def open_collection(
     *,
     create: bool = False,
 ) -> Collection:
-    """Open a collection compared by cosine.
+    """Open a collection of a store, compared by cosine.
 
     Args:
         client: has the database open.
         name: of the collection.
-        function: its embedder.
+        function: the store's embedder.
         create: make it if it is missing.
 
     Raises:
         StoreError: it is missing, or of another embedder.
     """
+    foreign: ValueError | None = None
+    for known in embedders_of(name, function):
+        try:
+            return _opened(client, name, known, create=create)
+        except ValueError as error:
+            foreign = error
+        except Exception as error:
+            if not is_chromas(error):
+                raise
+            raise client.unopened(f"collection {name!r} in {client.place}", error) from error
+    raise _foreign(client, name, function) from foreign
+
+
+def _opened(
+    client: StoreClient, name: str, function: EmbeddingFunction[Documents], *, create: bool
+) -> Collection:
     # Chroma's signature expects one function for texts and images alike.
     known = cast("Any", function)
-    try:
-        if not create:
-            collection = client.get_collection(name, embedding_function=known)
-            if collection.configuration_json.get("embedding_function") is None:
-                raise _foreign(client, name, function)
-            return collection
-        # Chroma writes the function into the configuration it is given.
-        return client.get_or_create_collection(
-            name, embedding_function=known, configuration=deepcopy(INDEX)
-        )
-    except ValueError as error:
-        raise _foreign(client, name, function) from error
-    except Exception as error:
-        if not is_chromas(error):
-            raise
-        raise client.unopened(f"collection {name!r} in {client.place}", error) from error
+    if not create:
+        collection = client.get_collection(name, embedding_function=known)
+        if collection.configuration_json.get("embedding_function") is None:
+            raise ValueError(f"collection {name} names no embedder")
+        return collection
+    # Chroma writes the function into the configuration it is given.
+    return client.get_or_create_collection(
+        name, embedding_function=known, configuration=deepcopy(INDEX)
+    )
+
+
+def embedders_of(
+    collection: str, function: EmbeddingFunction[Documents]
+) -> tuple[EmbeddingFunction[Documents], ...]:
+    """Return the embedders that a collection may have; a new one has the first.
+
+    Args:
+        collection: its name.
+        function: the store's embedder.
+    """
+    # An earlier version kept whole vectors of traces as well.
+    return (SketchEmbedder(function), function) if collection in SKETCHED else (function,)
+
+
+def is_sketched(collection: Collection) -> bool:
+    """Return True if the vectors of a collection are sketches of its store's embedder's."""
+    if collection.name not in SKETCHED:
+        return False
+    known = collection.configuration_json.get("embedding_function") or {}
+    return bool(known.get("name") == SketchEmbedder.name())
 
 
 def _foreign(client: StoreClient, name: str, function: EmbeddingFunction[Documents]) -> StoreError:
@@ -101,6 +134,15 @@ class Records:
         self._place = place
         self._writes = writes or Writes(place)
         self._needed = frozenset(needed)
+
+    @property
+    def is_sketched(self) -> bool:
+        """True if its vectors are sketches of the store's embedder's."""
+        return is_sketched(self._collection)
+
+    def kept(self, vector: Vector) -> Vector:
+        """Return a vector of the store's embedder as this collection keeps it."""
+        return sketch(vector) if self.is_sketched else vector
 
     def count(self) -> int:
         """Return the number of records."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from chromadb.api.models.Collection import Collection
 
-from patchlab_agent.embedding import embedder
+from patchlab_agent.embedding import embedder, sketch
 from patchlab_agent.files import write_whole
-from patchlab_agent.store.chroma import open_collection
+from patchlab_agent.store.chroma import is_sketched, open_collection
 from patchlab_agent.store.clients import StoreClient, open_client
 from patchlab_agent.store.info import MARKER, parse_info
 from patchlab_agent.store.integrity import NEEDED
@@ -63,9 +64,12 @@ def _copy_records(source: Collection, target: Collection) -> None:
         page = source.get(
             limit=AT_A_TIME, offset=offset, include=["documents", "metadatas", "embeddings"]
         )
+        vectors: Any = page["embeddings"]
+        if is_sketched(target) and not is_sketched(source):
+            vectors = [sketch(vector) for vector in vectors]
         target.upsert(
             ids=page["ids"],
             documents=page["documents"],
             metadatas=page["metadatas"],
-            embeddings=page["embeddings"],
+            embeddings=vectors,
         )

@@ -26,11 +26,11 @@ class CoverageIndex:
     def __init__(self) -> None:
         # Thousands of examples have the same few words, so each word is kept once, and the
         # examples that hold it are rows: four bytes each, in the order in which they were added.
+        # A row whose example is gone stays empty.
         self._rows: dict[str, int] = {}
-        self._keys: dict[int, str] = {}
-        self._words: dict[int, tuple[str, ...]] = {}
+        self._keys: list[str] = []
+        self._words: list[tuple[str, ...]] = []
         self._holding: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-        self._next = 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -38,9 +38,10 @@ class CoverageIndex:
     def add(self, key: str, request: str) -> None:
         """Add an example, or replace its request."""
         self.discard(key)
-        row, self._next = self._next, self._next + 1
-        self._rows[key], self._keys[row] = row, key
-        self._words[row] = held = tuple({sys.intern(word) for word in words(request)})
+        row = self._rows[key] = len(self._keys)
+        held = tuple({sys.intern(word) for word in words(request)})
+        self._keys.append(key)
+        self._words.append(held)
         for word in held:
             self._holding[word].append(row)
 
@@ -49,8 +50,9 @@ class CoverageIndex:
         row = self._rows.pop(key, None)
         if row is None:
             return
-        del self._keys[row]
-        for word in self._words.pop(row):
+        held, self._words[row] = self._words[row], ()
+        self._keys[row] = ""
+        for word in held:
             holding = self._holding[word]
             del holding[bisect_left(holding, row)]
             if not holding:

@@ -25,7 +25,6 @@ from patchlab_agent.store.info import MARKER, StoreInfo, info_text
 from patchlab_agent.store.integrity import (
     NEEDED,
     check_store,
-    dimension_of,
     is_new,
     problems,
     require_database,
@@ -153,7 +152,7 @@ class Folder:
         require_database(path, info, held)
         return Survey(
             counts={each.name: each.records for each in held if each.name in NEEDED},
-            damaged=problems(path, held, dimension_of(function)),
+            damaged=problems(path, held, function),
             problems=() if pages_are_intact(path) else (f"{DATABASE} is damaged",),
             can_open=can_open,
         )

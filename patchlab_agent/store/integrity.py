@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from chromadb.api.types import Documents, EmbeddingFunction
 
 from patchlab_agent.embedding import embedder
 from patchlab_agent.errors import StoreError, UsageError
+from patchlab_agent.store.chroma import embedders_of
 from patchlab_agent.store.clients import is_open_here
 from patchlab_agent.store.database import DATABASE, Held, read_database
 from patchlab_agent.store.index import index_problem
@@ -87,7 +88,7 @@ def check_store(
             raise NothingYet(f"{path} holds nothing yet; run `patchlab-agent run` to fill it.")
         return True
     require_database(path, info, held)
-    for problem in problems(path, held, dimension_of(function)).values():
+    for problem in problems(path, held, function).values():
         raise StoreError(f"In {path}, {problem}; {RESTORE}.")
     return False
 
@@ -111,32 +112,37 @@ def require_database(path: Path, info: StoreInfo, held: Sequence[Held]) -> None:
         raise StoreError(f"{path}{runs} has lost its database: {DATABASE} {what}; {RESTORE}.")
 
 
-def problems(path: Path, held: Sequence[Held], dimension: int) -> dict[str, str]:
+def problems(
+    path: Path, held: Sequence[Held], function: EmbeddingFunction[Documents]
+) -> dict[str, str]:
     """Return a phrase for each collection that is lost, foreign, or has a damaged index, by name.
 
     Args:
         path: the store's folder.
         held: what its database holds.
-        dimension: length of its embedder's vectors.
+        function: the store's embedder.
     """
-    found = dict(_problems(path, held, dimension))
+    wanted = {name: list(map(dimension_of, embedders_of(name, function))) for name in NEEDED}
+    found = dict(_problems(path, held, wanted))
     for pause in PAUSES:
         # Chroma writes index files one after another.
         if not found or not is_locked(path):
             break
         time.sleep(pause)
-        found = dict(_problems(path, held, dimension))
+        found = dict(_problems(path, held, wanted))
     return found
 
 
-def _problems(path: Path, held: Sequence[Held], dimension: int) -> Iterator[tuple[str, str]]:
+def _problems(
+    path: Path, held: Sequence[Held], wanted: Mapping[str, list[int]]
+) -> Iterator[tuple[str, str]]:
     by_name = {each.name: each for each in held}
     for name in NEEDED:
         collection = by_name.get(name)
         if collection is None:
             yield name, f"there is no collection {name}"
-        elif collection.dimension not in (None, dimension):
-            found = f"{collection.dimension} dimensions instead of {dimension}"
+        elif collection.dimension not in (None, *wanted[name]):
+            found = f"{collection.dimension} dimensions instead of {wanted[name][0]}"
             yield name, f"collection {name} has vectors of {found}, so of another embedder"
         elif (problem := index_problem(path, collection)) is not None:
             yield name, f"collection {name} cannot be read: {problem}"

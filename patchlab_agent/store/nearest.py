@@ -9,6 +9,8 @@ from patchlab_agent.embedding import Distances
 from patchlab_agent.store.chroma import Records
 
 MARGIN = 8
+ROUGH = 10
+"""How many times as many sketches to look at as nearest records are wanted."""
 EDGE = 1e-6
 """Largest difference between Chroma's distances and ours."""
 
@@ -42,10 +44,13 @@ def nearest(
     # Measured again with our own distances, as Chroma's may differ in the last bits between builds
     # of its index, and the order must not.
     total, wanted = collection.count(), n + MARGIN
+    if collection.is_sketched:
+        wanted = ROUGH * n + MARGIN
+    vector = collection.kept(distances.vector(text)).tolist()
     while total:
         size = min(wanted, total)
         page = collection.query(
-            query_embeddings=[distances.vector(text).tolist()],
+            query_embeddings=[vector],
             n_results=size,
             include=["documents", "metadatas"],
             **condition,

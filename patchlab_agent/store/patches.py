@@ -84,6 +84,9 @@ class PatchStore:
         self._gone: list[str] = []
         # As the database has them; None: it has none of that id.
         self._loaded: dict[str, Patch | None] = {}
+        # Ids by conflict key, as a failure's candidates are compared with their rivals several
+        # times before one is stored; whoever is not alone reads them each time.
+        self._families: dict[str, frozenset[str]] = {}
         self._stored = self._collection.count()
         # Only ids and triggers of the active patches stay in memory: enough to find and rank
         # patches exactly, and small however many there are.
@@ -99,6 +102,8 @@ class PatchStore:
         with self._units.unit():
             self._units.note("patch", metadata["patch"])
             self._fresh[patch.id] = _Entry(patch, metadata)
+            if metadata["conflict_key"] in self._families:
+                self._families[metadata["conflict_key"]] |= {patch.id}
             if patch.status is Status.ACTIVE:
                 self._active.add(patch.id, patch.trigger)
             else:
@@ -147,6 +152,7 @@ class PatchStore:
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take patches back, as if they had never been stored."""
+        self._families.clear()
         for patch_id in ids:
             self._gone.append(patch_id)
             self._active.discard(patch_id)
@@ -250,11 +256,26 @@ class PatchStore:
             patch: a patch, stored or not.
             status: the status of the others; None matches any.
         """
-        found = self._matching({"conflict_key": json.dumps(patch.conflict_key)})
-        others = [
-            self._parse(metadata) for patch_id, metadata in sorted(found) if patch_id != patch.id
-        ]
-        return [each for each in others if status in (None, each.status)]
+        ids = sorted(self._family(patch) - {patch.id})
+        return [each for each in self._required(ids) if status in (None, each.status)]
+
+    def _family(self, patch: Patch) -> frozenset[str]:
+        """Return the ids of all patches with a patch's conflict key."""
+        key = json.dumps(patch.conflict_key)
+        if key in self._families and self._is_alone:
+            return self._families[key]
+        known = {i: self._parse(found) for i, found in self._matching({"conflict_key": key})}
+        pending = self._pending()
+        for patch_id, each in known.items():
+            if patch_id not in pending:
+                self._remember(patch_id, each)
+        if patch.id not in known:
+            # Whoever asks for its rivals asks for the patch itself next.
+            self._remember(patch.id, None)
+        if len(self._families) >= MAX_LOADED:
+            self._families.clear()
+        self._families[key] = frozenset(known)
+        return self._families[key]
 
     def active_twin(self, patch: Patch) -> Patch | None:
         """Return another active patch that says the same thing, in whatever form, or None."""

@@ -7,6 +7,7 @@ begun on a disk that is nearly full.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import sqlite3
@@ -83,11 +84,25 @@ def _kind(error: BaseException) -> int | None:
     return None if code is None else int(code) & 0xFF
 
 
+def _sizes(path: Path) -> tuple[list[int], list[int]]:
+    """Return the sizes of the files of all indices, and of the databases."""
+    # Before each trace, so without patterns, which take ten times as long.
+    indices: list[int] = []
+    databases: list[int] = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.endswith(".sqlite3"):
+                databases.append(entry.stat().st_size)
+            elif "-" in entry.name and entry.is_dir():
+                with os.scandir(entry) as files:
+                    indices += (f.stat().st_size for f in files if f.name.endswith(".bin"))
+    return indices, databases
+
+
 def _lacking(path: Path, room: int = ROOM) -> OSError | None:
     """Return what the next write could fail with for want of so many bytes."""
     try:
-        indices = [file.stat().st_size for file in path.glob("*-*/*.bin")]
-        databases = [file.stat().st_size for file in path.glob("*.sqlite3")]
+        indices, databases = _sizes(path)
         free = shutil.disk_usage(path).free
     except OSError:
         return None  # the write itself meets it, if it matters

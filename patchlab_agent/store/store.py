@@ -157,6 +157,7 @@ class Store:
                 self.examples,
                 distances,
                 units,
+                is_alone=write,
                 next_index=known.next_index if known else None,
                 reserve=self._reserved if shared else None,
             )

@@ -16,7 +16,7 @@ from patchlab_agent.models.trace import Trace, trace_index
 from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.examples import ExampleStore
-from patchlab_agent.store.nearest import nearest
+from patchlab_agent.store.nearest import Near, nearest
 from patchlab_agent.store.selection import OK_LABEL, UNJUDGED, admits, tallied, where
 from patchlab_agent.store.units import Units
 from patchlab_agent.text import normalise, phrases, words
@@ -24,6 +24,8 @@ from patchlab_agent.text import normalise, phrases, words
 BATCH = 100
 FEW = 10
 FOLDED = "yes"
+MAX_FOUND = 16
+"""Conditions of which the traces that meet them are remembered."""
 MAX_NEAR = 50
 """Accepted answers that are looked at for being near enough to a request."""
 
@@ -39,6 +41,7 @@ class TraceStore:
         examples: receives the traces with a right answer.
         distances: distances of the collection's embedder.
         units: the units of work of the store.
+        is_alone: nobody else writes to the collection, so that what was found once still holds.
         next_index: the index of the next trace, if it is known.
         reserve: returns the first of so many indices, given the first that is free here, and
             keeps other writers from taking them; None: there are no others.
@@ -51,10 +54,12 @@ class TraceStore:
         distances: Distances,
         units: Units,
         *,
+        is_alone: bool = True,
         next_index: int | None = None,
         reserve: Callable[[int, int], int] | None = None,
     ) -> None:
         self._reserve = reserve
+        self._is_alone = is_alone
         self._collection = traces
         self._distances = distances
         self.examples = examples
@@ -68,6 +73,7 @@ class TraceStore:
         self._pending: dict[str, Trace] = {}
         self._metadata: dict[str, Mapping[str, Any]] = {}
         self._fresh: dict[str, None] = {}
+        self._found: dict[str, list[str]] = {}
         self._gone: list[str] = []
         self._stored = self._collection.count()
         self._next = None
@@ -119,6 +125,7 @@ class TraceStore:
         if self._gone:
             self._collection.delete(self._gone)
             self._gone = []
+            self._found.clear()
             self._stored = self._collection.count()
         if not self._pending:
             return
@@ -129,15 +136,20 @@ class TraceStore:
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
-            embeddings=[self._distances.vector(trace.request).tolist() for trace in traces],
+            embeddings=[self._vector(trace.request) for trace in traces],
             metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
         self.written_out()
+
+    def _vector(self, request: str) -> list[float]:
+        kept: list[float] = self._collection.kept(self._distances.vector(request)).tolist()
+        return kept
 
     def written_out(self) -> None:
         """Take note that the database holds all changes until now, whoever wrote them."""
         self._pending.clear()
         self._metadata.clear()
+        self._found.clear()
         self._stored = self._collection.count()
 
     def give_up(self) -> int:
@@ -242,9 +254,7 @@ class TraceStore:
         tiers: tuple[Any, ...] = ({"where_document": literal}, {})
         found: dict[str, tuple[Trace, float]] = {}
         for condition in tiers:
-            for near in nearest(
-                self._collection, self._distances, text, n, lambda d, _: d, **condition
-            ):
+            for near in self._nearest(text, n, **condition):
                 found.setdefault(near.id, (_parse(near.metadata), near.distance))
         return list(found.values())[:n]
 
@@ -296,14 +306,22 @@ class TraceStore:
         literal: Any = {"where_document": {"$regex": alone}}
         # Chroma folds letter case and nothing else: those requests are read one by one.
         folded: Any = {"where": {"folded": FOLDED}}
-        stored = (self._collection.get(**each, include=[])["ids"] for each in (literal, folded))
-        return chain.from_iterable(stored)
+        return chain(self._ids(alone, literal), self._ids(FOLDED, folded))
+
+    def _ids(self, name: str, condition: Any) -> list[str]:
+        """Return the ids of the written traces that meet a condition, remembered by a name."""
+        # Until the next traces are written: a patch is tried again and again between two writes.
+        if name not in self._found or not self._is_alone:
+            if len(self._found) >= MAX_FOUND:
+                self._found.clear()
+            self._found[name] = self._collection.get(**condition, include=[])["ids"]
+        return self._found[name]
 
     def _near(self, request: str) -> list[str]:
-        found = nearest(
-            self._collection, self._distances, request, MAX_NEAR, lambda d, _: d, where={"ok": True}
-        )
-        return [near.id for near in found]
+        return [near.id for near in self._nearest(request, MAX_NEAR, where={"ok": True})]
+
+    def _nearest(self, text: str, n: int, **condition: Any) -> list[Near]:
+        return nearest(self._collection, self._distances, text, n, lambda d, _: d, **condition)
 
     def _newest_first(self, written: Iterable[str]) -> Iterator[Trace]:
         """Yield these traces, and those that are not written yet."""

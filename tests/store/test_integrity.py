@@ -14,15 +14,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from patchlab_agent.embedding import HashingEmbedder, SketchEmbedder
 from patchlab_agent.errors import StoreError
+from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import database as database_module
 from patchlab_agent.store import integrity as integrity_module
 from patchlab_agent.store.check import Contents, contents
+from patchlab_agent.store.chroma import embedders_of, is_sketched
 from patchlab_agent.store.clients import LocalClient, open_client
+from patchlab_agent.store.copying import copy_up
 from patchlab_agent.store.database import DATABASE
 from patchlab_agent.store.index import HEADER, IDS, LEVEL0, LINKS
 from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.layout import read_info, take_lock
+from patchlab_agent.store.server_files import ServerFiles
 from tests.cli.helpers import digests
 from tests.support.make import WRONG, make_patch, make_trace, write_info
 from tests.support.words_skill import parse_fix, words_store
@@ -272,10 +277,41 @@ def test_an_index_that_is_being_written_is_looked_at_again(
     words_store(path, write=False).close()
 
 
+def test_a_store_with_whole_vectors_of_traces_goes_on_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = ["a zok", "a blim", "a zok and a blim"]
+    old, new = tmp_path / "old", tmp_path / "new"
+    with monkeypatch.context() as before:
+        before.setattr(chroma_module, "SKETCHED", frozenset())
+        with words_store(old) as store:
+            for number, request in enumerate(requests):
+                store.traces.add(make_trace(f"t-{number:07d}", request))
+    with words_store(old) as store:
+        store.traces.add(make_trace("t-0000003", "another blim"))
+        store.traces.flush()
+        assert [t.request for t, _ in store.traces.look_up("a zok", 2)] == [
+            "a zok",
+            "a zok and a blim",
+        ]
+    assert looked_into(old).problems == []
+    new.mkdir()
+    with chroma(new) as client:
+        copy_up(
+            old, ServerFiles(client.create_collection("files", embedding_function=None)), client
+        )
+        copied = client.get_collection("traces")
+        assert is_sketched(copied)
+        found = copied.get(include=["documents", "embeddings"])
+        own = SketchEmbedder(HashingEmbedder())(found["documents"] or [])
+        assert np.allclose(np.asarray(found["embeddings"]), np.asarray(own), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["patches", "traces", "examples"])
 def test_a_record_without_metadata_is_named(path: Path, name: str) -> None:
     with chroma(path) as client:
-        client.get_collection(name).add(ids=["bare"], embeddings=[np.eye(512)[0]])
+        [vector] = embedders_of(name, HashingEmbedder())[0]([""])
+        client.get_collection(name).add(ids=["bare"], embeddings=[vector])
     with words_store(path) as store:
         reads: dict[str, Callable[[], object]] = {
             "patches": lambda: list(store.patches.all()),

@@ -37,7 +37,7 @@ def write_at_once(store: Store, patches: list[Patch]) -> None:
     store.patches._collection.upsert(
         ids=[patch.id for patch in patches],
         documents=[describe(patch) for patch in patches],
-        embeddings=[store.patches._distances.vector(p.trigger).tolist() for p in patches],
+        embeddings=[store.patches._distances.vector(str(p.trigger)).tolist() for p in patches],
         metadatas=[patches_module.metadata_of(patch) for patch in patches],
     )
 
@@ -285,6 +285,35 @@ def test_patches_of_one_conflict_key_are_rivals_whatever_their_status(tmp_path: 
         assert store.patches.rivals(make_patch("blim")) == []
     with words_store(tmp_path, write=False) as again:
         assert again.patches.rivals(red, Status.ACTIVE) == [blue]
+
+
+def test_rivals_are_those_of_now_however_often_they_are_asked_for(tmp_path: Path) -> None:
+    red, blue, grey = (make_patch("zok", colour) for colour in ("red", "blue", "grey"))
+    with words_store(tmp_path) as store:
+        patches = store.patches
+        assert patches.rivals(red) == []
+        assert patches.get(red.id) is None
+        patches.upsert(red)
+        assert patches.get(red.id) == red
+        assert patches.rivals(blue) == [red]
+        with store.unit_of_many():
+            patches.upsert(blue.moved(Status.RETIRED, "because", "t-1", "now"))
+            assert [each.status for each in patches.rivals(red)] == [Status.RETIRED]
+            patches.upsert(blue)
+            assert patches.rivals(red) == [blue]
+        patches.remove([blue.id])
+        assert patches.rivals(red) == []
+        patches.upsert(grey)
+
+        def interrupted() -> None:
+            with store.unit():
+                patches.upsert(blue)
+                assert len(patches.rivals(red)) == 2
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert patches.rivals(red) == [grey]
 
 
 def test_fixes_of_different_slots_can_be_rivals(tmp_path: Path) -> None:

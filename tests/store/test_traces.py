@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.embedding import Distances
+from patchlab_agent.embedding import Distances, HashingEmbedder
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import OK, Feedback, Trace
@@ -258,8 +258,32 @@ def test_looking_up_puts_what_holds_the_text_first_and_equal_ones_by_id(tmp_path
         assert store.traces.look_up("(.*[", 100)[0][1] <= 2
 
 
+def test_sketches_find_the_nearest_of_many_whole_vectors(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    syllables = ["ba", "do", "ki", "lu", "mo", "ne", "ra", "su", "ti", "vo"]
+    words = ["".join(rng.choices(syllables, k=3)) for _ in range(80)]
+    requests = [" ".join(rng.choices(words, k=6)) for _ in range(600)]
+    distances = Distances(HashingEmbedder())
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(requests):
+            store.traces.add(make_trace(f"t-{number:07d}", request, feedback=None, index=number))
+        store.traces.flush()
+        asked = [" ".join(rng.choices(words, k=6)) for _ in range(20)]
+        for text in asked:
+            found = [distance for _, distance in store.traces.look_up(text, 5)]
+            assert found == sorted(distances(text, request) for request in requests)[:5]
+
+
 def accepted(store: Store, trigger: str, n: int = 9) -> list[str]:
     return [trace.id for trace in store.traces.accepted(trigger, n)]
+
+
+def test_accepted_answers_of_the_next_batch_are_found_as_well(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number in range(4):
+            store.traces.add(make_trace(f"t-{number}", f"a zok {number}"))
+            store.traces.flush()
+            assert accepted(store, "zok") == [f"t-{n}" for n in range(number, -1, -1)]
 
 
 @pytest.mark.parametrize("flushed", [True, False, None], ids=["flushed", "pending", "half"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.numbers import stands_alone
 from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Declaration
@@ -48,11 +49,9 @@ class ToyBackend:
 
     def complete(self, prompt: Prompt) -> Completion:
         """Answer with the JSON object that the prompt asks for."""
-        stable = _stable(prompt.system)
-        reading = read_turns(prompt.messages[1:])
-        known = stable.extended(reading.rules)
-        understood = understand(reading.request, known, _numbers(reading.examples, known))
-        noise = Noise(self.seed, self.noise, reading.request, prompt.draw)
+        read = _read(prompt.messages)
+        known, understood = read.known, replace(read.understood)
+        noise = Noise(self.seed, self.noise, read.request, prompt.draw)
         _disturb(understood, noise, known)
         answer = _answer(understood, known)
         if slip := noise.slip("declarations"):
@@ -62,7 +61,7 @@ class ToyBackend:
         if (slip := noise.slip("answer", BROKEN_ANSWER_SHARE)) is not None:
             text = text[: slip.pick(range(len(text)))]
         usage = Usage(
-            prompt_tokens=sum(_count(message.content) for message in prompt.messages),
+            prompt_tokens=read.tokens,
             completion_tokens=len(_MARK.findall(text)),
         )
         return Completion(text=text, usage=usage)
@@ -71,13 +70,38 @@ class ToyBackend:
         """Do nothing; there is nothing to release."""
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a prompt says, before any mistake."""
+
+    request: str
+    known: Lexicon
+    understood: Understood
+    tokens: int
+
+
+# The gate asks the same prompt many times, and each draw differs by its mistakes alone.
+@lru_cache(maxsize=64)
+def _read(messages: tuple[Message, ...]) -> _Read:
+    """Read a prompt; shared, so callers copy what they change."""
+    reading = read_turns(messages[1:])
+    known = _stable(messages[0].content).extended(reading.rules)
+    numbers = _numbers(reading.examples, known)
+    return _Read(
+        reading.request,
+        known,
+        understand(reading.request, known, numbers),
+        sum(_count(message.content) for message in messages),
+    )
+
+
 @lru_cache(maxsize=16)
 def _stable(system: str) -> Lexicon:
     """Read what the stable part teaches; shared, so callers extend it and never change it."""
     return lexicon(read_rules(system))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _count(text: str) -> int:
     return len(_MARK.findall(text))
 

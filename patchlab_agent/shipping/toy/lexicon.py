@@ -28,7 +28,7 @@ class Lexicon:
             return self
         more = Lexicon(
             self.book.copy(),
-            {name: set(kinds) for name, kinds in self.names.items()},
+            dict(self.names),
             set(self.vocabulary),
             dict(self.spellings),
         )
@@ -41,7 +41,8 @@ class Lexicon:
         for kind, attribute in _NAMED.get(rule.kind, ()):
             spelling = getattr(rule, attribute)
             name = words(spelling)
-            self.names.setdefault(name, set()).add(kind)
+            # A new set, as a lexicon that this one extends has the old one.
+            self.names[name] = {*self.names.get(name, ()), kind}
             self.spellings[name] = spelling
             self.vocabulary.update(name)
 

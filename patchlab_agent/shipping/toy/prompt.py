@@ -83,7 +83,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[..., Fix]], ...] = (
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read_rule(line: str) -> Fix | None:
     """Return the rule that a line states; None if the toy does not understand it."""
     for pattern, build in _SENTENCES:
@@ -121,7 +121,7 @@ def read_turns(turns: Sequence[Message]) -> PromptReading:
     return PromptReading(requests[asking] or "", rules, tuple(filter(None, shown)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _request(turn: str) -> str | None:
     for line in turn.split("\n"):
         name, _, rest = line.partition(": ")
@@ -137,7 +137,7 @@ def _quoted(text: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _shown(request: str, answer: str) -> Shown | None:
     try:
         return Shown(request, Answer.model_validate_json(answer))

@@ -11,7 +11,7 @@ from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.gate.base import Candidate, OpenGate
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.gate.gate import MAX_ACCEPTED
+from patchlab_agent.gate.known_answers import MAX_ACCEPTED
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch

@@ -10,19 +10,20 @@ import pytest
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import Labeled, Probe, labeled_probe, refereed_probe
-from patchlab_agent.gate.grading import Subject
-from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
+from patchlab_agent.gate.paired_answers import OutOfCalls
+from patchlab_agent.gate.request_trial import NOT_AGAIN, Limits, RequestTrial
+from patchlab_agent.gate.trial import PatchTrial
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.evidence import EvidenceSource
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.models.trace import Feedback
 from tests.support.gates import NoExamples, Shelf, asked, zok
-from tests.support.make import make_attempt
 from tests.support.words_skill import Reader, WordsReferee, WordsTask, write_templates
 
 pytestmark = pytest.mark.quick
 
 PATIENCE = 6
+LONG = Limits(varies=True, patience=PATIENCE, max_pairs=2 * PATIENCE, bound=20)
+ONCE = Limits(varies=False, patience=1, max_pairs=1, bound=20)
 
 
 def trial_of(
@@ -32,9 +33,8 @@ def trial_of(
     trial = PatchTrial(
         agent,
         patch or zok(),
-        patience=PATIENCE,
-        max_pairs=2 * PATIENCE,
-        bound=20,
+        judged=agent.task.judged,
+        limits=LONG if backend.varies else ONCE,
         max_calls=max_calls,
     )
     return trial, agent
@@ -217,20 +217,6 @@ def test_satisfied_is_a_request_with_a_complete_answer_by_the_patch(tmp_path: Pa
     backend = Reader()
     trial, agent = trial_of(tmp_path, backend)
     requests = ["a zok", "zok blim"]
-    assert run(agent, trial.satisfies(requests, agent.task.judged)) == ["a zok"]
+    assert run(agent, trial.satisfies(requests)) == ["a zok"]
     other, agent = trial_of(tmp_path, Reader(by_draw("", "")))
-    assert run(agent, other.satisfies(requests, agent.task.judged)) == []
-
-
-def test_the_most_frequent_complaint_is_told_with_the_first_answer_to_it() -> None:
-    tried = RequestTrial(probe(), Subject("odd", None), varies=True)
-    assert tried.complaint is None
-    said = [Feedback(label=label) for label in ("late", "wrong", "wrong")]
-    given = [(make_attempt({"n": n}), each) for n, each in enumerate([OK, *said])]
-    tried.given = given
-    assert tried.complaint == given[2]
-    assert (tried.right, tried.result().complaint) == (1, "")
-    tried.outcome = "failed"
-    result = tried.result()
-    assert (result.source, result.complaint) == (EvidenceSource.REFEREE, "wrong")
-    assert (result.draws, result.right_with) == (4, 1)
+    assert run(agent, other.satisfies(requests)) == []

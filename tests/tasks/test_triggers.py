@@ -205,7 +205,7 @@ def test_nothing_is_near_enough_where_labels_do_not_say_so(
 
 def test_the_bound_is_the_largest_within_which_labels_agree(tmp_path: Path) -> None:
     with tasked(tmp_path, rows_of()) as lab:
-        suite = lab.gate._suite  # type: ignore[attr-defined]
+        suite = lab.gate._known.suite  # type: ignore[attr-defined]
     order = {case.request: n / 10 for n, case in enumerate(suite)}
     patch = taught(NEAR, BILLING, ASKED)
 

@@ -26,7 +26,8 @@ from rich.table import Table
 from bench.plants import MAKERS, Field, OwnNoise, Plant, plants
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.gate.base import Candidate
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import GateReport

@@ -16,7 +16,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings

@@ -30,7 +30,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.lab.stores import delete_store

@@ -27,7 +27,7 @@ from bench.progress import told
 from bench.scored import Arm, Judging, arm, figures, judging, table, tokens_of
 from patchlab_agent.agent.budgeting import estimated_tokens
 from patchlab_agent.errors import BackendError, InputError, PartialRun, PatchLabError
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.lab.stores import delete_store
 from patchlab_agent.lab.tasks import check_task

@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from patchlab_agent.embedding import Distances, embedder
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Patch, Provenance, Status
 from patchlab_agent.shipping.english import FILLERS, SERVICES
 from patchlab_agent.shipping.patch_tests import patch_tests

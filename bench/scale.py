@@ -37,7 +37,7 @@ from rich.table import Table
 from bench.loop import journaled
 from bench.retrieval import SEED, Question, exact_questions, made_patches, misspelt_questions
 from patchlab_agent.embedding import Distances, embedder
-from patchlab_agent.lab.lab import lab_of, open_lab
+from patchlab_agent.lab.opening import lab_of, open_lab
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.runs.runner import Runner

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from patchlab_agent.gate.evidence import Referee
     from patchlab_agent.lab.async_lab import AsyncLab
     from patchlab_agent.lab.differing import diff_patches
-    from patchlab_agent.lab.lab import Lab, open_lab
+    from patchlab_agent.lab.lab import Lab
+    from patchlab_agent.lab.opening import open_lab
     from patchlab_agent.lab.patches import Patches
     from patchlab_agent.lab.stored_lab import StoredLab, open_store
     from patchlab_agent.lab.stores import delete_store
@@ -392,7 +393,7 @@ _HOMES = {
     "normalise": "text",
     "occurs": "text",
     "oddity": "plain",
-    "open_lab": "lab.lab",
+    "open_lab": "lab.opening",
     "open_store": "lab.stored_lab",
     "phrases": "text",
     "read_cases": "skill.authoring",

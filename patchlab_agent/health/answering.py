@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patchlab_agent.backends.cassette import Cassette
-from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.lab.models import backend_of, cassette_path, simulated_by
+from patchlab_agent.lab.backend_choice import backend_of, cassette_path, simulated_by
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt

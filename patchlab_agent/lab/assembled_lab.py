@@ -12,7 +12,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.lab.models import patcher_of
+from patchlab_agent.lab.backend_choice import patcher_of
 from patchlab_agent.lab.stored_lab import StoredLab
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.learner import Learner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.models import patcher_of
+from patchlab_agent.lab.backend_choice import patcher_of
 from patchlab_agent.settings import AgentSettings, Settings
 from patchlab_agent.skill.seam import Skill, load_skill
 from patchlab_agent.store.info import StoreInfo

@@ -65,7 +65,7 @@ class Model(BatchBackend):
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     made = Model(ModelParameters(model=Model.name))
-    monkeypatch.setattr("patchlab_agent.lab.models.LlmBackend", lambda *_, **__: made)
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.LlmBackend", lambda *_, **__: made)
     monkeypatch.setattr(script, "ATTACKS", FEW)
     return made
 

@@ -13,7 +13,8 @@ import pytest
 
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import SkillError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal

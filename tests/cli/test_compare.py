@@ -56,7 +56,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
             given = float(settings.noise)  # type: ignore[attr-defined]
             return (Breaking if given == noise else ToyBackend)(7, given)
 
-        monkeypatch.setattr("patchlab_agent.lab.models.backend_of", backend_of)
+        monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", backend_of)
 
     return set_up
 

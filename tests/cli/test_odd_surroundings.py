@@ -85,7 +85,7 @@ def test_an_answer_cannot_send_escapes_to_the_terminal(
         def complete(self, prompt: Prompt) -> Completion:
             return Completion(text="\x1b]0;owned\x07\x1b[2J\x9b31mred")
 
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Hostile())
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: Hostile())
     result = cli("answer", REQUEST, "--store", "s")
     assert result.code == 0
     assert not {"\x1b", "\x07", "\x9b"} & set(result.out)

@@ -51,7 +51,7 @@ def heard() -> Iterator[None]:
 
 def signalled(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
     backend = _Signalled(*numbers)
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: backend)
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: backend)
 
 
 def traces(cli: Cli) -> int:

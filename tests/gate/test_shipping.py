@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import EvidenceSource

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, PatchLabError, UsageError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Origin, Status

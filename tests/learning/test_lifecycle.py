@@ -8,7 +8,8 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, UsageError
 from patchlab_agent.gate.base import Candidate, OpenGate
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand, raw_store
 from patchlab_agent.learning.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.models.evidence import Record

@@ -16,7 +16,8 @@ import pytest
 from bench.canaries import ATTACKS, INNOCENT, Attack
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role, Status
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
 from patchlab_agent.models.patch import Patch, Status

@@ -295,7 +295,7 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    names = ("skills", "models", "comparing")
+    names = ("skills", "backend_choice", "comparing")
     modules = (*(f"lab.{name}" for name in names), "transfer.lines")
     for module in modules:
         monkeypatch.setattr(f"patchlab_agent.{module}.load_skill", lambda _name: skill.guarded())

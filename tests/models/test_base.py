@@ -119,6 +119,7 @@ def test_what_is_storable_comes_back_from_its_json(value: Any) -> None:
         ("\ud800", "half a character"),
         ({"\udfff": 1}, "key: half a character"),
         ({"x" * 99: "x" * 100_001}, "x" * 40 + ": 100,001 characters are too many"),
+        ({"a\n\u202e": 10**400}, r"^a\\n\\u202e: the number is too large"),
         ([[]] * 50_001, "more than 50,000 values"),
         (["x" * 9_999] * 101, "1,000,000 characters"),
     ],

@@ -36,7 +36,8 @@ from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import Simulator, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import proportion
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import normalise, occurs

@@ -39,7 +39,7 @@ from patchlab_agent.models.patch import Status
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info

@@ -32,7 +32,8 @@ from patchlab_agent.shipping.rules import (
 )
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from patchlab_agent.text import as_trigger, occurs, words
 
 CARRIER = RuleBook.of(carrier_rules())

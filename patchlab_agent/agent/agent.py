@@ -34,7 +34,8 @@ from patchlab_agent.models.trace import (
 )
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import nearest_of_each, rank
-from patchlab_agent.skill.seam import Reading, SkillTask, WideningTask, misfit
+from patchlab_agent.skill.optional import WideningTask, misfit
+from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()

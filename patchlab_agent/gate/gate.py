@@ -46,7 +46,7 @@ from patchlab_agent.models.base import Output, digest
 from patchlab_agent.models.evidence import GateReport, Reason
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Context, Example, Trace
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
+from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 
 ALPHA = 0.05
 """Bound on the chance that luck alone mends, or breaks, a request."""

@@ -14,7 +14,8 @@ from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill.seam import Skill, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import Skill
 
 PATIENCE = 30.0
 """Upper limit in seconds for a model to answer one small call."""

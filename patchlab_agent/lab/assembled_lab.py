@@ -20,7 +20,8 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
+from patchlab_agent.skill.seam import Proposer, Thesaurus
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.store import Store
 
 

@@ -23,8 +23,9 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
+from patchlab_agent.skill.optional import DriftingSimulator, StreamingSimulator
 from patchlab_agent.skill.recorded import RecordedSimulator
-from patchlab_agent.skill.seam import DriftingSimulator, Skill, StreamingSimulator
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.places import read_info
 
 

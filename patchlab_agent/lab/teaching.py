@@ -17,7 +17,8 @@ from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.trace import Completion, Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, TaughtOutcome, TaughtRow
 from patchlab_agent.runs.summary import stop_of
-from patchlab_agent.skill.seam import Skill, compared
+from patchlab_agent.skill.optional import compared
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.patches import describe
 
 _BY_DECISION: Mapping[EventKind, TaughtOutcome] = {

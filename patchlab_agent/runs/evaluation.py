@@ -11,7 +11,8 @@ from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import InputError, Interruption, SkillError
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
-from patchlab_agent.skill.seam import OracleSimulator, Simulator
+from patchlab_agent.skill.optional import OracleSimulator
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.text import check_request
 
 

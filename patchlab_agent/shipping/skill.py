@@ -14,7 +14,8 @@ from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
+from patchlab_agent.skill.seam import Proposer, Thesaurus
+from patchlab_agent.skill.skill import Skill
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend

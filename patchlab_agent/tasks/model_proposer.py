@@ -15,7 +15,7 @@ from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.authoring import lesson
-from patchlab_agent.skill.seam import fitting_fix
+from patchlab_agent.skill.optional import fitting_fix
 from patchlab_agent.tasks.lesson_schema import KINDS, lessons_schema
 from patchlab_agent.tasks.proposer import FieldProposer
 from patchlab_agent.tasks.task import RowsTask

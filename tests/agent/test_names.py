@@ -19,7 +19,7 @@ from patchlab_agent.resources import resource
 from patchlab_agent.shipping.rules import DestinationFix, RestrictionFix, UnitFix
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.tasks.fixes import FieldIs
 from patchlab_agent.tasks.folder import load_task
 from tests.support.make import make_patch

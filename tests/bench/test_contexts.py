@@ -12,7 +12,7 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.trace import Message
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
-from patchlab_agent.skill.seam import cases_of
+from patchlab_agent.skill.optional import cases_of
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from patchlab_agent.gate.known_answers import MAX_ACCEPTED
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
+from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from tests.support.gates import (
     OTHERS,
     RED,

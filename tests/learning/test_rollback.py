@@ -22,7 +22,7 @@ from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore

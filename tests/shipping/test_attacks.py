@@ -24,7 +24,7 @@ from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.model_proposer import ModelProposer
 from patchlab_agent.shipping.rules import RuleBook
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export

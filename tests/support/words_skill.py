@@ -28,7 +28,8 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Role
 from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
 from patchlab_agent.skill.authoring import born_of
-from patchlab_agent.skill.seam import Confusion, Reading, Skill
+from patchlab_agent.skill.seam import Confusion, Reading
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.text import words
 
 if TYPE_CHECKING:

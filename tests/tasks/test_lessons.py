@@ -18,7 +18,8 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Message, Prompt
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Skill, WideningTask, fitting_fix
+from patchlab_agent.skill.optional import WideningTask, fitting_fix
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.fields import answer_schema, fields_of
 from patchlab_agent.tasks.fixes import (
     MAX_NOTE,

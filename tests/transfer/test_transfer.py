@@ -37,7 +37,7 @@ RUNS, GOLDEN = 120, 60
 @pytest.fixture(autouse=True)
 def words_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Lets exports of the second skill be read."""
-    from patchlab_agent.skill.seam import load_skill  # noqa: PLC0415
+    from patchlab_agent.skill.skill import load_skill  # noqa: PLC0415
 
     def load(name: str) -> Any:
         return words_skill(tmp_path / "templates") if name == "words" else load_skill(name)

@@ -13,7 +13,8 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, close
-from patchlab_agent.models.trace import Context, Feedback, Prompt, Trace
+from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.trace import Context, Feedback, Trace
 from patchlab_agent.shipping.patch_tests import patch_of
 from patchlab_agent.shipping.rules import (
     DestinationFix,

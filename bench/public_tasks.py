@@ -33,8 +33,9 @@ from patchlab_agent.lab.stores import delete_store
 from patchlab_agent.lab.tasks import check_task
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.golden import GoldenAnswer
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Attempt, Message
+from patchlab_agent.models.trace import Attempt
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import LITELLM, SIMULATED, RunSettings
 from patchlab_agent.tasks.folder import read_task

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         Role,
         Status,
     )
+    from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
     from patchlab_agent.models.repair import RepairReport
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
@@ -86,15 +87,11 @@ if TYPE_CHECKING:
         INVALID_RESPONSE,
         OK,
         Attempt,
-        Completion,
         Context,
         Example,
         Fault,
         Feedback,
-        Message,
-        Prompt,
         Trace,
-        Usage,
     )
     from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
     from patchlab_agent.models.trigger import Always, Similar
@@ -289,7 +286,7 @@ _HOMES = {
     "Change": "models.history",
     "ComparingSimulator": "skill.optional",
     "ComparisonReport": "models.comparison",
-    "Completion": "models.trace",
+    "Completion": "models.prompt",
     "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "agent.conversation",
@@ -319,7 +316,7 @@ _HOMES = {
     "LessonText": "models.transfer",
     "ListedPatch": "models.listing",
     "LlmBackend": "backends.llm",
-    "Message": "models.trace",
+    "Message": "models.prompt",
     "MissingExtra": "errors",
     "ModelParameters": "models.model",
     "OK": "models.trace",
@@ -334,7 +331,7 @@ _HOMES = {
     "PatchStore": "store.patches",
     "PatchTest": "models.patch",
     "Patches": "lab.patches",
-    "Prompt": "models.trace",
+    "Prompt": "models.prompt",
     "PromptError": "errors",
     "PromptTooLong": "errors",
     "Prompts": "prompts",
@@ -374,7 +371,7 @@ _HOMES = {
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
-    "Usage": "models.trace",
+    "Usage": "models.prompt",
     "UsageError": "errors",
     "Verdict": "models.verdict",
     "as_trigger": "text",

@@ -23,7 +23,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from patchlab_agent.errors import PromptError
 from patchlab_agent.models.base import JsonObject, Output, digest
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import disarmed, is_invisible
 
 VARIABLES = {

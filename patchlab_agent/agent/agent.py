@@ -22,16 +22,8 @@ from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Patch
-from patchlab_agent.models.trace import (
-    Attempt,
-    Completion,
-    Context,
-    Example,
-    Prompt,
-    Retrieved,
-    RetrievedRef,
-    Trace,
-)
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Attempt, Context, Example, Retrieved, RetrievedRef, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import nearest_of_each, rank
 from patchlab_agent.skill.optional import WideningTask, misfit

@@ -12,7 +12,7 @@ from patchlab_agent.lab.backend_choice import backend_of, cassette_path, simulat
 from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
 from patchlab_agent.skill.optional import cases_of
 from patchlab_agent.skill.skill import Skill

@@ -21,8 +21,9 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
 from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.prompt import Completion, Usage
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
+from patchlab_agent.models.trace import Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.runs.summary import stop_of

@@ -12,7 +12,8 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.prompts import Prompts, literal
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.examples import Named, is_plain

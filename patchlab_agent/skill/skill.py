@@ -18,7 +18,8 @@ from patchlab_agent.errors import InputError, InvalidAnswer, SkillError
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Proposal
-from patchlab_agent.models.trace import Completion, Feedback
+from patchlab_agent.models.prompt import Completion
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.skill.guard import Member, Promise, Promises, guarded, guarded_call
 from patchlab_agent.skill.optional import OpenSimulator, OracleSimulator

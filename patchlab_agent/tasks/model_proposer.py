@@ -11,7 +11,8 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption, PromptTooLong
 from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.authoring import lesson

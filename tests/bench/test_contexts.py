@@ -10,7 +10,7 @@ import pytest
 from bench.contexts import ARMS, PrefixCache, measure, table
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.lab.opening import open_lab
-from patchlab_agent.models.trace import Message
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
 from patchlab_agent.skill.optional import cases_of
 

@@ -9,7 +9,8 @@ import pytest
 
 from patchlab_agent.cli.answer import MAX_REQUESTS
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.shipping.schema import ShippingQuote
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.text import MAX_REQUEST_CHARS

@@ -12,7 +12,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, CassetteMiss, PatchLabError
 from patchlab_agent.models.comparison import ComparisonReport
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, Result, assert_refused, called, contents
 from tests.report.parsed import parsed

@@ -15,7 +15,7 @@ from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.conftest import Learned
 from tests.cli.helpers import Cli, Result, assert_refused, contents

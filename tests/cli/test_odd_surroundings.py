@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from patchlab_agent import Feedback, open_lab
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, digests, give_stdin
 

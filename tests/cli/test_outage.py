@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.lab.opening import open_lab
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, without_times

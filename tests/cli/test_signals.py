@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.cli.signals import Ended, polite_end
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli
 from tests.cli.terminals import PROGRAM

@@ -9,7 +9,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.models.event import PatchEvent
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 

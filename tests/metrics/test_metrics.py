@@ -33,6 +33,7 @@ from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.prompt import Usage
 from patchlab_agent.models.report import (
     CurvePoint,
     DriftReport,
@@ -40,7 +41,7 @@ from patchlab_agent.models.report import (
     PatchCounts,
     PromptTokens,
 )
-from patchlab_agent.models.trace import OK, Judged, Trace, Usage
+from patchlab_agent.models.trace import OK, Judged, Trace
 from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
 from tests.support.make import WRONG, make_attempt, make_trace

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from patchlab_agent.models import patch, report, rollback, trace
+from patchlab_agent.models import patch, prompt, report, rollback, trace
 from patchlab_agent.models.base import MAX_NESTING, Frozen, digest, storable
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Provenance, agrees
@@ -29,7 +29,7 @@ def models() -> list[type[Frozen]]:
     """Every shared value there is."""
     return [
         value
-        for module in (patch, trace, report, rollback)
+        for module in (patch, prompt, trace, report, rollback)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Frozen)
     ]

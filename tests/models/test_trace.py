@@ -8,35 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import (
-    OK,
-    Completion,
-    Context,
-    Example,
-    Fault,
-    Feedback,
-    Message,
-    Prompt,
-    RetrievedRef,
-    Trace,
-    Usage,
-)
+from patchlab_agent.models.trace import OK, Context, Example, Fault, Feedback, RetrievedRef, Trace
 from tests.support.make import WRONG, make_hit, make_patch, make_trace
 from tests.support.words_skill import WordFix
 
 pytestmark = pytest.mark.quick
-
-
-def test_a_prompts_stable_part_is_first_and_its_request_last() -> None:
-    turns = ("system", "user", "assistant", "user")
-    messages = tuple(
-        Message.model_validate({"role": role, "content": f"{i} {role}"})
-        for i, role in enumerate(turns)
-    )
-    prompt = Prompt(messages=messages, answer_schema={}, draw="0")
-    assert (prompt.system, prompt.user) == ("0 system", "3 user")
-    assert prompt.changing == "1 user\n2 assistant\n3 user"
-    assert prompt.model_copy(update={"stable": 3}).changing == "3 user"
 
 
 @pytest.mark.parametrize(
@@ -111,26 +87,11 @@ def test_a_report_carries_its_schemas_version() -> None:
     assert RunReport.model_fields["schema_version"].default == 6
 
 
-def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:
-    known = Usage(prompt_tokens=3, completion_tokens=2, cost_usd=0.5, seconds=1.5)
-    assert known + known == Usage(prompt_tokens=6, completion_tokens=4, cost_usd=1.0, seconds=3.0)
-    assert known + Usage() == Usage() + known == known
-    assert Usage() + Usage() == Usage()
-    hit = Usage(cached=True)
-    assert [(hit + hit).cached, (hit + known).cached, (known + hit).cached] == [True, False, False]
-
-
 def test_an_example_keeps_its_rules_own_fields_in_json() -> None:
     shown = Example(request="a zok", answer={}, rules=(WordFix(word="zok", meaning="red"),))
     assert shown.model_dump(mode="json")["rules"] == [
         {"kind": "word", "word": "zok", "meaning": "red"}
     ]
-
-
-def test_half_a_character_in_a_completion_is_replaced() -> None:
-    completion = Completion(text="a\ud83d b 🎁")
-    assert completion.text == "a\N{REPLACEMENT CHARACTER} b 🎁"
-    assert Completion.model_validate_json(completion.model_dump_json()) == completion
 
 
 def test_feedback_scores_as_its_verdict_unless_the_judge_says_how_much_is_right() -> None:

@@ -15,8 +15,9 @@ from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReache
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.models.report import GateCalls, PromptTokens, RunReport, Stop
-from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
 from tests.support.make import Nearest, make_patch

@@ -11,7 +11,8 @@ import pytest
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example, Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import oddity
 from patchlab_agent.shipping.examples import MAX_WORDS, number_example
 from patchlab_agent.shipping.rules import (

@@ -26,7 +26,8 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Role
-from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
+from patchlab_agent.models.trace import OK, Example, Feedback, Trace
 from patchlab_agent.skill.authoring import born_of
 from patchlab_agent.skill.seam import Confusion, Reading
 from patchlab_agent.skill.skill import Skill

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.models.trigger import Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource

@@ -15,7 +15,7 @@ from pydantic import BaseModel, field_validator
 from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
 from patchlab_agent.skill.optional import WideningTask, fitting_fix

@@ -16,7 +16,8 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.reach import calibrated
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Status
-from patchlab_agent.models.trace import OK, Completion, Feedback, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import patch_details, patch_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.numbers import stands_alone
 from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Declaration

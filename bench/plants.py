@@ -15,7 +15,9 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, close
 from patchlab_agent.models.prompt import Prompt
 from patchlab_agent.models.trace import Context, Feedback, Trace
+from patchlab_agent.shipping.fix import SubjectFix
 from patchlab_agent.shipping.patch_tests import patch_of
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -25,9 +27,7 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
     ShippingFix,
-    SubjectFix,
     UnitFix,
     parse_fix,
 )

@@ -42,7 +42,7 @@ from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.shipping.rules import RequestPart
+from patchlab_agent.shipping.fix import RequestPart
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.patches import PatchStore, describe, metadata_of

@@ -18,8 +18,8 @@ from patchlab_agent.models.evidence import Pairs, Record, Standing, Use
 from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.shipping.fix import SubjectFix as ShippingFix
 from patchlab_agent.shipping.rules import EmbargoFix, LiquidsFix, RestrictionFix, RevokedFix
-from patchlab_agent.shipping.rules import SubjectFix as ShippingFix
 from tests.support.make import failing, make_patch
 from tests.support.words_skill import CLOCK, Reader, WordsReferee, words_lab
 

@@ -23,7 +23,7 @@ from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provena
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.model_proposer import ModelProposer
-from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer

@@ -9,12 +9,13 @@ import pytest
 
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.gate.base import Candidate, OpenGate
+from patchlab_agent.gate.base import Candidate, Foreknowledge, OpenGate
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.gate.known_answers import MAX_ACCEPTED
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch
+from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from tests.support.gates import (
     OTHERS,
@@ -30,7 +31,15 @@ from tests.support.gates import (
     when,
     zok,
 )
-from tests.support.make import failing, labeled, make_patch, obedience, spoiled, unconcerned
+from tests.support.make import (
+    failing,
+    labeled,
+    make_patch,
+    make_trace,
+    obedience,
+    spoiled,
+    unconcerned,
+)
 from tests.support.words_skill import Reader, WordsReferee
 
 ALL_DRAWS = " ".join(map(str, range(99)))
@@ -571,11 +580,33 @@ def test_harm_that_does_not_come_again_is_confirmed_for_nobody(tmp_path: Path) -
 
 def test_harm_is_not_confirmed_beyond_the_cap_nor_in_an_outage(tmp_path: Path) -> None:
     patch = make_patch("zok", "blue")
-    few = make_gate(tmp_path, Reader(varies=True), (), patch, max_calls=2)
-    assert few.confirms_harm([patch], "a zok", WordsReferee()) == []
+    for most in (1, 2):
+        few = make_gate(tmp_path, Reader(varies=True), (), patch, max_calls=most)
+        assert few.confirms_harm([patch], "a zok", WordsReferee()) == []
     out = make_gate(tmp_path, Reader(outage_at=0), (), patch)
     with pytest.raises(BackendUnavailable):
         out.confirms_harm([patch], "a zok", WordsReferee())
+
+
+def test_labels_can_tell_of_a_patch_that_changes_a_prompt_of_theirs(tmp_path: Path) -> None:
+    def can_tell(*suite: Labeled, active: Sequence[Patch] = ()) -> bool:
+        return make_gate(tmp_path, Reader(), suite, *active).can_tell(make_patch("zok"))
+
+    assert can_tell(*OTHERS, labeled("zok", RED))
+    assert not can_tell(*OTHERS)
+    # It is there already, so that nothing changes.
+    assert not can_tell(labeled("salt", WHITE), active=[make_patch("zok")])
+
+
+def test_accepted_answers_can_tell_of_a_patch_that_they_agree_with(tmp_path: Path) -> None:
+    def can_tell(answer: JsonObject) -> bool:
+        gate = make_gate(tmp_path, Reader(), accepted=[taken("the zok", answer)])
+        return gate.can_tell(make_patch("zok"))
+
+    assert can_tell(RED)
+    assert not can_tell({"zok": "blue"})
+    # Right without a word of it: that speaks only against it.
+    assert not can_tell({"the": "odd"})
 
 
 def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
@@ -588,4 +619,12 @@ def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
     gate.prepare([Candidate(patch)])
     gate.use_suite(OTHERS)
     assert gate.confirms_harm([patch], "a zok", WordsReferee()) == []
-    assert gate.full_calls == 0
+    trace = make_trace(request="a zok")
+    shown = [Example(request="b", answer={})]
+    assert gate.confirms_harmful(shown, trace, Context(), WordsReferee()) == []
+    assert gate.full_calls == found.report.full_calls == found.report.suite_touched == 0
+    # It knows no answers, so none can tell it anything, and each candidate is as good as another.
+    assert not gate.can_tell(patch)
+    assert gate.foreknown(Candidate(patch)) == Foreknowledge()
+    assert Foreknowledge() < Foreknowledge(is_fitted=True, shortfall=-1)
+    assert Foreknowledge(shortfall=0.9) < Foreknowledge()

@@ -8,9 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from patchlab_agent.models.patch import Fix
 from patchlab_agent.plain import is_word, oddity
-from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.shipping.rule_book import BookedFix
 from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise
 
 
@@ -55,7 +54,7 @@ class Asked:
     request: str
 
 
-class SubjectFix(Fix):
+class SubjectFix(BookedFix):
     """A fix of this skill, which defines all that other modules need to know about its kind.
 
     A new kind needs a class here and in `ShippingFix`, a line in `rule.j2`, its columns in a
@@ -64,9 +63,6 @@ class SubjectFix(Fix):
 
     part: ClassVar[RequestPart]
     """The part of a request that fixes of the kind are about."""
-
-    def enter(self, book: RuleBook) -> None:
-        """Add the rule to a book; an example adds nothing."""
 
     def concerns(self, asked: Asked) -> bool:  # noqa: ARG002 - an example concerns nothing
         """Return whether a right answer needs the rule."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.schema import Declaration
 
 
-@runtime_checkable
-class Entering(Protocol):
-    """What can enter a rule book."""
+class BookedFix(Fix):
+    """A fix that can enter a rule book."""
 
     def enter(self, book: RuleBook) -> None:
-        """Add itself to a book."""
-        ...
+        """Add the rule to a book; an example adds nothing."""
 
 
 @dataclass
@@ -54,7 +51,7 @@ class RuleBook:
 
     def add(self, fix: Fix) -> None:
         """Add a rule; what is none is skipped."""
-        if isinstance(fix, Entering):
+        if isinstance(fix, BookedFix):
             fix.enter(self)
 
     def declarations(self, item: str) -> tuple[Declaration, ...]:

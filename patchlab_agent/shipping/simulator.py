@@ -175,8 +175,9 @@ class ShippingSimulator:
 
 def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[SubjectFix]:
     """Yield the fixes that withdraw known rules that the carrier does not have."""
+    held = frozenset(rules)
     for rule in known:
-        if rule not in rules and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
+        if rule not in held and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
             yield rule.withdrawal
 
 

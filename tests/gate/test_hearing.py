@@ -154,3 +154,11 @@ def test_the_complaint_is_that_of_a_request_that_stays_wrong(trial: PatchTrial) 
     assert found.complaint is None
     found.failing[1].given.append((make_attempt(), WRONG))
     assert found.complaint == (make_attempt(), WRONG)
+
+
+def test_what_all_requests_gain_is_less_what_they_lose(trial: PatchTrial) -> None:
+    subject = Subject("word_unknown", "zok")
+    tried(trial, "mended").pairs = [Pair(subject, WRONG, OK, make_attempt())]
+    tried(trial, "broken").pairs = [Pair(subject, OK, PARTLY, make_attempt())]
+    tried(trial, "kept").pairs = [Pair(subject, OK, WRONG, make_attempt())]
+    assert hearing(trial).change == pytest.approx(1 - 0.5)

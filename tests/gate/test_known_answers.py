@@ -137,3 +137,9 @@ def test_what_it_spoiled_is_tried_again_unless_it_taught_the_patch() -> None:
     # Rules may have changed: what is no longer right is no standard.
     changed = known.accepted_before(Candidate(patch, WordsReferee(salt="grey")))
     assert [each.request for each in changed] == ["zok blim"]
+
+
+def test_the_five_newest_accepted_answers_are_enough() -> None:
+    known = answers(accepted=tuple(taken(f"zok {number}", RED) for number in range(9)))
+    found = known.accepted_before(Candidate(zok()))
+    assert [each.request for each in found] == [f"zok {number}" for number in range(5)]

@@ -14,9 +14,11 @@ from patchlab_agent.gate.paired_answers import OutOfCalls
 from patchlab_agent.gate.request_trial import NOT_AGAIN, Limits, RequestTrial
 from patchlab_agent.gate.trial import PatchTrial
 from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.evidence import Claim
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Feedback
 from tests.support.gates import NoExamples, Shelf, asked, zok
+from tests.support.make import labeled
 from tests.support.words_skill import Reader, WordsReferee, WordsTask, write_templates
 
 pytestmark = pytest.mark.quick
@@ -220,3 +222,55 @@ def test_satisfied_is_a_request_with_a_complete_answer_by_the_patch(tmp_path: Pa
     assert run(agent, trial.satisfies(requests)) == ["a zok"]
     other, agent = trial_of(tmp_path, Reader(by_draw("", "")))
     assert run(agent, other.satisfies(requests)) == []
+
+
+def test_a_quarter_of_the_calls_is_left_for_the_claims(tmp_path: Path) -> None:
+    def always_wrong(request: str, draw: str, answer: JsonObject) -> None:
+        answer["zok"] = None
+
+    trial, agent = trial_of(tmp_path, Reader(always_wrong, varies=True), max_calls=8)
+    [tried] = trial.begin([probe()])
+    run(agent, trial.keeps([tried]))
+    # Three pairs, and no fourth.
+    assert (trial.calls, tried.outcome, len(tried.pairs)) == (6, "open", 3)
+    with pytest.raises(OutOfCalls):
+        run(agent, trial.obeyed(["one zok"]))
+    assert trial.calls == 8
+
+
+def test_as_many_requests_are_weighed_as_calls_allow(tmp_path: Path) -> None:
+    backend = Reader()
+    trial, agent = trial_of(tmp_path, backend, max_calls=8)
+    probes = [labeled_probe(labeled(f"zok {n}", {"zok": "red"})) for n in range(9)]
+    tried = run(agent, trial.weigh(probes))
+    assert isinstance(tried, list)
+    assert [each.probe.request for each in tried] == ["zok 0", "zok 1", "zok 2"]
+    assert [(each.outcome, len(each.pairs)) for each in tried] == [("mended", 1)] * 3
+    assert run(agent, trial.weigh(probes)) == []
+    other, agent = trial_of(tmp_path, Reader())
+    weighed = run(agent, other.weigh([labeled_probe(labeled("zok", {"zok": "blue"}))]))
+    assert isinstance(weighed, list)
+    assert [each.outcome for each in weighed] == ["kept"]
+
+
+def test_a_right_answer_teaches_nothing_by_its_changes(tmp_path: Path) -> None:
+    trial, agent = trial_of(tmp_path, Reader())
+    [own] = trial.begin([labeled_probe(labeled("a zok", {"zok": "red"}))])
+    assert trial.teaches_right(own) is None
+    run(agent, trial.mends([own]))
+    assert own.outcome == "mended"
+    assert trial.teaches_right(own) is None
+    assert trial.speaks(own)
+
+
+def test_a_claim_is_reported_without_pairs(tmp_path: Path) -> None:
+    trial, agent = trial_of(tmp_path, Reader())
+    run(agent, trial.obeyed(["one zok"]))
+    run(agent, trial.unchanged(["a blim", "a zok"]))
+    told = [(r.source, r.request, r.outcome, r.draws, r.right_with) for r in trial.results]
+    assert told == [
+        (Claim.OBEDIENCE, "one zok", "kept", 1, 1),
+        (Claim.UNCONCERNED, "a blim", "kept", 0, 1),
+        (Claim.UNCONCERNED, "a zok", "failed", 1, 0),
+    ]
+    assert {(r.pairs, r.gained, r.lost) for r in trial.results} == {(0, 0, 0)}

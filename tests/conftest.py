@@ -17,6 +17,35 @@ LOOPBACK = ["127.0.0.1", "::1"]
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 _getaddrinfo = socket.getaddrinfo
 
+LONGEST = (
+    *("test_acceptance.py", "lab/test_any_order.py", "cli/test_recordings.py"),
+    *("test_minimal_skill.py", "browser/", "bench/", "servers/", "runs/test_resume.py"),
+    *("lab/test_interrupted.py", "studies/", "shipping/test_closed_loop.py"),
+)
+"""Where few tests take long."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have files shared out in the order in which they were collected.
+
+    Otherwise those with the most tests come first, and at the end one worker has a file of few long
+    tests to itself, while the others have nothing left to do.
+    """
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes longest first, where several workers share the tests."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+
+    def is_short(item: pytest.Item) -> bool:
+        return not item.path.relative_to(here).as_posix().startswith(LONGEST)
+
+    items.sort(key=is_short)
+
 
 def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
     if host not in (None, "localhost", *LOOPBACK):

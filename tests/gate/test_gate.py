@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -341,6 +341,7 @@ def test_obedience_alone_is_no_evidence(tmp_path: Path) -> None:
     patch = zok(*(obedience(f"{n} zok") for n in ("one", "two", "six")))
     report = decide_alone(make_gate(tmp_path, Reader()), patch)
     assert (report.decision, report.codes) == ("quarantined", ("no_evidence",))
+    assert report.reasons[0].text == "nothing outside the patch shows that it is true"
     assert report.wants_evidence
     assert (report.mended, report.broken) == (0, 0)
 
@@ -628,3 +629,76 @@ def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
     assert gate.foreknown(Candidate(patch)) == Foreknowledge()
     assert Foreknowledge() < Foreknowledge(is_fitted=True, shortfall=-1)
     assert Foreknowledge(shortfall=0.9) < Foreknowledge()
+
+
+def sized(small: str, medium: str) -> Callable[[str, str, JsonObject], None]:
+    """Told what a zok is, the model says of a pair that it is small, and otherwise medium."""
+
+    def disturb(request: str, draw: str, answer: JsonObject) -> None:
+        if "pair" in answer:
+            answer["pair"] = small if answer.get("zok") else medium
+
+    return disturb
+
+
+@pytest.mark.parametrize(
+    ("small", "medium", "codes"),
+    [
+        ("small", "medium", ("contradicted",)),
+        # Right by the patch, or wrong in the same way without it.
+        ("big", "medium", ("mends",)),
+        ("small", "small", ("mends",)),
+    ],
+)
+def test_a_patch_must_not_change_labeled_answers_to_wrong_values(
+    tmp_path: Path, small: str, medium: str, codes: tuple[str, ...]
+) -> None:
+    # The label tells the rule's effect, and not the rule; something else is wrong, too.
+    suite = [*OTHERS, labeled("zok pair tarn", {"pair": "big", "tarn": "blue"})]
+    report = decide(make_gate(tmp_path, Reader(sized(small, medium)), suite), zok())
+    assert report.codes == codes
+    if codes == ("contradicted",):
+        assert report.reasons[0].text == (
+            "in 1 of 1 labeled requests with 'zok' it changes the answer to another value than the "
+            "right one"
+        )
+
+
+def test_what_gets_worse_in_more_draws_than_better_is_broken_however_it_began(
+    tmp_path: Path,
+) -> None:
+    def odd(request: str, draw: str, answer: JsonObject) -> None:
+        # Right in the first draw with the patch, and then in every draw without it alone.
+        if request == "zok and salt" and draw != "gate:0" and answer.get("zok"):
+            answer["salt"] = None
+        if request == "zok and salt" and not answer.get("zok"):
+            answer["zok"] = "red"
+
+    suite = (*OTHERS, labeled("zok and salt", {**RED, **WHITE}))
+    # No failure taught it, so that labels are drawn in full pairs.
+    report = decide(make_gate(tmp_path, Reader(odd, varies=True), suite), make_patch("zok"))
+    found = {result.request: result.outcome for result in report.results}
+    assert found["zok and salt"] == "broken"
+    assert report.codes == ("outweighed",)
+
+
+def test_examples_that_spoil_an_answer_are_found_by_leaving_them_out(tmp_path: Path) -> None:
+    def misled(request: str, draw: str, answer: JsonObject) -> None:
+        if any(" bad " in message.content for message in backend.prompts[-1].messages):
+            answer["salt"] = None
+
+    backend = Reader(misled)
+    gate = make_gate(tmp_path, backend)
+    bad, good = (Example(id=n, request=f"a {n} one", answer={"n": None}) for n in ("bad", "good"))
+    context = Context(examples=(bad, good))
+    agent = gate._agent
+    attempt = agent.attempt("a salt", context, "0")
+    trace = make_trace(request="a salt").model_copy(update={"attempt": attempt})
+    assert gate.confirms_harmful([bad, good], trace, context, WordsReferee()) == [bad]
+    # Where the prompt is another one by now, nothing can be told.
+    other = attempt.model_copy(update={"user_prompt": "another one"})
+    changed = trace.model_copy(update={"attempt": other})
+    assert gate.confirms_harmful([bad, good], changed, context, WordsReferee()) == []
+    backend.outage_at = len(backend.prompts)
+    with pytest.raises(BackendUnavailable):
+        gate.confirms_harmful([bad, good], trace, context, WordsReferee())

@@ -7,8 +7,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import OK, Context, Example, Fault, Feedback, RetrievedRef, Trace
+from patchlab_agent.models.trace import (
+    OK,
+    Context,
+    Example,
+    Fault,
+    Feedback,
+    RetrievedRef,
+    Trace,
+    trace_index,
+    trace_name,
+)
 from tests.support.make import WRONG, make_hit, make_patch, make_trace
 from tests.support.words_skill import WordFix
 
@@ -118,3 +129,21 @@ def test_feedback_scores_as_its_verdict_unless_the_judge_says_how_much_is_right(
 def test_score_and_verdict_of_feedback_agree(told: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="scores"):
         Feedback.model_validate(told)
+
+
+def test_a_traces_position_is_in_its_name() -> None:
+    assert trace_name(41) == "t-0000041"
+    assert [trace_index(name) for name in ("t-0000041", "t-12345678", "run-0001:3")] == [
+        41,
+        12345678,
+        -1,
+    ]
+
+
+def test_the_right_answer_is_the_accepted_one_or_what_was_accepted_later() -> None:
+    given: JsonObject = {"zok": "red"}
+    later: JsonObject = {"zok": "blue"}
+    wrong = make_trace(feedback=WRONG, answer=given)
+    assert make_trace(answer=given).right_answer == given
+    assert wrong.right_answer is None
+    assert wrong.model_copy(update={"corrected": later}).right_answer == later

@@ -26,7 +26,8 @@ from bench.assault import COUNTS, Assault, Outcome
 from bench.canaries import ATTACKS
 from bench.progress import told
 from patchlab_agent.errors import BackendError, PatchLabError, UsageError
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.resources import resource
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
 

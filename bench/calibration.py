@@ -26,7 +26,8 @@ from rich.table import Table
 from bench.plants import MAKERS, Field, OwnNoise, Plant, plants
 from patchlab_agent.agent.agent import Ask, or_raise
 from patchlab_agent.gate.base import Candidate
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import GateReport
@@ -35,7 +36,8 @@ from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.settings import AgentSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import Simulator, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import proportion
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import normalise, occurs

@@ -16,8 +16,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.lab.opening import lab_of
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend

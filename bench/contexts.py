@@ -26,9 +26,11 @@ from rich.table import Table
 
 from bench.progress import told
 from patchlab_agent.agent.agent import Agent, Question, or_raise
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.models.case import Case, CaseSets
-from patchlab_agent.models.trace import Attempt, Context, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Attempt, Context
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.settings import LITELLM, AgentSettings
 from patchlab_agent.statistics import paired_difference, proportion

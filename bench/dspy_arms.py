@@ -19,10 +19,10 @@ from dspy.utils.exceptions import AdapterParseError
 from bench.scored import Arm, Judging, arm, most_demos, tokens_of
 from patchlab_agent.agent.budgeting import estimated_tokens
 from patchlab_agent.backends.base import Answered, Backend, complete_batch
-from patchlab_agent.lab.models import backend_of
+from patchlab_agent.lab.backend_choice import backend_of
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.tasks.definition import Task
 from patchlab_agent.tasks.folder import load_task, read_task

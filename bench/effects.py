@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.runs.runner import Runner

@@ -30,11 +30,12 @@ from rich.table import Table
 from bench.progress import told
 from bench.retrieval import SEED, Names
 from patchlab_agent.embedding import Distances, embedder
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.shipping.examples import Named, looked_up
-from patchlab_agent.shipping.rules import RuleBook
-from patchlab_agent.skill.seam import cases_of
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.skill.optional import cases_of
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
 

@@ -30,7 +30,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.lab.stores import delete_store
@@ -38,7 +39,7 @@ from patchlab_agent.models.patch import Status
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.layout import read_info

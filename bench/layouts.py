@@ -24,10 +24,11 @@ from patchlab_agent.errors import Interruption, InvalidAnswer
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.model import ModelParameters
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Completion, Context, Example, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
+from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import cases_of, rules_needed
+from patchlab_agent.skill.optional import cases_of, rules_needed
 
 SKILL = shipping()
 AGENT = Agent(SKILL.task, ScriptedBackend(), None, None)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from patchlab_agent.embedding import embedder
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.store.chroma import open_collection

@@ -19,7 +19,8 @@ from patchlab_agent.backends.llm import LlmBackend
 from patchlab_agent.errors import Interruption, InvalidAnswer
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Completion, Context
+from patchlab_agent.models.prompt import Completion
+from patchlab_agent.models.trace import Context
 from patchlab_agent.shipping.cases import LabeledRequest
 from patchlab_agent.shipping.tables import carrier_rules, known_rules
 from patchlab_agent.text import occurs

@@ -13,8 +13,11 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, close
-from patchlab_agent.models.trace import Context, Feedback, Prompt, Trace
+from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.trace import Context, Feedback, Trace
+from patchlab_agent.shipping.fix import SubjectFix
 from patchlab_agent.shipping.patch_tests import patch_of
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -24,15 +27,14 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
     ShippingFix,
-    SubjectFix,
     UnitFix,
     parse_fix,
 )
 from patchlab_agent.shipping.schema import Declaration
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from patchlab_agent.text import as_trigger, occurs, words
 
 CARRIER = RuleBook.of(carrier_rules())

@@ -27,14 +27,15 @@ from bench.progress import told
 from bench.scored import Arm, Judging, arm, figures, judging, table, tokens_of
 from patchlab_agent.agent.budgeting import estimated_tokens
 from patchlab_agent.errors import BackendError, InputError, PartialRun, PatchLabError
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.lab.stores import delete_store
 from patchlab_agent.lab.tasks import check_task
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.golden import GoldenAnswer
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Attempt, Message
+from patchlab_agent.models.trace import Attempt
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import LITELLM, SIMULATED, RunSettings
 from patchlab_agent.tasks.folder import read_task

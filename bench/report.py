@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.report.html.page import MAX_TRACES, page
 from patchlab_agent.runs.runner import Runner

@@ -36,18 +36,12 @@ from rich.console import Console
 from rich.table import Table
 
 from patchlab_agent.embedding import Distances, embedder
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Patch, Provenance, Status
 from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.fix import RequestPart
 from patchlab_agent.shipping.patch_tests import patch_tests
-from patchlab_agent.shipping.rules import (
-    DestinationFix,
-    ItemFix,
-    ParcelFix,
-    RequestPart,
-    ShippingFix,
-    UnitFix,
-)
+from patchlab_agent.shipping.rules import DestinationFix, ItemFix, ParcelFix, ShippingFix, UnitFix
 from patchlab_agent.shipping.tables import Choices, rows
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client

@@ -37,12 +37,12 @@ from rich.table import Table
 from bench.loop import journaled
 from bench.retrieval import SEED, Question, exact_questions, made_patches, misspelt_questions
 from patchlab_agent.embedding import Distances, SketchEmbedder, embedder
-from patchlab_agent.lab.lab import lab_of, open_lab
+from patchlab_agent.lab.opening import lab_of, open_lab
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Trace, trace_name
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.shipping.rules import RequestPart
+from patchlab_agent.shipping.fix import RequestPart
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
 from patchlab_agent.store.patches import PatchStore, describe, metadata_of

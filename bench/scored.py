@@ -11,7 +11,7 @@ from rich.table import Table
 
 from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Usage
+from patchlab_agent.models.prompt import Usage
 from patchlab_agent.statistics import mean_difference, paired_difference, proportion
 from patchlab_agent.tasks.comparison import Judgement, judgement
 from patchlab_agent.tasks.folder import read_task

@@ -39,15 +39,18 @@ from rich.table import Table
 from patchlab_agent.agent.agent import Ask
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.event import EventKind
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.loop import windows
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import cases_of, load_skill
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import load_skill
 
 GOLDEN, RATE = 0.02, 1.6
 """Bars: how far apart the golden scores may be, and how many times one worker's rate."""

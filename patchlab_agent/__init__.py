@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from patchlab_agent.gate.evidence import Referee
     from patchlab_agent.lab.async_lab import AsyncLab
     from patchlab_agent.lab.differing import diff_patches
-    from patchlab_agent.lab.lab import Lab, open_lab
+    from patchlab_agent.lab.lab import Lab
+    from patchlab_agent.lab.opening import open_lab
     from patchlab_agent.lab.patches import Patches
     from patchlab_agent.lab.stored_lab import StoredLab, open_store
     from patchlab_agent.lab.stores import delete_store
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         Role,
         Status,
     )
+    from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
     from patchlab_agent.models.repair import RepairReport
     from patchlab_agent.models.report import RunReport
     from patchlab_agent.models.rollback import RollbackReport
@@ -85,15 +87,11 @@ if TYPE_CHECKING:
         INVALID_RESPONSE,
         OK,
         Attempt,
-        Completion,
         Context,
         Example,
         Fault,
         Feedback,
-        Message,
-        Prompt,
         Trace,
-        Usage,
     )
     from patchlab_agent.models.transfer import FeedbackImport, ImportReport, LessonText, PatchDiff
     from patchlab_agent.models.trigger import Always, Similar
@@ -102,29 +100,29 @@ if TYPE_CHECKING:
     from patchlab_agent.prompts import Prompts
     from patchlab_agent.settings import AgentSettings, RunSettings
     from patchlab_agent.skill.authoring import lesson, read_cases
-    from patchlab_agent.skill.seam import (
+    from patchlab_agent.skill.optional import (
         AskingProposer,
         ComparingSimulator,
-        Confusion,
         DescribedTask,
         DriftingSimulator,
-        Falsify,
         GeneratingSimulator,
         OpenSimulator,
         OracleSimulator,
-        Proposer,
-        Reading,
         RevisedTask,
-        Simulator,
-        Skill,
-        SkillTask,
         StreamingSimulator,
         TellingProposer,
         TellingTask,
-        Thesaurus,
         WideningTask,
-        load_skill,
     )
+    from patchlab_agent.skill.seam import (
+        Confusion,
+        Proposer,
+        Reading,
+        Simulator,
+        SkillTask,
+        Thesaurus,
+    )
+    from patchlab_agent.skill.skill import Falsify, Skill, load_skill
     from patchlab_agent.store.patches import PatchStore
     from patchlab_agent.tasks.comparison import Judgement
     from patchlab_agent.tasks.definition import Task
@@ -275,7 +273,7 @@ _HOMES = {
     "Agent": "agent.agent",
     "AgentSettings": "settings",
     "Always": "models.trigger",
-    "AskingProposer": "skill.seam",
+    "AskingProposer": "skill.optional",
     "AsyncLab": "lab.async_lab",
     "Attempt": "models.trace",
     "Backend": "backends.base",
@@ -286,18 +284,18 @@ _HOMES = {
     "Case": "models.case",
     "CassetteMiss": "errors",
     "Change": "models.history",
-    "ComparingSimulator": "skill.seam",
+    "ComparingSimulator": "skill.optional",
     "ComparisonReport": "models.comparison",
-    "Completion": "models.trace",
+    "Completion": "models.prompt",
     "Confusion": "skill.seam",
     "Context": "models.trace",
     "Conversation": "agent.conversation",
-    "DescribedTask": "skill.seam",
-    "DriftingSimulator": "skill.seam",
+    "DescribedTask": "skill.optional",
+    "DriftingSimulator": "skill.optional",
     "EffectReport": "models.effect",
     "EventKind": "models.event",
     "Example": "models.trace",
-    "Falsify": "skill.seam",
+    "Falsify": "skill.skill",
     "Fault": "models.trace",
     "Feedback": "models.trace",
     "FeedbackImport": "models.transfer",
@@ -318,7 +316,7 @@ _HOMES = {
     "LessonText": "models.transfer",
     "ListedPatch": "models.listing",
     "LlmBackend": "backends.llm",
-    "Message": "models.trace",
+    "Message": "models.prompt",
     "MissingExtra": "errors",
     "ModelParameters": "models.model",
     "OK": "models.trace",
@@ -333,7 +331,7 @@ _HOMES = {
     "PatchStore": "store.patches",
     "PatchTest": "models.patch",
     "Patches": "lab.patches",
-    "Prompt": "models.trace",
+    "Prompt": "models.prompt",
     "PromptError": "errors",
     "PromptTooLong": "errors",
     "Prompts": "prompts",
@@ -352,28 +350,28 @@ _HOMES = {
     "ScriptedBackend": "backends.base",
     "Similar": "models.trigger",
     "Simulator": "skill.seam",
-    "Skill": "skill.seam",
+    "Skill": "skill.skill",
     "SkillError": "errors",
     "Standing": "models.evidence",
     "Status": "models.patch",
     "StoreContents": "models.listing",
     "StoreError": "errors",
     "StoredLab": "lab.stored_lab",
-    "GeneratingSimulator": "skill.seam",
-    "OpenSimulator": "skill.seam",
-    "OracleSimulator": "skill.seam",
-    "RevisedTask": "skill.seam",
-    "StreamingSimulator": "skill.seam",
+    "GeneratingSimulator": "skill.optional",
+    "OpenSimulator": "skill.optional",
+    "OracleSimulator": "skill.optional",
+    "RevisedTask": "skill.optional",
+    "StreamingSimulator": "skill.optional",
     "SkillTask": "skill.seam",
     "Task": "tasks.definition",
     "TaskCheck": "models.task",
-    "TellingProposer": "skill.seam",
-    "TellingTask": "skill.seam",
-    "WideningTask": "skill.seam",
+    "TellingProposer": "skill.optional",
+    "TellingTask": "skill.optional",
+    "WideningTask": "skill.optional",
     "Thesaurus": "skill.seam",
     "Trace": "models.trace",
     "Traces": "lab.traces",
-    "Usage": "models.trace",
+    "Usage": "models.prompt",
     "UsageError": "errors",
     "Verdict": "models.verdict",
     "as_trigger": "text",
@@ -387,12 +385,12 @@ _HOMES = {
     "draft_task": "lab.tasks",
     "is_word": "plain",
     "lesson": "skill.authoring",
-    "load_skill": "skill.seam",
+    "load_skill": "skill.skill",
     "load_task": "tasks.folder",
     "normalise": "text",
     "occurs": "text",
     "oddity": "plain",
-    "open_lab": "lab.lab",
+    "open_lab": "lab.opening",
     "open_store": "lab.stored_lab",
     "phrases": "text",
     "read_cases": "skill.authoring",

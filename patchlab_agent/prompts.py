@@ -14,16 +14,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, Undefined, meta
+from jinja2 import (
+    BytecodeCache,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    Undefined,
+    meta,
+)
+from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from patchlab_agent.errors import PromptError
 from patchlab_agent.models.base import JsonObject, Output, digest
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import disarmed, is_invisible
 
 VARIABLES = {
@@ -87,10 +99,10 @@ class Prompts:
     """
 
     def __init__(self, folder: Path) -> None:
-        environment = _environment(folder)
+        environment = _environment(folder, _COMPILED)
         try:
             offered = [name for name in OPTIONAL if (folder / name).exists()]
-            _check(environment, folder, {**VARIABLES, **{n: OPTIONAL[n] for n in offered}})
+            _check(folder, {**VARIABLES, **{n: OPTIONAL[n] for n in offered}})
             self._system = environment.get_template("system.j2")
             self._user = environment.get_template("user.j2")
             self._rule = environment.get_template("rule.j2")
@@ -228,19 +240,49 @@ def rendered(
         raise PromptError(f"The template {folder / name} is broken: {error}; fix it.") from error
 
 
-def _environment(folder: Path) -> Environment:
+def _environment(folder: Path, compiled: BytecodeCache | None = None) -> Environment:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
+        bytecode_cache=compiled,
     )
     environment.filters["literal"] = literal
     return environment
 
 
-def _check(environment: Environment, folder: Path, variables: Mapping[str, set[str]]) -> None:
+class _Compiled(BytecodeCache):
+    """Templates that were compiled before in this process, by name and text.
+
+    To compile those of a prompt takes longer than to open a store.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], CodeType] = {}
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:  # noqa: ARG002
+        return name  # whatever folder it is in
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._known.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._known[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
+
+
+@lru_cache(maxsize=256)
+def _names_in(source: str) -> frozenset[str]:
+    """Return the names that a template takes from outside."""
+    return frozenset(meta.find_undeclared_variables(_environment(Path()).parse(source)))
+
+
+def _check(folder: Path, variables: Mapping[str, set[str]]) -> None:
     unknown = []
     for name, allowed in variables.items():
         try:
@@ -249,7 +291,7 @@ def _check(environment: Environment, folder: Path, variables: Mapping[str, set[s
             raise PromptError(
                 f"The template {folder / name} cannot be read; restore it."
             ) from error
-        used = meta.find_undeclared_variables(environment.parse(source))
+        used = _names_in(source)
         unknown += [f"{name}: {variable}" for variable in sorted(used - allowed)]
     if unknown:
         raise PromptError(

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from patchlab_agent.errors import UsageError, in_short
 from patchlab_agent.models.address import Location, StoreLocation
 from patchlab_agent.models.base import Frozen
-from patchlab_agent.models.masking import masked_words
-from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
+from patchlab_agent.models.masking import masked, masked_words
+from patchlab_agent.models.model import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT, without_login
 from patchlab_agent.models.patch import Origin
 
 DEFAULT_STORE = Path(".patchlab")
@@ -279,8 +279,16 @@ def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        value = in_short(first["input"])
+        value = _shown(first["input"])
         raise UsageError(f"{name}={value} cannot be used: {first['msg']}.") from error
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message repeats it, without a login or a key."""
+    if isinstance(value, str):
+        is_address = "@" in value or "://" in value
+        return in_short(masked(without_login(value) if is_address else value))
+    return masked(in_short(value))
 
 
 class RunSettings(AgentSettings):

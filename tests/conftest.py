@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,45 @@ LOOPBACK = ["127.0.0.1", "::1"]
 # Tests that choose their own number of examples do so in any profile.
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 _getaddrinfo = socket.getaddrinfo
+
+LONGEST = (
+    *("test_acceptance.py", "lab/test_any_order.py", "cli/test_recordings.py"),
+    *("test_minimal_skill.py", "browser/", "bench/", "servers/", "runs/test_resume.py"),
+    *("lab/test_interrupted.py", "studies/", "shipping/test_closed_loop.py"),
+)
+"""Where few tests take long."""
+
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""Bytes that have to be free there; what passed is removed at once, so the tests take far less."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests' stores in memory, and have files shared out in the order of collection.
+
+    A store is written durably, and a disk takes more than half of the time of these tests for it.
+    `PYTEST_DEBUG_TEMPROOT` names another folder.
+
+    Without an order, the files with the most tests come first, and at the end one worker has a file
+    of few long tests to itself, while the others have nothing left to do.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes longest first, where several workers share the tests."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+
+    def is_short(item: pytest.Item) -> bool:
+        return not item.path.relative_to(here).as_posix().startswith(LONGEST)
+
+    items.sort(key=is_short)
 
 
 def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.terminal import render

@@ -14,6 +14,7 @@ import grimp
 import pytest
 
 import patchlab_agent
+from patchlab_agent.skill import optional, seam
 
 PACKAGE = "patchlab_agent"
 ROOT = ""
@@ -287,8 +288,8 @@ def test_who_proposes_sees_feedback_and_no_oracle(told: str) -> None:
 DECIDES = ("gate", "learning", "transfer")
 """What decides on patches: it knows the truth by a referee and by labels that it is handed."""
 KNOWS_SIMULATOR = {
-    *("runs.evaluation", "runs.loop", "runs.suite", "studies.effects"),
-    "tasks.simulator",
+    *("runs.evaluation", "runs.loop", "runs.runner", "runs.suite", "studies.effects"),
+    *("lab.preflight", "tasks.simulator"),
 }
 """Modules that know that there is a simulation, besides the skill that makes it one.
 
@@ -315,12 +316,20 @@ def imported_names(module: str) -> set[str]:
 
 
 def test_only_what_runs_and_measures_knows_the_simulator() -> None:
-    simulator = f"{PACKAGE}.skill.seam.Simulator"
-    knowing = {m for m in ours(graph().modules) if simulator in imported_names(m)}
+    simulators = {
+        f"{each.__module__}.{name}"
+        for module in (seam, optional)
+        for name, each in vars(module).items()
+        if name.endswith("Simulator")
+    }
+    assert f"{PACKAGE}.skill.seam.Simulator" in simulators
+    modules = ours(graph().modules)
+    knowing = {m for m in modules if simulators & imported_names(m)} - {*below("skill")}
     # The package itself names it for those who write a skill, and has no use for it.
     assert knowing - {PACKAGE} == {full(name) for name in KNOWS_SIMULATOR}
     # Nor does anybody get at it by way of the module.
-    assert not any(f"{PACKAGE}.skill.seam" in imported_names(m) for m in ours(graph().modules))
+    rooms = {f"{PACKAGE}.skill.{name}" for name in ("seam", "optional", "skill")}
+    assert not any(rooms & imported_names(m) for m in modules)
 
 
 def test_only_shipping_speaks_of_shipping() -> None:

@@ -166,3 +166,17 @@ def test_the_system_part_holds_rules_and_schema_and_nothing_of_a_request(tmp_pat
     assert loaded.system([ZOK], {"type": "object"}) == expected
     loaded.user("a request", [WordFix(word="blim", meaning="green")])
     assert loaded.system([ZOK], {"type": "object"}) == expected
+
+
+def test_a_template_that_changed_is_read_anew_and_one_of_the_same_text_keeps_its_name(
+    tmp_path: Path,
+) -> None:
+    before = prompts(tmp_path, repair="{{ problem }}")
+    after = prompts(tmp_path, repair="Not {{ problem }}")
+    assert (before.repair("odd"), after.repair("odd")) == ("odd", "Not odd")
+    assert before.digest != after.digest
+    same = prompts(tmp_path, user="{{ rules.nothing }}", system="{{ rules.nothing }}")
+    with pytest.raises(PromptError, match=r"^user\.j2 cannot be rendered"):
+        same.user("a zok", [])
+    with pytest.raises(PromptError, match=r"^system\.j2 cannot be rendered"):
+        same.system([], {})

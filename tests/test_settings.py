@@ -82,6 +82,22 @@ def test_the_message_is_one_sentence_with_value_and_bound() -> None:
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", "http://me:swordfish@h/v1"),
+        ("top_k", "http:me:swordfish@h"),
+        ("noise", "sk-swordfish-1234"),
+        ("api_base", ["http://me:swordfish@h/v1"]),
+        ("timeout", "https://h/v1?api_key=swordfish"),
+    ],
+)
+def test_the_message_repeats_no_login_and_no_key(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"^{name}=.*\\*\\*\\*") as caught:
+        checked(AgentSettings, {name: value})
+    assert "swordfish" not in str(caught.value)
+
+
 def test_a_run_has_at_least_one_request_and_no_negative_golden_set() -> None:
     assert RunSettings().runs is None
     assert RunSettings(golden=0, runs=1).golden == 0

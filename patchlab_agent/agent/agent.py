@@ -7,34 +7,28 @@ or a gate, and it keeps nothing from one request to the next.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.agent.conversation import Conversation, Reply, read_reply
 from patchlab_agent.agent.holdout import NO_HOLDOUT, Holdout
 from patchlab_agent.agent.rendering import Renderer
+from patchlab_agent.agent.sources import ExampleSource, PatchSource
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Patch
-from patchlab_agent.models.trace import (
-    Attempt,
-    Completion,
-    Context,
-    Example,
-    Prompt,
-    Retrieved,
-    RetrievedRef,
-    Trace,
-)
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Attempt, Context, Retrieved, RetrievedRef, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.ranking import nearest_of_each, rank
-from patchlab_agent.skill.seam import Reading, RevisedTask, SkillTask, WideningTask
+from patchlab_agent.skill.optional import RevisedTask, WideningTask
+from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words
 
 EMPTY = Context()
@@ -71,46 +65,6 @@ class Question:
     context: Context
     draw: str
     purpose: str = "answer"
-
-
-class PatchSource(Protocol):
-    """A source of patches."""
-
-    def search(
-        self,
-        request: str,
-        k: int,
-        *,
-        similar: bool = True,
-        fits: Callable[[Fix], bool] = lambda _: True,
-    ) -> tuple[Retrieved, ...]:
-        """Return the `k` active patches most relevant to a request whose fixes fit, ranked.
-
-        Those whose trigger occurs come first; without `similar` there are no others.
-        """
-        ...
-
-    def hit(self, patch: Patch, request: str) -> Retrieved:
-        """Return how a patch relates to a request, whether or not the patch is stored."""
-        ...
-
-
-class ExampleSource(Protocol):
-    """A source of few-shot examples."""
-
-    def similar(self, request: str, n: int) -> tuple[Example, ...]:
-        """Return the `n` right answers to requests most like this one, the nearest first."""
-        ...
-
-    def covering(self, request: str, covered: Collection[str], n: int) -> tuple[Example, ...]:
-        """Return up to `n` right answers that together cover what is uncommon in a request.
-
-        Args:
-            request: what a person typed.
-            covered: words that need no example.
-            n: maximum number of examples.
-        """
-        ...
 
 
 def utc_now() -> str:

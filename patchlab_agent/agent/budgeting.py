@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import Context, Example, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Context, Example
 
 CHARS_PER_TOKEN = 4.1
 TOKENS_PER_MESSAGE = 4

@@ -14,7 +14,7 @@ from patchlab_agent.errors import (
     PromptTooLong,
     SkillError,
 )
-from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 from patchlab_agent.plain import disarmed
 from patchlab_agent.skill.guard import on_request
 

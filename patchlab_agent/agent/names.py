@@ -11,7 +11,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption, PromptTooLong
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.skill.answers import read_object
 from patchlab_agent.text import as_trigger, occurs

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Form
-from patchlab_agent.models.trace import Context, Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Context
 from patchlab_agent.prompts import Prompts
-from patchlab_agent.skill.seam import SkillTask, WideningTask
+from patchlab_agent.skill.optional import WideningTask
+from patchlab_agent.skill.seam import SkillTask
 
 REMEMBERED = 256
 """Prompts to remember: a budget weighs the one that is asked next, and the gate asks it again."""

@@ -10,7 +10,7 @@ from typing import NoReturn, Protocol, TypeAlias
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption, UsageError
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 
 Answered: TypeAlias = Completion | Interruption
 """The outcome of one prompt of a batch."""

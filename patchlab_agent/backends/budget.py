@@ -13,7 +13,7 @@ from patchlab_agent.backends.base import (
     outage_in,
 )
 from patchlab_agent.errors import BackendError, BudgetReached
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 
 
 @dataclass(frozen=True)

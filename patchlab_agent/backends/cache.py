@@ -10,7 +10,7 @@ from typing import Any
 
 from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
 from patchlab_agent.models.base import digest
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 
 Key = str
 Entry = list[Any]

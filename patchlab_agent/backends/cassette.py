@@ -22,7 +22,7 @@ from patchlab_agent.errors import CassetteMiss, InputError, PromptTooLong
 from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.model import ModelParameters, Structure
-from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 
 VERSION: Literal[1] = 1
 Suite: TypeAlias = Literal["stream", "golden", "regression"]

@@ -40,7 +40,7 @@ from patchlab_agent.models.model import (
     secrets_in,
     server_at,
 )
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 
 DEFAULT_RETRIES = 5
 PROVIDER = "the provider"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from patchlab_agent.backends.wording import Meaning
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 
 LIMIT, OTHER_LIMIT = "max_tokens", "max_completion_tokens"
 """The names by which servers know the limit of an answer."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from patchlab_agent.backends.base import Answered, Backend, WrappedBackend, complete_batch
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 
 
 @dataclass

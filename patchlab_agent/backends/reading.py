@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from patchlab_agent.models.masking import masked
-from patchlab_agent.models.trace import Completion, Usage
+from patchlab_agent.models.prompt import Completion, Usage
 
 
 def completion_of(

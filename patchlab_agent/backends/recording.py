@@ -32,7 +32,7 @@ from patchlab_agent.files import no_room
 from patchlab_agent.models.base import Frozen, JsonObject, digest
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.masking import masked, masked_words
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 
 OWN_REQUESTS = "own_requests"
 """Header setting that says whether a run's requests were the user's own or generated ones."""

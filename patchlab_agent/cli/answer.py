@@ -50,7 +50,7 @@ def answer(
         echo "2 lb tea box to Portugal" | patchlab-agent answer - --json
     """
     settings = options.settings(AgentSettings, context)
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.skills import request_limit
 
     most = request_limit(settings)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 import patchlab_agent
 from patchlab_agent.cli import (  # noqa: F401 - some add to patches
@@ -84,11 +86,17 @@ def root(
         err().print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
+@cache
+def _command() -> Any:
+    """Put the commands together, which takes as long as many of them: once per process."""
+    return get_command(app)
+
+
 def main() -> None:
     """Run a command and exit with its code; a bug keeps its traceback."""
     try:
         with guarded(), polite_end():
-            app()
+            _command()()
     except OutputClosed:
         give_up()
         sys.exit(CLOSED)

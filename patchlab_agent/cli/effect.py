@@ -67,7 +67,7 @@ def effect(
         patchlab-agent patches effect --sort spoils --json
     """
     settings = options.settings(RunSettings, context)
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.preflight import check_settings
 
     check_settings(settings)

@@ -101,7 +101,7 @@ def import_patches(
         patchlab-agent patches import patches.jsonl --json > report.json
     """
     settings = options.settings(AgentSettings, context)
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.skills import skill_of
     from patchlab_agent.transfer.lines import check_export
 

@@ -112,7 +112,7 @@ def feedback(
     settings = options.settings(AgentSettings, context)
     if label is None:
         raise UsageError(_without_label(settings))
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.stores import require_store
 
     require_store(settings.store)

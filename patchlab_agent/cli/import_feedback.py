@@ -63,7 +63,7 @@ def import_feedback(
         tail -n 100 failures.jsonl | patchlab-agent import-feedback -
     """
     settings = options.settings(AgentSettings, context)
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.skills import skill_of
     from patchlab_agent.lab.teaching import check_feedback
 

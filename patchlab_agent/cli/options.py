@@ -176,7 +176,7 @@ def _source(context: typer.Context, name: str) -> SettingSource | None:
 def _recorded(
     said: Mapping[str, tuple[Any, SettingSource]],
 ) -> dict[str, tuple[Any, SettingSource]]:
-    from patchlab_agent.lab.models import recorded_settings
+    from patchlab_agent.lab.backend_choice import recorded_settings
 
     skill, cassette = (said.get(name, (None, None))[0] for name in ("skill", "replay"))
     found = recorded_settings(skill or AgentSettings().skill, cassette)

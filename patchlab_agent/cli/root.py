@@ -50,6 +50,9 @@ class Root(TyperGroup):
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Take a skill's own name of a command for the command."""
         first, *others = arguments
+        if first in self.commands:
+            return super().resolve_command(context, arguments)
+        # All packages are read for that, which takes as long as many a command.
         known = {point.name: point.attr for point in entry_points(group=ENTRY_POINT_GROUP)}
         return super().resolve_command(context, [known.get(first, first), *others])
 

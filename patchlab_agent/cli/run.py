@@ -178,7 +178,7 @@ def _run(
     *,
     resume: bool = False,
 ) -> RunReport:
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.preflight import check_replayable, check_settings
     from patchlab_agent.lab.skills import in_effect
     from patchlab_agent.lab.stores import store_contents

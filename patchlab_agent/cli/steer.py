@@ -103,7 +103,7 @@ def regate(
     settings = options.settings(AgentSettings, context)
     if bool(ids) == (status is not None):
         raise UsageError("Name patches, or give a --status such as quarantined; either, not both.")
-    from patchlab_agent.lab.lab import lab_of
+    from patchlab_agent.lab.opening import lab_of
     from patchlab_agent.lab.stores import require_store
 
     require_store(settings.store)

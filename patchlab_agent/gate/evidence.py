@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,6 +98,12 @@ def says(patch: Patch, request: str, output: Output) -> bool | None:
     member = Member(f"{kind.__name__}.holds_in", patch.skill, package_of(kind))
     with member.running(shown(request)):
         return patch.fix.holds_in(output)
+
+
+def agreement(patch: Patch, known: Iterable[Probe]) -> list[bool]:
+    """Return, for each right answer that bears on the patch's subject, whether it agrees."""
+    said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
+    return [each for each in said if each is not None]
 
 
 DIFFERENT = Feedback(label="changed")

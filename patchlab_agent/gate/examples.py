@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from patchlab_agent.agent.agent import Question, or_raise
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.grading import is_better
+from patchlab_agent.gate.request_trial import Limits
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.trace import Context, Example, Feedback
 from patchlab_agent.statistics import e_value
@@ -22,10 +23,7 @@ def harmful(
     context: Context,
     judge: Callable[[Output | None], Feedback],
     *,
-    patience: int,
-    max_draws: int,
-    bound: float,
-    varies: bool,
+    limits: Limits,
 ) -> Dialogue[list[Example]]:
     """Find the examples whose absence makes the answer better, beyond the noise of single answers.
 
@@ -37,10 +35,8 @@ def harmful(
         request: a request that was answered wrongly under the context.
         context: everything that the prompt showed.
         judge: returns the feedback on an answer.
-        patience: draws after which an example is cleared if leaving it out never helped.
-        max_draws: draws with all examples, and without each suspect, at most.
-        bound: the e-value that decides, 1/alpha.
-        varies: whether draws differ.
+        limits: how long to go on: a draw asks for an answer with all examples and for one without
+            each suspect.
 
     Raises:
         Interruption: the model's side or the skill failed.
@@ -49,7 +45,7 @@ def harmful(
     helped: Counter[str] = Counter()
     found: list[Example] = []
     waiting = list(suspects)
-    for number in range(max_draws if varies else 1):
+    for number in range(limits.max_pairs):
         draw = f"gate:{number}"
         # All examples first: usually the answer is right this time, and nothing more is asked.
         [with_all] = yield from _ask(request, [context], draw, judge)
@@ -63,13 +59,14 @@ def harmful(
         found += [
             each
             for each in waiting
-            if lost[each.id] and (not varies or e_value(lost[each.id], helped[each.id]) >= bound)
+            if lost[each.id]
+            and (not limits.varies or e_value(lost[each.id], helped[each.id]) >= limits.bound)
         ]
         decided = {each.id for each in found}
         waiting = [
             each
             for each in waiting
-            if each.id not in decided and (lost[each.id] or number + 1 < patience)
+            if each.id not in decided and (lost[each.id] or number + 1 < limits.patience)
         ]
         if not waiting:
             break

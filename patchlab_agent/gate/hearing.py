@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from patchlab_agent.gate.base import Candidate
-from patchlab_agent.gate.evidence import Probe
-from patchlab_agent.gate.trial import PatchTrial, RequestTrial
+from patchlab_agent.gate.evidence import Probe, agreement
+from patchlab_agent.gate.request_trial import RequestTrial
+from patchlab_agent.gate.trial import PatchTrial
 from patchlab_agent.models.trace import Attempt, Feedback
 from patchlab_agent.models.trigger import Always
 
@@ -19,6 +20,8 @@ class Hearing:
     candidate: Candidate
     known: Sequence[Probe]
     trial: PatchTrial
+    trusts_origin: bool
+    """Whether a lesson of this origin may be taken on its word."""
     failing: list[RequestTrial] = field(default_factory=list)
     labeled: list[RequestTrial] = field(default_factory=list)
 
@@ -48,6 +51,29 @@ class Hearing:
         """True if nobody can judge again, but an earlier record speaks for the patch."""
         record = self.candidate.patch.record
         return self.candidate.referee is None and record.mended > record.broken
+
+    @property
+    def is_shown(self) -> bool:
+        """True if a request turns right and something outside the patch confirms it.
+
+        A patch that no failure taught need not turn a request right by itself.
+        """
+        trial = self.trial
+        mended = [each for each in trial.trials if each.outcome == "mended"]
+        if self.has_to_gain:
+            return bool(mended)
+        return (bool(mended) or self.is_unprompted) and (
+            any(map(trial.speaks, mended))
+            or any(map(trial.teaches_right, self.labeled))
+            or any(agreement(self.candidate.patch, self.known))
+        )
+
+    @property
+    def is_trusted(self) -> bool:
+        """True if nobody can judge again, and the word of whoever complained is enough."""
+        # Where no failure taught the patch, there is nobody whose word could be taken.
+        is_on_word = self.candidate.referee is None and not (self.is_unprompted or self.has_to_gain)
+        return is_on_word and self.trusts_origin
 
     @property
     def taken(self) -> Attempt | None:

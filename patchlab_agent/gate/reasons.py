@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from patchlab_agent.gate.evidence import Probe, says
+from patchlab_agent.gate.evidence import Probe, agreement
 from patchlab_agent.gate.grading import Subject
 from patchlab_agent.gate.hearing import Hearing
-from patchlab_agent.gate.trial import PatchTrial, RequestTrial
+from patchlab_agent.gate.request_trial import RequestTrial
+from patchlab_agent.gate.trial import PatchTrial
 from patchlab_agent.models.evidence import Reason
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.skill.guard import shown
@@ -30,12 +31,6 @@ def contradicted(patch: Patch, known: Sequence[Probe]) -> Reason | None:
         return None
     text = f"{wrong} of {len(said)} right answers to requests with {named(patch)} say otherwise"
     return Reason(code="contradicted", text=text)
-
-
-def agreement(patch: Patch, known: Iterable[Probe]) -> list[bool]:
-    """Return, for each right answer that bears on the patch's subject, whether it agrees."""
-    said = (says(patch, each.request, each.answer) for each in known if each.answer is not None)
-    return [each for each in said if each is not None]
 
 
 def outweighed(hearing: Hearing, broken: Sequence[RequestTrial]) -> Reason:
@@ -91,14 +86,32 @@ def not_mended(patch: Patch, failing: Sequence[RequestTrial]) -> Reason | None:
     return Reason(code="undecided", text="the draws do not tell whether the failure is mended")
 
 
-def agrees(hearing: Hearing) -> Reason:
+def speaks_for(hearing: Hearing) -> Reason:
+    """Say what speaks for a patch that nothing objects to."""
+    if hearing.mended:
+        return _mends(hearing.trial)
+    if hearing.vouched:
+        record = hearing.candidate.patch.record
+        gained, lost = record.in_words
+        text = f"its record stands: {record.mended} requests {gained}, {record.broken} {lost}"
+        return Reason(code="mends", text=text)
+    if hearing.is_unprompted:
+        return _agrees(hearing)
+    text = (
+        "nobody can judge the answer again and nothing at hand says otherwise: taken on the "
+        f"word of its origin ({hearing.candidate.patch.provenance.origin})"
+    )
+    return Reason(code="taken_on_trust", text=text)
+
+
+def _agrees(hearing: Hearing) -> Reason:
     """Say that right answers at hand agree with a patch that no failure taught."""
     trigger = named(hearing.candidate.patch)
     text = f"right answers to requests with {trigger} at hand say the same, or turn out so"
     return Reason(code="agrees", text=text)
 
 
-def mends(trial: PatchTrial) -> Reason:
+def _mends(trial: PatchTrial) -> Reason:
     """Say which requests a patch turns right, and by whose word."""
     mended = [each for each in trial.trials if each.outcome == "mended"]
     broken = sum(each.outcome == "broken" for each in trial.trials)

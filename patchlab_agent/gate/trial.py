@@ -8,135 +8,20 @@ and then the request counts once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
 
-from patchlab_agent.agent.agent import Agent, Question, or_raise
+from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue
 from patchlab_agent.gate.evidence import Probe, says
-from patchlab_agent.gate.grading import Pair, Subject, typical_change
+from patchlab_agent.gate.grading import Pair, Subject
+from patchlab_agent.gate.paired_answers import OutOfCalls, PairedAnswers
+from patchlab_agent.gate.request_trial import Limits, RequestTrial
 from patchlab_agent.models.base import Output
-from patchlab_agent.models.evidence import Claim, Outcome, Tested
+from patchlab_agent.models.evidence import Claim, Tested
 from patchlab_agent.models.patch import Patch, agrees
-from patchlab_agent.models.trace import Attempt, Context, Feedback
-from patchlab_agent.statistics import e_value
-
-NOT_AGAIN = 3
-"""Excess of pairs right either way over those gained at which a failure counts as noise."""
-
 
 CLAIM_CALLS = 60
 """Answers reserved for testing the patch's claims."""
-
-
-class OutOfCalls(Exception):
-    """The cap on a decision's calls is reached; it is made on what is known by then."""
-
-
-@dataclass
-class RequestTrial:
-    """The answers to one request so far.
-
-    The first draw that is right with the patch, at least in part, only shows that such an answer is
-    possible; pairs count from the next draw on, so that none is selected by its own outcome. If
-    answers do not vary, the only pair counts.
-    """
-
-    probe: Probe
-    subject: Subject
-    varies: bool
-    given: list[tuple[Attempt, Feedback]] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    """Each draw that was asked both ways."""
-    outcome: Outcome = "open"
-
-    @property
-    def gained(self) -> int:
-        """The number of pairs that are better with the patch."""
-        return sum(pair.is_gained for pair in self.pairs)
-
-    @property
-    def lost(self) -> int:
-        """The number of pairs that are worse with the patch."""
-        return sum(pair.is_lost for pair in self.pairs)
-
-    @property
-    def change(self) -> float:
-        """What a request that turned gained, or lost, in score; 1 where it turned as a whole."""
-        match self.outcome:
-            case "mended":
-                return typical_change([pair for pair in self.pairs if pair.is_gained])
-            case "broken":
-                return typical_change([pair for pair in self.pairs if pair.is_lost])
-        return 0.0
-
-    @property
-    def is_promising(self) -> bool:
-        """True if an answer with the patch was right, at least in part."""
-        return any(said.score > 0 for _, said in self.given)
-
-    @property
-    def is_partial(self) -> bool:
-        """True if an answer was neither right nor wrong throughout."""
-        answers = [said for _, said in self.given] + [pair.without for pair in self.pairs]
-        return any(said.is_partly_right for said in answers)
-
-    @property
-    def right(self) -> int:
-        """The number of right answers with the patch."""
-        return sum(feedback.ok for _, feedback in self.given)
-
-    @property
-    def at_best(self) -> int:
-        """The number of answers with the patch that are as right as any of them."""
-        scores = [said.score for _, said in self.given if said.score > 0]
-        return scores.count(max(scores)) if scores else 0
-
-    @property
-    def taken(self) -> Attempt | None:
-        """The first right answer with the patch."""
-        return next((attempt for attempt, said in self.given if said.ok), None)
-
-    @property
-    def improved(self) -> tuple[Attempt, Feedback] | None:
-        """The best answer that is better with the patch, but not right yet."""
-        gained = [(p.attempt, p.with_it) for p in self.pairs if p.is_gained_in_part]
-        return max(gained, key=lambda found: found[1].score, default=None)
-
-    @property
-    def complaint(self) -> tuple[Attempt, Feedback] | None:
-        """The most frequent complaint about answers with the patch, with the first such answer."""
-        wrong = [(attempt, said) for attempt, said in self.given if not said.ok]
-        counts = Counter((said.label, said.field) for _, said in wrong)
-        if not wrong:
-            return None
-        [(most, _)] = counts.most_common(1)
-        return next(found for found in wrong if (found[1].label, found[1].field) == most)
-
-    def result(self) -> Tested:
-        """Return what the gate reports of the request."""
-        complaint = self.complaint if self.outcome in ("failed", "broken") else None
-        return Tested(
-            source=self.probe.source,
-            request=self.probe.request,
-            outcome=self.outcome,
-            draws=len(self.given),
-            right_with=self.right,
-            pairs=len(self.pairs),
-            gained=self.gained,
-            lost=self.lost,
-            complaint=str(complaint[1].label) if complaint else "",
-            scores=self._scores() if self.is_partial else None,
-        )
-
-    def _scores(self) -> tuple[float, float] | None:
-        """Return the mean score of the pairs without the patch and with it."""
-        if not self.pairs:
-            return None
-        without = fmean(pair.without.score for pair in self.pairs)
-        return round(without, 6), round(fmean(pair.with_it.score for pair in self.pairs), 6)
 
 
 class PatchTrial:
@@ -145,11 +30,10 @@ class PatchTrial:
     Args:
         agent: answers; its store is only read.
         patch: the patch on trial.
-        companions: lessons shown on both sides, as if they were active.
-        patience: draws after which a request that was never right is given up.
-        max_pairs: pairs after which an undecided request is left open.
-        bound: the e-value that decides, 1/alpha.
+        judged: returns the fields of an answer that accepting it vouches for.
+        limits: how long a request is drawn.
         max_calls: maximum number of answers to ask for.
+        companions: lessons shown on both sides, as if they were active.
     """
 
     def __init__(
@@ -157,28 +41,30 @@ class PatchTrial:
         agent: Agent,
         patch: Patch,
         *,
-        companions: Sequence[Patch] = (),
-        patience: int,
-        max_pairs: int,
-        bound: float,
+        judged: Callable[[Output], Output],
+        limits: Limits,
         max_calls: int,
+        companions: Sequence[Patch] = (),
     ) -> None:
-        self._agent = agent
         self._patch = patch
         self._subject = Subject.of(patch)
-        self._companions = companions
-        self._varies = agent.backend.varies
-        self._patience = patience if self._varies else 1
-        self._max_pairs = max_pairs if self._varies else 1
-        self._bound = bound
-        self._max_calls = max_calls
+        self._judged = judged
+        self._limits = limits
+        self._answers = PairedAnswers(agent, patch, companions, max_calls)
         # Claims come last, so without a reserve they would be what runs out of calls.
         self._kept_back = min(CLAIM_CALLS, max_calls // 4)
-        self._contexts: dict[str, tuple[Context, Context]] = {}
-        self._answers: dict[tuple[str, int, bool], Attempt] = {}
         self.trials: list[RequestTrial] = []
         self.claims: list[Tested] = []
-        self.calls = 0
+
+    @property
+    def calls(self) -> int:
+        """The number of answers asked for so far."""
+        return self._answers.calls
+
+    @property
+    def bound(self) -> float:
+        """The e-value that decides."""
+        return self._limits.bound
 
     @property
     def results(self) -> tuple[Tested, ...]:
@@ -187,7 +73,7 @@ class PatchTrial:
 
     def begin(self, probes: Iterable[Probe]) -> list[RequestTrial]:
         """Start trying these requests."""
-        trials = [RequestTrial(probe, self._subject, self._varies) for probe in probes]
+        trials = [RequestTrial(probe, self._subject, self._limits) for probe in probes]
         self.trials += trials
         return trials
 
@@ -200,9 +86,7 @@ class PatchTrial:
 
     def changes(self, request: str) -> bool:
         """Return True if the patch makes a difference to the request's prompt."""
-        without, with_it = self._both(request)
-        is_shown = any(each.id == self._patch.id for each in with_it.applied)
-        return is_shown and without.lessons != with_it.lessons
+        return self._answers.changes(request)
 
     def mends(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns right, or better, beyond noise.
@@ -220,10 +104,8 @@ class PatchTrial:
         while waiting:
             yield from self._draw(waiting)
             for trial in waiting:
-                trial.outcome = self._mended(trial)
-            waiting = [
-                trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)
-            ]
+                trial.decide_mended()
+            waiting = [trial for trial in waiting if trial.goes_on]
 
     def keeps(self, trials: Iterable[RequestTrial]) -> Dialogue[None]:
         """Find out which of these requests the patch turns wrong, or worse, beyond noise.
@@ -237,20 +119,18 @@ class PatchTrial:
             Interruption: the model's side or the skill failed.
         """
         waiting = list(trials)
-        while waiting and self.calls + 2 * len(waiting) <= self._max_calls - self._kept_back:
+        while waiting and 2 * len(waiting) <= self._room:
             draws = {id(trial): len(trial.given) for trial in waiting}
-            yield from self._ask([(t.probe.request, draws[id(t)], True) for t in waiting])
+            yield from self._answers.ask([(t.probe.request, draws[id(t)], True) for t in waiting])
             for trial in waiting:
                 self._take(trial, draws[id(trial)])
             wrong = [trial for trial in waiting if not trial.right]
-            yield from self._ask([(t.probe.request, draws[id(t)], False) for t in wrong])
+            yield from self._answers.ask([(t.probe.request, draws[id(t)], False) for t in wrong])
             for trial in wrong:
                 self._pair(trial, draws[id(trial)])
             for trial in waiting:
-                trial.outcome = self._kept(trial)
-            waiting = [
-                trial for trial in waiting if trial.outcome == "open" and self._goes_on(trial)
-            ]
+                trial.decide_kept()
+            waiting = [trial for trial in waiting if trial.goes_on]
         if any(not trial.given for trial in waiting):
             raise OutOfCalls
 
@@ -262,9 +142,8 @@ class PatchTrial:
         Raises:
             Interruption: the model's side or the skill failed.
         """
-        room = (self._max_calls - self._kept_back - self.calls) // 2
-        tried = self.begin(probes[: max(0, room)])
-        yield from self._ask(
+        tried = self.begin(probes[: max(0, self._room // 2)])
+        yield from self._answers.ask(
             [(t.probe.request, 0, shown) for t in tried for shown in (False, True)]
         )
         for trial in tried:
@@ -305,13 +184,15 @@ class PatchTrial:
         ]
         return any(changed) if changed else None
 
-    def speaks(self, trial: RequestTrial, judged: Callable[[Output], Output]) -> bool:
+    def speaks(self, trial: RequestTrial) -> bool:
         """Return True if an answer that is right, or gained by the patch, states what it says.
 
         A refusal may be right for its own reason, whatever the patch says about the rest.
         """
         right = [
-            judged(attempt.output) for attempt, said in trial.given if said.ok and attempt.output
+            self._judged(attempt.output)
+            for attempt, said in trial.given
+            if said.ok and attempt.output
         ]
         # What is right in part may leave something open, and has been judged all the same.
         gained = (pair.attempt.output for pair in trial.pairs if pair.is_gained_in_part)
@@ -328,13 +209,13 @@ class PatchTrial:
         most = len(requests) // 2 + 1
         draws = dict.fromkeys(requests, 0)
         done: set[str] = set()
-        for draw in range(self._patience):
+        for draw in range(self._limits.patience):
             waiting = [request for request in requests if request not in done]
             # Only as many at a time as a majority still needs: the rest may never be asked.
             while waiting and len(done) < most:
                 missing = most - len(done)
                 asked, waiting = waiting[:missing], waiting[missing:]
-                yield from self._ask([(request, draw, True) for request in asked])
+                yield from self._answers.ask([(request, draw, True) for request in asked])
                 for request in asked:
                     draws[request] += 1
                     output = self._answers[request, draw, True].output
@@ -355,7 +236,7 @@ class PatchTrial:
             Interruption: the model's side or the skill failed.
         """
         changing = [request for request in requests if self.changes(request)]
-        yield from self._ask([(r, 0, shown) for r in changing for shown in (False, True)])
+        yield from self._answers.ask([(r, 0, shown) for r in changing for shown in (False, True)])
         same = {
             r: r not in changing
             or self._answers[r, 0, False].output == self._answers[r, 0, True].output
@@ -367,9 +248,7 @@ class PatchTrial:
         ]
         return all(same.values())
 
-    def satisfies(
-        self, requests: Sequence[str], judged: Callable[[Output], Output]
-    ) -> Dialogue[list[str]]:
+    def satisfies(self, requests: Sequence[str]) -> Dialogue[list[str]]:
         """Return the failing requests that the patch gives a complete answer, if nobody can judge.
 
         Raises:
@@ -377,16 +256,21 @@ class PatchTrial:
             Interruption: the model's side or the skill failed.
         """
         found: list[str] = []
-        for draw in range(self._patience):
+        for draw in range(self._limits.patience):
             waiting = [request for request in requests if request not in found]
             if not waiting:
                 break
-            yield from self._ask([(request, draw, True) for request in waiting])
+            yield from self._answers.ask([(request, draw, True) for request in waiting])
             for request in waiting:
                 output = self._answers[request, draw, True].output
-                if output is not None and judged(output) and self._says(request, output):
+                if output is not None and self._judged(output) and self._says(request, output):
                     found.append(request)
         return found
+
+    @property
+    def _room(self) -> int:
+        """The number of answers that may be asked for before the claims come."""
+        return self._answers.left - self._kept_back
 
     def _says(self, request: str, output: Output) -> bool | None:
         return says(self._patch, request, output)
@@ -395,9 +279,11 @@ class PatchTrial:
         draws = {id(trial): len(trial.given) for trial in trials}
         # Before the first answer with the patch that is right in anything, nothing can be gained,
         # so the other side of the pair is not worth a call.
-        paired = [t for t in trials if t.is_promising or not t.varies]
+        paired = [t for t in trials if t.is_promising or not t.limits.varies]
         with_it = [(t.probe.request, draws[id(t)], True) for t in trials]
-        yield from self._ask(with_it + [(t.probe.request, draws[id(t)], False) for t in paired])
+        yield from self._answers.ask(
+            with_it + [(t.probe.request, draws[id(t)], False) for t in paired]
+        )
         for trial in trials:
             self._take(trial, draws[id(trial)])
         for trial in paired:
@@ -412,58 +298,6 @@ class PatchTrial:
         without = trial.probe.judge(self._answers[trial.probe.request, draw, False].output)
         attempt, with_it = trial.given[-1]
         trial.pairs.append(Pair(self._subject, without, with_it, attempt))
-
-    def _mended(self, trial: RequestTrial) -> Outcome:
-        if not trial.varies:
-            [pair] = trial.pairs
-            if pair.is_gained:
-                return "mended"
-            return "kept" if pair.with_it.ok or pair.is_calm else "failed"
-        if e_value(trial.gained, trial.lost) >= self._bound:
-            return "mended"
-        if sum(pair.is_calm for pair in trial.pairs) >= trial.gained + NOT_AGAIN:
-            return "kept"
-        if e_value(trial.lost, trial.gained) >= self._bound:
-            return "failed"
-        idle = sum(pair.is_idle for pair in trial.pairs)
-        given_up = not trial.is_promising and len(trial.given) >= self._patience
-        return "failed" if given_up or idle >= trial.gained + self._patience else "open"
-
-    def _kept(self, trial: RequestTrial) -> Outcome:
-        if trial.right or trial.gained:
-            return "kept"
-        if not trial.varies:
-            return "broken" if trial.lost else "kept"
-        if e_value(trial.lost, 0) >= self._bound:
-            return "broken"
-        # Wrong so often either way, it fails for some other reason.
-        return "kept" if not trial.lost and len(trial.pairs) >= self._patience else "open"
-
-    def _goes_on(self, trial: RequestTrial) -> bool:
-        return trial.varies and len(trial.pairs) < self._max_pairs
-
-    def _ask(self, wanted: Sequence[tuple[str, int, bool]]) -> Dialogue[None]:
-        new = [each for each in dict.fromkeys(wanted) if each not in self._answers]
-        if not new:
-            return
-        if self.calls + len(new) > self._max_calls:
-            raise OutOfCalls
-        self.calls += len(new)
-        questions = [self._question(*each) for each in new]
-        for each, attempt in zip(new, (yield questions), strict=True):
-            self._answers[each] = or_raise(attempt)
-
-    def _question(self, request: str, draw: int, shown: bool) -> Question:
-        return Question(request, self._both(request)[shown], f"gate:{draw}", "gate")
-
-    def _both(self, request: str) -> tuple[Context, Context]:
-        if request not in self._contexts:
-            without = self._agent.context(request, applied_only=True, without=self._patch.id)
-            for companion in self._companions:
-                without = self._agent.with_candidate(without, request, companion)
-            with_it = self._agent.with_candidate(without, request, self._patch)
-            self._contexts[request] = without, with_it
-        return self._contexts[request]
 
 
 def _claim(claim: Claim, request: str, draws: int, passed: int) -> Tested:

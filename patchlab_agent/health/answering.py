@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patchlab_agent.backends.cassette import Cassette
-from patchlab_agent.lab.lab import lab_of
-from patchlab_agent.lab.models import backend_of, cassette_path, simulated_by
+from patchlab_agent.lab.backend_choice import backend_of, cassette_path, simulated_by
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.settings import LITELLM, REPLAY, AgentSettings
-from patchlab_agent.skill.seam import Skill, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import Skill
 
 PATIENCE = 30.0
 """Upper limit in seconds for a model to answer one small call."""

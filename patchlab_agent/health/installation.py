@@ -21,7 +21,7 @@ from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import load_skill, skill_names
+from patchlab_agent.skill.skill import load_skill, skill_names
 
 PACKAGES = ("patchlab-agent", "chromadb", "litellm", "pydantic", "tenacity", "typer", "rich")
 COMPROMISED = ("1.82.7", "1.82.8", "1.107.")

@@ -16,7 +16,8 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.models.health import Check, CheckStatus
 from patchlab_agent.models.patch import Status
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import RevisedTask, SkillTask
+from patchlab_agent.skill.optional import RevisedTask
+from patchlab_agent.skill.seam import SkillTask
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.journal import is_left_over

@@ -12,7 +12,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import UsageError
 from patchlab_agent.gate.base import AcceptanceCriterion, OpenGate
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.lab.models import patcher_of
+from patchlab_agent.lab.backend_choice import patcher_of
 from patchlab_agent.lab.stored_lab import StoredLab
 from patchlab_agent.learning.example_evidence import ExampleEvidence
 from patchlab_agent.learning.learner import Learner
@@ -20,7 +20,8 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
+from patchlab_agent.skill.seam import Proposer, Thesaurus
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.store import Store
 
 

@@ -20,8 +20,9 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.prompt import Usage
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Feedback, Trace, Usage
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings

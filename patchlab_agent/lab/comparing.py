@@ -13,7 +13,8 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.models.comparison import ComparisonReport, Failure
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import LAST, named_run
-from patchlab_agent.skill.seam import load_skill, rules_needed
+from patchlab_agent.skill.optional import rules_needed
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.store.reports import read_report
 from patchlab_agent.store.store import Store
 from patchlab_agent.studies.comparison import Entrant, Rules, compare_runs

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from patchlab_agent.lab.skills import skill_of
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Proposer, TellingProposer
+from patchlab_agent.skill.optional import TellingProposer
+from patchlab_agent.skill.seam import Proposer
 from patchlab_agent.store.selection import OK_LABEL
 
 

@@ -27,7 +27,9 @@ from patchlab_agent.skill.authoring import (
     labeled_rows,
     labeled_text,
 )
-from patchlab_agent.skill.seam import Reading, Skill, compared
+from patchlab_agent.skill.optional import compared
+from patchlab_agent.skill.seam import Reading
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.fields import AnswerField, fields_of, resolved_schema
 from patchlab_agent.tasks.rows import cell_value
 from patchlab_agent.text import check_request, json_of, strict_json

@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from pathlib import Path
-from typing import Any, Unpack
 
 from pydantic import JsonValue
 
-from patchlab_agent.agent.agent import Agent, utc_now
-from patchlab_agent.agent.conversation import MAX_REPAIRS
-from patchlab_agent.agent.holdout import Holdout
-from patchlab_agent.backends.base import Backend, checked_backend
-from patchlab_agent.backends.cache import CachedBackend
-from patchlab_agent.backends.meter import MeteredBackend
 from patchlab_agent.errors import InputError, Interruption, UsageError
 from patchlab_agent.gate.evidence import Referee
-from patchlab_agent.lab import models
 from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.failures import Source, failure_rows, read_failures
 from patchlab_agent.lab.judging import learned_from
-from patchlab_agent.lab.naming import feedback_on, find_patches, known_label, known_settings
-from patchlab_agent.lab.preflight import check_replayable, check_run, own_cases
-from patchlab_agent.lab.resuming import as_started, check_requests
-from patchlab_agent.lab.skills import find_skill, remembered
+from patchlab_agent.lab.naming import feedback_on, find_patches, known_label
+from patchlab_agent.lab.regating import regated
+from patchlab_agent.lab.running import ran
 from patchlab_agent.lab.teaching import taught
 from patchlab_agent.lab.verdicts import with_verdict
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.effect import EffectReport
-from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.listing import FeedbackReport, GateRound, RequestContext
 from patchlab_agent.models.patch import Patch, Status
+from patchlab_agent.models.prompt import Completion, Usage
 from patchlab_agent.models.report import RunReport
-from patchlab_agent.models.trace import Completion, Feedback, Trace, Usage, trace_name
+from patchlab_agent.models.trace import Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.settings import (
-    REPLAY,
-    REPLAY_STORE,
-    SIMULATED,
-    AgentSettings,
-    LabOptions,
     RunSettings,
-    checked,
 )
-from patchlab_agent.store.store import Store
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
-from patchlab_agent.tasks.definition import Task
-from patchlab_agent.text import check_request
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export
-
-CACHED_ANSWERS = 8192
-"""More than a run of a thousand requests asks for."""
 
 
 class Lab(AssembledLab):
@@ -245,28 +223,7 @@ class Lab(AssembledLab):
             >>> lab.run(RunSettings(runs=20, golden=4), resume=True) == report  # it was finished
             True
         """
-        if resume:
-            self.store.require_alone()
-        self.store.require_writable()
-        wanted = self._run_settings(settings)
-        started = self.store.started() if resume else None
-        if started is not None:
-            given = {*(settings or wanted).model_fields_set, *AgentSettings.model_fields}
-            wanted = as_started(started, wanted, given)
-            if started.is_finished:
-                return self.report(started.run)
-        check_run(self.skill, wanted)
-        if cases is None:
-            cases = own_cases(self.skill, wanted)
-        for case in cases or ():
-            check_request(case.request, self.skill.max_request_chars)
-        if started is not None:
-            check_requests(started, cases)
-        check_replayable(wanted, cases, lambda: None if started else self.contents)
-        runner = Runner(self, wanted, cases, resumed=started)
-        if watch is not None:
-            watch(runner)
-        return runner.run(show)
+        return ran(self, settings, cases, show=show, watch=watch, resume=resume)
 
     def effects(
         self,
@@ -320,30 +277,7 @@ class Lab(AssembledLab):
             >>> [str(event.kind) for event in lab.regate("3696").events]
             ['activated']
         """
-        if bool(ids) == (status is not None):
-            raise UsageError("Name patches to gate again, or give a status; either, not both.")
-        self.store.require_alone()
-        chosen = self._to_gate(ids, status)
-        try:
-            return self._regated(chosen, on_patch)
-        finally:
-            self.store.traces.flush()
-
-    def _regated(self, chosen: Sequence[Patch], on_patch: Callable[[int, int], None]) -> GateRound:
-        events: list[PatchEvent] = []
-        for number, patch in enumerate(chosen, start=1):
-            present = self.store.patches.get(patch.id)
-            # One that was gated before it may have taken its place.
-            if present is not None and present.status is patch.status:
-                try:
-                    with self.store.unit_of_many():
-                        events += self.lifecycle.regate(present)
-                except Interruption as error:
-                    if not events:
-                        raise
-                    return GateRound(events=tuple(events), stopped=stop_of(error))
-            on_patch(number, len(chosen))
-        return GateRound(events=tuple(events))
+        return regated(self, ids, status, on_patch)
 
     def import_patches(
         self,
@@ -414,22 +348,6 @@ class Lab(AssembledLab):
         given = failure_rows(source)
         return taught(self, given.name, read_failures(self.skill, given), on_row)
 
-    def _run_settings(self, settings: RunSettings | None) -> RunSettings:
-        """Return a run's settings, with those that determine an answer taken from the lab."""
-        given = {} if settings is None else settings.model_dump(include=settings.model_fields_set)
-        if given.get("patcher") in ("auto", self.patcher):
-            # What leaves it open comes to the same.
-            del given["patcher"]
-        wanted = checked(RunSettings, {**self.settings.model_dump(), **given})
-        for name in AgentSettings.model_fields:
-            if getattr(wanted, name) != getattr(self.settings, name):
-                raise UsageError(
-                    f"{name}={given[name]!r} is not what the lab was opened with; "
-                    "give it to open_lab, or leave it out of the run's settings."
-                )
-        # Report and cassette say who it was.
-        return wanted.model_copy(update={"patcher": self.patcher})
-
     def _active(self, ids: Sequence[str]) -> list[Patch]:
         if not ids:
             return list(self.store.patches.all(Status.ACTIVE))
@@ -441,134 +359,3 @@ class Lab(AssembledLab):
                     "name active ones, as `patches list --status active` shows them."
                 )
         return chosen
-
-    def _to_gate(self, ids: Sequence[str], status: Status | None) -> list[Patch]:
-        if status is not None:
-            # In the order of their births, as a run would have it.
-            return sorted(self.store.patches.all(status), key=lambda patch: patch.since)
-        chosen = find_patches(self.store.patches, ids)
-        for patch in chosen:
-            if patch.status is Status.DISABLED:
-                raise UsageError(
-                    f"Patch {patch.id} is disabled by hand; enable it first, then gate it again."
-                )
-        return chosen
-
-
-def open_lab(
-    *,
-    backend: str | Backend = SIMULATED,
-    task: str | Path | Task | None = None,
-    clock: Callable[[], str] = utc_now,
-    write: bool = True,
-    **settings: Unpack[LabOptions],
-) -> Lab:
-    """Put a skill, a store and a model together.
-
-    Every setting of the command line is an argument, with the same name, default and meaning:
-    `open_lab(backend="litellm", model="ollama_chat/qwen2.5-coder:1.5b", top_k=3)`.
-
-    Args:
-        backend: name of a simulated backend, of one that a package offers, `litellm`, or `replay`,
-            which takes up the settings of the recorded run; or an object with the members of
-            `Backend`.
-        task: a task folder, or a task that was made in Python, in place of an installed skill.
-        clock: the time as ISO 8601.
-        write: False opens a store that is there beside a process that writes to it; then `context`
-            works, and whatever would store something raises a `StoreError`.
-        settings: see `RunSettings`, which describes each.
-
-    Raises:
-        SkillError: there is no such skill.
-        UsageError: the skill has no such backend, a member of the given one is missing, there is
-            no such embedder or setting, or a value is out of range.
-        InputError: a cassette cannot be used.
-        StoreError: the store cannot be opened.
-        PromptError: the skill's templates are broken.
-
-    Example:
-        >>> with open_lab(noise=0, top_k=3, store="lessons") as lab:
-        ...     lab.answer("Ship 2 kg books box to US").output["country"]
-        'US'
-    """
-    given: dict[str, Any] = known_settings(settings)
-    made = task if isinstance(task, Task) else None
-    if task is not None and made is None:
-        given["task"] = task
-    if isinstance(backend, str):
-        if given.get("replay") is not None and backend == AgentSettings().backend:
-            backend = REPLAY
-        if backend == REPLAY:
-            given = {**_recorded(given), **given}
-        wanted = checked(RunSettings, {**given, "backend": backend})
-        return lab_of(wanted, task=made, clock=clock, write=write)
-    wanted = checked(RunSettings, {**given, "backend": checked_backend(backend).name})
-    model = models.own_backend(backend, wanted)
-    return lab_of(wanted, task=made, model=model, clock=clock, write=write)
-
-
-def _recorded(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a recorded run, except those given instead."""
-    wanted = checked(AgentSettings, {**given, "backend": REPLAY})
-    recorded = models.recorded_settings(wanted.skill, wanted.replay)
-    return {**recorded, "store": REPLAY_STORE}
-
-
-def lab_of(
-    settings: AgentSettings,
-    *,
-    task: Task | None = None,
-    model: Backend | None = None,
-    clock: Callable[[], str] = utc_now,
-    write: bool = True,
-) -> Lab:
-    """Open the lab that settings describe; raises what `open_lab` raises.
-
-    Args:
-        settings: what decides about an answer.
-        task: one that was made in Python; None: what the settings or the store name.
-        model: takes the place of the backend that the settings name.
-        clock: the time as ISO 8601.
-        write: False opens the store for reading, beside a process that writes; it must be there.
-    """
-    made = None if task is None else task.skill
-    settings = settings if made else remembered(settings)
-    skill = models.as_recorded(made or find_skill(settings), settings)
-    is_simulated = model is None and models.simulated_by(skill, settings.backend) is not None
-    model = model or models.backend_of(skill, settings)
-    # Where spending is limited, it goes to what is at hand, not to what comes next.
-    ahead = not is_simulated and not models.budget_of(settings).is_limited
-    cached = CachedBackend(model, CACHED_ANSWERS, width=settings.concurrency if ahead else 1)
-    meter = MeteredBackend(cached)
-    store = Store(
-        settings.store,
-        skill.name,
-        skill.task.parse_fix,
-        skill.task.may_show,
-        task=settings.task,
-        is_given=made is not None,
-        embedder_name=settings.embedder,
-        write=write,
-        shared=settings.shared and write,
-    )
-    try:
-        agent = Agent(
-            skill.task,
-            meter,
-            store.patches,
-            store.examples,
-            top_k=settings.top_k,
-            n_examples=settings.examples,
-            context_tokens=settings.context_tokens,
-            # A simulated model makes the same mistake again on the same draw.
-            max_repairs=0 if is_simulated else MAX_REPAIRS,
-            max_request_chars=skill.max_request_chars,
-            holdout=Holdout(settings.holdout, settings.seed),
-            clock=clock,
-        )
-        if write:
-            store.keep_prompt(agent.system)
-    except BaseException:
-        store.close()
-        raise
-    return Lab(skill, store, agent, meter, settings=settings, model=model)

@@ -17,7 +17,8 @@ from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.rollback import RollbackReport
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.transfer import LessonText, TextFormat
-from patchlab_agent.skill.seam import Labels, SkillTask, misfit
+from patchlab_agent.skill.optional import misfit
+from patchlab_agent.skill.seam import Labels, SkillTask
 from patchlab_agent.store.store import Store
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, phrases, words
 from patchlab_agent.transfer.lines import export_lines

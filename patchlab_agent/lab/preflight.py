@@ -13,7 +13,7 @@ from patchlab_agent.backends.recording import (
 )
 from patchlab_agent.embedding import embedder as build_embedder
 from patchlab_agent.errors import UsageError
-from patchlab_agent.lab import models
+from patchlab_agent.lab import backend_choice
 from patchlab_agent.lab.skills import find_skill
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.listing import StoreContents
@@ -23,8 +23,9 @@ from patchlab_agent.settings import (
     REPLAY,
     RunSettings,
 )
+from patchlab_agent.skill.optional import DriftingSimulator, StreamingSimulator
 from patchlab_agent.skill.recorded import RecordedSimulator
-from patchlab_agent.skill.seam import DriftingSimulator, Skill, StreamingSimulator
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.places import read_info
 
 
@@ -38,8 +39,8 @@ def check_settings(settings: RunSettings) -> list[Case] | None:
     Raises:
         SkillError, UsageError, InputError, StoreError, MissingExtra: whatever is wrong first.
     """
-    skill = models.as_recorded(find_skill(settings), settings)
-    models.backend_of(skill, settings).close()
+    skill = backend_choice.as_recorded(find_skill(settings), settings)
+    backend_choice.backend_of(skill, settings).close()
     if settings.embedder is not None:
         build_embedder(settings.embedder)
     check_run(skill, settings)
@@ -125,7 +126,7 @@ def check_replayable(
 
 def _check_recorded(settings: RunSettings, cases: Sequence[Case] | None) -> None:
     """Make sure that a replay asks what was recorded, and no more."""
-    cassette = Cassette(models.cassette_path(find_skill(settings), settings.replay))
+    cassette = Cassette(backend_choice.cassette_path(find_skill(settings), settings.replay))
     recorded = cassette.cases.stream
     if not recorded:
         return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.models import patcher_of
+from patchlab_agent.lab.backend_choice import patcher_of
 from patchlab_agent.settings import AgentSettings, Settings
-from patchlab_agent.skill.seam import Skill, load_skill
+from patchlab_agent.skill.skill import Skill, load_skill
 from patchlab_agent.store.info import StoreInfo
 from patchlab_agent.store.places import read_info
 from patchlab_agent.tasks.folder import load_task

@@ -20,7 +20,7 @@ from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.report.html.comparison_page import comparison_page
 from patchlab_agent.report.html.page import MAX_TRACES, page
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.store import Store
 from patchlab_agent.tasks.definition import Task
 

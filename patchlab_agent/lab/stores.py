@@ -12,7 +12,7 @@ from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.address import Location, located
 from patchlab_agent.models.listing import StoreContents
 from patchlab_agent.settings import AgentSettings
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store import places
 from patchlab_agent.store.integrity import NothingYet
 from patchlab_agent.store.places import read_info

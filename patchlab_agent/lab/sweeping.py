@@ -7,7 +7,7 @@ from pathlib import Path
 
 from patchlab_agent.errors import UsageError
 from patchlab_agent.lab.comparing import compared
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.lab.stores import store_contents
 from patchlab_agent.models.comparison import ComparisonReport

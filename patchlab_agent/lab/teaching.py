@@ -14,10 +14,12 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import case_key
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.listing import RequestContext
-from patchlab_agent.models.trace import Completion, Feedback, Trace, trace_name
+from patchlab_agent.models.prompt import Completion
+from patchlab_agent.models.trace import Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, TaughtOutcome, TaughtRow
 from patchlab_agent.runs.summary import stop_of
-from patchlab_agent.skill.seam import Skill, compared
+from patchlab_agent.skill.optional import compared
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.patches import describe
 
 _BY_DECISION: Mapping[EventKind, TaughtOutcome] = {

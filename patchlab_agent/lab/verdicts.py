@@ -5,7 +5,8 @@ from __future__ import annotations
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.models.verdict import Verdict, listing
-from patchlab_agent.skill.seam import Skill, TellingTask
+from patchlab_agent.skill.optional import TellingTask
+from patchlab_agent.skill.skill import Skill
 
 
 def with_verdict(skill: Skill, trace: Trace) -> Trace:

@@ -20,7 +20,8 @@ from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
-from patchlab_agent.skill.seam import AskingProposer, Proposer, Thesaurus
+from patchlab_agent.skill.optional import AskingProposer
+from patchlab_agent.skill.seam import Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3

@@ -9,6 +9,9 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from patchlab_agent.models.masking import MASK
+from patchlab_agent.models.model import without_login
+
 DEFAULT_TENANT = "default_tenant"
 DEFAULT_DATABASE = "default_database"
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -91,32 +94,36 @@ def located(store: object) -> Location:
     # What went through pathlib lost one of its slashes.
     scheme = _SCHEME.match(text)
     if scheme is None and isinstance(store, str) and _FORGOTTEN.match(text):
-        raise ValueError(f"{text} is an address without http:// (a folder would be ./{text})")
+        shown = without_login(text)
+        raise ValueError(f"{shown} is an address without http:// (a folder would be ./{shown})")
     if scheme is None or (len(scheme[0]) == 3 and "//" not in text):
         return Path(text)  # a single letter is a drive
     return _parsed(scheme[0][:-2].lower(), text[scheme.end() :].removeprefix("/"), text)
 
 
 def _parsed(scheme: str, rest: str, text: str) -> Address:
+    shown = without_login(text)
     if scheme not in _USUAL_PORTS:
-        raise ValueError(f"{text} is no address of a Chroma server; {_FORM}")
+        raise ValueError(f"{shown} is no address of a Chroma server; {_FORM}")
+    # Before it is taken apart: of a password with a slash, a part would be taken for the port.
+    if f"{MASK}@" in shown:
+        raise ValueError(
+            f"{shown} names a user; leave that out, and set CHROMA_API_KEY to the server's token"
+        )
     try:
         parts = urllib.parse.urlsplit(f"{scheme}://{rest}")
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"the port or host of {text} cannot be used ({error}); {_FORM}") from error
-    if "@" in parts.netloc:
         raise ValueError(
-            f"{scheme}://…@{parts.hostname or ''} names a user; leave that out, and set "
-            "CHROMA_API_KEY to the server's token"
-        )
+            f"the port or host of {shown} cannot be used ({error}); {_FORM}"
+        ) from error
     if not parts.hostname or port == 0 or re.search(r"\s", text):
-        raise ValueError(f"{text} names no host, or no usable port; {_FORM}")
+        raise ValueError(f"{shown} names no host, or no usable port; {_FORM}")
     if parts.query or parts.fragment or "?" in rest or "#" in rest:
-        raise ValueError(f"{text} has a part after ? or #; {_FORM}")
+        raise ValueError(f"{shown} has a part after ? or #; {_FORM}")
     names = [urllib.parse.unquote(part) for part in parts.path.strip("/").split("/") if part]
     if len(names) > 2:
-        raise ValueError(f"{text} has more parts than a tenant and a database; {_FORM}")
+        raise ValueError(f"{shown} has more parts than a tenant and a database; {_FORM}")
     tenant, database = {
         0: (DEFAULT_TENANT, DEFAULT_DATABASE),
         1: (DEFAULT_TENANT, *names),

@@ -96,10 +96,16 @@ def _parts(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...],
     if isinstance(value, dict):
         for key, each in value.items():
             yield (*path, "key"), key
-            yield (*path, str(key)[:MAX_KEY]), each
+            yield (*path, _named(str(key))), each
     elif isinstance(value, list | tuple):
         for number, each in enumerate(value):
             yield (*path, str(number)), each
+
+
+def _named(key: str) -> str:
+    """Return a key as an error names it, on one line and cut where it is long."""
+    short = key[:MAX_KEY]
+    return short if short.isprintable() else repr(short)[1:-1]
 
 
 def _unstorable(value: Any) -> str:

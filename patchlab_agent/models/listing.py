@@ -9,9 +9,10 @@ from pydantic import Field, SerializeAsAny, model_serializer
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.patch import Fix, Patch
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.models.report import Stop
 from patchlab_agent.models.tally import Tally
-from patchlab_agent.models.trace import Context, Example, Feedback, Message, Trace
+from patchlab_agent.models.trace import Context, Example, Feedback, Trace
 
 
 class ListedPatch(Frozen):

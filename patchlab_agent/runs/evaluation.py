@@ -10,8 +10,10 @@ from patchlab_agent.agent.agent import EMPTY, Agent, Ask, Question, or_raise
 from patchlab_agent.backends.base import BatchBackend
 from patchlab_agent.errors import InputError, Interruption, SkillError
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Attempt, Context, Judged, Prompt, Trace
-from patchlab_agent.skill.seam import OracleSimulator, Simulator
+from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.trace import Attempt, Context, Judged, Trace
+from patchlab_agent.skill.optional import OracleSimulator
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.text import check_request
 
 

@@ -17,7 +17,8 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import OK, Feedback, Trace, trace_name
 from patchlab_agent.runs.evaluation import Evaluator
 from patchlab_agent.runs.passing import Passing
-from patchlab_agent.skill.seam import Falsify, Simulator
+from patchlab_agent.skill.seam import Simulator
+from patchlab_agent.skill.skill import Falsify
 from patchlab_agent.store.traces import TraceStore
 
 Item = TypeVar("Item")

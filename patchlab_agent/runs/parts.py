@@ -10,7 +10,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.gate.base import AcceptanceCriterion
 from patchlab_agent.learning.learner import Learner
 from patchlab_agent.runs.evaluation import Evaluator
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.store.store import Store
 
 

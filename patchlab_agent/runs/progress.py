@@ -23,7 +23,8 @@ from patchlab_agent.gate.gate import Gate
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import Structure
 from patchlab_agent.models.progress import RunState, StartedRun
-from patchlab_agent.models.trace import Completion, Trace, trace_name
+from patchlab_agent.models.prompt import Completion
+from patchlab_agent.models.trace import Trace, trace_name
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.store.store import Store
 

@@ -40,7 +40,7 @@ from patchlab_agent.settings import (
     RECORDED,
     RunSettings,
 )
-from patchlab_agent.skill.seam import DriftingSimulator, cases_of, rules_needed
+from patchlab_agent.skill.optional import DriftingSimulator, cases_of, rules_needed
 
 
 def no_trace(trace: Trace, number: int) -> None:

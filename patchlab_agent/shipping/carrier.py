@@ -28,7 +28,7 @@ from pydantic import JsonValue
 
 from patchlab_agent.models.patch import Fix, close
 from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
-from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.schema import LIQUID, Declaration, Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.text import normalise

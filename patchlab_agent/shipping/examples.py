@@ -12,7 +12,9 @@ from patchlab_agent.models.patch import Fix
 from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity, pieces
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rules import ExampleFix, RequestPart, RuleBook, SubjectFix
+from patchlab_agent.shipping.fix import RequestPart, SubjectFix
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.shipping.rules import ExampleFix
 from patchlab_agent.shipping.schema import Answer, Declaration
 from patchlab_agent.text import is_letters, normalise, phrases, same_word
 

@@ -7,25 +7,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from patchlab_agent.agent.conversation import MAX_REPAIRS, Conversation
+from patchlab_agent.agent.conversation import MAX_REPAIRS
+from patchlab_agent.agent.failure_conversation import FailureConversation
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
 from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.prompts import Prompts, literal
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.examples import Named, is_plain
 from patchlab_agent.shipping.patch_tests import patch_of
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     ExampleFix,
     ParcelFix,
     RestrictionFix,
-    RuleBook,
     ShippingFix,
 )
-from patchlab_agent.skill.answers import read_object
 from patchlab_agent.text import as_trigger, occurs
 
 
@@ -49,18 +49,20 @@ class ModelProposer:
 
     def __init__(self, backend: Backend, known: RuleBook) -> None:
         self._known = known
-        self._prompts = Prompts(resource("prompts", "shipping"))
-        self._schema = Proposed.model_json_schema()
-        self._stable = (
-            Message(role="system", content=self._prompts.proposal({})),
-            *(turn for failure in _DEMOS for turn in self._turns(*failure)),
+        prompts = Prompts(resource("prompts", "shipping"))
+        self._conversation = FailureConversation(
+            backend,
+            prompts,
+            Proposed,
+            schema=Proposed.model_json_schema(),
+            instruction=prompts.proposal({}),
+            demos=[_shown(*failure) for failure in _DEMOS],
+            max_repairs=MAX_REPAIRS,
         )
-        self._conversation = Conversation(backend, _read, self._prompts.repair, MAX_REPAIRS)
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask in one batch what proposing for these failures will need; False after an outage."""
-        asked = [self._prompt(*failure) for failure in failures if failure[0].output is not None]
-        return self._conversation.prepare(asked)
+        return self._conversation.prepare(failures)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Ask for a fix and turn it into a patch with the usual tests.
@@ -70,7 +72,7 @@ class ModelProposer:
         """
         if trace.output is None:
             return Proposal(reason="the answer held no quote to compare with")
-        [reply] = self._conversation.ask([self._prompt(trace, feedback)])
+        reply = self._conversation.ask(trace, feedback)
         if isinstance(reply, Interruption):
             raise reply
         if reply.value is None:
@@ -90,33 +92,6 @@ class ModelProposer:
         """Return whether an example, the only fix with its own words, is plain enough to show."""
         answer = fix.answer.model_dump(mode="json")
         return occurs(trigger, fix.request) and is_plain(fix.request, answer, self._known)
-
-    def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
-        asked = self._prompts.failure(
-            trace.request, trace.output or {}, feedback.model_dump(mode="json")
-        )
-        return Prompt(
-            messages=(*self._stable, Message(role="user", content=asked)),
-            answer_schema=self._schema,
-            draw=trace.id,
-            request=trace.request,
-            purpose="patcher",
-            stable=len(self._stable),
-        )
-
-    def _turns(self, named: Named, feedback: Feedback, proposed: Proposed) -> tuple[Message, ...]:
-        quote: JsonObject = {
-            "weight": named.weight,
-            "unit": named.unit,
-            "item": named.item,
-            "parcel": named.parcel,
-            "destination": named.destination,
-        }
-        said = feedback.model_dump(mode="json")
-        return (
-            Message(role="user", content=self._prompts.failure(str(named), quote, said)),
-            Message(role="assistant", content=literal(proposed.model_dump(mode="json"))),
-        )
 
 
 _DEMOS = (
@@ -150,5 +125,14 @@ _DEMOS = (
 )
 
 
-def _read(text: str) -> Proposed:
-    return read_object(text, Proposed)
+def _shown(
+    named: Named, feedback: Feedback, proposed: Proposed
+) -> tuple[str, JsonObject, Feedback, str]:
+    quote: JsonObject = {
+        "weight": named.weight,
+        "unit": named.unit,
+        "item": named.item,
+        "parcel": named.parcel,
+        "destination": named.destination,
+    }
+    return str(named), quote, feedback, literal(proposed.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The closed union of fixes, and a rule book made of them.
+"""The closed union of fixes.
 
 The carrier's whole rule book, the part of it that a model knows from the start, and every lesson
 use these same kinds, so one template renders them all.
@@ -7,15 +7,13 @@ use these same kinds, so one template renders them all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from patchlab_agent.models.base import JsonObject, Output
-from patchlab_agent.models.patch import Fix, close
-from patchlab_agent.plain import is_word, oddity
+from patchlab_agent.models.patch import close
 from patchlab_agent.shipping.claims import (
     declares,
     denied,
@@ -26,118 +24,30 @@ from patchlab_agent.shipping.claims import (
     ships,
     speaks_of,
 )
-from patchlab_agent.shipping.schema import Answer, Declaration, Refusal
-from patchlab_agent.text import MAX_TRIGGER_CHARS, as_trigger, normalise, occurs, words
-
-
-def _phrase(text: str) -> str:
-    phrase = normalise(text)
-    if as_trigger(text) is None or len(phrase) > MAX_TRIGGER_CHARS:
-        raise ValueError("must be one to four words of at most 40 characters")
-    # The normal form has lost what is not displayed, such as the gap in `l\u200bb`.
-    if odd := oddity(phrase) or oddity(" ".join(text.split())):
-        raise ValueError(f"must be plain words: {odd}")
-    return phrase
-
-
-def _category(text: str) -> str:
-    # The only free text of a rule that does not have to occur in the request.
-    if not is_word(text):
-        raise ValueError("must be one plain word of at most 16 letters")
-    return normalise(text)
-
-
-Phrase = Annotated[str, AfterValidator(_phrase)]
-Category = Annotated[str, AfterValidator(_category)]
-Kilograms = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-
-
-RequestPart = Literal["unit", "parcel", "destination", "item", "weight"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A shipment as the sender means it, as far as rules concern it, and as worded.
-
-    Attributes:
-        item: the item.
-        parcel: the parcel type.
-        country: the country of destination.
-        request: the sender's words.
-    """
-
-    item: str
-    parcel: str
-    country: str
-    request: str
-
-
-class SubjectFix(Fix):
-    """A fix of this skill, which defines all that other modules need to know about its kind.
-
-    A new kind needs a class here and in `ShippingFix`, a line in `rule.j2`, its columns in a
-    table, and the sentence that the toy reads (`toy.prompt`).
-    """
-
-    def enter(self, book: RuleBook) -> None:
-        """Add the rule to a book; an example adds nothing."""
-
-    def concerns(self, asked: Asked) -> bool:  # noqa: ARG002 - an example concerns nothing
-        """Return whether a right answer needs the rule."""
-        return False
-
-    @property
-    def withdrawal(self) -> RevokedFix | None:
-        """The fix that withdraws the rule; None if another rule overrides it instead."""
-        return None
-
-    @property
-    def about_field(self) -> str:
-        """Name of the field with the word or phrase that the fix is about."""
-        return next(name for name in self.subject_fields if name not in {"rule", "demand"})
-
-    @property
-    def about(self) -> str:
-        """The word or phrase that the fix is about."""
-        return str(getattr(self, self.about_field))
-
-    @property
-    def request_part(self) -> RequestPart:
-        """The part of a request that the fix is about."""
-        raise NotImplementedError
-
-
-class TableFix(SubjectFix):
-    """A rule that the carrier may have from the start."""
-
-    table: ClassVar[str]
-    """The table in `fixtures/shipping/` that holds such rules."""
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
-        """Yield the rules that a row of the table states.
-
-        Args:
-            row: cells by column.
-            prefix: of the columns: empty for the carrier's rules, `known_` for the starting ones.
-        """
-        raise NotImplementedError
+from patchlab_agent.shipping.fix import (
+    Asked,
+    Category,
+    CountryCode,
+    Kilograms,
+    Phrase,
+    RequestPart,
+    SubjectFix,
+    TableFix,
+)
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.shipping.schema import Answer, Refusal
+from patchlab_agent.text import occurs, words
 
 
 class UnitFix(TableFix):
     """A unit with its factor."""
 
     subject_fields: ClassVar = ("unit",)
+    part: ClassVar = "unit"
     table: ClassVar = "units"
     kind: Literal["unit"] = "unit"
     unit: Phrase
     kg_per_unit: Kilograms
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "unit"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -164,15 +74,11 @@ class ParcelFix(TableFix):
     """A parcel type with its limit in kg."""
 
     subject_fields: ClassVar = ("parcel",)
+    part: ClassVar = "parcel"
     table: ClassVar = "parcels"
     kind: Literal["parcel"] = "parcel"
     parcel: Phrase
     limit_kg: Kilograms
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "parcel"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -199,15 +105,11 @@ class DestinationFix(TableFix):
     """A name for a country, which is given as ISO 3166-1 alpha-2, or EU."""
 
     subject_fields: ClassVar = ("alias",)
+    part: ClassVar = "destination"
     table: ClassVar = "destinations"
     kind: Literal["destination"] = "destination"
     alias: Phrase
     country: CountryCode
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "destination"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -235,15 +137,11 @@ class ItemFix(TableFix):
     """An item with its category."""
 
     subject_fields: ClassVar = ("item",)
+    part: ClassVar = "item"
     table: ClassVar = "items"
     kind: Literal["item"] = "item"
     item: Phrase
     category: Category
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "item"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -273,15 +171,11 @@ class RestrictionFix(TableFix):
     """An item that is prohibited or must be declared."""
 
     subject_fields: ClassVar = ("item", "demand")
+    part: ClassVar = "item"
     table: ClassVar = "items"
     kind: Literal["restriction"] = "restriction"
     item: Phrase
     demand: Demand
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "item"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -315,14 +209,10 @@ class EmbargoFix(TableFix):
     """A destination, as people write it, that is under embargo."""
 
     subject_fields: ClassVar = ("destination",)
+    part: ClassVar = "destination"
     table: ClassVar = "destinations"
     kind: Literal["embargo"] = "embargo"
     destination: Phrase
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "destination"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -354,14 +244,10 @@ class LiquidsFix(TableFix):
     """A parcel type that may carry liquids."""
 
     subject_fields: ClassVar = ("parcel",)
+    part: ClassVar = "parcel"
     table: ClassVar = "parcels"
     kind: Literal["liquids"] = "liquids"
     parcel: Phrase
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "parcel"
 
     @classmethod
     def of_row(cls, row: Mapping[str, str], prefix: str) -> Iterator[Self]:
@@ -454,15 +340,11 @@ class ExampleFix(SubjectFix):
     """A request with the right answer, for what no rule can say."""
 
     subject_fields: ClassVar = ("request",)
+    part: ClassVar = "weight"
     is_rule: ClassVar = False
     kind: Literal["example"] = "example"
     request: str = Field(min_length=1, max_length=200)
     answer: Answer
-
-    @property
-    def request_part(self) -> RequestPart:
-        """See the base class."""
-        return "weight"
 
     def holds_in(self, quote: Output) -> bool | None:
         """See the base class."""
@@ -501,51 +383,3 @@ def parse_fix(data: JsonObject) -> ShippingFix:
         ValueError: the data is not a fix of the union.
     """
     return FIX.validate_python(data)
-
-
-@dataclass
-class RuleBook:
-    """Rules indexed for lookup; keys are normalised, later rules override earlier ones."""
-
-    units: dict[str, float] = field(default_factory=dict)
-    parcels: dict[str, float] = field(default_factory=dict)
-    destinations: dict[str, str] = field(default_factory=dict)
-    items: dict[str, str] = field(default_factory=dict)
-    demands: dict[str, set[str]] = field(default_factory=dict)
-    embargoes: set[str] = field(default_factory=set)
-    liquids: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, fixes: Iterable[Fix]) -> RuleBook:
-        """Make a book of these rules; examples are not rules and are skipped."""
-        book = cls()
-        for fix in fixes:
-            book.add(fix)
-        return book
-
-    def copy(self) -> RuleBook:
-        """Return an independent copy of the book."""
-        demands = {item: set(found) for item, found in self.demands.items()}
-        return RuleBook(
-            dict(self.units),
-            dict(self.parcels),
-            dict(self.destinations),
-            dict(self.items),
-            demands,
-            set(self.embargoes),
-            set(self.liquids),
-        )
-
-    def add(self, fix: Fix) -> None:
-        """Add a rule."""
-        if isinstance(fix, SubjectFix):
-            fix.enter(self)
-
-    def declarations(self, item: str) -> tuple[Declaration, ...]:
-        """Return the declarations that an item requires, in the order of `Declaration`."""
-        demanded = self.demands.get(item)
-        return tuple(d for d in Declaration if d in demanded) if demanded else ()
-
-    def prohibits(self, item: str) -> bool:
-        """Return whether an item may not be shipped at all."""
-        return "prohibited" in self.demands.get(item, ())

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from patchlab_agent.models.base import Frozen
 from patchlab_agent.shipping.countries import CountryCode
-from patchlab_agent.shipping.rules import Phrase
+from patchlab_agent.shipping.fix import Phrase
 from patchlab_agent.shipping.schema import Declaration, has_value, number_or_text
 
 

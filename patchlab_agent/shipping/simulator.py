@@ -14,9 +14,11 @@ from patchlab_agent.shipping.carrier import LABELS, OVERDECLARED, UNDECLARED, Ca
 from patchlab_agent.shipping.cases import read_labeled, shipped_cases
 from patchlab_agent.shipping.drift import drift
 from patchlab_agent.shipping.examples import number_example
+from patchlab_agent.shipping.fix import Asked, SubjectFix
 from patchlab_agent.shipping.requests import RequestGenerator
 from patchlab_agent.shipping.right_answers import compared
-from patchlab_agent.shipping.rules import Asked, ExampleFix, RevokedFix, RuleBook, SubjectFix
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.shipping.rules import ExampleFix
 from patchlab_agent.shipping.schema import Refusal, ShippingQuote
 from patchlab_agent.shipping.shipment import Shipment
 from patchlab_agent.shipping.tables import carrier_rules, known_rules, rows
@@ -181,10 +183,11 @@ class ShippingSimulator:
         return found
 
 
-def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[RevokedFix]:
+def _outdated(known: Sequence[Fix], rules: Sequence[Fix]) -> Iterator[SubjectFix]:
     """Yield the fixes that withdraw known rules that the carrier does not have."""
+    held = frozenset(rules)
     for rule in known:
-        if rule not in rules and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
+        if rule not in held and isinstance(rule, SubjectFix) and rule.withdrawal is not None:
             yield rule.withdrawal
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.falsehood import falsified
 from patchlab_agent.shipping.proposer import ShippingProposer
-from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.simulator import ShippingSimulator
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
+from patchlab_agent.skill.seam import Proposer, Thesaurus
+from patchlab_agent.skill.skill import Skill
 
 if TYPE_CHECKING:
     from patchlab_agent.backends.base import Backend

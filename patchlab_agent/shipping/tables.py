@@ -7,7 +7,6 @@ start. An empty `known_` cell is unknown; one that differs is outdated knowledge
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,9 +51,12 @@ def known_rules() -> list[Fix]:
     return list(_rules("known_"))
 
 
-def _rules(prefix: str) -> Iterator[Fix]:
-    for table in TABLES:
-        kinds = kinds_of(table)
-        for row in rows(table):
-            for kind in kinds:
-                yield from kind.of_row(row, prefix)
+@cache
+def _rules(prefix: str) -> tuple[Fix, ...]:
+    return tuple(
+        fix
+        for table in TABLES
+        for row in rows(table)
+        for kind in kinds_of(table)
+        for fix in kind.of_row(row, prefix)
+    )

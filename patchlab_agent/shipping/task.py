@@ -12,7 +12,8 @@ from patchlab_agent.models.verdict import Verdict
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.examples import demos, is_plain, worked_examples
-from patchlab_agent.shipping.rules import RuleBook, parse_fix
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.shipping.rules import parse_fix
 from patchlab_agent.shipping.schema import (
     CLAIMS,
     GROUNDS,

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Fix, Patch, close
 from patchlab_agent.shipping.english import FILLERS, SERVICES
+from patchlab_agent.shipping.fix import SubjectFix
 from patchlab_agent.shipping.patch_tests import patch_tests
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     ExampleFix,
     ShippingFix,
-    SubjectFix,
     UnitFix,
     parse_fix,
 )

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from patchlab_agent.models.case import Case, CaseSets
-from patchlab_agent.skill.seam import Skill, cases_of
+from patchlab_agent.skill.optional import cases_of
+from patchlab_agent.skill.skill import Skill
 
 
 class RecordedSimulator:

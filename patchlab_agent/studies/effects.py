@@ -19,7 +19,8 @@ from patchlab_agent.models.patch import Patch, agrees
 from patchlab_agent.models.trace import Context, Example, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.parts import Parts
-from patchlab_agent.skill.seam import ComparingSimulator, Simulator
+from patchlab_agent.skill.optional import ComparingSimulator
+from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import adjusted, mcnemar, mean_difference
 from patchlab_agent.store.patches import describe
 from patchlab_agent.text import words

@@ -14,7 +14,8 @@ from patchlab_agent.errors import InputError, SkillError
 from patchlab_agent.models.base import Output, storable
 from patchlab_agent.skill.authoring import faulty
 from patchlab_agent.skill.guard import Promise, guarded_call, shortened
-from patchlab_agent.skill.seam import Proposer, Skill, Thesaurus
+from patchlab_agent.skill.seam import Proposer, Thesaurus
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.comparison import Comparison, Judgement, default_comparison
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import Fact

@@ -17,7 +17,7 @@ from typing import Any
 
 from patchlab_agent.errors import InputError, SkillError
 from patchlab_agent.skill.guard import Member
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.answer_model import answer_model
 from patchlab_agent.tasks.definition import Task
 from patchlab_agent.tasks.rows import NAMES, rows_in

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 
-from patchlab_agent.agent.conversation import Conversation
+from patchlab_agent.agent.failure_conversation import FailureConversation
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption, PromptTooLong
 from patchlab_agent.models.base import Frozen, Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt, Trace
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.prompts import Prompts
-from patchlab_agent.skill.answers import read_object
 from patchlab_agent.skill.authoring import lesson
-from patchlab_agent.skill.seam import fitting_fix
+from patchlab_agent.skill.optional import fitting_fix
 from patchlab_agent.tasks.lesson_schema import KINDS, lessons_schema
 from patchlab_agent.tasks.proposer import FieldProposer
 from patchlab_agent.tasks.task import RowsTask
@@ -52,15 +51,18 @@ class ModelProposer:
         self._skill = skill
         self._task = task
         self._differences = differences
-        self._prompts = Prompts(task.prompts)
-        self._schema = lessons_schema(task.schema)
-        self._stable = Message(role="system", content=self._prompts.proposal(task.schema))
-        self._conversation = Conversation(backend, _read, self._prompts.repair, max_repairs=0)
+        prompts = Prompts(task.prompts)
+        self._conversation = FailureConversation(
+            backend,
+            prompts,
+            Proposed,
+            schema=lessons_schema(task.schema),
+            instruction=prompts.proposal(task.schema),
+        )
 
     def prepare(self, failures: Sequence[tuple[Trace, Feedback]]) -> bool:
         """Ask in one batch what proposing for these failures will need; False after an outage."""
-        asked = [self._prompt(*failure) for failure in failures if failure[0].output is not None]
-        return self._conversation.prepare(asked)
+        return self._conversation.prepare(failures)
 
     def propose(self, trace: Trace, feedback: Feedback) -> Proposal:
         """Propose the model's lessons, and those of field differences.
@@ -71,7 +73,7 @@ class ModelProposer:
         plain = self._differences.propose(trace, feedback)
         if trace.output is None:
             return plain
-        [reply] = self._conversation.ask([self._prompt(trace, feedback)])
+        reply = self._conversation.ask(trace, feedback)
         if isinstance(reply, Interruption) and not isinstance(reply, PromptTooLong):
             raise reply
         told = None if isinstance(reply, Interruption) else reply.value
@@ -103,24 +105,8 @@ class ModelProposer:
                 patch = lesson(self._skill, trigger, fix, trace, feedback)
                 yield patch.brought_by(Origin.MODEL)
 
-    def _prompt(self, trace: Trace, feedback: Feedback) -> Prompt:
-        asked = self._prompts.failure(
-            trace.request, trace.output or {}, feedback.model_dump(mode="json")
-        )
-        return Prompt(
-            messages=(self._stable, Message(role="user", content=asked)),
-            answer_schema=self._schema,
-            draw=trace.id,
-            request=trace.request,
-            purpose="patcher",
-        )
-
 
 def _could_help(fix: Fix, given: Output, right: Output) -> bool:
     """Return whether a lesson is neither what the answer said already nor what is wrong."""
     is_about_it = str(getattr(fix, "field", "")) in right
     return fix.holds_in(given) is not True and not (is_about_it and fix.holds_in(right) is False)
-
-
-def _read(text: str) -> Proposed:
-    return read_object(text, Proposed)

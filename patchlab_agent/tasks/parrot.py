@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.trace import Completion, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
 from patchlab_agent.tasks.fields import AnswerField
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'

@@ -17,7 +17,9 @@ from patchlab_agent.models.base import storable
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.transfer import EXPORT_FORMAT, ExportHeader
 from patchlab_agent.models.trigger import Similar, Trigger
-from patchlab_agent.skill.seam import Skill, SkillTask, fitting_fix, load_skill
+from patchlab_agent.skill.optional import fitting_fix
+from patchlab_agent.skill.seam import SkillTask
+from patchlab_agent.skill.skill import Skill, load_skill
 from patchlab_agent.text import KeyTwice, as_trigger, check_request, occurs, strict_json
 
 MAX_LINE = 1_000_000

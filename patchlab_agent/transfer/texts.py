@@ -18,7 +18,8 @@ from patchlab_agent.models.transfer import LessonText, TextFormat
 from patchlab_agent.models.trigger import Always
 from patchlab_agent.prompts import Prompts, rendered
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import SkillTask, instruction_of
+from patchlab_agent.skill.optional import instruction_of
+from patchlab_agent.skill.seam import SkillTask
 
 _TEMPLATES: dict[TextFormat, str] = {"prompt": "prompt.j2", "agents-md": "agents.j2"}
 _BACKTICKS = re.compile("`+")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from patchlab_agent.agent.agent import EMPTY, Agent, Question
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendError, InputError
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Fix, Status
-from patchlab_agent.models.trace import Attempt, Completion, Context, Example, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Attempt, Context, Example
 from patchlab_agent.ranking import rank
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from patchlab_agent.agent.budgeting import ContextBudget, estimated_tokens
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import Context, Example, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Context, Example
 from tests.support.make import make_hit, make_patch
 from tests.support.words_skill import words_lab
 

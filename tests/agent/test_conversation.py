@@ -13,7 +13,7 @@ from patchlab_agent.errors import (
     InvalidAnswer,
     PromptTooLong,
 )
-from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 
 pytestmark = pytest.mark.quick
 

@@ -59,6 +59,11 @@ def test_a_draw_can_be_repeated_and_another_seed_makes_another_one() -> None:
 # Answers
 
 
+def test_unless_a_share_is_given_nothing_is_left_out_and_the_seed_is_zero() -> None:
+    assert not any(Holdout().leaves_out(f"t-{n}", "a") for n in range(50))
+    assert Holdout(0.5) == Holdout(0.5, seed=0)
+
+
 def test_an_answer_does_without_what_the_draw_leaves_out_and_its_trace_says_so(
     tmp_path: Path,
 ) -> None:

@@ -19,10 +19,11 @@ from patchlab_agent.resources import resource
 from patchlab_agent.shipping.rules import DestinationFix, RestrictionFix, UnitFix
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.variants import ShippingThesaurus
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.tasks.fixes import FieldIs
 from patchlab_agent.tasks.folder import load_task
 from tests.support.make import make_patch
+from tests.support.words_skill import ShownFix
 from tests.tasks.folders import write_task
 
 BLEACH = make_patch("bleach", fix=RestrictionFix(item="bleach", demand="hazmat"))
@@ -113,3 +114,10 @@ def test_skills_that_provide_for_it_are_asked_by_the_seam(tmp_path: Path) -> Non
         assert skill.model_thesaurus is not None
         found = skill.model_thesaurus(ScriptedBackend([names("payback")]))
         assert [variant.trigger_text for variant in found.variants(patch)] == ["payback"]
+
+
+def test_what_has_no_other_name_is_not_asked_about() -> None:
+    thesaurus, backend = asked(names("any"))
+    assert thesaurus.variants(make_patch("odd")) == ()
+    assert thesaurus.variants(make_patch("zok", fix=ShownFix(request="a zok", answer={}))) == ()
+    assert backend.history == []

@@ -8,9 +8,11 @@ from pathlib import Path
 from patchlab_agent.agent import rendering
 from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.agent.rendering import Renderer
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Form
 from patchlab_agent.models.trace import Context, Example
 from patchlab_agent.prompts import Prompts
+from patchlab_agent.skill.seam import Reading
 from tests.support.make import make_hit, make_patch
 from tests.support.words_skill import WordFix, WordsTask, write_templates
 
@@ -76,3 +78,21 @@ def test_only_the_latest_prompts_are_remembered(tmp_path: Path) -> None:
     assert task.made == rendering.REMEMBERED + 1
     render.prompt("0 zok", EMPTY, "0")
     assert task.made == rendering.REMEMBERED + 2
+
+
+class Widening(WordsTask):
+    """Its schema names what its lessons are about."""
+
+    def schema_under(self, fixes: Sequence[Fix]) -> JsonObject:
+        return {"lessons": len(fixes)}
+
+    def read_under(self, text: str, fixes: Sequence[Fix]) -> Reading:
+        return self.read(text)
+
+
+def test_the_schema_is_that_of_the_lessons_where_they_widen_it(tmp_path: Path) -> None:
+    widening = Renderer(Widening(write_templates(tmp_path)), Prompts(tmp_path))
+    assert widening.prompt("a zok", given("zok"), "0").answer_schema == {"lessons": 1}
+    assert widening.prompt("a zok", EMPTY, "0").answer_schema == {"lessons": 0}
+    plain, task = renderer(tmp_path)
+    assert plain.prompt("a zok", given("zok"), "0").answer_schema == task.answer_schema

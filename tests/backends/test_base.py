@@ -27,9 +27,9 @@ from patchlab_agent.errors import (
     Interruption,
     UsageError,
 )
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
 from tests.support.words_skill import Reader
 
 pytestmark = pytest.mark.quick

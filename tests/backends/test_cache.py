@@ -7,7 +7,7 @@ import pytest
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendError, BackendUnavailable
-from patchlab_agent.models.trace import Completion, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
 from tests.backends.test_base import Echo, prompt, said
 
 pytestmark = pytest.mark.quick

@@ -11,7 +11,7 @@ from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.backends.meter import MeteredBackend, Spent
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 from tests.backends.test_base import prompt
 from tests.support.words_skill import Reader
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchlab_agent.backends.cassette import Cassette
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.resources import resource
 from patchlab_agent.settings import RunSettings
 from tests.support.odd import FEW, JSON, MANY, Content, odd_lines, refused

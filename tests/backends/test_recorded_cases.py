@@ -16,7 +16,7 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.case import Case, CaseSets
 from patchlab_agent.models.model import ModelParameters
-from patchlab_agent.models.trace import Completion, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
 
 SETTINGS: dict[str, Any] = {"runs": 3, "own_requests": False}
 

@@ -18,7 +18,7 @@ from patchlab_agent.backends.cassette import Cassette
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import ModelParameters, Structure
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.text import words
@@ -65,7 +65,7 @@ class Model(BatchBackend):
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     made = Model(ModelParameters(model=Model.name))
-    monkeypatch.setattr("patchlab_agent.lab.models.LlmBackend", lambda *_, **__: made)
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.LlmBackend", lambda *_, **__: made)
     monkeypatch.setattr(script, "ATTACKS", FEW)
     return made
 

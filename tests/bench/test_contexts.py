@@ -8,10 +8,11 @@ from random import Random
 import pytest
 
 from bench.contexts import ARMS, PrefixCache, measure, table
-from patchlab_agent.lab.lab import Lab, open_lab
-from patchlab_agent.models.trace import Message
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
-from patchlab_agent.skill.seam import cases_of
+from patchlab_agent.skill.optional import cases_of
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from bench.public_tasks import measured, parsed, prepare, settings_of
 from bench.scored import judging
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 from patchlab_agent.tasks.folder import read_task
 from tests.bench.public_data import write_public_data
 from tests.cli.servers import serving

@@ -24,7 +24,7 @@ from bench.scored import (
 )
 from patchlab_agent.errors import InputError
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Usage
+from patchlab_agent.models.prompt import Usage
 from patchlab_agent.tasks.comparison import Judgement
 from patchlab_agent.tasks.folder import read_task
 from tests.bench.public_data import CATEGORIES, write_public_data

@@ -8,7 +8,7 @@ import pytest
 
 from bench import scale
 from patchlab_agent.embedding import embedder
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
 

@@ -9,7 +9,8 @@ import pytest
 
 from patchlab_agent.cli.answer import MAX_REQUESTS
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.shipping.schema import ShippingQuote
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.text import MAX_REQUEST_CHARS
@@ -212,7 +213,7 @@ def test_what_was_answered_before_an_outage_is_shown(
                 raise BackendUnavailable("The model is out; try again later.")
             return told
 
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Fails())
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: Fails())
     give_stdin(monkeypatch, f"{REQUEST}\n2 kg tea box to US\n".encode())
     result = cli("answer", "-", "--store", "s", "--json")
     assert result.code == 5
@@ -285,7 +286,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         def complete(self, prompt: Prompt) -> Completion:
             return Completion(text=text)
 
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Fixed())
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: Fixed())
 
 
 def test_an_answer_of_no_use_is_shown_with_its_problem(

@@ -13,12 +13,15 @@ import pytest
 
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import SkillError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, Proposal
-from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
-from patchlab_agent.skill.seam import Confusion, Proposer, Reading, Skill
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Feedback, Trace
+from patchlab_agent.skill.seam import Confusion, Proposer, Reading
+from patchlab_agent.skill.skill import Skill
 from tests.cli.helpers import Cli, assert_refused
 from tests.support.words_skill import (
     Reader,

@@ -12,7 +12,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, CassetteMiss, PatchLabError
 from patchlab_agent.models.comparison import ComparisonReport
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, Result, assert_refused, called, contents
 from tests.report.parsed import parsed
@@ -56,7 +56,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
             given = float(settings.noise)  # type: ignore[attr-defined]
             return (Breaking if given == noise else ToyBackend)(7, given)
 
-        monkeypatch.setattr("patchlab_agent.lab.models.backend_of", backend_of)
+        monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", backend_of)
 
     return set_up
 

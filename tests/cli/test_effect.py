@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import raw_store
 from patchlab_agent.models.effect import EffectReport
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.conftest import Learned
 from tests.cli.helpers import Cli, Result, assert_refused, contents
@@ -158,7 +158,7 @@ def test_an_outage_says_so_and_stores_nothing(
             return super().complete(prompt)
 
     before = contents(kept)
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Breaking())
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: Breaking())
     assert_refused(effect(), 5, str(OUTAGE))
     assert contents(kept) == before
 

@@ -199,7 +199,9 @@ def test_an_outage_keeps_what_came_before_it_and_the_import_can_be_given_again(
             return super().complete(prompt)
 
     with monkeypatch.context() as patch:
-        patch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Fading(seed=7, noise=0.03))
+        patch.setattr(
+            "patchlab_agent.lab.backend_choice.backend_of", lambda *_: Fading(seed=7, noise=0.03)
+        )
         result = cli("patches", "import", exported, "--store", "other", "--json")
     assert result.code == 9
     assert "What was taken in before is kept." in result.error

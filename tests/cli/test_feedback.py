@@ -291,7 +291,7 @@ def test_where_there_is_no_store_none_is_made(cli: Cli) -> None:
 
 
 def test_an_answer_without_a_quote_has_no_field(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from patchlab_agent.models.trace import Completion  # noqa: PLC0415
+    from patchlab_agent.models.prompt import Completion  # noqa: PLC0415
     from patchlab_agent.shipping.toy.backend import ToyBackend  # noqa: PLC0415
 
     with monkeypatch.context() as patch:

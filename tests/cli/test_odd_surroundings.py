@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from patchlab_agent import Feedback, open_lab
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, digests, give_stdin
 
@@ -85,7 +85,7 @@ def test_an_answer_cannot_send_escapes_to_the_terminal(
         def complete(self, prompt: Prompt) -> Completion:
             return Completion(text="\x1b]0;owned\x07\x1b[2J\x9b31mred")
 
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: Hostile())
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: Hostile())
     result = cli("answer", REQUEST, "--store", "s")
     assert result.code == 0
     assert not {"\x1b", "\x07", "\x9b"} & set(result.out)

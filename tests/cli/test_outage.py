@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused
 
@@ -39,7 +39,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
     def set_up(when: Callable[[Prompt], bool], error: BaseException) -> None:
         backend = _Breaking()
         backend.breaks, backend.error = when, error
-        monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: backend)
+        monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: backend)
 
     return set_up
 
@@ -191,7 +191,7 @@ def test_a_bug_comes_through_and_the_store_can_be_used_after_it(cli: Cli, breaks
 
 def test_a_bug_keeps_its_traceback() -> None:
     script = (
-        "import sys, patchlab_agent.lab.lab as lab\n"
+        "import sys, patchlab_agent.lab.opening as lab\n"
         "def lab_of(settings): raise RuntimeError('a bug')\n"
         "lab.lab_of = lab_of\n"
         "from patchlab_agent.cli.app import main\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.backends.cassette import Cassette
-from patchlab_agent.lab.models import cassette_path
+from patchlab_agent.lab.backend_choice import cassette_path
 from patchlab_agent.settings import RECORDED
 from patchlab_agent.shipping.requests import RequestGenerator
 from patchlab_agent.shipping.simulator import ShippingSimulator

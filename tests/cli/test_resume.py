@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from patchlab_agent.lab.lab import open_lab
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.lab.opening import open_lab
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, without_times
@@ -32,7 +32,9 @@ def cut(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
     store = tmp_path / "cut"
     with monkeypatch.context() as patch:
-        patch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: _Signalled(noise=0.1))
+        patch.setattr(
+            "patchlab_agent.lab.backend_choice.backend_of", lambda *_: _Signalled(noise=0.1)
+        )
         assert cli("run", *RUN, "--store", store).code == 143
     return store
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.cli.signals import Ended, polite_end
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli
 from tests.cli.terminals import PROGRAM
@@ -51,7 +51,7 @@ def heard() -> Iterator[None]:
 
 def signalled(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
     backend = _Signalled(*numbers)
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: backend)
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: backend)
 
 
 def traces(cli: Cli) -> int:

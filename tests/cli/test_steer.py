@@ -9,7 +9,7 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.models.event import PatchEvent
-from patchlab_agent.models.trace import Completion, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from tests.cli.helpers import Cli, assert_refused, contents, rows
 
@@ -162,7 +162,7 @@ def test_an_outage_keeps_what_was_gated_before_it(
     store: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, as_json: tuple[str, ...]
 ) -> None:
     backend = _Fading()
-    monkeypatch.setattr("patchlab_agent.lab.models.backend_of", lambda *_: backend)
+    monkeypatch.setattr("patchlab_agent.lab.backend_choice.backend_of", lambda *_: backend)
     before = contents(store)
     regate = ("patches", "regate", "--status", "active", "--store", store, *as_json)
     assert_refused(cli(*regate), 5, "cannot be reached")

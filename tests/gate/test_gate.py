@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from patchlab_agent.backends.cache import CachedBackend
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.gate.base import Candidate, OpenGate
+from patchlab_agent.gate.base import Candidate, Foreknowledge, OpenGate
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.gate.gate import MAX_ACCEPTED
+from patchlab_agent.gate.known_answers import MAX_ACCEPTED
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch
-from patchlab_agent.skill.seam import MAX_TRIGGER_SHARE
+from patchlab_agent.models.trace import Context, Example
+from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from tests.support.gates import (
     OTHERS,
     RED,
@@ -30,7 +31,15 @@ from tests.support.gates import (
     when,
     zok,
 )
-from tests.support.make import failing, labeled, make_patch, obedience, spoiled, unconcerned
+from tests.support.make import (
+    failing,
+    labeled,
+    make_patch,
+    make_trace,
+    obedience,
+    spoiled,
+    unconcerned,
+)
 from tests.support.words_skill import Reader, WordsReferee
 
 ALL_DRAWS = " ".join(map(str, range(99)))
@@ -332,6 +341,7 @@ def test_obedience_alone_is_no_evidence(tmp_path: Path) -> None:
     patch = zok(*(obedience(f"{n} zok") for n in ("one", "two", "six")))
     report = decide_alone(make_gate(tmp_path, Reader()), patch)
     assert (report.decision, report.codes) == ("quarantined", ("no_evidence",))
+    assert report.reasons[0].text == "nothing outside the patch shows that it is true"
     assert report.wants_evidence
     assert (report.mended, report.broken) == (0, 0)
 
@@ -571,11 +581,33 @@ def test_harm_that_does_not_come_again_is_confirmed_for_nobody(tmp_path: Path) -
 
 def test_harm_is_not_confirmed_beyond_the_cap_nor_in_an_outage(tmp_path: Path) -> None:
     patch = make_patch("zok", "blue")
-    few = make_gate(tmp_path, Reader(varies=True), (), patch, max_calls=2)
-    assert few.confirms_harm([patch], "a zok", WordsReferee()) == []
+    for most in (1, 2):
+        few = make_gate(tmp_path, Reader(varies=True), (), patch, max_calls=most)
+        assert few.confirms_harm([patch], "a zok", WordsReferee()) == []
     out = make_gate(tmp_path, Reader(outage_at=0), (), patch)
     with pytest.raises(BackendUnavailable):
         out.confirms_harm([patch], "a zok", WordsReferee())
+
+
+def test_labels_can_tell_of_a_patch_that_changes_a_prompt_of_theirs(tmp_path: Path) -> None:
+    def can_tell(*suite: Labeled, active: Sequence[Patch] = ()) -> bool:
+        return make_gate(tmp_path, Reader(), suite, *active).can_tell(make_patch("zok"))
+
+    assert can_tell(*OTHERS, labeled("zok", RED))
+    assert not can_tell(*OTHERS)
+    # It is there already, so that nothing changes.
+    assert not can_tell(labeled("salt", WHITE), active=[make_patch("zok")])
+
+
+def test_accepted_answers_can_tell_of_a_patch_that_they_agree_with(tmp_path: Path) -> None:
+    def can_tell(answer: JsonObject) -> bool:
+        gate = make_gate(tmp_path, Reader(), accepted=[taken("the zok", answer)])
+        return gate.can_tell(make_patch("zok"))
+
+    assert can_tell(RED)
+    assert not can_tell({"zok": "blue"})
+    # Right without a word of it: that speaks only against it.
+    assert not can_tell({"the": "odd"})
 
 
 def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
@@ -588,4 +620,85 @@ def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
     gate.prepare([Candidate(patch)])
     gate.use_suite(OTHERS)
     assert gate.confirms_harm([patch], "a zok", WordsReferee()) == []
-    assert gate.full_calls == 0
+    trace = make_trace(request="a zok")
+    shown = [Example(request="b", answer={})]
+    assert gate.confirms_harmful(shown, trace, Context(), WordsReferee()) == []
+    assert gate.full_calls == found.report.full_calls == found.report.suite_touched == 0
+    # It knows no answers, so none can tell it anything, and each candidate is as good as another.
+    assert not gate.can_tell(patch)
+    assert gate.foreknown(Candidate(patch)) == Foreknowledge()
+    assert Foreknowledge() < Foreknowledge(is_fitted=True, shortfall=-1)
+    assert Foreknowledge(shortfall=0.9) < Foreknowledge()
+
+
+def sized(small: str, medium: str) -> Callable[[str, str, JsonObject], None]:
+    """Told what a zok is, the model says of a pair that it is small, and otherwise medium."""
+
+    def disturb(request: str, draw: str, answer: JsonObject) -> None:
+        if "pair" in answer:
+            answer["pair"] = small if answer.get("zok") else medium
+
+    return disturb
+
+
+@pytest.mark.parametrize(
+    ("small", "medium", "codes"),
+    [
+        ("small", "medium", ("contradicted",)),
+        # Right by the patch, or wrong in the same way without it.
+        ("big", "medium", ("mends",)),
+        ("small", "small", ("mends",)),
+    ],
+)
+def test_a_patch_must_not_change_labeled_answers_to_wrong_values(
+    tmp_path: Path, small: str, medium: str, codes: tuple[str, ...]
+) -> None:
+    # The label tells the rule's effect, and not the rule; something else is wrong, too.
+    suite = [*OTHERS, labeled("zok pair tarn", {"pair": "big", "tarn": "blue"})]
+    report = decide(make_gate(tmp_path, Reader(sized(small, medium)), suite), zok())
+    assert report.codes == codes
+    if codes == ("contradicted",):
+        assert report.reasons[0].text == (
+            "in 1 of 1 labeled requests with 'zok' it changes the answer to another value than the "
+            "right one"
+        )
+
+
+def test_what_gets_worse_in_more_draws_than_better_is_broken_however_it_began(
+    tmp_path: Path,
+) -> None:
+    def odd(request: str, draw: str, answer: JsonObject) -> None:
+        # Right in the first draw with the patch, and then in every draw without it alone.
+        if request == "zok and salt" and draw != "gate:0" and answer.get("zok"):
+            answer["salt"] = None
+        if request == "zok and salt" and not answer.get("zok"):
+            answer["zok"] = "red"
+
+    suite = (*OTHERS, labeled("zok and salt", {**RED, **WHITE}))
+    # No failure taught it, so that labels are drawn in full pairs.
+    report = decide(make_gate(tmp_path, Reader(odd, varies=True), suite), make_patch("zok"))
+    found = {result.request: result.outcome for result in report.results}
+    assert found["zok and salt"] == "broken"
+    assert report.codes == ("outweighed",)
+
+
+def test_examples_that_spoil_an_answer_are_found_by_leaving_them_out(tmp_path: Path) -> None:
+    def misled(request: str, draw: str, answer: JsonObject) -> None:
+        if any(" bad " in message.content for message in backend.prompts[-1].messages):
+            answer["salt"] = None
+
+    backend = Reader(misled)
+    gate = make_gate(tmp_path, backend)
+    bad, good = (Example(id=n, request=f"a {n} one", answer={"n": None}) for n in ("bad", "good"))
+    context = Context(examples=(bad, good))
+    agent = gate._agent
+    attempt = agent.attempt("a salt", context, "0")
+    trace = make_trace(request="a salt").model_copy(update={"attempt": attempt})
+    assert gate.confirms_harmful([bad, good], trace, context, WordsReferee()) == [bad]
+    # Where the prompt is another one by now, nothing can be told.
+    other = attempt.model_copy(update={"user_prompt": "another one"})
+    changed = trace.model_copy(update={"attempt": other})
+    assert gate.confirms_harmful([bad, good], changed, context, WordsReferee()) == []
+    backend.outage_at = len(backend.prompts)
+    with pytest.raises(BackendUnavailable):
+        gate.confirms_harmful([bad, good], trace, context, WordsReferee())

@@ -106,6 +106,29 @@ def test_a_pair_speaks_one_way_at_most_and_for_a_lesson_only_in_what_it_is_about
         assert found.is_lost
 
 
+def test_a_gain_in_part_leaves_something_to_say() -> None:
+    both = told(["zok", "blim"], 3)
+    assert pair(both, told(["blim"], 3)).is_gained_in_part
+    assert not pair(both, OK).is_gained_in_part
+    assert not pair(both, told(["zok"], 3)).is_gained_in_part
+    assert not pair(both, both).is_gained_in_part
+
+
+def test_one_named_fault_may_hide_another() -> None:
+    other = told(["blim"], 3)
+    assert pair(other, other).is_calm
+    assert pair(OK, other).is_calm
+    # Who names a single fault has not said that the rest is right.
+    assert not pair(plain(other), other).is_calm
+    assert not pair(OK, plain(other)).is_calm
+
+
+def test_the_typical_change_is_that_of_the_median_pair() -> None:
+    changes = [pair(told(["zok", "blim"], 3), told(wrong, 3)) for wrong in ([], ["zok"], ["blim"])]
+    assert typical_change(changes) == pytest.approx(1 / 3)
+    assert typical_change([]) == 0
+
+
 def test_a_lesson_that_mends_one_of_several_faults_is_let_in_and_the_rest_remains(
     tmp_path: Path,
 ) -> None:

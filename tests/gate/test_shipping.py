@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import EvidenceSource
@@ -19,7 +20,7 @@ from patchlab_agent.models.trace import Feedback
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.runs.suite import labeled_cases
 from patchlab_agent.shipping.shipment import Shipment
-from patchlab_agent.skill.seam import cases_of, rules_needed
+from patchlab_agent.skill.optional import cases_of, rules_needed
 
 POUND = Feedback(label="unit_unknown", field="unit", value="lb", detail="1 lb is 0.45359237 kg")
 HAZMAT = Feedback(label="hazmat_undeclared", field="declarations", detail="battery: hazmat")

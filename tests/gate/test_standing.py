@@ -202,3 +202,10 @@ def test_a_patch_without_effect_is_seldom_proven_and_seldom_convicted_however_lo
     assert ends["convicted"] <= most
     # The test is not merely one that never ends.
     assert min(ends.values()) > 0
+
+
+def test_a_record_tells_from_the_start_whether_answers_were_right_in_part() -> None:
+    whole = make_tested("mended")
+    in_part = make_tested("mended", "the zok").model_copy(update={"scores": (0.25, 0.5)})
+    for results, told in (((whole,), False), ((in_part,), True), ((whole, in_part), True)):
+        assert at_admission(make_report("mends", results=results), alpha=ALPHA).in_part is told

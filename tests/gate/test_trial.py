@@ -10,19 +10,22 @@ import pytest
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.gate.batching import Dialogue, in_batches
 from patchlab_agent.gate.evidence import Labeled, Probe, labeled_probe, refereed_probe
-from patchlab_agent.gate.grading import Subject
-from patchlab_agent.gate.trial import NOT_AGAIN, OutOfCalls, PatchTrial, RequestTrial
+from patchlab_agent.gate.paired_answers import OutOfCalls
+from patchlab_agent.gate.request_trial import NOT_AGAIN, Limits, RequestTrial
+from patchlab_agent.gate.trial import PatchTrial
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.evidence import EvidenceSource
+from patchlab_agent.models.evidence import Claim
 from patchlab_agent.models.patch import Patch
-from patchlab_agent.models.trace import OK, Feedback
+from patchlab_agent.models.trace import Feedback
 from tests.support.gates import NoExamples, Shelf, asked, zok
-from tests.support.make import make_attempt
+from tests.support.make import labeled
 from tests.support.words_skill import Reader, WordsReferee, WordsTask, write_templates
 
 pytestmark = pytest.mark.quick
 
 PATIENCE = 6
+LONG = Limits(varies=True, patience=PATIENCE, max_pairs=2 * PATIENCE, bound=20)
+ONCE = Limits(varies=False, patience=1, max_pairs=1, bound=20)
 
 
 def trial_of(
@@ -32,9 +35,8 @@ def trial_of(
     trial = PatchTrial(
         agent,
         patch or zok(),
-        patience=PATIENCE,
-        max_pairs=2 * PATIENCE,
-        bound=20,
+        judged=agent.task.judged,
+        limits=LONG if backend.varies else ONCE,
         max_calls=max_calls,
     )
     return trial, agent
@@ -217,20 +219,58 @@ def test_satisfied_is_a_request_with_a_complete_answer_by_the_patch(tmp_path: Pa
     backend = Reader()
     trial, agent = trial_of(tmp_path, backend)
     requests = ["a zok", "zok blim"]
-    assert run(agent, trial.satisfies(requests, agent.task.judged)) == ["a zok"]
+    assert run(agent, trial.satisfies(requests)) == ["a zok"]
     other, agent = trial_of(tmp_path, Reader(by_draw("", "")))
-    assert run(agent, other.satisfies(requests, agent.task.judged)) == []
+    assert run(agent, other.satisfies(requests)) == []
 
 
-def test_the_most_frequent_complaint_is_told_with_the_first_answer_to_it() -> None:
-    tried = RequestTrial(probe(), Subject("odd", None), varies=True)
-    assert tried.complaint is None
-    said = [Feedback(label=label) for label in ("late", "wrong", "wrong")]
-    given = [(make_attempt({"n": n}), each) for n, each in enumerate([OK, *said])]
-    tried.given = given
-    assert tried.complaint == given[2]
-    assert (tried.right, tried.result().complaint) == (1, "")
-    tried.outcome = "failed"
-    result = tried.result()
-    assert (result.source, result.complaint) == (EvidenceSource.REFEREE, "wrong")
-    assert (result.draws, result.right_with) == (4, 1)
+def test_a_quarter_of_the_calls_is_left_for_the_claims(tmp_path: Path) -> None:
+    def always_wrong(request: str, draw: str, answer: JsonObject) -> None:
+        answer["zok"] = None
+
+    trial, agent = trial_of(tmp_path, Reader(always_wrong, varies=True), max_calls=8)
+    [tried] = trial.begin([probe()])
+    run(agent, trial.keeps([tried]))
+    # Three pairs, and no fourth.
+    assert (trial.calls, tried.outcome, len(tried.pairs)) == (6, "open", 3)
+    with pytest.raises(OutOfCalls):
+        run(agent, trial.obeyed(["one zok"]))
+    assert trial.calls == 8
+
+
+def test_as_many_requests_are_weighed_as_calls_allow(tmp_path: Path) -> None:
+    backend = Reader()
+    trial, agent = trial_of(tmp_path, backend, max_calls=8)
+    probes = [labeled_probe(labeled(f"zok {n}", {"zok": "red"})) for n in range(9)]
+    tried = run(agent, trial.weigh(probes))
+    assert isinstance(tried, list)
+    assert [each.probe.request for each in tried] == ["zok 0", "zok 1", "zok 2"]
+    assert [(each.outcome, len(each.pairs)) for each in tried] == [("mended", 1)] * 3
+    assert run(agent, trial.weigh(probes)) == []
+    other, agent = trial_of(tmp_path, Reader())
+    weighed = run(agent, other.weigh([labeled_probe(labeled("zok", {"zok": "blue"}))]))
+    assert isinstance(weighed, list)
+    assert [each.outcome for each in weighed] == ["kept"]
+
+
+def test_a_right_answer_teaches_nothing_by_its_changes(tmp_path: Path) -> None:
+    trial, agent = trial_of(tmp_path, Reader())
+    [own] = trial.begin([labeled_probe(labeled("a zok", {"zok": "red"}))])
+    assert trial.teaches_right(own) is None
+    run(agent, trial.mends([own]))
+    assert own.outcome == "mended"
+    assert trial.teaches_right(own) is None
+    assert trial.speaks(own)
+
+
+def test_a_claim_is_reported_without_pairs(tmp_path: Path) -> None:
+    trial, agent = trial_of(tmp_path, Reader())
+    run(agent, trial.obeyed(["one zok"]))
+    run(agent, trial.unchanged(["a blim", "a zok"]))
+    told = [(r.source, r.request, r.outcome, r.draws, r.right_with) for r in trial.results]
+    assert told == [
+        (Claim.OBEDIENCE, "one zok", "kept", 1, 1),
+        (Claim.UNCONCERNED, "a blim", "kept", 0, 1),
+        (Claim.UNCONCERNED, "a zok", "failed", 1, 0),
+    ]
+    assert {(r.pairs, r.gained, r.lost) for r in trial.results} == {(0, 0, 0)}

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from tests.support.words_skill import CLOCK, install, words_skill
 
 OpenLab: TypeAlias = Callable[..., Lab]

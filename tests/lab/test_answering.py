@@ -11,11 +11,13 @@ from pydantic import ValidationError
 
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendUnavailable, InputError, PatchLabError, UsageError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Origin, Status
-from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback, Prompt, Usage
+from patchlab_agent.models.prompt import Prompt, Usage
+from patchlab_agent.models.trace import INVALID_RESPONSE, OK, Feedback
 from patchlab_agent.settings import RunSettings
 from tests.lab.conftest import OpenLab
 from tests.support.words_skill import CLOCK, Reader, WordFix, WordsReferee

@@ -14,9 +14,11 @@ import pytest
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import InputError, StoreError
 from patchlab_agent.lab.async_lab import AsyncLab
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Status
-from patchlab_agent.models.trace import OK, Completion, Feedback, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Feedback, Trace
 from patchlab_agent.settings import RunSettings
 from tests.lab.conftest import OpenLab
 from tests.support.words_skill import CLOCK, Reader

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from patchlab_agent.errors import InputError
 from patchlab_agent.lab.failures import Failure, read_failures
 from patchlab_agent.models.trace import OK, Feedback
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.folder import load_task
 from tests.tasks.folders import write_task
 

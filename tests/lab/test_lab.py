@@ -22,7 +22,7 @@ from patchlab_agent.errors import (
     UsageError,
 )
 from patchlab_agent.gate.base import OpenGate
-from patchlab_agent.lab.lab import lab_of, open_lab
+from patchlab_agent.lab.opening import lab_of, open_lab
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.lab.stores import delete_store, raw_store, store_contents
 from patchlab_agent.models.listing import StoreContents

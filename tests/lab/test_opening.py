@@ -17,8 +17,9 @@ from patchlab_agent.backends.recording import RecordingBackend
 from patchlab_agent.errors import BudgetReached, InputError, StoreError, UsageError
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.lab.lab import Lab, lab_of, open_lab
-from patchlab_agent.lab.models import cassette_path
+from patchlab_agent.lab.backend_choice import cassette_path
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of, open_lab
 from patchlab_agent.settings import REPLAY_STORE, LabOptions, RunSettings
 from tests.lab.conftest import OpenLab
 from tests.support.make import listing

@@ -15,7 +15,8 @@ from typer.main import get_command
 
 from patchlab_agent.cli.app import app
 from patchlab_agent.lab.differing import diff_patches
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stored_lab import StoredLab, open_store
 from patchlab_agent.lab.sweeping import compare_settings
 from patchlab_agent.models.evidence import Standing

@@ -11,7 +11,8 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.lab.async_lab import AsyncLab
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Status
 from patchlab_agent.models.transfer import FeedbackImport
 from tests.lab.conftest import OpenLab

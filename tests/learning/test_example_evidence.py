@@ -15,7 +15,8 @@ from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.example import StoredExample
-from patchlab_agent.models.trace import OK, Completion, Feedback, Judged, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Feedback, Judged, Trace
 from tests.support.make import Nearest, make_patch, make_trace
 from tests.support.words_skill import Reader, WordsReferee, words_lab
 

@@ -17,7 +17,8 @@ from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Form, Origin, Patch, Proposal, Role, Status
-from patchlab_agent.models.trace import OK, Completion, Fault, Feedback, Judged, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Fault, Feedback, Judged, Trace
 from tests.support.make import labeled, listing, make_patch
 from tests.support.words_skill import (
     CLOCK,

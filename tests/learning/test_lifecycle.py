@@ -8,7 +8,8 @@ import pytest
 
 from patchlab_agent.errors import BackendUnavailable, UsageError
 from patchlab_agent.gate.base import Candidate, OpenGate
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand
 from patchlab_agent.learning.lifecycle import Lifecycle
 from patchlab_agent.models.base import JsonObject
@@ -17,8 +18,8 @@ from patchlab_agent.models.evidence import Pairs, Record, Standing, Use
 from patchlab_agent.models.patch import Patch, Role, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.settings import AgentSettings
+from patchlab_agent.shipping.fix import SubjectFix as ShippingFix
 from patchlab_agent.shipping.rules import EmbargoFix, LiquidsFix, RestrictionFix, RevokedFix
-from patchlab_agent.shipping.rules import SubjectFix as ShippingFix
 from tests.support.make import failing, make_patch
 from tests.support.words_skill import CLOCK, Reader, WordsReferee, words_lab
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from patchlab_agent.errors import InputError, StoreError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stores import lifecycle_by_hand, raw_store
 from patchlab_agent.learning.rollback import MAX_NAMED, find_snapshot, roll_back
 from patchlab_agent.models.evidence import Record
@@ -21,7 +22,7 @@ from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.metrics.failures import Clusters
 from patchlab_agent.metrics.golden import golden_report, mistakes
-from patchlab_agent.metrics.labels import score
+from patchlab_agent.metrics.labels import score, with_seen
 from patchlab_agent.metrics.outcomes import GoldenOutcome, Outcome, Scores
 from patchlab_agent.metrics.run import RunFigures, Sum
 from patchlab_agent.metrics.success import (
@@ -33,6 +33,7 @@ from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.prompt import Usage
 from patchlab_agent.models.report import (
     CurvePoint,
     DriftReport,
@@ -40,7 +41,7 @@ from patchlab_agent.models.report import (
     PatchCounts,
     PromptTokens,
 )
-from patchlab_agent.models.trace import OK, Judged, Trace, Usage
+from patchlab_agent.models.trace import OK, Judged, Trace
 from patchlab_agent.skill.seam import Confusion
 from patchlab_agent.statistics import proportion
 from tests.support.make import WRONG, make_attempt, make_trace
@@ -567,3 +568,37 @@ def test_a_long_run_keeps_no_outcome_but_the_latest() -> None:
     assert sum(found() is not None for found in kept) == RECENT
     assert (figures.runs, figures.arms.rates().cases) == (2 * RECENT, 2 * RECENT)
     assert figures.recent(is_graded=False).cases == RECENT
+
+
+def test_scores_are_reported_only_where_some_answer_of_the_run_was_right_in_part() -> None:
+    whole = replace(outcome(1), scores=Scores(0.0, 1.0))
+    in_part = replace(outcome(2), scores=Scores(0.25, 0.5, 1.0))
+    figures = RunFigures({})
+    assert not figures.is_graded
+    figures.add(whole)
+    assert not figures.is_graded
+    figures.add(in_part)
+    figures.add(whole)
+    assert figures.is_graded
+    assert arm_rates([in_part]).scores is None
+    assert figures.arms.rates().scores is None
+    golden = [GoldenOutcome(each, False, {}, {}) for each in (in_part, outcome(3))]
+    plain, graded = golden_report(golden, []), golden_report(golden, [], is_graded=True)
+    assert [case.scores for case in plain.cases] == [None, None]
+    [told, nothing] = graded.cases
+    assert told.scores is not None
+    assert (told.scores.baseline, told.scores.patched, told.scores.ceiling) == (0.25, 0.5, 1.0)
+    assert nothing.scores is None
+    assert (plain.all.scores, graded.all.scores is None) == (None, False)
+
+
+def test_a_label_that_no_skill_lists_is_put_after_those_that_it_does() -> None:
+    seen = ["wrong_team", None, "odd", "late", "odd"]
+    assert with_seen(["late", "early"], seen) == ("late", "early", "odd", "wrong_team")
+
+
+def test_each_request_counts_once_in_the_median_prompt() -> None:
+    lengths = [(100, 110), (100, 110), (400, 500)]
+    found = prompt_tokens(replace(outcome(), prompt_tokens=each) for each in lengths)
+    assert found is not None
+    assert (found.baseline, found.patched) == (100, 110)

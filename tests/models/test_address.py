@@ -68,6 +68,13 @@ def test_anything_else_is_a_folder(folder: str) -> None:
         ("http://[::1", "port or host"),
         ("http://a b:1", "names no host"),
         ("http://me:secret@h:1", "names a user"),
+        ("http://secret@h/lessons", "names a user"),
+        ("http://me:secret/x@h", "names a user"),
+        ("http://me:1?secret@h:x/lessons", "after \\? or #"),
+        ("http://me:secret@h:99999", "names a user"),
+        ("ftp://me:secret@h:1", "no address of a Chroma server"),
+        ("http:me:secret@h", "an address without http://"),
+        ("http://h:1/?token=secret", "after \\? or #"),
         ("http://h:1/?x=1", "after \\? or #"),
         ("http://h:1/a#b", "after \\? or #"),
         ("http://h:1/a/b/c", "more parts"),
@@ -84,8 +91,9 @@ def test_an_address_that_cannot_be_used_is_refused(written: object, words: str) 
     with pytest.raises(ValueError, match=words) as refused:
         located(written)
     assert "secret" not in str(refused.value)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as said:
         checked(AgentSettings, {"store": written})
+    assert "secret" not in str(said.value)
 
 
 def test_settings_keep_an_address_as_a_text() -> None:

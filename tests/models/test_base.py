@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from patchlab_agent.models import patch, report, rollback, trace
+from patchlab_agent.models import patch, prompt, report, rollback, trace
 from patchlab_agent.models.base import MAX_NESTING, Frozen, digest, storable
 from patchlab_agent.models.case import Case, case_key
 from patchlab_agent.models.patch import Provenance, agrees
@@ -29,7 +29,7 @@ def models() -> list[type[Frozen]]:
     """Every shared value there is."""
     return [
         value
-        for module in (patch, trace, report, rollback)
+        for module in (patch, prompt, trace, report, rollback)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Frozen)
     ]
@@ -119,6 +119,7 @@ def test_what_is_storable_comes_back_from_its_json(value: Any) -> None:
         ("\ud800", "half a character"),
         ({"\udfff": 1}, "key: half a character"),
         ({"x" * 99: "x" * 100_001}, "x" * 40 + ": 100,001 characters are too many"),
+        ({"a\n\u202e": 10**400}, r"^a\\n\\u202e: the number is too large"),
         ([[]] * 50_001, "more than 50,000 values"),
         (["x" * 9_999] * 101, "1,000,000 characters"),
     ],

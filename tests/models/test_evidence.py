@@ -171,3 +171,9 @@ def test_a_record_from_before_there_were_pairs_reads_as_one_without() -> None:
     assert Record.model_validate(older).pairs == Pairs()
     pairs = paired("out wrong", "in right", "in right")
     assert Pairs.model_validate_json(pairs.model_dump_json()) == pairs
+
+
+def test_worth_is_what_one_more_request_may_be_expected_to_gain() -> None:
+    assert Record().worth == 0
+    assert Record(outcomes="+++-").worth == (3 - 1) / (3 + 1 + 2)
+    assert Record(outcomes="-", pairs=Pairs(gained=4, lost=1)).worth == (4 - 2) / (4 + 2 + 2)

@@ -11,6 +11,7 @@ from patchlab_agent.models.patch import (
     MAX_FAILING,
     ROLLED_BACK,
     SUPERSEDED_BY,
+    Form,
     Origin,
     Patch,
     Role,
@@ -18,6 +19,7 @@ from patchlab_agent.models.patch import (
     agrees,
     close,
 )
+from patchlab_agent.models.trigger import Similar
 from tests.support.make import failing, make_patch, make_report, obedience, spoiled
 from tests.support.words_skill import WordFix
 
@@ -184,3 +186,18 @@ def test_a_patch_with_its_decision_reads_back_as_it_was() -> None:
     patch = patch.model_copy(update={"gate": make_report("mends")})
     data = patch.model_dump(mode="json")
     assert Patch.model_validate({**data, "fix": patch.fix}) == patch
+
+
+def test_the_same_lesson_in_another_form_or_for_other_requests_is_another_patch() -> None:
+    forms = [make_patch("zok").model_copy(update={"form": form}) for form in Form]
+    assert len({patch.id for patch in forms}) == len(Form)
+    assert {patch.conflict_key for patch in forms} == {("word", "zok")}
+    # Where both of two groups concern a request, the nearer lesson speaks: no conflict.
+    near, far = (
+        make_patch("zok").model_copy(update={"trigger": Similar(requests=(text,))})
+        for text in ("a zok", "one zok")
+    )
+    assert near.conflict_key[:2] == far.conflict_key[:2] == ("word", "zok")
+    assert near.conflict_key != far.conflict_key
+    wider = near.model_copy(update={"trigger": Similar(requests=("a zok",), radius=0.3)})
+    assert (wider.id, wider.conflict_key) == (near.id, near.conflict_key)

@@ -7,36 +7,23 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.trace import (
     OK,
-    Completion,
     Context,
     Example,
     Fault,
     Feedback,
-    Message,
-    Prompt,
     RetrievedRef,
     Trace,
-    Usage,
+    trace_index,
+    trace_name,
 )
 from tests.support.make import WRONG, make_hit, make_patch, make_trace
 from tests.support.words_skill import WordFix
 
 pytestmark = pytest.mark.quick
-
-
-def test_a_prompts_stable_part_is_first_and_its_request_last() -> None:
-    turns = ("system", "user", "assistant", "user")
-    messages = tuple(
-        Message.model_validate({"role": role, "content": f"{i} {role}"})
-        for i, role in enumerate(turns)
-    )
-    prompt = Prompt(messages=messages, answer_schema={}, draw="0")
-    assert (prompt.system, prompt.user) == ("0 system", "3 user")
-    assert prompt.changing == "1 user\n2 assistant\n3 user"
-    assert prompt.model_copy(update={"stable": 3}).changing == "3 user"
 
 
 @pytest.mark.parametrize(
@@ -111,26 +98,11 @@ def test_a_report_carries_its_schemas_version() -> None:
     assert RunReport.model_fields["schema_version"].default == 6
 
 
-def test_usage_adds_up_and_knows_what_it_does_not_know() -> None:
-    known = Usage(prompt_tokens=3, completion_tokens=2, cost_usd=0.5, seconds=1.5)
-    assert known + known == Usage(prompt_tokens=6, completion_tokens=4, cost_usd=1.0, seconds=3.0)
-    assert known + Usage() == Usage() + known == known
-    assert Usage() + Usage() == Usage()
-    hit = Usage(cached=True)
-    assert [(hit + hit).cached, (hit + known).cached, (known + hit).cached] == [True, False, False]
-
-
 def test_an_example_keeps_its_rules_own_fields_in_json() -> None:
     shown = Example(request="a zok", answer={}, rules=(WordFix(word="zok", meaning="red"),))
     assert shown.model_dump(mode="json")["rules"] == [
         {"kind": "word", "word": "zok", "meaning": "red"}
     ]
-
-
-def test_half_a_character_in_a_completion_is_replaced() -> None:
-    completion = Completion(text="a\ud83d b 🎁")
-    assert completion.text == "a\N{REPLACEMENT CHARACTER} b 🎁"
-    assert Completion.model_validate_json(completion.model_dump_json()) == completion
 
 
 def test_feedback_scores_as_its_verdict_unless_the_judge_says_how_much_is_right() -> None:
@@ -157,3 +129,21 @@ def test_feedback_scores_as_its_verdict_unless_the_judge_says_how_much_is_right(
 def test_score_and_verdict_of_feedback_agree(told: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="scores"):
         Feedback.model_validate(told)
+
+
+def test_a_traces_position_is_in_its_name() -> None:
+    assert trace_name(41) == "t-0000041"
+    assert [trace_index(name) for name in ("t-0000041", "t-12345678", "run-0001:3")] == [
+        41,
+        12345678,
+        -1,
+    ]
+
+
+def test_the_right_answer_is_the_accepted_one_or_what_was_accepted_later() -> None:
+    given: JsonObject = {"zok": "red"}
+    later: JsonObject = {"zok": "blue"}
+    wrong = make_trace(feedback=WRONG, answer=given)
+    assert make_trace(answer=given).right_answer == given
+    assert wrong.right_answer is None
+    assert wrong.model_copy(update={"corrected": later}).right_answer == later

@@ -16,7 +16,8 @@ from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
-from patchlab_agent.models.trace import Completion, Feedback, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.runs.evaluation import stratified
 from tests.support.make import make_patch
 from tests.support.words_skill import Reader, case, words_lab

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import PromptError
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import agrees
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.prompts import Prompts, literal

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached, CassetteMiss
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Status
+from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.models.report import GateCalls, PromptTokens, RunReport, Stop
-from patchlab_agent.models.trace import Completion, Prompt, Trace
+from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import DEFAULT_RUNS, MODEL, PATHS, SIMULATION, RunSettings
 from tests.support.make import Nearest, make_patch
@@ -26,7 +28,7 @@ ONE_RUN = """
 import sys
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 settings = RunSettings(runs=10, golden=4, noise=0.05)
 with open_lab(store=sys.argv[1], noise=0.05) as lab:
     print(Runner(lab, settings).run(show=3).model_dump_json(exclude={"timing", "store"}))

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from patchlab_agent.errors import StoreError, UsageError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.lab.stores import delete_store, store_contents
 from patchlab_agent.models.address import Address, located

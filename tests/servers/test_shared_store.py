@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.errors import StoreError, UsageError
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.address import Address, located
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.trace import Feedback, trace_index

@@ -7,7 +7,8 @@ from typing import Any
 
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix, Proposal, agrees
-from patchlab_agent.models.trace import Attempt, Example, Feedback, Message, Prompt, Trace
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Attempt, Example, Feedback, Trace
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.proposer import ShippingProposer
 from patchlab_agent.shipping.schema import Answer, ShippingQuote

@@ -16,14 +16,15 @@ import pytest
 from bench.canaries import ATTACKS, INNOCENT, Attack
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import InputError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Provenance, Role, Status
 from patchlab_agent.models.trace import OK, Attempt, Feedback, Trace
 from patchlab_agent.shipping.carrier import LABELS
 from patchlab_agent.shipping.model_proposer import ModelProposer
-from patchlab_agent.shipping.rules import RuleBook
-from patchlab_agent.skill.seam import load_skill
+from patchlab_agent.shipping.rule_book import RuleBook
+from patchlab_agent.skill.skill import load_skill
 from patchlab_agent.text import as_trigger, check_request, occurs
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import read_export

@@ -11,9 +11,12 @@ import pytest
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example, Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import oddity
 from patchlab_agent.shipping.examples import MAX_WORDS, number_example
+from patchlab_agent.shipping.fix import SubjectFix
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -22,8 +25,6 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
-    SubjectFix,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import parse_answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from itertools import islice
 
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.trace import OK
 from patchlab_agent.runs.loop import SimulatedReferee
 from patchlab_agent.shipping.carrier import LABELS

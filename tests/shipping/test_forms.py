@@ -9,7 +9,8 @@ import pytest
 from patchlab_agent.agent.agent import Agent
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.models.patch import Form, Patch, Provenance
-from patchlab_agent.models.trace import Context, Prompt, Retrieved
+from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.trace import Context, Retrieved
 from patchlab_agent.shipping.rules import ItemFix, RestrictionFix, ShippingFix, UnitFix
 from tests.shipping.helpers import TASK
 from tests.support.gates import NoExamples, Shelf

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchlab_agent.models.trace import Completion, Example, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
+from patchlab_agent.models.trace import Example
 from patchlab_agent.shipping.rules import EmbargoFix, RestrictionFix
 from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.shipping.toy.prompt import PromptReading, read_turns

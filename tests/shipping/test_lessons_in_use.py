@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Fix, Patch, Provenance, Status

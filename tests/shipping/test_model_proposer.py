@@ -15,7 +15,7 @@ from patchlab_agent.models.patch import Proposal, Role
 from patchlab_agent.models.trace import Attempt, Feedback, Trace
 from patchlab_agent.shipping.examples import Named, looked_up
 from patchlab_agent.shipping.model_proposer import ModelProposer
-from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import settle
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.trace import Completion, Feedback, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.shipping.skill import shipping
 from tests.support.make import make_trace
 from tests.support.odd import FEW, MANY, TEXT, nearly, odd_lines, refused

@@ -17,7 +17,7 @@ from patchlab_agent.shipping.right_answers import compared
 from patchlab_agent.shipping.schema import Answer
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.task import settle
-from patchlab_agent.skill.seam import ComparingSimulator
+from patchlab_agent.skill.optional import ComparingSimulator
 
 REQUEST = "Ship 2 kg sealant box to Spain"
 RIGHT: dict[str, Any] = {

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix
+from patchlab_agent.shipping.fix import RequestPart
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -18,10 +20,8 @@ from patchlab_agent.shipping.rules import (
     ItemFix,
     LiquidsFix,
     ParcelFix,
-    RequestPart,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
     ShippingFix,
     UnitFix,
     parse_fix,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.settings import AgentSettings
 

@@ -11,7 +11,7 @@ from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.tables import known_rules
 from patchlab_agent.shipping.task import ShippingTask
 from patchlab_agent.shipping.toy.backend import ToyBackend
-from patchlab_agent.skill.seam import Skill, load_skill, skill_names
+from patchlab_agent.skill.skill import Skill, load_skill, skill_names
 
 pytestmark = pytest.mark.quick
 

@@ -13,6 +13,7 @@ import pytest
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.carrier import Carrier
 from patchlab_agent.shipping.english import DESTINATION_MARKERS, FILLERS, SERVICES
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -20,7 +21,6 @@ from patchlab_agent.shipping.rules import (
     LiquidsFix,
     ParcelFix,
     RestrictionFix,
-    RuleBook,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import LIQUID, Declaration

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Prompt
+from patchlab_agent.models.prompt import Prompt
 from patchlab_agent.shipping.examples import number_example
 from patchlab_agent.shipping.rules import (
     DestinationFix,

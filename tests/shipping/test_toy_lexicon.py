@@ -6,6 +6,7 @@ import pytest
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.english import DESTINATION_MARKERS, FILLERS, SERVICES
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,
@@ -14,7 +15,6 @@ from patchlab_agent.shipping.rules import (
     ParcelFix,
     RestrictionFix,
     RevokedFix,
-    RuleBook,
     UnitFix,
 )
 from patchlab_agent.shipping.schema import Declaration

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Example, Message
+from patchlab_agent.models.prompt import Message
+from patchlab_agent.models.trace import Example
 from patchlab_agent.plain import is_word, oddity
 from patchlab_agent.shipping.rules import (
     DestinationFix,

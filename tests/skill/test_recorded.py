@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.models.case import Case, CaseSets
+from patchlab_agent.skill.optional import DriftingSimulator, cases_of, rules_needed
 from patchlab_agent.skill.recorded import RecordedSimulator, with_cases
-from patchlab_agent.skill.seam import DriftingSimulator, cases_of, load_skill, rules_needed
+from patchlab_agent.skill.skill import load_skill
 from tests.support.words_skill import WordsSimulator, words_skill
 
 SHIPPING = load_skill("shipping")

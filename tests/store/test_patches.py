@@ -15,7 +15,7 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import SUPERSEDED_BY, Fix, Origin, Patch, Status
 from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import patches as patches_module
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patches import PatchStore, describe
 from patchlab_agent.store.store import Store
 from tests.support.make import make_patch
 from tests.support.words_skill import words_store
@@ -379,3 +379,72 @@ def test_all_of_a_label_and_kind_are_found(tmp_path: Path) -> None:
         assert list(store.patches.all(kind="word")) == [patch]
         assert list(store.patches.all(label="other")) == []
         assert list(store.patches.all(Status.RETIRED, kind="word")) == []
+
+
+def test_what_a_unit_changed_is_found_within_it_as_after_it(tmp_path: Path) -> None:
+    red, blue = make_patch("zok"), make_patch("zok", "blue", status=Status.QUARANTINED)
+    quil, tarn = make_patch("quil"), make_patch("tarn", label="odd")
+    moved = tarn.moved(Status.RETIRED, f"{SUPERSEDED_BY}{red.id}", "t-1", "now")
+
+    def found(patches: PatchStore) -> dict[str, object]:
+        return {
+            "all": list(patches.all()),
+            "of a status": list(patches.all(Status.ACTIVE)),
+            "of a label": list(patches.all(label="odd")),
+            "rivals": patches.rivals(make_patch("zok", "grey")),
+            "active rivals": patches.rivals(make_patch("zok", "grey"), Status.ACTIVE),
+            "twin": patches.active_twin(make_patch("zok", trigger="zoks")),
+            "about": patches.active_about("zok"),
+            "superseded": [patch.id for patch in patches.superseded_by(red)],
+            "statuses": patches.statuses(),
+            "prefix": patches.find(red.id[:6]),
+            "counts": (patches.count(), patches.active_count),
+            "searched": [hit.patch for hit in patches.search("a zok and tarn", 9)],
+        }
+
+    with words_store(tmp_path) as store:
+        for patch in (quil, tarn):
+            store.patches.upsert(patch)
+        with store.unit():
+            for patch in (red, blue, moved):
+                store.patches.upsert(patch)
+            within = found(store.patches)
+        assert found(store.patches) == within
+    assert within["of a status"] == [quil, red]
+    assert within["active rivals"] == within["about"] == [red]
+    assert within["of a label"] == [moved]
+    assert within["rivals"] == sorted([red, blue], key=lambda patch: patch.id)
+    assert within["twin"] == red
+    with words_store(tmp_path, write=False) as again:
+        assert found(again.patches) == within
+
+
+def test_what_does_not_fit_gives_its_place_to_what_does(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for meaning in ("red", "blue", "grey"):
+            store.patches.upsert(make_patch("zok", meaning))
+        found = store.patches.search(
+            "zok", 1, fits=lambda fix: fix.model_dump()["meaning"] == "grey"
+        )
+        assert [hit.patch for hit in found] == [make_patch("zok", "grey")]
+        assert store.patches.search("zok", 9, fits=lambda _: False) == ()
+
+
+def test_of_several_those_are_given_that_are_active_by_now(tmp_path: Path) -> None:
+    zok, blim = make_patch("zok"), make_patch("blim")
+    with words_store(tmp_path) as store:
+        for patch in (zok, blim, make_patch("tarn", status=Status.RETIRED)):
+            store.patches.upsert(patch)
+        ids = [blim.id, make_patch("tarn").id, "unknown", zok.id]
+        assert store.patches.active_among(ids) == [blim, zok]
+
+
+@pytest.mark.parametrize("damaged", ["no JSON", "{}", '{"fix": 7}', "[]"])
+def test_a_patch_that_cannot_be_read_is_a_store_error(tmp_path: Path, damaged: str) -> None:
+    patch = make_patch("zok")
+    with words_store(tmp_path) as store:
+        store.patches.upsert(patch)
+        metadata = {**patches_module.metadata_of(patch), "patch": damaged}
+        store.patches._collection.update(ids=[patch.id], metadatas=[metadata])
+    with words_store(tmp_path) as again, pytest.raises(StoreError):
+        again.patches.get(patch.id)

@@ -11,6 +11,7 @@ from patchlab_agent.embedding import Distances, HashingEmbedder
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import OK, Feedback, Trace
+from patchlab_agent.models.trigger import Always
 from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import traces as traces_module
 from patchlab_agent.store.examples import MAX_EXAMPLE_CHARS
@@ -417,3 +418,40 @@ def test_the_traces_of_a_request_are_found_whatever_it_says(tmp_path: Path) -> N
             ids = [trace.id for trace in store.traces.of_request(request)]
             assert ids == [f"t-{number:07d}", f"t-{number + len(ODD):07d}"]
         assert list(store.traces.of_request("nothing")) == []
+
+
+def test_the_next_index_is_above_all_there_are_written_or_not(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        assert store.traces.next_index() == 0
+        store.traces.add(make_trace("t-0000004", "a zok"))
+        assert store.traces.next_index() == 5
+        store.traces.add(make_trace("t-0000002", "the zok"))
+        store.traces.add(make_trace("other", "one zok"))
+        assert store.traces.next_index() == 5
+    with words_store(tmp_path) as again:
+        assert again.traces.next_index() == 5
+
+
+def test_what_was_written_is_counted_once_and_what_was_given_up_is_gone(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000000", "a zok"))
+        assert store.traces.count() == 1
+        store.traces.flush()
+        assert store.traces.count() == 1
+        store.traces.add(make_trace("t-0000000", "a zok", feedback=WRONG))
+        store.traces.add(make_trace("t-0000001", "the zok"))
+        assert store.traces.count() == 2
+        assert store.traces.give_up() == 2
+        assert store.traces.count() == 1
+        assert store.traces.get("t-0000001") is None
+        assert store.traces.get("t-0000000") == make_trace("t-0000000", "a zok")
+
+
+def test_a_lesson_for_every_request_concerns_every_accepted_answer(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number, feedback in enumerate([OK, WRONG, None, OK]):
+            store.traces.add(make_trace(f"t-{number:07d}", f"{number} zok", feedback=feedback))
+        store.traces.flush()
+        store.traces.add(make_trace("t-0000004", "blim"))
+        found = [trace.id for trace in store.traces.accepted(Always(), 9)]
+        assert found == ["t-0000004", "t-0000003", "t-0000000"]

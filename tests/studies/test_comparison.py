@@ -19,7 +19,7 @@ from patchlab_agent.errors import (
     UsageError,
 )
 from patchlab_agent.lab.comparing import compare_stored
-from patchlab_agent.lab.lab import lab_of
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.lab.preflight import check_settings
 from patchlab_agent.models.comparison import Harms, Lessons
 from patchlab_agent.models.patch import Patch, Status

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.effect import Effect, EffectReport, PatchEffect
 from patchlab_agent.models.patch import Patch, Status
-from patchlab_agent.models.trace import OK, Completion, Prompt, Trace
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Trace
 from patchlab_agent.runs.evaluation import stratified
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings

@@ -13,7 +13,8 @@ from patchlab_agent.gate.gate import ALPHA, MAX_CALLS, Gate
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Fix, Origin, Patch, PatchTest
-from patchlab_agent.models.trace import Prompt, Retrieved, Trace
+from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.models.trigger import Trigger
 from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs

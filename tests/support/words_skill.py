@@ -26,9 +26,11 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Patch, PatchTest, Proposal, Role
-from patchlab_agent.models.trace import OK, Completion, Example, Feedback, Prompt, Trace, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
+from patchlab_agent.models.trace import OK, Example, Feedback, Trace
 from patchlab_agent.skill.authoring import born_of
-from patchlab_agent.skill.seam import Confusion, Reading, Skill
+from patchlab_agent.skill.seam import Confusion, Reading
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.text import words
 
 if TYPE_CHECKING:
@@ -295,7 +297,7 @@ def words_skill(prompts: Path) -> Skill:
 
 def install(monkeypatch: pytest.MonkeyPatch, skill: Skill) -> None:
     """Let a skill be the installed one, whatever name is asked for."""
-    names = ("skills", "models", "comparing")
+    names = ("skills", "backend_choice", "comparing")
     modules = (*(f"lab.{name}" for name in names), "transfer.lines")
     for module in modules:
         monkeypatch.setattr(f"patchlab_agent.{module}.load_skill", lambda _name: skill.guarded())

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from patchlab_agent.models.case import Case
-from patchlab_agent.skill.seam import Skill, StreamingSimulator
+from patchlab_agent.skill.optional import StreamingSimulator
+from patchlab_agent.skill.skill import Skill
 
 TOML = """
 instruction = "Sort the message."

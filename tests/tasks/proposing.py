@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 from patchlab_agent.text import words
 
 _REQUEST = re.compile(r'^Request: (".*")$', re.MULTILINE)

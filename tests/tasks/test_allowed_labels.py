@@ -17,7 +17,7 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Patch, Provenance, Status
 from patchlab_agent.models.trace import Feedback
 from patchlab_agent.models.trigger import Always
-from patchlab_agent.skill.seam import Skill
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.comparison import Judgement
 from patchlab_agent.tasks.definition import Task
 from patchlab_agent.tasks.fixes import ValueAllowed

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from patchlab_agent.errors import InputError, SkillError, StoreError
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.stored_lab import open_store
 from patchlab_agent.lab.tasks import check_task
 from patchlab_agent.models.patch import Status

@@ -12,11 +12,13 @@ from pydantic import BaseModel
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.patch import Fix, Proposal
-from patchlab_agent.models.trace import Feedback, Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
+from patchlab_agent.models.trace import Feedback
 from patchlab_agent.models.trigger import Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Skill, fitting_fix
+from patchlab_agent.skill.optional import fitting_fix
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.comparison import Comparison, Judgement
 from patchlab_agent.tasks.fields import AnswerField
 from patchlab_agent.tasks.fixes import (

@@ -15,10 +15,11 @@ from pydantic import BaseModel, field_validator
 from patchlab_agent.errors import InvalidAnswer
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
-from patchlab_agent.skill.seam import Skill, WideningTask, fitting_fix
+from patchlab_agent.skill.optional import WideningTask, fitting_fix
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.fields import answer_schema, fields_of
 from patchlab_agent.tasks.fixes import (
     MAX_NOTE,

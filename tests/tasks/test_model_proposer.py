@@ -17,7 +17,8 @@ from patchlab_agent.errors import BackendError, BackendUnavailable, PromptTooLon
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Origin, Proposal
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.skill.seam import AskingProposer, Skill
+from patchlab_agent.skill.optional import AskingProposer
+from patchlab_agent.skill.skill import Skill
 from patchlab_agent.tasks.folder import load_task
 from tests.support.make import make_trace
 from tests.tasks.folders import write_task

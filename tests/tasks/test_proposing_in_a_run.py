@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from patchlab_agent.backends.base import Backend
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.event import EventKind
 from patchlab_agent.models.patch import Origin, Status
 from patchlab_agent.settings import RunSettings

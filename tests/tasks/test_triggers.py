@@ -16,7 +16,8 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.reach import calibrated
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Fix, Origin, Patch, Status
-from patchlab_agent.models.trace import OK, Completion, Feedback, Prompt
+from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.trace import OK, Feedback
 from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.report import format as fmt
 from patchlab_agent.report.inspect import patch_details, patch_table
@@ -205,7 +206,7 @@ def test_nothing_is_near_enough_where_labels_do_not_say_so(
 
 def test_the_bound_is_the_largest_within_which_labels_agree(tmp_path: Path) -> None:
     with tasked(tmp_path, rows_of()) as lab:
-        suite = lab.gate._suite  # type: ignore[attr-defined]
+        suite = lab.gate._known.suite  # type: ignore[attr-defined]
     order = {case.request: n / 10 for n, case in enumerate(suite)}
     patch = taught(NEAR, BILLING, ASKED)
 

@@ -18,7 +18,8 @@ from patchlab_agent.models.trigger import Always, Similar
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.shipping.rules import UnitFix
 from patchlab_agent.shipping.skill import shipping
-from patchlab_agent.skill.seam import SkillTask, instruction_of
+from patchlab_agent.skill.optional import instruction_of
+from patchlab_agent.skill.seam import SkillTask
 from patchlab_agent.tasks.fixes import FieldIncludes, FieldIs
 from patchlab_agent.tasks.folder import load_task
 from patchlab_agent.transfer.texts import code, evidence, lesson_text

@@ -16,7 +16,8 @@ from patchlab_agent import open_lab
 from patchlab_agent.errors import BackendUnavailable, InputError
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.gate.gate import Gate
-from patchlab_agent.lab.lab import Lab, lab_of
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import lab_of
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.patch import Origin, Patch, Status
 from patchlab_agent.models.transfer import ImportReport
@@ -36,7 +37,7 @@ RUNS, GOLDEN = 120, 60
 @pytest.fixture(autouse=True)
 def words_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Lets exports of the second skill be read."""
-    from patchlab_agent.skill.seam import load_skill  # noqa: PLC0415
+    from patchlab_agent.skill.skill import load_skill  # noqa: PLC0415
 
     def load(name: str) -> Any:
         return words_skill(tmp_path / "templates") if name == "words" else load_skill(name)

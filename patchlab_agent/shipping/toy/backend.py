@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from patchlab_agent.models.trace import Completion, Message, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 from patchlab_agent.shipping.english import FILLERS
 from patchlab_agent.shipping.numbers import stands_alone
 from patchlab_agent.shipping.schema import MAX_TEXT, Answer, Declaration

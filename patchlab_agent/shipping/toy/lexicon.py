@@ -7,7 +7,7 @@ from typing import Literal
 
 from patchlab_agent.models.patch import Fix
 from patchlab_agent.shipping.english import FILLERS, SERVICES
-from patchlab_agent.shipping.rules import RuleBook
+from patchlab_agent.shipping.rule_book import RuleBook
 from patchlab_agent.text import FUZZY_MIN_LETTERS, same_word, words
 
 Kind = Literal["unit", "parcel", "item", "destination"]

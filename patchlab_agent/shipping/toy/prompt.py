@@ -15,7 +15,7 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from patchlab_agent.models.patch import Fix
-from patchlab_agent.models.trace import Message
+from patchlab_agent.models.prompt import Message
 from patchlab_agent.shipping.rules import (
     DestinationFix,
     EmbargoFix,

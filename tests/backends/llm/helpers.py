@@ -12,7 +12,7 @@ import httpx
 import respx
 
 from patchlab_agent.models.model import ModelParameters, Structure
-from patchlab_agent.models.trace import Message, Prompt
+from patchlab_agent.models.prompt import Message, Prompt
 
 LOCAL = "http://127.0.0.1:18091"
 TEXT = '{"weight": 2.5}'

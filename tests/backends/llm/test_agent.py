@@ -9,7 +9,8 @@ import pytest
 
 from patchlab_agent.agent.conversation import MAX_REPAIRS
 from patchlab_agent.errors import BackendUnavailable
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import (
     ANSWER,

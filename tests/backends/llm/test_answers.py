@@ -12,7 +12,7 @@ import respx
 from patchlab_agent.backends.llm import NO_KEY, wire_schema
 from patchlab_agent.errors import BackendError
 from patchlab_agent.models.base import JsonObject
-from patchlab_agent.models.trace import Completion, Message
+from patchlab_agent.models.prompt import Completion, Message
 from patchlab_agent.shipping.model_proposer import Proposed
 from patchlab_agent.shipping.schema import Answer
 from tests.backends.llm.conftest import MakeBackend

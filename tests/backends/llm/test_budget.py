@@ -10,7 +10,7 @@ from patchlab_agent.backends.base import Answered, BatchBackend
 from patchlab_agent.backends.budget import Budget, BudgetedBackend
 from patchlab_agent.errors import BackendError, BackendUnavailable, BudgetReached
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion, Prompt, Usage
+from patchlab_agent.models.prompt import Completion, Prompt, Usage
 from tests.backends.llm.helpers import prompt
 
 USAGE = Usage(prompt_tokens=8, completion_tokens=2, cost_usd=0.25)

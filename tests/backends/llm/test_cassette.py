@@ -28,7 +28,7 @@ from patchlab_agent.errors import (
 )
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion, Message, Prompt
+from patchlab_agent.models.prompt import Completion, Message, Prompt
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import (
     LOCAL,

@@ -14,7 +14,7 @@ import respx
 
 from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion
+from patchlab_agent.models.prompt import Completion
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import LOCAL, Provider, Server, ok, prompt, refusal
 

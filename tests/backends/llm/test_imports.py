@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchlab_agent.backends.recording import RecordingBackend
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import GOOD, OPENAI, REQUEST, Provider, Server, ok
 
@@ -43,7 +43,7 @@ def test_the_look_into_a_process_sees_litellm() -> None:
     assert imported(stand_in) == ["litellm"]
 
 
-@pytest.mark.parametrize("module", ["", ".lab.lab", ".backends.llm", ".backends.cassette"])
+@pytest.mark.parametrize("module", ["", ".lab.opening", ".backends.llm", ".backends.cassette"])
 def test_the_package_imports_no_litellm(module: str) -> None:
     assert imported(f"import patchlab_agent{module}") == []
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from patchlab_agent.backends.llm import LlmBackend
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.model import ModelParameters, Structure
 from patchlab_agent.models.trace import Context

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
-from patchlab_agent.models.trace import Completion
+from patchlab_agent.models.prompt import Completion
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import (
     ANTHROPIC,

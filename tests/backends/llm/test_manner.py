@@ -11,7 +11,7 @@ import pytest
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion, Message
+from patchlab_agent.models.prompt import Completion, Message
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import OLLAMA, OPENAI, TEXT, Body, Provider, Server, ok, prompt
 

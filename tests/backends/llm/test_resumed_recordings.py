@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from patchlab_agent.backends.recording import RecordingBackend
-from patchlab_agent.lab.lab import open_lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.lab.resuming import started_run
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.settings import RunSettings

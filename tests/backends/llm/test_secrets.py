@@ -10,7 +10,8 @@ import pytest
 import respx
 
 from patchlab_agent.errors import UsageError
-from patchlab_agent.lab.lab import Lab, open_lab
+from patchlab_agent.lab.lab import Lab
+from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.settings import AgentSettings
 from tests.backends.llm.helpers import GOOD, LOCAL, OPENAI, ok
 

@@ -10,7 +10,7 @@ import respx
 
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.models.model import Structure
-from patchlab_agent.models.trace import Completion
+from patchlab_agent.models.prompt import Completion
 from tests.backends.llm.conftest import MakeBackend
 from tests.backends.llm.helpers import (
     ANTHROPIC,

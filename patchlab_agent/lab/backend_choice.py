@@ -25,7 +25,7 @@ from patchlab_agent.settings import (
     AgentSettings,
 )
 from patchlab_agent.skill.recorded import with_cases
-from patchlab_agent.skill.seam import Skill, load_skill
+from patchlab_agent.skill.skill import Skill, load_skill
 
 ENTRY_POINT_GROUP = "patchlab_agent.backends"
 """Group under which packages offer backends: callables that take `AgentSettings` and build one."""

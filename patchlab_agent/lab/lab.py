@@ -27,9 +27,7 @@ from patchlab_agent.models.trace import Feedback, Trace, trace_name
 from patchlab_agent.models.transfer import FeedbackImport, ImportReport
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.runs.summary import stop_of
-from patchlab_agent.settings import (
-    RunSettings,
-)
+from patchlab_agent.settings import RunSettings
 from patchlab_agent.studies.effects import LeaveOneOut, Order, no_answers
 from patchlab_agent.transfer.importer import Importer
 from patchlab_agent.transfer.lines import check_export

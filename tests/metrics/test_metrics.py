@@ -28,7 +28,7 @@ from patchlab_agent.metrics.success import (
     PromptLengths,
     arm_rates,
 )
-from patchlab_agent.metrics.usage import ExampleUses, patch_uses
+from patchlab_agent.metrics.usage import ExampleUses, Proposals, patch_uses
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
@@ -602,3 +602,9 @@ def test_each_request_counts_once_in_the_median_prompt() -> None:
     found = prompt_tokens(replace(outcome(), prompt_tokens=each) for each in lengths)
     assert found is not None
     assert (found.baseline, found.patched) == (100, 110)
+
+
+def test_patches_that_a_run_made_are_counted_over_all_its_requests() -> None:
+    made = [("activated", "p", True), ("activated", "q", False), ("quarantined", "r", True)]
+    outcomes = [outcome(events=(event(kind, name, created=new),)) for kind, name, new in made]
+    assert added(Proposals(), [*outcomes, outcome()]).created == 2

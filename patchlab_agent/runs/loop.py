@@ -39,6 +39,8 @@ def with_next(parts: Iterable[list[Item]]) -> Iterator[tuple[list[Item], list[It
     return pairwise(chain(parts, [[]]))
 
 
+MORE = 4
+"""Windows that are answered at most while another process learns, before they are learned from."""
 REMEMBERED = 4096
 """Requests that the referee of a run can judge again, the latest."""
 
@@ -177,6 +179,7 @@ class Loop:
         self._window = window
         self._before = before or {}
         self._progress = progress
+        self._rest: Iterator[tuple[_Window, _Window]] = iter(())
         self.stopped: Interruption | StoreError | None = None
 
     def run(self, cases: Iterable[Case], name: str, requests: int = 1) -> Iterator[Trace]:
@@ -201,7 +204,8 @@ class Loop:
         if self._progress:
             self._progress.number_from(start)
         try:
-            for window, following in self._windows(self._until_failure(cases)):
+            self._rest = self._windows(self._until_failure(cases))
+            for window, following in self._rest:
                 self._announce(window)
                 known = [number for number, _ in window if number < done]
                 if self._progress and known:
@@ -253,14 +257,21 @@ class Loop:
         self, window: _Window, name: str, start: int, traces: list[Trace]
     ) -> Interruption | StoreError | None:
         """Add the traces of a window as they come, and return what ended it early."""
+        judged: list[Trace | Interruption] = []
+        ended: Interruption | StoreError | None = None
         try:
-            cases, asks = [case for _, case in window], self._asks(window, name, start)
-            # retrieve → apply
-            contexts = self._evaluator.retrieve(cases, asks)
-            # render → complete → validate
-            answers = self._evaluator.answer(asks, contexts)
-            # judge
-            judged = self._evaluator.judge(cases, asks, contexts, answers, run=name)
+            for cases, asks in self._while_others_learn(window, name, start):
+                # retrieve → apply
+                contexts = self._evaluator.retrieve(cases, asks)
+                # render → complete → validate
+                answers = self._evaluator.answer(asks, contexts)
+                # judge
+                judged += self._evaluator.judge(cases, asks, contexts, answers, run=name)
+        except (Interruption, StoreError) as error:
+            ended = error
+        if not judged:
+            return ended
+        try:
             # propose → gate
             if self._progress:
                 self._progress.turn()
@@ -274,8 +285,24 @@ class Loop:
                     refused = error
                 traces.append(trace)
         except (Interruption, StoreError) as error:
-            return error
-        return refused
+            return ended or error
+        return ended or refused
+
+    def _while_others_learn(
+        self, window: _Window, name: str, start: int
+    ) -> Iterator[tuple[list[Case], list[Ask]]]:
+        """Yield the cases of a window, and of those after it for which there is time.
+
+        While another process learns, this one could not, so it goes on answering.
+        """
+        for extra in range(MORE + 1):
+            yield [case for _, case in window], self._asks(window, name, start)
+            if extra == MORE or not (self._progress and self._progress.is_busy()):
+                return
+            window, _ = next(self._rest, ([], []))
+            if not window:
+                return
+            self._announce(window)
 
     def _announce(self, window: _Window) -> None:
         """Do what is due before these requests, and let the referee know them."""

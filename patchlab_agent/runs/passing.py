@@ -27,6 +27,10 @@ class Passing(Protocol):
         """Have what a window changes count together."""
         ...
 
+    def is_busy(self) -> bool:
+        """Return True if somebody else is learning, so that `turn` would have to wait."""
+        ...
+
     def turn(self) -> None:
         """Have the store to oneself for the rest of the window, as something is learned now."""
         ...
@@ -73,6 +77,10 @@ class SharedPassing:
     def unit(self) -> AbstractContextManager[None]:
         """Have what a window changes count together, once it has its turn."""
         return self._lab.store.unit(apart=True)
+
+    def is_busy(self) -> bool:
+        """Take in what the others learned; return True if one of them is learning now."""
+        return self._lab.store.is_busy()
 
     def turn(self) -> None:
         """Wait until nobody else is learning, and take in what they learned."""

@@ -134,6 +134,10 @@ class Progress:
             self._lab.store.delete_run_logs(but=self._log)
             self._is_log_new = False
 
+    def is_busy(self) -> bool:
+        """Return False, as a run that can be resumed has the store to itself."""
+        return False
+
     def turn(self) -> None:
         """Do nothing, as a run that can be resumed has the store to itself."""
 

@@ -28,8 +28,9 @@ AHEAD = 8
 """Entries that are asked for at a time."""
 KEPT_ENTRIES = 400
 """Entries that outlive being written to the collections, for those who are behind."""
-PAUSE, LONGEST_PAUSE = 0.02, 0.2
-"""Seconds between two looks at the queue, for each claim before one's own, and at most."""
+PAUSE, LONGER, LONGEST = 0.008, 1.25, 0.2
+"""Seconds between two looks at the queue for each claim before one's own, how many times as long
+each pause is as the one before it, and seconds at most."""
 PATIENCE = 1.0
 """Seconds that a turn may last before somebody looks whether its owner still lives."""
 
@@ -88,6 +89,11 @@ class ChangeLog:
         self._last = 0
 
     @property
+    def is_taken(self) -> bool:
+        """True if another writer had the turn at the last look."""
+        return self._first is not None and not self.has_turn
+
+    @property
     def is_free(self) -> bool:
         """True if nobody has the turn, as far as is known."""
         return self._first is None or self._first.owner not in self._lease.live_owners()
@@ -127,21 +133,20 @@ class ChangeLog:
         Where `is_behind` is true afterwards, the turn was not taken.
         """
         entries = self.news()
-        waited_for, since, looks = 0, self._clock(), 0
+        waited_for, since, pause = 0, self._clock(), PAUSE
         while not (self.is_behind or self.has_turn):
             first = self._first
             if self._claimed is None:
                 self._claim()
-            elif first is not None and first.number != waited_for:
-                waited_for, since, looks = first.number, self._clock(), 0
-                self._sleep(PAUSE * (self._claimed - waited_for))
-            elif first is not None and self._clock() - since > PATIENCE:
-                if first.owner not in self._lease.live_owners():
-                    self._fill_in(first.number, [""], is_written=False)
-                since = self._clock()
-            else:
-                looks += 1
-                self._sleep(min(PAUSE * 2**looks, LONGEST_PAUSE))
+            elif first is not None:
+                if first.number != waited_for:
+                    waited_for, since, pause = first.number, self._clock(), PAUSE
+                elif self._clock() - since > PATIENCE:
+                    if first.owner not in self._lease.live_owners():
+                        self._fill_in(first.number, [""], is_written=False)
+                    since = self._clock()
+                self._sleep(min(pause * (self._claimed - first.number), LONGEST))
+                pause *= LONGER
             entries += self.news()
         return entries
 

@@ -57,6 +57,11 @@ class SharedJournal(Notes):
         return self._log.is_behind
 
     @property
+    def is_taken(self) -> bool:
+        """True if another writer had the turn at the last look."""
+        return self._log.is_taken
+
+    @property
     def is_free(self) -> bool:
         """True if nobody has the turn, as far as is known."""
         with self._told():

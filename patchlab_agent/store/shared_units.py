@@ -47,6 +47,11 @@ class SharedUnits(Units):
         with self._discarding():
             self._take_in(self._shared.news())
 
+    def is_busy(self) -> bool:
+        """Take in what other writers changed; return True if one of them has the turn."""
+        self.follow()
+        return self._shared.is_taken
+
     def turn(self) -> None:
         """Have the store to oneself until the unit ends."""
         self._require_whole()

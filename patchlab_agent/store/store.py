@@ -185,6 +185,13 @@ class Store:
         """Have all changes within count together, or not at all, as `Units.unit` says."""
         return self._units.unit(run, apart=apart)
 
+    def is_busy(self) -> bool:
+        """Take in what others changed that share the store; return True if one of them has a turn.
+
+        As far as is known: one that was killed seems to have it until somebody waits for it.
+        """
+        return self._units.is_busy()
+
     def turn(self) -> None:
         """Have the store to oneself until the present unit ends; the only writer has it anyway."""
         self._units.turn()

@@ -130,6 +130,10 @@ class Units:
     def follow(self) -> None:
         """Take in what other writers changed; there are none."""
 
+    def is_busy(self) -> bool:
+        """Return True if another writer has the turn; there are none."""
+        return False
+
     def turn(self) -> None:
         """Have the store to oneself until the unit ends, as its only writer always has."""
 

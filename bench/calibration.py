@@ -39,7 +39,7 @@ from patchlab_agent.shipping.toy.backend import ToyBackend
 from patchlab_agent.skill.optional import cases_of
 from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import proportion
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 from patchlab_agent.text import normalise, occurs
 
 WARM_UP = 150

@@ -45,7 +45,8 @@ from patchlab_agent.shipping.rules import DestinationFix, ItemFix, ParcelFix, Sh
 from patchlab_agent.shipping.tables import Choices, rows
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
-from patchlab_agent.store.patches import PatchStore, describe, metadata_of
+from patchlab_agent.store.patch_records import describe, metadata_of
+from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.text import words
 
 BAR = 0.99

@@ -45,7 +45,8 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.fix import RequestPart
 from patchlab_agent.store.chroma import open_collection
 from patchlab_agent.store.clients import open_client
-from patchlab_agent.store.patches import PatchStore, describe, metadata_of
+from patchlab_agent.store.patch_records import describe, metadata_of
+from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.traces import metadata_of as metadata_of_trace
 
 LARGE = 100_000

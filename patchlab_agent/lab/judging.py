@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from patchlab_agent.gate.evidence import REFEREE, Referee
 from patchlab_agent.lab.assembled_lab import AssembledLab
 from patchlab_agent.lab.naming import feedback_on, known_label
-from patchlab_agent.learning.learner import Learned
+from patchlab_agent.learning.failure import Learned
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.listing import FeedbackReport
 from patchlab_agent.models.patch import Origin, Patch, Status

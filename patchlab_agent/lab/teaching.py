@@ -20,7 +20,7 @@ from patchlab_agent.models.transfer import FeedbackImport, TaughtOutcome, Taught
 from patchlab_agent.runs.summary import stop_of
 from patchlab_agent.skill.optional import compared
 from patchlab_agent.skill.skill import Skill
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 
 _BY_DECISION: Mapping[EventKind, TaughtOutcome] = {
     EventKind.ACTIVATED: "learned",

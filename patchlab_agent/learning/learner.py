@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from patchlab_agent.errors import Interruption
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination
@@ -12,79 +12,20 @@ from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.gate.grading import Subject
 from patchlab_agent.learning.contest import Contest, contest
 from patchlab_agent.learning.example_evidence import ExampleEvidence
+from patchlab_agent.learning.failure import MAX_LESSONS, Failure, Learned
 from patchlab_agent.learning.lifecycle import Decided, Lifecycle, event
 from patchlab_agent.learning.use_evidence import UseEvidence
 from patchlab_agent.learning.variants import Variant, Variants
-from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Form, Origin, Patch, Status
-from patchlab_agent.models.trace import Attempt, Feedback, Trace
+from patchlab_agent.models.trace import Feedback, Trace
 from patchlab_agent.skill.optional import AskingProposer
 from patchlab_agent.skill.seam import Proposer, Thesaurus
 from patchlab_agent.store.patches import PatchStore
 
 RECURRENCES = 3
 """Number of further failures of the same cause after which a quarantined patch is gated again."""
-MAX_LESSONS = 3
-"""Maximum number of lessons from one request: several things may be wrong with its answer, and a
-complaint may have hidden the next one."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """The outcome of feedback on a trace.
-
-    Attributes:
-        events: at least one for a failure.
-        corrected: a right answer to the request, if lessons that were let in led to one.
-        improved: else a better answer by the latest lesson that was let in, with what is still
-            wrong with it; None if there is none.
-    """
-
-    events: tuple[PatchEvent, ...] = ()
-    corrected: JsonObject | None = None
-    improved: tuple[Attempt, Feedback] | None = None
-
-    @property
-    def taught(self) -> bool:
-        """True if there was a lesson, whatever became of it."""
-        return any(event.kind is not EventKind.NONE for event in self.events)
-
-    def then(self, later: Learned) -> Learned:
-        """Return this outcome with a later one of the same failure."""
-        return Learned(
-            (*self.events, *later.events),
-            later.corrected or self.corrected,
-            later.improved,
-        )
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """A failed answer, and which of its faults have been learned from.
-
-    Attributes:
-        trace: the answer.
-        referee: judges new answers; None if nobody can.
-        origin: origin of the lessons.
-        tried: the faults so far; the answers to one request share it.
-    """
-
-    trace: Trace
-    referee: Referee | None
-    origin: Origin
-    tried: list[Subject] = field(default_factory=list)
-
-    def with_attempt(self, attempt: Attempt) -> _Failure:
-        """Return the same failure, seen in another answer to its request."""
-        return replace(self, trace=self.trace.model_copy(update={"attempt": attempt}))
-
-    def next_fault(self, said: Feedback) -> Feedback | None:
-        """Return the gravest fault that nothing was learned from yet; None after `MAX_LESSONS`."""
-        if len(self.tried) >= MAX_LESSONS:
-            return None
-        return next((c for c in said.complaints if Subject.of(c) not in self.tried), None)
 
 
 class Learner:
@@ -155,7 +96,7 @@ class Learner:
         if feedback.ok:
             return Learned(events)
         companions = self._apart_from(trace, feedback, waiting) if waiting else ()
-        learned = self._lessons(_Failure(trace, referee, origin), feedback, companions)
+        learned = self._lessons(Failure(trace, referee, origin), feedback, companions)
         if any(each.kind is EventKind.ACTIVATED for each in learned.events):
             learned = self._with_companions(learned, companions, referee, trace)
         if self._variants is not None:
@@ -228,7 +169,7 @@ class Learner:
         return replace(decided, events=(named, *others))
 
     def _lessons(
-        self, failure: _Failure, feedback: Feedback, companions: tuple[Patch, ...]
+        self, failure: Failure, feedback: Feedback, companions: tuple[Patch, ...]
     ) -> Learned:
         """Learn from each fault of an answer, until a lesson leads to a right one."""
         learned = Learned()
@@ -247,7 +188,7 @@ class Learner:
         return learned
 
     def _lesson(
-        self, failure: _Failure, complaint: Feedback, companions: tuple[Patch, ...]
+        self, failure: Failure, complaint: Feedback, companions: tuple[Patch, ...]
     ) -> Learned:
         """Learn from one fault of an answer."""
         failure.tried.append(Subject.of(complaint))
@@ -278,7 +219,7 @@ class Learner:
         return learned
 
     def _contest(
-        self, offered: Sequence[Patch], failure: _Failure, companions: tuple[Patch, ...]
+        self, offered: Sequence[Patch], failure: Failure, companions: tuple[Patch, ...]
     ) -> Contest:
         """Return the candidates for a fault with the best evidence first."""
         if len(offered) == 1:
@@ -302,7 +243,7 @@ class Learner:
         )
 
     def _proposed(
-        self, candidate: Candidate, failure: _Failure, examination: Examination | None
+        self, candidate: Candidate, failure: Failure, examination: Examination | None
     ) -> Learned:
         patch, companions = candidate.patch, candidate.companions
         if any(patch.conflict_key == each.conflict_key for each in companions):
@@ -314,7 +255,7 @@ class Learner:
         return self._gated(candidate, failure, examination)
 
     def _gated(
-        self, candidate: Candidate, failure: _Failure, examination: Examination | None = None
+        self, candidate: Candidate, failure: Failure, examination: Examination | None = None
     ) -> Learned:
         """Gate a lesson, and if it needs another one beside it, that of the remaining complaint."""
         patch, referee, companions = candidate.patch, candidate.referee, candidate.companions

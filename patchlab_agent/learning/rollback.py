@@ -17,7 +17,7 @@ from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.patch import ROLLED_BACK, SUPERSEDED_BY, Patch, Status
 from patchlab_agent.models.rollback import PutBack, RollbackReport
 from patchlab_agent.models.trace import LAST, named_run, run_name
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 from patchlab_agent.store.store import Store
 
 MAX_NAMED = 10

@@ -34,7 +34,8 @@ from patchlab_agent.models.report import (
 )
 from patchlab_agent.runs.parts import Parts
 from patchlab_agent.settings import LITELLM, MODEL, PATHS, REPLAY, SIMULATION, RunSettings
-from patchlab_agent.store.patches import PatchStore, describe
+from patchlab_agent.store.patch_records import describe
+from patchlab_agent.store.patches import PatchStore
 
 MOST_USEFUL = 10
 """Patches that a report names."""

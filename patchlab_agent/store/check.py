@@ -19,7 +19,7 @@ from patchlab_agent.models.address import Location
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.trace import Trace
-from patchlab_agent.store import examples, patches, references, traces
+from patchlab_agent.store import example_records, patch_records, references, traces
 from patchlab_agent.store.chroma import is_sketched, open_collection
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.info import MARKER, StoreInfo
@@ -208,7 +208,9 @@ def parse_patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> Patch:
 
 def _patch(metadata: Any, parse_fix: Callable[[JsonObject], Fix]) -> _Record:
     patch = parse_patch(metadata, parse_fix)
-    return _Record(patch.id, patches.metadata_of(patch), patches.embedded(patch.trigger))
+    return _Record(
+        patch.id, patch_records.metadata_of(patch), patch_records.embedded(patch.trigger)
+    )
 
 
 def _trace(metadata: Any, _: object) -> _Record:
@@ -217,8 +219,8 @@ def _trace(metadata: Any, _: object) -> _Record:
 
 
 def _example(metadata: Any, _: object) -> _Record:
-    example = examples.parse(str(metadata[""]), metadata)
-    return _Record(None, examples.metadata_of(example), example.request)
+    example = example_records.parse(str(metadata[""]), metadata)
+    return _Record(None, example_records.metadata_of(example), example.request)
 
 
 _WHOLE = frozenset({"patch", "trace", "record", "answer"})

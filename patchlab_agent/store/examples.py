@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Words
 from itertools import chain
 from typing import Any, NamedTuple
 
 from patchlab_agent.embedding import Distances
-from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject, digest
-from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
 from patchlab_agent.models.trace import Example
 from patchlab_agent.store.chroma import PAGE, Records
 from patchlab_agent.store.coverage import CoverageIndex
+from patchlab_agent.store.example_records import examples_of, metadata_of
 from patchlab_agent.store.nearest import EDGE, MARGIN
 from patchlab_agent.store.units import Units
 from patchlab_agent.text import words
@@ -312,7 +310,7 @@ class ExampleStore:
 
     def _read(self, page: Any) -> dict[str, StoredExample]:
         """Return the examples of a page of their collection as they are by now, by key."""
-        found = _examples_of(page["ids"], page["documents"], page["metadatas"])
+        found = examples_of(page["ids"], page["documents"], page["metadatas"])
         return {key: self._changed.get(key, each) for key, each in found.items()}
 
     def _fetched(self, keys: Sequence[str]) -> dict[str, StoredExample]:
@@ -398,46 +396,6 @@ def _same(one: Example, other: Example | None) -> bool:
 def _shown(examples: Mapping[str, StoredExample]) -> dict[str, Example]:
     """Return the examples that prompts may show, in the form that they show, by key."""
     return {key: each.shown for key, each in examples.items() if not each.withdrawn}
-
-
-def metadata_of(example: StoredExample) -> dict[str, Any]:
-    """Return the metadata of an example's record."""
-    record = "" if example.record == Record() else example.record.model_dump_json()
-    return {
-        "trace_id": example.id,
-        "answer": json.dumps(example.answer),
-        "record": record,
-        "withdrawn": example.withdrawn,
-        "shown": not example.withdrawn,
-    }
-
-
-def parse(request: str, metadata: Mapping[str, Any]) -> StoredExample:
-    """Return the example of a Chroma record; one by an older version has no evidence yet.
-
-    Raises:
-        KeyError: a field is missing.
-        ValueError: a field cannot be read.
-    """
-    record = metadata.get("record")
-    return StoredExample(
-        id=str(metadata["trace_id"]),
-        request=request,
-        answer=json.loads(str(metadata["answer"])),
-        record=Record.model_validate_json(str(record)) if record else Record(),
-        withdrawn=str(metadata.get("withdrawn") or ""),
-    )
-
-
-def _examples_of(ids: Sequence[str], documents: Any, metadatas: Any) -> dict[str, StoredExample]:
-    """Return the examples of a page of their collection, by key."""
-    try:
-        return {
-            key: parse(document, metadata)
-            for key, document, metadata in zip(ids, documents or (), metadatas or (), strict=True)
-        }
-    except ValueError as error:
-        raise StoreError("An example cannot be read; `patchlab-agent doctor` names it.") from error
 
 
 def _parts(keys: Sequence[str]) -> Iterator[list[str]]:

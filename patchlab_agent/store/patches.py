@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
-
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Standing
-from patchlab_agent.models.patch import Fix, Form, Origin, Patch, Status
+from patchlab_agent.models.patch import Fix, Origin, Patch, Status
 from patchlab_agent.models.trace import Retrieved
-from patchlab_agent.models.trigger import Similar, Trigger
 from patchlab_agent.ranking import rank, rank_key
 from patchlab_agent.store.active import ActiveIndex, Relation
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.nearest import nearest
+from patchlab_agent.store.patch_records import (
+    describe,
+    embedded,
+    metadata_of,
+    trigger_of,
+    unreadable_patch,
+)
 from patchlab_agent.store.units import Units
 from patchlab_agent.text import phrases
 
@@ -28,7 +32,6 @@ MAX_LOADED = 4096
 MARGIN = 8
 """Number of records beyond 2 K to query, to make up for inactive ones among them."""
 BATCH = 100
-_TRIGGER: TypeAdapter[Trigger] = TypeAdapter(Trigger)
 
 
 class _Entry(NamedTuple):
@@ -94,7 +97,7 @@ class PatchStore:
         if known is None:
             known = self._collection.all({"status": str(Status.ACTIVE)})
         for patch_id, metadata in known:
-            self._active.add(patch_id, _trigger(metadata))
+            self._active.add(patch_id, trigger_of(metadata))
 
     def upsert(self, patch: Patch) -> None:
         """Store a patch; the same content again is the same record."""
@@ -414,7 +417,7 @@ class PatchStore:
             data = json.loads(metadata["patch"])
             return Patch.model_validate({**data, "fix": self._parse_fix(data["fix"])})
         except (ValueError, KeyError, TypeError) as error:
-            raise _unreadable() from error
+            raise unreadable_patch() from error
 
 
 def _where(values: Mapping[str, str]) -> Any:
@@ -423,28 +426,8 @@ def _where(values: Mapping[str, str]) -> Any:
     return {"$and": given} if len(given) > 1 else next(iter(given), None)
 
 
-def embedded(trigger: Trigger) -> str:
-    """Return the text that a patch's vector embeds: its phrase, or the first similar request."""
-    return trigger.requests[0] if isinstance(trigger, Similar) else str(trigger)
-
-
 def _embedded(_document: str, metadata: Any) -> str:
-    return embedded(_trigger(metadata))
-
-
-def _trigger(metadata: Any) -> Trigger:
-    told = str(metadata["trigger"])
-    # A phrase is stored as it is, so that of thousands of patches none has to be parsed.
-    if not told.startswith("("):
-        return told
-    try:
-        return _TRIGGER.validate_python(json.loads(metadata["patch"])["trigger"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable() from error
-
-
-def _unreadable() -> StoreError:
-    return StoreError("A patch cannot be read; `patchlab-agent doctor` names it.")
+    return embedded(trigger_of(metadata))
 
 
 def _retrieved(patch: Patch, relation: Relation) -> Retrieved:
@@ -454,30 +437,3 @@ def _retrieved(patch: Patch, relation: Relation) -> Retrieved:
         occurs=relation.occurs,
         misspelt=relation.misspelt,
     )
-
-
-def describe(patch: Patch) -> str:
-    """Describe a patch in words: `battery → restriction: item=battery, demand=hazmat`."""
-    facts = patch.fix.model_dump(mode="json", exclude={"kind"})
-    told = ", ".join(f"{name}={value}" for name, value in facts.items())
-    form = "" if patch.form is Form.SHARED else f" ({patch.form})"
-    return f"{patch.trigger_text} → {patch.fix.kind}: {told}{form}"
-
-
-def metadata_of(patch: Patch) -> dict[str, Any]:
-    """Return the metadata of a patch's record, its parts by name and the whole as JSON."""
-    return {
-        "status": str(patch.status),
-        "trigger": patch.trigger_text,
-        "kind": patch.fix.kind,
-        "label": patch.provenance.label,
-        "skill": patch.skill,
-        "conflict_key": json.dumps(patch.conflict_key),
-        "origin": str(patch.provenance.origin),
-        "standing": str(patch.standing or ""),
-        "fix": patch.fix.model_dump_json(),
-        "form": str(patch.form),
-        "reasons": " ".join(reason.text for reason in patch.gate.reasons) if patch.gate else "",
-        "born_of": patch.provenance.trace_id,
-        "patch": patch.model_dump_json(),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from itertools import islice
@@ -13,37 +13,26 @@ from typing import Any, cast
 from patchlab_agent.embedding import Distances
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.models.address import Location
-from patchlab_agent.models.base import Frozen, JsonObject, digest
+from patchlab_agent.models.base import Frozen, JsonObject
 from patchlab_agent.models.example import StoredExample
-from patchlab_agent.models.golden import GoldenAnswer
 from patchlab_agent.models.patch import Fix, Patch
-from patchlab_agent.models.progress import StartedRun
-from patchlab_agent.models.report import RunReport
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.trace import Trace, run_name
 from patchlab_agent.store.chroma import Records, open_collection
 from patchlab_agent.store.clients import StoreClient
 from patchlab_agent.store.examples import ExampleStore
-from patchlab_agent.store.golden import SUFFIX as GOLDEN
-from patchlab_agent.store.golden import golden_lines, read_golden
 from patchlab_agent.store.info import MARKER, StoreInfo, info_text
 from patchlab_agent.store.integrity import NEEDED, own_embedder
 from patchlab_agent.store.journal import Journal, is_left_over
-from patchlab_agent.store.kept import kept_runs
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.place import Lock, Place
 from patchlab_agent.store.places import place_of
-from patchlab_agent.store.reports import read_report
-from patchlab_agent.store.running import RunLog, delete_logs, read_started, write_started
 from patchlab_agent.store.shared_units import SharedUnits
 from patchlab_agent.store.snapshots import (
-    SUFFIX,
-    Snapshot,
     SnapshotHeader,
-    read_header,
-    read_snapshot,
     snapshot_lines,
 )
+from patchlab_agent.store.stored_runs import StoredRuns, snapshot_file
 from patchlab_agent.store.traces import TraceStore
 from patchlab_agent.store.units import Units
 from patchlab_agent.store.writes import Writes
@@ -59,7 +48,7 @@ class Gone(Frozen):
     traces: tuple[str, ...]
 
 
-class Store:
+class Store(StoredRuns):
     """A store in a folder or on a server, existing or new.
 
     Args:
@@ -99,8 +88,8 @@ class Store:
     ) -> None:
         self.path = path
         self.is_shared = shared
-        self._place = place = place_of(path)
-        self._parse_fix = parse_fix
+        place = place_of(path)
+        super().__init__(place, parse_fix)
         self._writes = Writes(place)
         self._lock: Lock | None = None
         self._units = Units(None, self._again, self._writes.require_room)
@@ -296,62 +285,6 @@ class Store:
         self._place.write(TAKEN, [str(free + traces)])
         return free
 
-    def keep_prompt(self, system: str) -> str:
-        """Store a prompt's stable part once, and return the digest by which traces refer to it."""
-        name = digest(system)
-        file = f"{name}.txt"
-        if file not in self._place.names("prompts"):
-            self._place.write(f"prompts/{file}", [system])
-        return name
-
-    def keep_report(self, run: str, report: str) -> None:
-        """Store a run's report as `runs/<run>.json`."""
-        self._place.write(f"runs/{run}.json", [report])
-
-    def keep_started(self, started: StartedRun) -> None:
-        """Keep what a run begins with."""
-        write_started(self._place, started)
-
-    def started(self) -> StartedRun | None:
-        """Return what the latest run began with; None if there was none.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        return read_started(self._place)
-
-    def run_log(self, number: int) -> RunLog:
-        """Return a log of the answers of the run in progress, by its number."""
-        return RunLog(self._place, number)
-
-    def delete_run_logs(self, *, but: RunLog | None = None) -> None:
-        """Delete all logs of answers, but for one."""
-        delete_logs(self._place, but=but)
-
-    def runs(self) -> tuple[str, ...]:
-        """Return the names of the runs with a stored report, in order."""
-        return kept_runs(self._place, ".json")
-
-    def report(self, run: str) -> RunReport:
-        """Read the stored report of a run.
-
-        Raises:
-            StoreError: it is missing, cannot be read, or has another version.
-        """
-        return read_report(self._place.file(f"runs/{run}.json"))
-
-    def keep_golden(self, run: str, answers: Iterable[GoldenAnswer]) -> None:
-        """Store the answers to a run's golden cases as `runs/<run>.golden.jsonl`."""
-        self._place.write(f"runs/{run}{GOLDEN}", golden_lines(answers), until_then="golden.new")
-
-    def golden(self, run: str) -> tuple[GoldenAnswer, ...]:
-        """Return the answers to a run's golden cases; none if it measured none.
-
-        Raises:
-            StoreError: they cannot be read, or are damaged.
-        """
-        return read_golden(self._place.file(f"runs/{run}{GOLDEN}"))
-
     def keep_snapshot(self, run: str) -> None:
         """Store a snapshot of the present patches and examples as `runs/<run>.snapshot.jsonl`."""
         # Examples are written with their traces, and only written ones can be listed.
@@ -363,27 +296,7 @@ class Store:
                 examples=self.examples.count(),
             )
             lines = snapshot_lines(header, self.patches.all(), self.examples.each())
-            self._place.write(_snapshot(run), lines, until_then="snapshot.new")
-
-    def snapshots(self) -> tuple[str, ...]:
-        """Return the names of the runs that left a snapshot, in order."""
-        return kept_runs(self._place, SUFFIX)
-
-    def snapshot_header(self, run: str) -> SnapshotHeader:
-        """Read the header of a run's snapshot.
-
-        Raises:
-            StoreError: it is missing, cannot be read, or has another version.
-        """
-        return read_header(self._place, _snapshot(run))
-
-    def snapshot(self, run: str) -> Snapshot:
-        """Read the snapshot of a run.
-
-        Raises:
-            StoreError: it is missing, cannot be read, or has another version.
-        """
-        return read_snapshot(self._place.file(_snapshot(run)), self._parse_fix)
+            self._place.write(snapshot_file(run), lines, until_then="snapshot.new")
 
     def traces_of(self, run: str, limit: int) -> tuple[Trace, ...]:
         """Return a run's latest traces, newest first, after writing those that are pending."""
@@ -451,10 +364,6 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _snapshot(run: str) -> str:
-    return f"runs/{run}{SUFFIX}"
 
 
 def _left_overs(place: Place, *, write: bool, shared: bool) -> Iterator[bool]:

@@ -22,7 +22,7 @@ from patchlab_agent.runs.parts import Parts
 from patchlab_agent.skill.optional import ComparingSimulator
 from patchlab_agent.skill.seam import Simulator
 from patchlab_agent.statistics import adjusted, mcnemar, mean_difference
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 from patchlab_agent.text import words
 
 PURPOSE = "effect"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.transfer import Difference, DiffSide, PatchDiff
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 
 
 def difference(a: str, of_a: Iterable[Patch], b: str, of_b: Iterable[Patch]) -> PatchDiff:

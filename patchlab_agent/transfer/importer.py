@@ -10,7 +10,8 @@ from patchlab_agent.learning.lifecycle import Lifecycle, why
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.patch import Patch, Status
 from patchlab_agent.models.transfer import Imported, ImportReport
-from patchlab_agent.store.patches import PatchStore, describe
+from patchlab_agent.store.patch_records import describe
+from patchlab_agent.store.patches import PatchStore
 
 _AGAIN = ", gated again beside the others"
 

@@ -12,7 +12,8 @@ from patchlab_agent.agent.agent import EMPTY
 from patchlab_agent.errors import BackendError, BackendUnavailable
 from patchlab_agent.gate.evidence import Referee
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.learning.learner import MAX_LESSONS, RECURRENCES, Learned, Learner
+from patchlab_agent.learning.failure import MAX_LESSONS, Learned
+from patchlab_agent.learning.learner import RECURRENCES, Learner
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record, Standing

@@ -12,7 +12,7 @@ from patchlab_agent.backends.base import Backend
 from patchlab_agent.gate.base import OpenGate
 from patchlab_agent.gate.evidence import Labeled, Referee
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.learning.learner import Learned
+from patchlab_agent.learning.failure import Learned
 from patchlab_agent.learning.variants import MAX_TRIED, Variants
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.event import PatchEvent

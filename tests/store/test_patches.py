@@ -14,8 +14,10 @@ from patchlab_agent.models.base import Output
 from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import SUPERSEDED_BY, Fix, Origin, Patch, Status
 from patchlab_agent.store import chroma as chroma_module
+from patchlab_agent.store import patch_records
 from patchlab_agent.store import patches as patches_module
-from patchlab_agent.store.patches import PatchStore, describe
+from patchlab_agent.store.patch_records import describe
+from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
 from tests.support.make import make_patch
 from tests.support.words_skill import words_store
@@ -38,7 +40,7 @@ def write_at_once(store: Store, patches: list[Patch]) -> None:
         ids=[patch.id for patch in patches],
         documents=[describe(patch) for patch in patches],
         embeddings=[store.patches._distances.vector(str(p.trigger)).tolist() for p in patches],
-        metadatas=[patches_module.metadata_of(patch) for patch in patches],
+        metadatas=[patch_records.metadata_of(patch) for patch in patches],
     )
 
 
@@ -362,7 +364,7 @@ def test_a_record_names_origin_and_standing(tmp_path: Path) -> None:
         (make_patch("blim"), "on trial"),
         (make_patch("tarn", status=Status.RETIRED), ""),
     ):
-        metadata = patches_module.metadata_of(patch)
+        metadata = patch_records.metadata_of(patch)
         assert metadata["standing"] == standing
         assert metadata["origin"] == str(patch.provenance.origin)
     with words_store(tmp_path) as store:
@@ -444,7 +446,7 @@ def test_a_patch_that_cannot_be_read_is_a_store_error(tmp_path: Path, damaged: s
     patch = make_patch("zok")
     with words_store(tmp_path) as store:
         store.patches.upsert(patch)
-        metadata = {**patches_module.metadata_of(patch), "patch": damaged}
+        metadata = {**patch_records.metadata_of(patch), "patch": damaged}
         store.patches._collection.update(ids=[patch.id], metadatas=[metadata])
     with words_store(tmp_path) as again, pytest.raises(StoreError):
         again.patches.get(patch.id)

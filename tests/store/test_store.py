@@ -12,7 +12,7 @@ import pytest
 from patchlab_agent.models.base import digest
 from patchlab_agent.models.patch import Status
 from patchlab_agent.store.layout import read_info
-from patchlab_agent.store.patches import describe
+from patchlab_agent.store.patch_records import describe
 from tests.support.make import WRONG, make_patch, make_trace
 from tests.support.words_skill import words_store
 

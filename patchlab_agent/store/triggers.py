@@ -18,9 +18,9 @@ class TriggerIndex:
         # Tuples, as nearly all hold one entry, and a set takes five times as much memory.
         self._trigger_of: dict[str, str] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
-        # By first letter, which `occurs` requires to be right, so that only few words have to be
-        # compared: word → triggers with that word.
-        self._long: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        # By first letter, which `occurs` requires to be right, and by length, which one error
+        # changes by one at most, so that only few words have to be compared: word → its triggers.
+        self._long: defaultdict[_Shape, dict[str, tuple[str, ...]]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._trigger_of)
@@ -43,7 +43,7 @@ class TriggerIndex:
         _put(self._ids, trigger, patch_id)
         if len(self._ids[trigger]) == 1:
             for word in _long_words(trigger):
-                _put(self._long[word[0]], word, trigger)
+                _put(self._long[_shape(word)], word, trigger)
 
     def discard(self, patch_id: str) -> None:
         """Remove an id, if it is there."""
@@ -53,7 +53,7 @@ class TriggerIndex:
         _take(self._ids, trigger, patch_id)
         if trigger not in self._ids:
             for word in _long_words(trigger):
-                _take(self._long[word[0]], word, trigger)
+                _take(self._long[_shape(word)], word, trigger)
 
     def occurring(self, request: str) -> dict[str, bool]:
         """Return the ids of all triggers that occur in a request; the value is True if misspelt.
@@ -78,13 +78,20 @@ class TriggerIndex:
 
     def _misspelt(self, tokens: set[str], request: str) -> Iterator[str]:
         for token in tokens:
-            near = self._long.get(token[0])
-            if near is None or len(token) < FUZZY_MIN_LETTERS - 1:
-                continue
-            for word, _, _ in extract(
-                token, list(near), scorer=OSA.distance, score_cutoff=1, limit=None
-            ):
-                yield from (trigger for trigger in near[word] if occurs(trigger, request))
+            for letters in range(max(len(token) - 1, FUZZY_MIN_LETTERS), len(token) + 2):
+                near = self._long.get((token[0], letters))
+                if near is not None:
+                    for word, _, _ in extract(
+                        token, list(near), scorer=OSA.distance, score_cutoff=1, limit=None
+                    ):
+                        yield from (each for each in near[word] if occurs(each, request))
+
+
+_Shape = tuple[str, int]
+
+
+def _shape(word: str) -> _Shape:
+    return word[0], len(word)
 
 
 def _long_words(trigger: str) -> set[str]:

@@ -180,6 +180,7 @@ class Lab(AssembledLab):
             >>> report.events[0].fix
             {'kind': 'item', 'item': 'kite', 'category': 'toys'}
         """
+        self.store.follow()
         trace = self.traces.get(named)
         # Checked as it was typed: feedback itself takes nothing that cannot be stored.
         known = known_label(label, self.skill.labels)

@@ -35,6 +35,10 @@ def ran(
         wanted = as_started(started, wanted, given)
         if started.is_finished:
             return lab.report(started.run)
+    if lab.store.is_shared and wanted.drift is not None:
+        raise UsageError(
+            "--drift changes the rules for one process alone; leave out --shared or it."
+        )
     check_run(lab.skill, wanted)
     if cases is None:
         cases = own_cases(lab.skill, wanted)

@@ -115,6 +115,12 @@ def _taught(
 ) -> TaughtRow:
     if case_key(failure.request) in held_out:
         return _golden_row(failure)
+    # As one unit, so that two processes that bring the same row count it once.
+    with lab.store.unit():
+        return _learned_row(lab, failure, referee)
+
+
+def _learned_row(lab: AssembledLab, failure: Failure, referee: RightAnswers) -> TaughtRow:
     trace = _stored_before(lab, failure)
     if trace is not None and _was_told(trace, failure.told):
         return _row(failure, "known", trace.id, text=f"told before, of {trace.id}")

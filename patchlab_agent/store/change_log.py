@@ -1,11 +1,12 @@
 """The log of changes of a store that several processes write to at once.
 
-Its entries are numbered records of the collection of files. Whoever wants to write makes the next
-one as a claim, as nobody can make a record under a number that is taken. It is that writer's turn
-once all entries before it are filled in, and ends when it fills in its own. So the claims are a
-queue, one process at a time has the store to itself, and the numbers are the order in which
+An entry is two records of the collection of files: a claim, and what fills it in. Nobody can make a
+record under a number that is taken, so of several that want a number one gets it. It is that
+writer's turn once all entries before it are filled in, and ends when its own is. So the claims are
+a queue, one process at a time has the store to itself, and the numbers are the order in which
 everybody takes the changes in. The claim of a process that was killed is filled in with nothing by
-another one that waits, once its lease has ended.
+another one that waits, once its lease has ended; should it live all the same, the first to fill it
+in counts.
 """
 
 from __future__ import annotations
@@ -89,13 +90,13 @@ class ChangeLog:
         self._last = 0
 
     @property
-    def is_taken(self) -> bool:
-        """True if another writer had the turn at the last look."""
+    def another_has_turn(self) -> bool:
+        """True if another writer had the turn at the last look, dead or alive."""
         return self._first is not None and not self.has_turn
 
     @property
     def is_free(self) -> bool:
-        """True if nobody has the turn, as far as is known."""
+        """True if no writer that lives had the turn at the last look."""
         return self._first is None or self._first.owner not in self._lease.live_owners()
 
     def rewind(self) -> None:
@@ -111,9 +112,9 @@ class ChangeLog:
         """Be ready to write: go back to the first entry that the collections may lack."""
         self.rewind()
         if not self.seen:
-            # Of nobody's, so that its absence tells that what came after it was deleted as well.
+            # Where it is missing, it was deleted, and so were entries after it.
             self._collection.add(
-                ids=[_id(0)],
+                ids=[_filled(0)],
                 embeddings=[VECTOR],
                 metadatas=[{"file": CHANGES, "number": 0, "content": "", "pieces": 0}],
             )
@@ -136,16 +137,18 @@ class ChangeLog:
         waited_for, since, pause = 0, self._clock(), PAUSE
         while not (self.is_behind or self.has_turn):
             first = self._first
+            if first is None:
+                # Also where an earlier attempt failed midway.
+                self._claimed, self._last = None, self.seen
             if self._claimed is None:
                 self._claim()
             elif first is not None:
                 if first.number != waited_for:
                     waited_for, since, pause = first.number, self._clock(), PAUSE
                 elif self._clock() - since > PATIENCE:
-                    if first.owner not in self._lease.live_owners():
-                        self._fill_in(first.number, [""], is_written=False)
+                    self._pass_over(first)
                     since = self._clock()
-                self._sleep(min(pause * (self._claimed - first.number), LONGEST))
+                self._sleep(min(pause * max(self._claimed - first.number, 1), LONGEST))
                 pause *= LONGER
             entries += self.news()
         return entries
@@ -158,28 +161,40 @@ class ChangeLog:
             is_written: the collections hold what all entries before this one say.
 
         Raises:
-            StoreError: this writer was not heard of for so long that others may have gone on.
+            StoreError: this writer was not heard of for so long that others have gone on, or may
+                have.
         """
         if self._claimed is None or not self.has_turn:
             raise RuntimeError("Nothing is changed out of turn.")
         self._lease.require()
-        self._fill_in(self._claimed, _split(text), is_written=is_written)
+        if not self._fill_in(self._claimed, _packed(text), is_written=is_written):
+            raise self._lease.lost()
         self.seen, self._first = self._claimed, None
         self._claimed, self.has_turn = None, False
+
+    def forsake(self) -> None:
+        """Write nothing any more, and let the lease end."""
+        self._lease.forsake()
 
     def give_up(self) -> None:
         """Leave the queue, or end the turn without a change, wherever an interruption came."""
         if self._claimed is None:
             return
         found: Any = self._collection.get(ids=[_id(self._claimed)], include=["metadatas"])
-        for claim in found["metadatas"] or ():
-            # Another writer may have been quicker, or it was filled in at the last moment.
-            if claim["owner"] == self._lease.owner and "content" not in claim:
-                self._fill_in(self._claimed, [""], is_written=False)
-        # It may not have been made at all, and no number may be left out.
+        # Another writer may have been quicker with the claim.
+        if any(claim["owner"] == self._lease.owner for claim in found["metadatas"] or ()):
+            self._fill_in(self._claimed, [""])
+        # The claim may be missing, and a number that is left out would stop the queue.
         self._claimed, self.has_turn, self._last = None, False, self.seen
 
-    def _fill_in(self, number: int, parts: Sequence[str], *, is_written: bool) -> None:
+    def _pass_over(self, first: _Claim) -> None:
+        """Let the next writer have its turn if the one whose turn it is was killed."""
+        is_own = first.owner == self._lease.owner
+        if is_own or first.owner not in self._lease.live_owners():
+            self._fill_in(first.number, [""])
+
+    def _fill_in(self, number: int, parts: Sequence[str], *, is_written: bool = False) -> bool:
+        """Say what an entry is; return whether it is that, as the first to say so counts."""
         first, *others = parts
         for start in range(0, len(others), AT_A_TIME):
             some = others[start : start + AT_A_TIME]
@@ -192,9 +207,17 @@ class ChangeLog:
                     for piece, content in zip(pieces, some, strict=True)
                 ],
             )
-        # From now on it counts.
-        head: Any = {"content": first, "pieces": len(others), "is_written": is_written}
-        self._collection.update(ids=[_id(number)], metadatas=[head])
+        head: Any = {
+            "file": CHANGES,
+            "number": number,
+            "by": self._lease.owner,
+            "content": first,
+            "pieces": len(others),
+            "is_written": is_written,
+        }
+        self._collection.add(ids=[_filled(number)], embeddings=[VECTOR], metadatas=[head])
+        held: Any = self._collection.get(ids=[_filled(number)], include=["metadatas"])
+        return bool((held["metadatas"] or [head])[0] == head)
 
     def delete_old(self) -> None:
         """Delete entries that the collections hold and no writer should still have to read."""
@@ -221,21 +244,24 @@ class ChangeLog:
     def _next(self) -> tuple[list[Entry], bool]:
         """Return the next entries, and whether there are no more of them."""
         numbers = range(self.seen, self.seen + 1 + AHEAD)
-        found: Any = self._collection.get(ids=[_id(n) for n in numbers], include=["metadatas"])
-        heads = {each["number"]: each for each in found["metadatas"] or ()}
+        ids = [*map(_filled, numbers), *map(_id, numbers[1:])]
+        found: Any = self._collection.get(ids=ids, include=["metadatas"])
+        records = found["metadatas"] or ()
+        heads = {each["number"]: each for each in records if "content" in each}
+        claims = {each["number"]: each["owner"] for each in records if "owner" in each}
         if self.seen not in heads:
             self.is_behind = True
             return [], True
-        filled = list(takewhile(lambda n: "content" in heads.get(n, {}), numbers[1:]))
+        filled = list(takewhile(heads.__contains__, numbers[1:]))
         pieces = self._pieces(heads, filled)
         self.seen = max(filled, default=self.seen)
-        self._last = max(self._last, *heads)
+        self._last = max(self._last, *heads, *claims)
         if self._claimed is not None and self._claimed <= self.seen:
             # Filled in by others, who took this writer for dead.
             self._claimed = None
-        claim = heads.get(self.seen + 1)
-        self._first = None if claim is None else _Claim(claim["number"], claim["owner"])
-        self.has_turn = self._first is not None and self._first.number == self._claimed
+        owner = claims.get(self.seen + 1)
+        self._first = None if owner is None else _Claim(self.seen + 1, owner)
+        self.has_turn = self._first == (self._claimed, self._lease.owner)
         entries = [
             Entry(
                 number,
@@ -268,11 +294,15 @@ class ChangeLog:
         }
 
 
+def _filled(number: int) -> str:
+    return f"{_id(number)}="
+
+
 def _id(number: int, piece: int = 0) -> str:
     return f"{CHANGES}@{number:010d}" + (f"+{piece:04d}" if piece else "")
 
 
-def _split(text: str) -> list[str]:
+def _packed(text: str) -> list[str]:
     """Pack a text and split it into parts that are small enough; an empty one stays empty."""
     # Records of one window have much in common, and every further record costs a write.
     packed = b85encode(zlib.compress(text.encode())).decode() if text else ""

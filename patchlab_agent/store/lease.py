@@ -80,7 +80,7 @@ class Lease:
         """
         known = self._records()
         self._refuse(known)
-        self._renewed_at = time.monotonic()
+        self._renewed_at = _now()
         while True:
             self._number = 1 + max((record.number for record in known), default=0)
             self._collection.add(
@@ -117,14 +117,23 @@ class Lease:
             StoreError: another process may have taken over, as this one was not heard of for a
                 term.
         """
-        if not self._lost and time.monotonic() - self._renewed_at > TERM * (1 - 1 / RENEWALS):
+        if not self._lost and _now() - self._renewed_at > TERM * (1 - 1 / RENEWALS):
             self._renew()
         if self._lost:
-            how = "" if self._shared else "go on with `run --resume`, or "
-            raise StoreError(
-                f"{self._name} was not reached for {TERM:g} seconds, and another patchlab-agent "
-                f"may write to it by now; {how}repeat the command."
-            )
+            raise self.lost()
+
+    def lost(self) -> StoreError:
+        """Return the error that says that others may have gone on without this one."""
+        how = "" if self._shared else "go on with `run --resume`, or "
+        return StoreError(
+            f"{self._name} was not reached for {TERM:g} seconds, and another patchlab-agent "
+            f"may write to it by now; {how}repeat the command."
+        )
+
+    def forsake(self) -> None:
+        """Write nothing any more, and let the lease end by itself."""
+        self._lost = True
+        self._ended.set()
 
     def release(self) -> None:
         """Let go of the lease."""
@@ -150,7 +159,7 @@ class Lease:
 
     def _renew(self) -> None:
         with self._renewing:
-            began = time.monotonic()
+            began = _now()
             try:
                 self._lost = self._lost or self._is_over()
                 if not self._lost:
@@ -180,7 +189,7 @@ class Lease:
                 each["until"],
                 Writer.model_validate_json(each["writer"]),
                 each["machine"],
-                each["shared"],
+                each.get("shared", False),
             )
             for each in found["metadatas"] or ()
         ]
@@ -219,6 +228,12 @@ class Lease:
             f"{self._name} is in use by another patchlab-agent{other.writer}; wait for it (if it "
             f"was killed, {left} seconds) or use another --store."
         )
+
+
+def _now() -> float:
+    """Return seconds that go on while the machine is suspended, where it has such a clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _id(number: int) -> str:

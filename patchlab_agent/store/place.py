@@ -75,7 +75,7 @@ class Log(Protocol):
 
 
 class Lock(Protocol):
-    """The right to write to a store, which one process has at a time."""
+    """The right to write to a store, alone or beside others that share it."""
 
     def release(self) -> None:
         """Let go of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
 
 from patchlab_agent.errors import StoreError
@@ -57,13 +57,13 @@ class SharedJournal(Notes):
         return self._log.is_behind
 
     @property
-    def is_taken(self) -> bool:
-        """True if another writer had the turn at the last look."""
-        return self._log.is_taken
+    def another_has_turn(self) -> bool:
+        """True if another writer had the turn at the last look, dead or alive."""
+        return self._log.another_has_turn
 
     @property
     def is_free(self) -> bool:
-        """True if nobody has the turn, as far as is known."""
+        """True if no writer that lives had the turn at the last look."""
         with self._told():
             return self._log.is_free
 
@@ -79,6 +79,10 @@ class SharedJournal(Notes):
             entries = self._log.take_turn()
         return self._units(entries)
 
+    def forsake(self) -> None:
+        """Let the others go on, though they cannot be told: the lease ends by itself."""
+        self._log.forsake()
+
     def give_up_turn(self) -> None:
         """Leave the queue for the turn, or end it without a change."""
         self.forget()
@@ -93,11 +97,13 @@ class SharedJournal(Notes):
         text = f"[{','.join(self._noted)}]" if self._noted else ""
         with self._told():
             self._log.end_turn(text, is_written=self._is_written)
-            if self._is_written:
-                self._log.delete_old()
+        # It counts, whatever fails after it.
+        is_old, self._is_written = self._is_written, False
         self.is_clean = self.is_clean and not self._noted
-        self._is_written = False
         self.forget()
+        if is_old:
+            with suppress(StoreError), self._told():
+                self._log.delete_old()
 
     def sync(self) -> None:
         """Do nothing, as the server keeps all of it."""
@@ -107,10 +113,13 @@ class SharedJournal(Notes):
         self._is_written = True
         self.is_clean = True
 
-    def read(self) -> list[Change]:
-        """Return the changes that were committed and may not all be in the database."""
+    def begin(self) -> None:
+        """Go back to the first unit that the collections may lack, before they are read."""
         with self._told():
             self._log.begin()
+
+    def read(self) -> list[Change]:
+        """Return the changes that were committed and may not all be in the database."""
         changes = [change for unit in self.news() for change in unit.changes]
         self.is_clean = not changes
         return changes

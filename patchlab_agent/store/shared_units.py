@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from patchlab_agent.errors import StoreError
@@ -50,7 +50,7 @@ class SharedUnits(Units):
     def is_busy(self) -> bool:
         """Take in what other writers changed; return True if one of them has the turn."""
         self.follow()
-        return self._shared.is_taken
+        return self._shared.another_has_turn
 
     def turn(self) -> None:
         """Have the store to oneself until the unit ends."""
@@ -79,16 +79,33 @@ class SharedUnits(Units):
 
     def discard(self) -> None:
         """Forget all changes that do not count, and let the next writer have its turn."""
-        # One that cannot be told sees when the lease ends.
-        with suppress(StoreError):
+        self._is_behind = self.failed = True
+        self._is_due = False
+        try:
             self._shared.give_up_turn()
-        super().discard()
+            # First, as others may write to the collections while they are read.
+            self._shared.begin()
+            for part in self.parts:
+                part.reload()
+            self.recover()
+        except BaseException:
+            self._shared.forsake()
+            raise
 
     def recover(self) -> None:
         """Take in what the database may lack; it is written out when it is due."""
         self._make(self.journal.read())
         self._commit_parts()
         self._is_behind = self.failed = False
+
+    @contextmanager
+    def _discarding(self) -> Iterator[None]:
+        """Have whatever is raised leave in memory what counts, and no turn to be waited for."""
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
 
     def close(self) -> None:
         """Write out what there is, unless another writer has the turn, who does it later."""
@@ -98,10 +115,15 @@ class SharedUnits(Units):
 
     def rescue(self) -> bool:
         """Have the log hold what there is; return False if it cannot."""
+        if not self._shared.has_noted:
+            return True
         try:
-            self._commit(None)
+            self._shared.commit()
         except StoreError:
+            self._shared.forsake()
             return False
+        self._commit_parts()
+        self._is_behind = self.failed = False
         return True
 
     def _leave(
@@ -112,8 +134,17 @@ class SharedUnits(Units):
         self._depth -= 1
         if self._depth or not self._shared.has_turn:
             return
-        with self._discarding():
+        try:
             self._commit(None)
+        except StoreError:
+            if not (late and self._shared.has_noted):
+                self.discard()
+            # Else what a run noted waits for its `rescue`, and nothing is written before that.
+            self._is_behind = self.failed = self._shared.has_noted
+            raise
+        except BaseException:
+            self.discard()
+            raise
         if not late:
             self.write()
 

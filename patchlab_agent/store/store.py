@@ -113,6 +113,8 @@ class Store(StoredRuns):
             if write:
                 # Readers take no lock, so that a long run can be watched while it writes.
                 self._units = self._locked()
+                # Of several that make a store at once, the first one's marker counts.
+                self.info = info = _checked(place, wanted, embedder_name, write)
                 # Before anything is asked of a model that could not be kept.
                 place.require_room()
                 if place.read_info() is None:
@@ -164,6 +166,8 @@ class Store(StoredRuns):
         """Take the lock, and return the units of work that it allows."""
         if self.is_shared:
             self._lock, shared = self._place.share()
+            shared.begin()
+            _mark_touched(Journal(self._place))
             return SharedUnits(shared, self._again, self._writes.require_room)
         self._lock = self._place.lock()
         return Units(Journal(self._place), self._again, self._writes.require_room)
@@ -364,6 +368,14 @@ class Store(StoredRuns):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _mark_touched(journal: Journal) -> None:
+    """Take note in the journal of a run that can be resumed that others learn from now on."""
+    journal.read()
+    if journal.run is not None and not journal.run.get("touched"):
+        journal.run = {**journal.run, "touched": True}
+        journal.reset()
 
 
 def _left_overs(place: Place, *, write: bool, shared: bool) -> Iterator[bool]:

@@ -183,8 +183,7 @@ class TraceStore:
         A run that failed within a window may have skipped indices, so counting would not do.
         """
         if self._next is None:
-            ids = {*self._collection.get(include=[])["ids"], *self._pending}
-            self._next = 1 + max((trace_index(each) for each in ids), default=-1)
+            self._next = 1 + max((trace_index(each) for each in self._all_ids()), default=-1)
         return self._next
 
     def take(self, traces: int = 1) -> int:
@@ -219,15 +218,10 @@ class TraceStore:
         return dict(zip(page["ids"], page["documents"] or (), strict=True))
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Yield written traces by id, the highest first; ids of runs and answers rise with time."""
-        ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
-        wanted = ids[offset : offset + limit]
-        if not wanted:
-            return
-        page = self._collection.get(ids=wanted, include=["metadatas"])
-        found = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
-        for trace_id in wanted:
-            yield _parse(found[trace_id])
+        """Yield traces by id, the highest first; ids of runs and answers rise with time."""
+        wanted = sorted(self._all_ids(), reverse=True)[offset : offset + limit]
+        found = self.several(wanted)
+        yield from (found[trace_id] for trace_id in wanted)
 
     def select(self, selection: Selection = EVERY) -> Iterator[Trace]:
         """Yield the written traces of a selection, newest first, with few of them in memory."""
@@ -241,8 +235,11 @@ class TraceStore:
                     yield _parse(metadata)
 
     def find(self, prefix: str) -> list[str]:
-        """Return the ids of written traces that start with a prefix, sorted."""
-        return sorted(i for i in self._collection.get(include=[])["ids"] if i.startswith(prefix))
+        """Return the ids of traces that start with a prefix, sorted."""
+        return sorted(each for each in self._all_ids() if each.startswith(prefix))
+
+    def _all_ids(self) -> set[str]:
+        return {*self._collection.get(include=[])["ids"], *self._pending}
 
     def look_up(self, text: str, n: int) -> list[tuple[Trace, float]]:
         """Return the `n` written traces whose requests are nearest to a text, with distances.
@@ -259,13 +256,10 @@ class TraceStore:
         return list(found.values())[:n]
 
     def of_request(self, request: str) -> Iterator[Trace]:
-        """Yield the written traces of exactly this request, by id."""
-        found = self._collection.get(where_document={"$contains": request}, include=["metadatas"])
-        pairs = zip(found["ids"], found["metadatas"] or (), strict=True)
-        for _, metadata in sorted(pairs, key=lambda pair: pair[0]):
-            trace = _parse(metadata)
-            if trace.request == request:
-                yield trace
+        """Yield the traces of exactly this request, by id."""
+        written = self._collection.get(where_document={"$contains": request}, include=[])["ids"]
+        found = self.several(sorted({*written, *self._pending}))
+        yield from (trace for _, trace in sorted(found.items()) if trace.request == request)
 
     def accepted(self, trigger: Trigger, n: int) -> list[Trace]:
         """Return the `n` newest accepted answers to different requests that a trigger concerns.

@@ -110,12 +110,12 @@ class Units:
         Raises:
             StoreError: the changes cannot be written down.
         """
-        if not self._depth:
-            self.follow()
-            if not apart:
-                self.turn()
         self._depth += 1
         try:
+            if self._depth == 1:
+                self.follow()
+                if not apart:
+                    self.turn()
             yield
         except PatchLabError:
             self._leave(run, late or apart)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromadb.api.models.Collection import Collection
+from chromadb.errors import InternalError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +28,7 @@ from patchlab_agent.store.backup import back_up
 from patchlab_agent.store.change_log import ChangeLog, unpacked
 from patchlab_agent.store.check import contents
 from patchlab_agent.store.lease import Lease
+from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.places import read_info
 from patchlab_agent.store.server import Server
 from patchlab_agent.store.store import Store
@@ -339,7 +342,7 @@ def test_an_entry_that_cannot_be_read_is_told(
         log, lease = log_of(place, "odd")
         log.take_turn()
         if text == "packed":
-            monkeypatch.setattr(change_log, "_split", lambda text: [f"!{text}"])
+            monkeypatch.setattr(change_log, "_packed", lambda text: [f"!{text}"])
         log.end_turn(text, is_written=False)
         with pytest.raises(StoreError, match=r"Change 1 of .* is damaged; restore the store"):
             store.follow()
@@ -385,7 +388,7 @@ def test_of_two_that_want_the_turn_one_gets_it(address: Address) -> None:
         assert one.take_turn() == other.news() == []
         other._claim()
         other.news()
-        assert (one.has_turn, other.has_turn, other.is_free) == (True, False, False)
+        assert (one.has_turn, other.has_turn, other.another_has_turn) == (True, False, True)
         one.end_turn("[1]", is_written=False)
         entries = other.take_turn()
         assert [(entry.number, unpacked(entry.packed)) for entry in entries] == [(1, "[1]")]
@@ -471,3 +474,132 @@ def test_whatever_they_do_all_see_the_same(
 
 
 _database = 0
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, moment: int, *, after: bool) -> Callable[[], int]:
+    """Have one call of the server fail, or its answer get lost; tell how many there were."""
+    made = 0
+
+    def failing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            nonlocal made
+            made += 1
+            if made == moment and not after:
+                raise InternalError("no answer")
+            answer = call(*args, **kwargs)
+            if made == moment:
+                raise InternalError("no answer")
+            return answer
+
+        return called
+
+    for name in ("get", "add", "update", "upsert", "delete", "count"):
+        monkeypatch.setattr(Collection, name, failing(getattr(Collection, name)))
+    return lambda: made
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_server_that_fails_at_any_call_leaves_all_of_a_unit_or_nothing(
+    address: Address, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    monkeypatch.setattr(change_log, "PATIENCE", 0.1)
+    monkeypatch.setattr(lease_module, "TERM", 6.0)
+    one, other = words_store(address, shared=True), words_store(address, shared=True)
+    for moment in count(1):
+        patch = make_patch("zok", f"red {moment}", status=Status.RETIRED)
+        others = make_patch("blim", f"green {moment}", status=Status.RETIRED)
+        other.patches.upsert(make_patch("tarn", f"blue {moment}", status=Status.RETIRED))
+        with monkeypatch.context() as failing, suppress(StoreError):
+            calls = fail_at(failing, moment, after=after)
+            one.patches.upsert(patch)
+        thread = threading.Thread(target=other.patches.upsert, args=(others,))
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive(), f"the turn is kept after call {moment} failed"
+        try:
+            seen = view(one)
+        except StoreError:
+            crash(one)
+            one = words_store(address, shared=True)
+            seen = view(one)
+        assert seen == view(other)
+        assert other.patches.get(others.id) == others
+        assert other.patches.get(patch.id) in (patch, None)
+        if calls() < moment:
+            assert other.patches.get(patch.id) == patch
+            break
+    for store in (one, other):
+        store.close()
+    assert wrong_in(address, references=False) == []
+
+
+def test_whoever_opens_it_while_another_writes_it_out_misses_nothing(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = PatchStore._load
+    with words_store(address, shared=True) as one:
+        one.patches.upsert(make_patch("zok"))
+
+        def loaded(self: PatchStore, known: Any) -> None:
+            load(self, known)
+            monkeypatch.undo()
+            one.patches.upsert(make_patch("blim"))
+            one.patches.upsert(make_patch("zok", status=Status.RETIRED))
+            one.patches.upsert(make_patch("tarn"))
+
+        monkeypatch.setattr(PatchStore, "_load", loaded)
+        with words_store(address, shared=True) as late:
+            assert view(late) == view(one)
+            assert [patch.trigger for patch in late.patches.all(Status.ACTIVE)] == ["blim", "tarn"]
+
+
+def test_a_run_is_not_resumed_after_others_have_learned(address: Address, tmp_path: Path) -> None:
+    cases = [case(text) for text in ("a zok", "one zok", "a blim")]
+    with words_lab(tmp_path / "1", store=address) as lab:
+        runner = Runner(lab, RunSettings(golden=0), cases=cases)
+
+        def stop(_trace: Any, number: int) -> None:
+            if number == 2:
+                raise Killed
+
+        runner.on_trace = stop
+        with suppress(Killed):
+            runner.run()
+    words_store(address, shared=True).close()
+    with words_lab(tmp_path / "2", store=address) as lab:
+        started = lab.store.started()
+        assert started is not None
+        with pytest.raises(StoreError, match="something else was learned or judged since"):
+            Runner(lab, RunSettings(golden=0), cases=cases, resumed=started).run()
+
+
+def test_feedback_finds_what_another_one_has_just_answered(
+    address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "LATE", 1000.0)
+    with (
+        words_lab(tmp_path / "1", store=address, shared=True) as one,
+        words_lab(tmp_path / "2", store=address, shared=True) as other,
+    ):
+        trace = one.agent.answer("one zok", trace_id="t-0000007", index=7)
+        with one.store.unit(apart=True):
+            one.store.turn()
+            one.store.traces.add(trace)
+        report = other.feedback("t-0000007", "word_unknown", field="zok", detail="red")
+        assert [str(event.kind) for event in report.events] == ["activated"]
+        assert other.traces.get("last").request == "one zok"
+
+
+def test_a_lease_of_before_they_could_be_shared_is_one_of_somebody_alone(
+    address: Address,
+) -> None:
+    words_store(address).close()
+    with closing(Server(address)) as place:
+        collection = place.own_files().collection
+        leases: Any = collection.get(where={"file": ".lease"}, include=["metadatas"])["metadatas"]
+        old: Any = {name: value for name, value in leases[0].items() if name != "shared"}
+        old |= {"lease": 9, "until": 1e12, "owner": "old", "machine": "elsewhere"}
+        vector: Any = [[1.0, 0.0]]
+        collection.add(ids=["old"], embeddings=vector, metadatas=[old])
+    with pytest.raises(StoreError, match="in use"):
+        words_store(address, shared=True)

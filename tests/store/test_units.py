@@ -13,32 +13,9 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.store.folder import Folder
 from patchlab_agent.store.journal import Journal
 from patchlab_agent.store.units import LATE, Units
+from tests.support.parts import Words
 
 pytestmark = pytest.mark.quick
-
-
-class Words:
-    """A part of a store that holds words: those in memory, and those in the database."""
-
-    def __init__(self) -> None:
-        self.memory: list[str] = []
-        self.database: list[str] = []
-        self.commits = 0
-        self.broken: BaseException | None = None
-
-    def committed(self) -> None:
-        self.commits += 1
-
-    def write_out(self) -> None:
-        if self.broken is not None:
-            raise self.broken
-        self.database = list(self.memory)
-
-    def written_out(self) -> None:
-        """The database is its own."""
-
-    def reload(self) -> None:
-        self.memory = list(self.database)
 
 
 class Bench:

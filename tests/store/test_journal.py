@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def test_a_change_by_somebody_else_touches_a_run_if_it_could_change_an_answer(
     journal.note("trace", '"e"', touches=False)
     journal.commit()
     assert reread(tmp_path).run == {**RUN, "touched": True}
+
+
+def test_the_disk_is_asked_to_keep_all_lines(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(os, "fsync", kept.append)
+    journal.sync()
+    assert kept == []
+    journal.note("patch", '"a"')
+    journal.commit()
+    journal.sync()
+    assert len(kept) == 1
 
 
 def test_without_a_run_there_is_none_to_touch(journal: Journal, tmp_path: Path) -> None:

@@ -185,6 +185,15 @@ def test_a_change_that_the_disk_has_no_room_for_is_taken_back(bench: Bench) -> N
     assert bench.committed() == ["c"]
 
 
+def test_the_disk_keeps_the_journal_before_the_database_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[list[str]] = []
+    monkeypatch.setattr(bench.journal, "sync", lambda: found.append(list(bench.words.database)))
+    bench.add("a")
+    assert (found, bench.words.database) == ([[]], ["a"])
+
+
 def test_what_could_not_be_written_out_waits_in_the_journal(bench: Bench) -> None:
     bench.words.broken = StoreError("no")
     with pytest.raises(StoreError, match="no"):

@@ -88,7 +88,7 @@ def used(before: Feedback | None, *applied: Patch, output: Output | None = None)
 def test_without_a_baseline_nothing_tells_what_a_patch_did() -> None:
     bench = Bench(ZOK)
     assert bench.weigh(used(None, ZOK), OK) == []
-    assert bench.counted == bench.suspects == []
+    assert (bench.counted, bench.suspects) == ([], [])
 
 
 def test_a_better_answer_counts_for_what_it_is_about() -> None:
@@ -171,7 +171,7 @@ def held(share: float, applied: Sequence[Patch], held_out: Sequence[Patch]) -> T
 def test_under_a_holdout_uses_are_compared_with_each_other_and_not_with_the_baseline() -> None:
     bench = Bench(ZOK, BLIM)
     bench.weigh(held(0.2, [ZOK, BLIM], []), BOTH)
-    assert bench.counted == bench.suspects == []
+    assert (bench.counted, bench.suspects) == ([], [])
     assert [(name, use.held_out, use.share) for name, use in bench.uses] == [
         ("zok", False, 0.2),
         ("blim", False, 0.2),

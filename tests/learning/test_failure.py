@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patchlab_agent.gate.grading import Subject
-from patchlab_agent.learning.failure import MAX_LESSONS, Failure, Learned
+from patchlab_agent.learning.failure import Failure, Learned
 from patchlab_agent.models.event import EventKind, PatchEvent
 from patchlab_agent.models.patch import Origin
 from patchlab_agent.models.trace import OK, Fault, Feedback
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.quick
 NOTHING = PatchEvent(kind=EventKind.NONE, text="nothing")
 LESSON = PatchEvent(kind=EventKind.QUARANTINED, text="a lesson")
 LEFT = (make_attempt({"n": 1}), Feedback(label="odd"))
-FAULTS = [Fault(label="word_unknown", field=f"word {n}") for n in range(MAX_LESSONS + 1)]
+FAULTS = [Fault(label="word_unknown", field=f"word {n}") for n in range(5)]
 SAID = Feedback.of(FAULTS, 0.5)
 
 
@@ -41,14 +41,12 @@ def test_what_came_later_is_added_and_a_right_answer_stays_known() -> None:
     assert Learned((LESSON,)).then(later).improved == LEFT
 
 
-def test_the_gravest_fault_that_nothing_was_learned_from_comes_next() -> None:
-    failed = failure()
-    for number in range(MAX_LESSONS):
-        fault = failed.next_fault(SAID)
-        assert fault is not None
-        assert fault.field == f"word {number}"
+def test_one_failure_teaches_up_to_three_lessons_of_its_gravest_faults() -> None:
+    failed, found = failure(), []
+    while (fault := failed.next_fault(SAID)) is not None:
+        found.append(fault.field)
         failed.tried.append(Subject.of(fault))
-    assert failed.next_fault(SAID) is None
+    assert found == ["word 0", "word 1", "word 2"]
 
 
 def test_no_fault_is_learned_from_twice_and_a_right_answer_has_none() -> None:

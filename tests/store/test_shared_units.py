@@ -115,6 +115,10 @@ def test_what_is_late_counts_at_once_and_is_written_out_when_it_is_due(shop: Sho
     one.units.follow()
     assert one.words.told == 1
     assert one.sees() == ["a", "b"]
+    # From then on it is counted anew, for all of them.
+    shop.leases.now += LATE - 0.1
+    one.add("c", late=True)
+    assert shop.database == ["a"]
 
 
 def test_what_one_wrote_out_the_others_need_not(shop: Shop) -> None:

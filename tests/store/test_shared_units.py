@@ -56,11 +56,17 @@ class Shop:
     """What they share."""
 
     def __init__(self, collection: Collection) -> None:
+        self.collection = collection
         self.leases = Leases(collection)
         self.database: list[str] = []
 
     def writer(self, owner: str) -> Writer:
         return Writer(self.leases.unread(owner), self.leases, self.database)
+
+    def entries(self) -> list[int]:
+        """The numbers of the entries that the log still has."""
+        found: Any = self.collection.get(include=["metadatas"])
+        return sorted(each["number"] for each in found["metadatas"])
 
 
 @pytest.fixture
@@ -228,3 +234,24 @@ def test_what_was_noted_and_given_up_never_was(shop: Shop) -> None:
     one.add("b", late=True)
     assert other.sees() == ["b"]
     assert other.words.told == 0
+
+
+def test_the_log_loses_only_what_the_database_has(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_log, "KEPT_ENTRIES", 1)
+    one, other = shop.writer("one"), shop.writer("other")
+    for word in "abcd":
+        one.add(word, late=True)
+    assert shop.entries() == [0, 1, 2, 3, 4]
+    one.units.write()
+    assert shop.entries() == [4, 5]
+    for word in "ef":
+        one.add(word, late=True)
+    assert shop.entries() == [4, 5, 6, 7]
+    assert other.sees() == list("abcd") + list("ef")
+    # It was written out once, and nobody is told of more.
+    late = shop.writer("late")
+    one.add("g", late=True)
+    assert late.sees() == list("abcdefg")
+    assert late.words.told == 0

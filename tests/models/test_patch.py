@@ -37,6 +37,9 @@ pytestmark = pytest.mark.quick
         (2, 2.0, True),
         (True, False, False),
         (True, True, True),
+        # Truth is no number, although Python takes it for one.
+        (True, 1, False),
+        (0, False, False),
         ("a", "a", True),
         ("a", "A", True),
         ("a", "ab", False),

@@ -82,6 +82,9 @@ def test_a_change_by_somebody_else_touches_a_run_if_it_could_change_an_answer(
     journal: Journal, tmp_path: Path
 ) -> None:
     journal.commit(RUN)
+    journal.close()
+    # Whoever comes next knows of the run by reading.
+    journal = reread(tmp_path)
     journal.note("trace", '"a"', touches=False)
     journal.commit()
     assert reread(tmp_path).run == RUN
@@ -95,6 +98,7 @@ def test_a_change_by_somebody_else_touches_a_run_if_it_could_change_an_answer(
     journal.note("trace", '"e"', touches=False)
     journal.commit()
     assert reread(tmp_path).run == {**RUN, "touched": True}
+    journal.close()
 
 
 def test_the_disk_is_asked_to_keep_all_lines(

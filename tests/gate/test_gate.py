@@ -682,6 +682,17 @@ def test_what_gets_worse_in_more_draws_than_better_is_broken_however_it_began(
     assert report.codes == ("outweighed",)
 
 
+def test_a_patch_that_no_failure_taught_is_let_in_where_right_answers_say_the_same(
+    tmp_path: Path,
+) -> None:
+    knows = Reader(when("the zok", ALL_DRAWS, zok="red"))
+    report = decide(make_gate(tmp_path, knows, [labeled("the zok", RED)]), make_patch("zok"))
+    assert (report.decision, report.codes, report.mended) == ("active", ("agrees",), 0)
+    assert report.reasons[0].text == (
+        "right answers to requests with 'zok' at hand say the same, or turn out so"
+    )
+
+
 def test_examples_that_spoil_an_answer_are_found_by_leaving_them_out(tmp_path: Path) -> None:
     def misled(request: str, draw: str, answer: JsonObject) -> None:
         if any(" bad " in message.content for message in backend.prompts[-1].messages):

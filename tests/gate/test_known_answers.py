@@ -8,9 +8,11 @@ from typing import cast
 import pytest
 
 from patchlab_agent.agent.agent import Agent
+from patchlab_agent.gate import known_answers, reach
 from patchlab_agent.gate.base import Candidate, Foreknowledge
 from patchlab_agent.gate.evidence import Labeled
 from patchlab_agent.gate.known_answers import KnownAnswers
+from patchlab_agent.gate.reach import Distance
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import Retrieved, Trace
@@ -143,3 +145,21 @@ def test_the_five_newest_accepted_answers_are_enough() -> None:
     known = answers(accepted=tuple(taken(f"zok {number}", RED) for number in range(9)))
     found = known.accepted_before(Candidate(zok()))
     assert [each.request for each in found] == [f"zok {number}" for number in range(5)]
+
+
+def test_the_labels_of_a_phrase_are_looked_for_once_and_not_all_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_for: list[str] = []
+
+    def concerns(patch: Patch, request: str, distance: Distance) -> bool:
+        looked_for.append(str(patch.trigger))
+        return reach.concerns(patch, request, distance)
+
+    monkeypatch.setattr(known_answers, "concerns", concerns)
+    monkeypatch.setattr(known_answers, "REMEMBERED", 2)
+    known = answers(labeled("a zok", RED))
+    for word in ("zok", "zok", "blim", "zok", "tarn", "blim"):
+        touched = known.touched(make_patch(word))
+        assert [case.request for case in touched] == (["a zok"] if word == "zok" else [])
+    assert looked_for == ["zok", "blim", "tarn", "blim"]

@@ -94,6 +94,14 @@ def test_a_success_without_a_lesson_counts_for_each_example_that_was_shown(tmp_p
         assert outcomes(lab) == ["+", "+", "+"]
 
 
+def test_an_answer_that_was_not_compared_tells_nothing(tmp_path: Path) -> None:
+    with filled(tmp_path) as lab:
+        for ok in (True, False):
+            trace = used(lab, "one salt", ok=ok, baseline_ok=not ok)
+            assert weigh(lab, trace.model_copy(update={"baseline": None})) == []
+        assert outcomes(lab) == ["", "", ""]
+
+
 def test_a_success_beside_a_lesson_counts_for_no_example(tmp_path: Path) -> None:
     with filled(tmp_path) as lab:
         lab.store.patches.upsert(make_patch("zok"))

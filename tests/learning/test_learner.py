@@ -20,7 +20,7 @@ from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import Form, Origin, Patch, Proposal, Role, Status
 from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.models.trace import OK, Fault, Feedback, Judged, Trace
-from tests.support.make import labeled, listing, make_patch
+from tests.support.make import failing, labeled, listing, make_patch
 from tests.support.words_skill import (
     CLOCK,
     MEANINGS,
@@ -362,6 +362,36 @@ def test_a_lesson_waits_in_vain_for_another_that_does_not_hold(tmp_path: Path) -
         assert len(patch_of(lab, events[0]).history) == 1
 
 
+def waits(lab: Lab, word: str, meaning: str, request: str) -> Patch:
+    """A lesson that was kept out for want of another one."""
+    patch = make_patch(word, meaning, status=Status.QUARANTINED, tests=(failing(request),))
+    lab.store.patches.upsert(patch)
+    return patch
+
+
+def test_a_lesson_is_tried_beside_those_that_wait_which_are_gated_again_once_it_is_in(
+    tmp_path: Path,
+) -> None:
+    with words_lab(tmp_path) as lab:
+        zok = waits(lab, "zok", "red", "zok blim")
+        # One on the same subject is no companion, but a rival.
+        rival = waits(lab, "blim", "blue", "zok blim")
+        trace = lab.agent.answer("zok blim", trace_id="t")
+        said = Feedback(label="word_unknown", field="blim", detail="green")
+        learned = lab.learner.learn(trace, said, KNOWS, waiting=[rival, zok])
+        assert [(event.kind, event.trigger) for event in learned.events] == [
+            ("activated", "blim"),
+            ("activated", "zok"),
+        ]
+        assert (
+            patch_of(lab, learned.events[1])
+            .history[-1]
+            .cause.startswith("gated again beside the others: ")
+        )
+        assert learned.corrected == {"zok": "red", "blim": "green"}
+        assert lab.store.patches.statuses()[rival.id] is Status.QUARANTINED
+
+
 def test_the_same_subject_is_not_taught_twice_by_one_failure(tmp_path: Path) -> None:
     class Complains:
         """Says first that a zok is red, and then that it is blue."""
@@ -622,6 +652,20 @@ def test_a_lesson_stands_apart_only_from_others(tmp_path: Path) -> None:
         told = learn(lab, "zok blim", RED)
     forms = [Form.APART, Form.REPEATED]
     assert [patch_of(lab, each).form for each in told if each.kind == "quarantined"] == forms
+
+
+def test_a_lesson_may_stand_apart_from_those_that_it_is_tried_beside(tmp_path: Path) -> None:
+    with words_lab(tmp_path, Reader(stubborn)) as lab:
+        for word in ("zok", "blim"):
+            lab.store.patches.upsert(make_patch(word, MEANINGS[word]))
+        tarn = waits(lab, "tarn", MEANINGS["tarn"], "zok blim tarn")
+        trace = lab.agent.answer("zok blim tarn", trace_id="t")
+        told = lab.learner.learn(trace, RED, KNOWS, waiting=[tarn]).events
+        tried = [patch_of(lab, each) for each in told if each.trigger == "zok"]
+        assert [each.form for each in tried if each.status is Status.QUARANTINED] == [
+            Form.APART,
+            Form.REPEATED,
+        ]
 
 
 def test_where_nobody_can_judge_a_form_none_is_tried(tmp_path: Path) -> None:

@@ -138,9 +138,12 @@ def test_a_variant_is_not_asked_for_again_while_nothing_changed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.DISABLED])
-def test_a_name_that_is_decided_on_already_is_left_alone(tmp_path: Path, status: Status) -> None:
+@pytest.mark.parametrize("meaning", ["red", "blue"])
+def test_a_name_that_is_decided_on_already_is_left_alone(
+    tmp_path: Path, status: Status, meaning: str
+) -> None:
     with variants_lab(tmp_path, labeled("two zoks", TOLD)) as lab:
-        lab.store.patches.upsert(make_patch("zoks", "blue", status=status))
+        lab.store.patches.upsert(make_patch("zoks", meaning, status=status))
         assert told(learned(lab, "a zok", RED).events) == [("activated", "zok")]
         events = learned(lab, "a zoks", UNCLEAR).events
         assert told(events) == [("none", None)]
@@ -261,7 +264,11 @@ def test_names_of_several_thesauri_are_offered_once_each(tmp_path: Path) -> None
     with variants_lab(tmp_path) as lab:
         found = Variants(thesauri, AllTelling(), lab.store.patches)
         offered = [variant.patch.trigger for variant in found.to_offer(lesson)]
+        # One name that both know is tried once, and leaves room for another.
+        lab.store.patches.upsert(lesson)
+        tried = [variant.patch.trigger for variant in found.to_try("zokes and zoken")]
     assert offered == ["zoks", "zokes", "zoken"]
+    assert tried == ["zokes", "zoken"]
 
 
 def test_a_model_is_asked_for_names_if_the_settings_say_so(tmp_path: Path) -> None:

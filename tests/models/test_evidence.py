@@ -177,3 +177,25 @@ def test_worth_is_what_one_more_request_may_be_expected_to_gain() -> None:
     assert Record().worth == 0
     assert Record(outcomes="+++-").worth == (3 - 1) / (3 + 1 + 2)
     assert Record(outcomes="-", pairs=Pairs(gained=4, lost=1)).worth == (4 - 2) / (4 + 2 + 2)
+
+
+def test_a_record_says_in_words_whether_some_answers_were_right_in_part() -> None:
+    whole = Record().with_outcome(True, "a")
+    assert (whole.in_part, whole.in_words) == (False, ("turned right", "wrong"))
+    partly = whole.with_outcome(False, "b", in_part=True)
+    assert (partly.in_part, partly.in_words) == (True, ("got better", "worse"))
+    assert partly.with_outcome(True, "c").in_part
+
+
+def test_pairs_say_whether_some_answers_were_right_in_part() -> None:
+    def with_score(pairs: Pairs, name: str, score: float, *, held_out: bool) -> Pairs:
+        return pairs.with_use(Use(request=name, held_out=held_out, score=score, share=0.1))
+
+    assert not paired("out wrong", "in right").in_part
+    first = with_score(Pairs(), "a", 0.5, held_out=True)
+    told = with_score(first, "b", 1.0, held_out=False)
+    assert (told.signs, told.in_part) == ("+", True)
+    # Once it is so, it stays; a pair that does not tell changes nothing.
+    assert with_score(with_score(told, "c", 0.0, held_out=True), "d", 1.0, held_out=False).in_part
+    alike = with_score(first, "b", 0.5, held_out=False)
+    assert (alike.signs, alike.in_part) == ("", False)

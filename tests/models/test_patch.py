@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from patchlab_agent.models.base import Output
-from patchlab_agent.models.evidence import Standing
+from patchlab_agent.models.evidence import Record, Standing
 from patchlab_agent.models.patch import (
     MAX_FAILING,
     ROLLED_BACK,
@@ -37,6 +37,9 @@ pytestmark = pytest.mark.quick
         (2, 2.0, True),
         (True, False, False),
         (True, True, True),
+        # Truth is no number, although Python takes it for one.
+        (True, 1, False),
+        (0, False, False),
         ("a", "a", True),
         ("a", "A", True),
         ("a", "ab", False),
@@ -201,3 +204,44 @@ def test_the_same_lesson_in_another_form_or_for_other_requests_is_another_patch(
     assert near.conflict_key != far.conflict_key
     wider = near.model_copy(update={"trigger": Similar(requests=("a zok",), radius=0.3)})
     assert (wider.id, wider.conflict_key) == (near.id, near.conflict_key)
+
+
+def test_a_patch_from_another_store_names_no_trace_and_starts_from_nothing() -> None:
+    record = Record().with_outcome(True, "a zok")
+    known = make_patch("zok").model_copy(update={"record": record})
+    known = known.moved(Status.ACTIVE, "new", "t-3", "2025-01-01")
+    brought = known.brought_from("theirs")
+    assert (brought.id, brought.status, brought.record) == (known.id, Status.ACTIVE, Record())
+    born = brought.provenance
+    assert (born.origin, born.source, born.trace_id) == (Origin.IMPORT, "theirs", "")
+    assert [(each.trace_id, each.elsewhere) for each in brought.history] == [("", "t-3")]
+    # Handed on, it keeps the name of where it came from first, and of the trace there.
+    again = brought.brought_from("ours")
+    assert again.provenance.source == "theirs"
+    assert again.history == brought.history
+
+
+def test_patches_are_told_apart_by_when_they_changed_last() -> None:
+    early = make_patch("zok").moved(Status.ACTIVE, "new", "t-1", "2025-01-01")
+    late = early.moved(Status.RETIRED, "by hand", "", "2025-01-02")
+    other = make_patch("blim").moved(Status.ACTIVE, "new", "t-2", "2025-01-02")
+    assert sorted([late, other, early], key=lambda patch: patch.since) == [early, late, other]
+    # Those of one import came at the same time, in the order of their traces elsewhere.
+    moment = "2025-01-03"
+    first, second = (
+        make_patch(word).moved(Status.ACTIVE, "new", trace, moment).brought_from("theirs")
+        for word, trace in (("tarn", "t-1"), ("blim", "t-2"))
+    )
+    assert first.since < second.since
+
+
+def test_lessons_on_different_groups_of_similar_requests_do_not_conflict() -> None:
+    zok = make_patch("zok")
+
+    def like(*requests: str, radius: float = 0.0) -> Patch:
+        return zok.model_copy(update={"trigger": Similar(requests=requests, radius=radius)})
+
+    assert like("a zok").conflict_key != like("the zok").conflict_key
+    assert like("a zok").conflict_key == like("a zok", radius=0.3).conflict_key
+    assert like("a zok").conflict_key[:-1] == zok.conflict_key == zok.fix.conflict_key
+    assert like("a zok").id == like("a zok", radius=0.3).id != zok.id

@@ -147,3 +147,11 @@ def test_the_right_answer_is_the_accepted_one_or_what_was_accepted_later() -> No
     assert make_trace(answer=given).right_answer == given
     assert wrong.right_answer is None
     assert wrong.model_copy(update={"corrected": later}).right_answer == later
+
+
+def test_a_context_without_an_example_has_all_the_others() -> None:
+    one, other = (Example(id=name, request=name, answer={}) for name in ("one", "other"))
+    context = Context(retrieved=(make_hit(make_patch("zok")),), examples=(one, other))
+    left = context.without_example("one")
+    assert (left.examples, left.retrieved) == ((other,), context.retrieved)
+    assert context.without_example("none") == context

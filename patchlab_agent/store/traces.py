@@ -218,10 +218,15 @@ class TraceStore:
         return dict(zip(page["ids"], page["documents"] or (), strict=True))
 
     def newest(self, limit: int, offset: int = 0) -> Iterator[Trace]:
-        """Yield traces by id, the highest first; ids of runs and answers rise with time."""
-        wanted = sorted(self._all_ids(), reverse=True)[offset : offset + limit]
-        found = self.several(wanted)
-        yield from (found[trace_id] for trace_id in wanted)
+        """Yield written traces by id, the highest first; ids of runs and answers rise with time."""
+        ids = sorted(self._collection.get(include=[])["ids"], reverse=True)
+        wanted = ids[offset : offset + limit]
+        if not wanted:
+            return
+        page = self._collection.get(ids=wanted, include=["metadatas"])
+        found = dict(zip(page["ids"], page["metadatas"] or (), strict=True))
+        for trace_id in wanted:
+            yield _parse(found[trace_id])
 
     def select(self, selection: Selection = EVERY) -> Iterator[Trace]:
         """Yield the written traces of a selection, newest first, with few of them in memory."""

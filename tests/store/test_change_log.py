@@ -55,14 +55,14 @@ def test_a_turn_begins_with_what_came_before_it_and_ends_with_its_entry(leases: 
     assert one.is_free
     add(one, "a")
     assert [unpacked(entry.packed) for entry in other.take_turn()] == ["a"]
-    assert (other.has_turn, other.is_taken, other.is_free) == (True, False, False)
+    assert (other.has_turn, other.another_has_turn, other.is_free) == (True, False, False)
     one.news()
-    assert (one.has_turn, one.is_taken, one.is_free) == (False, True, False)
+    assert (one.has_turn, one.another_has_turn, one.is_free) == (False, True, False)
     other.end_turn("", is_written=False)
     assert not other.has_turn
     assert other.is_free
     assert texts(one) == [""]
-    assert (one.is_taken, one.is_free) == (False, True)
+    assert (one.another_has_turn, one.is_free) == (False, True)
 
 
 def test_nothing_is_changed_out_of_turn(leases: Leases) -> None:
@@ -158,7 +158,7 @@ def test_giving_up_undoes_nothing_that_counts_already(leases: Leases) -> None:
     one, other = leases.log("one"), leases.log("other")
     one.take_turn()
     # Interrupted after its entry was filled in.
-    one._fill_in(1, change_log._split("a"), is_written=True)
+    one._fill_in(1, change_log._packed("a"), is_written=True)
     one.give_up()
     [entry] = other.news()
     assert (unpacked(entry.packed), entry.is_written) == ("a", True)
@@ -195,7 +195,7 @@ def test_an_entry_of_many_pieces_arrives_whole(
 
 def test_what_is_damaged_is_refused_as_such() -> None:
     assert unpacked("") == ""
-    assert unpacked("".join(change_log._split("ü"))) == "ü"
+    assert unpacked("".join(change_log._packed("ü"))) == "ü"
     for damaged in ("!", "00000", '"'):
         with pytest.raises(ValueError, match=r".") as told:
             unpacked(damaged)
@@ -238,7 +238,7 @@ def test_old_entries_are_deleted_and_whoever_is_further_behind_is_told(
         add(one, text, is_written=True)
     one.delete_old()
     found: Any = collection.get(where={"file": CHANGES}, include=["metadatas"])
-    assert sorted(each["number"] for each in found["metadatas"]) == [2, 3, 4, 5]
+    assert sorted({each["number"] for each in found["metadatas"]}) == [2, 3, 4, 5]
     assert texts(near) == ["c", "d", "e"]
     assert not near.is_behind
     # A hole is told of, and no turn taken before the collections were read.

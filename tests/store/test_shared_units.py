@@ -29,6 +29,7 @@ class Writer:
         self.journal = SharedJournal(log, "the store", nullcontext)
         self.units = SharedUnits(self.journal, self._again, lambda: None, lambda: leases.now)
         self.units.parts = [self.words]
+        self.journal.begin()
         self.units.recover()
 
     def _again(self, kind: str, content: Any) -> Callable[[], object]:
@@ -66,7 +67,7 @@ class Shop:
     def entries(self) -> list[int]:
         """The numbers of the entries that the log still has."""
         found: Any = self.collection.get(include=["metadatas"])
-        return sorted(each["number"] for each in found["metadatas"])
+        return sorted({each["number"] for each in found["metadatas"]})
 
 
 @pytest.fixture

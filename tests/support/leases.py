@@ -54,4 +54,11 @@ class _Lease:
 
     def require(self) -> None:
         if self.owner in self._leases.lost:
-            raise StoreError("too late")
+            raise self.lost()
+
+    def lost(self) -> StoreError:
+        return StoreError("too late")
+
+    def forsake(self) -> None:
+        self._leases.lost.add(self.owner)
+        self._leases.live.discard(self.owner)

@@ -372,8 +372,8 @@ class PatchStore:
         )
 
         def fitting(ids: Sequence[str]) -> Iterator[Retrieved]:
-            for start in range(0, len(ids), max(k, 1)):
-                for patch in self._required(ids[start : start + max(k, 1)]):
+            for start in range(0, len(ids), k):
+                for patch in self._required(ids[start : start + k]):
                     if fits(patch.fix):
                         yield _retrieved(patch, found[patch.id])
 

@@ -71,6 +71,9 @@ def test_worth_counts_per_token() -> None:
 
     found = ContextBudget(30, by_length).fit(context_of([long, short]))
     assert words_of(found) == {"short"}
+    # What is there without any lesson is none of its cost.
+    beside = ContextBudget(1030, lambda some: 1000 + by_length(some))
+    assert words_of(beside.fit(context_of([long, short]))) == {"short"}
 
 
 def test_what_is_too_large_leaves_room_for_something_smaller() -> None:

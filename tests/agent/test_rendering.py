@@ -21,11 +21,13 @@ class Counting(WordsTask):
     """Counts how often a prompt is made."""
 
     made = 0
+    apart: Sequence[Fix] = ()
 
     def examples_of(
         self, fixes: Sequence[Fix], request: str = "", apart: Sequence[Fix] = ()
     ) -> Sequence[Example]:
         self.made += 1
+        self.apart = list(apart)
         return super().examples_of(fixes, request, apart)
 
 
@@ -96,3 +98,10 @@ def test_the_schema_is_that_of_the_lessons_where_they_widen_it(tmp_path: Path) -
     assert widening.prompt("a zok", EMPTY, "0").answer_schema == {"lessons": 0}
     plain, task = renderer(tmp_path)
     assert plain.prompt("a zok", given("zok"), "0").answer_schema == task.answer_schema
+
+
+def test_the_skill_is_told_which_lessons_stand_apart(tmp_path: Path) -> None:
+    render, task = renderer(tmp_path)
+    zok, blim = make_patch("zok").model_copy(update={"form": Form.APART}), make_patch("blim")
+    render.prompt("zok blim", Context(retrieved=(make_hit(zok), make_hit(blim))), "0")
+    assert task.apart == [zok.fix]

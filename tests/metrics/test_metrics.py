@@ -28,7 +28,7 @@ from patchlab_agent.metrics.success import (
     PromptLengths,
     arm_rates,
 )
-from patchlab_agent.metrics.usage import ExampleUses, Proposals, patch_uses
+from patchlab_agent.metrics.usage import ExampleUses, Proposals, evidence_path, patch_uses
 from patchlab_agent.models.event import PatchEvent
 from patchlab_agent.models.evidence import Record
 from patchlab_agent.models.example import StoredExample
@@ -608,3 +608,18 @@ def test_patches_that_a_run_made_are_counted_over_all_its_requests() -> None:
     made = [("activated", "p", True), ("activated", "q", False), ("quarantined", "r", True)]
     outcomes = [outcome(events=(event(kind, name, created=new),)) for kind, name, new in made]
     assert added(Proposals(), [*outcomes, outcome()]).created == 2
+
+
+def test_fixes_that_were_let_in_are_counted_by_their_kind() -> None:
+    def let_in(name: str, kind: str) -> Outcome:
+        told = {"kind": "activated", "patch_id": name, "fix": {"kind": kind}}
+        return outcome(events=(PatchEvent.model_validate(told),))
+
+    found = added(Proposals(), [let_in("p", "word"), let_in("q", "word"), let_in("r", "limit")])
+    assert found.fixes == {"word": 2, "limit": 1}
+
+
+def test_the_evidence_for_a_patch_is_told_after_each_outcome() -> None:
+    found = evidence_path(Record(outcomes="+++"))
+    assert found == tuple(evidence_path(Record(outcomes="+" * n))[-1] for n in (1, 2, 3))
+    assert evidence_path(Record()) == ()

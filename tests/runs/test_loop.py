@@ -14,6 +14,7 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs import loop as loop_module
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
+from tests.support.make import make_patch
 from tests.support.words_skill import Reader, WordsSimulator, case, words_lab
 
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
@@ -295,3 +296,23 @@ def test_a_run_adds_up_what_patches_do_for_new_requests(tmp_path: Path) -> None:
     # The failure itself and four uses; what comes after the proof is not counted.
     assert kinds(traces) == [["activated"], [], [], [], ["proven"], [], []]
     assert patch.record.outcomes == "+++++"
+
+
+def test_what_is_to_happen_before_a_run_happens_before_it_is_answered(tmp_path: Path) -> None:
+    asked: list[int] = []
+    with words_lab(tmp_path) as lab:
+        stream = [case(text) for text in ("a salt", "one salt", "two salt")]
+        referee = SimulatedReferee(lab.skill.simulator)
+        traces = lab.store.traces
+        loop = Loop(
+            lab.evaluator, lab.learner, traces, referee, before={2: lambda: asked.append(2)}
+        )
+        seen = [(trace.request, len(asked)) for trace in loop.run(stream, "run-0001")]
+    assert seen == [("a salt", 0), ("one salt", 1), ("two salt", 1)]
+
+
+def test_answers_of_a_run_take_part_in_the_holdout(tmp_path: Path) -> None:
+    with words_lab(tmp_path, holdout=0.5) as lab:
+        lab.store.patches.upsert(make_patch("zok"))
+        traces = list(loop_of(lab).run([case("a zok")], "run-0001"))
+    assert [trace.holdout for trace in traces] == [0.5]

@@ -450,3 +450,18 @@ def test_a_patch_that_cannot_be_read_is_a_store_error(tmp_path: Path, damaged: s
         store.patches._collection.update(ids=[patch.id], metadatas=[metadata])
     with words_store(tmp_path) as again, pytest.raises(StoreError):
         again.patches.get(patch.id)
+
+
+def test_what_is_taken_back_was_never_stored(tmp_path: Path) -> None:
+    zok, blim = make_patch("zok"), make_patch("blim")
+    with words_store(tmp_path) as store:
+        store.patches.upsert(blim)
+        with store.unit():
+            store.patches.upsert(zok)
+            changed = store.changed()
+        with store.unit():
+            store.take_back(changed)
+        assert [patch.id for patch in store.patches.all()] == [blim.id]
+    with words_store(tmp_path) as again:
+        assert again.patches.find("") == [blim.id]
+        assert (again.patches.count(), again.patches.active_count) == (1, 1)

@@ -132,7 +132,7 @@ class SharedUnits(Units):
         late: bool,
     ) -> None:
         self._depth -= 1
-        if self._depth or not self._shared.has_turn:
+        if self._depth or self._is_behind or not self._shared.has_turn:
             return
         try:
             self._commit(None)

@@ -256,3 +256,102 @@ def test_the_log_loses_only_what_the_database_has(
     one.add("g", late=True)
     assert late.sees() == list("abcdefg")
     assert late.words.told == 0
+
+
+def failing(writer: Writer, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have the server fail at these calls of a writer's log."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise StoreError("no answer")
+
+    for name in names:
+        monkeypatch.setattr(writer.journal._log, name, fail)
+
+
+def test_what_a_run_could_not_commit_waits_for_its_rescue_and_nothing_else_is_changed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = shop.writer("one"), shop.writer("other")
+    with monkeypatch.context() as down:
+        failing(one, down, "end_turn")
+        with pytest.raises(StoreError, match="no answer"):
+            one.add("a", late=True)
+    assert one.units.failed
+    with pytest.raises(StoreError, match="open it again"):
+        one.add("b")
+    assert one.units.rescue()
+    assert not one.units.failed
+    assert other.sees() == ["a"]
+    # From then on all is as before, with nothing counted twice.
+    other.add("c")
+    one.add("d")
+    assert one.sees() == other.sees() == ["a", "c", "d"]
+
+
+def test_where_the_rescue_fails_the_others_go_on_once_the_lease_has_ended(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = shop.writer("one"), shop.writer("other")
+    with monkeypatch.context() as down:
+        failing(one, down, "end_turn")
+        with pytest.raises(StoreError, match="no answer"):
+            one.add("a", late=True)
+        assert not one.units.rescue()
+    assert "one" not in shop.leases.live
+    other.add("b")
+    assert other.sees() == ["b"]
+    with pytest.raises(StoreError):
+        one.add("c")
+
+
+@pytest.mark.parametrize("calls", [("end_turn",), ("take_turn",), ("news",)])
+def test_a_unit_that_the_server_fails_is_undone_and_keeps_no_turn(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, calls: tuple[str, ...]
+) -> None:
+    one, other = shop.writer("one"), shop.writer("other")
+    one.add("a")
+    log = one.journal._log
+    with monkeypatch.context() as down:
+        failing(one, down, *calls)
+        # Once, so that what follows reaches the server again.
+        give_up = log.give_up
+
+        def up_again() -> None:
+            down.undo()
+            give_up()
+
+        down.setattr(log, "give_up", up_again)
+        with pytest.raises(StoreError, match="no answer"):
+            one.add("b")
+    assert one.words.memory == ["a"]
+    other.add("c")
+    assert not one.units.failed
+    one.add("d")
+    assert one.sees() == other.sees() == ["a", "c", "d"]
+
+
+def test_who_cannot_give_up_its_turn_lets_the_lease_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = shop.writer("one"), shop.writer("other")
+    with monkeypatch.context() as down:
+        failing(one, down, "end_turn", "give_up")
+        with pytest.raises(StoreError, match="no answer"):
+            one.add("a")
+    assert one.units.failed
+    assert "one" not in shop.leases.live
+    other.add("b")
+    assert other.sees() == ["b"]
+
+
+def test_what_counted_although_the_old_could_not_be_deleted_is_not_committed_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = shop.writer("one"), shop.writer("other")
+    with monkeypatch.context() as down:
+        failing(one, down, "delete_old")
+        one.add("a")
+    assert not one.journal.has_noted
+    other.add("b")
+    one.add("c")
+    assert one.sees() == other.sees() == ["a", "b", "c"]

@@ -47,6 +47,7 @@ def test_the_settings_are_named_as_they_were_used(cli: Cli) -> None:
         "context_tokens": 250,
         "holdout": 0.0,
         "embedder": "hashing",
+        "shared": False,
         "patcher": "rules",
         "ask_names": False,
         "gate": "on",

@@ -80,16 +80,13 @@ class Server:
 
     def read_info(self) -> StoreInfo | None:
         """Read the marker; None if there is no store."""
-        if self.files() is None:
-            self._require_empty()
-            return None
-        info = self._info()
-        if info is None and not self._is_being_deleted() and self._foreign():
-            # Others may be making a store here, whose marker comes before its collections.
+        # Twice, as others may be making a store here, whose marker comes before its collections.
+        for _ in range(2):
             info = self._info()
-            if info is None:
-                self._require_empty()
-        return info
+            if info is not None or self._is_being_deleted() or not self._foreign():
+                return info
+        self._require_empty()
+        return None
 
     def create(self, info: StoreInfo) -> None:
         """Write the marker of a new store; of several that make one, the first does."""

@@ -107,6 +107,16 @@ def test_indices_follow_those_of_a_store_that_one_had_alone(address: Address) ->
         assert one.traces.take() == 42
 
 
+def test_a_store_that_others_made_between_two_looks_is_one(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words_store(address, shared=True).close()
+    with closing(Server(address)) as place:
+        files, missing = place.files, iter([None])
+        monkeypatch.setattr(place, "files", lambda: next(missing, files()))
+        assert place.read_info() is not None
+
+
 def test_a_store_in_a_folder_is_not_shared(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder, which one process writes to at a time"):
         open_lab(store=tmp_path / "s", shared=True)

@@ -140,9 +140,9 @@ class ChangeLog:
             if first is None:
                 # Also where an earlier attempt failed midway.
                 self._claimed, self._last = None, self.seen
-            if self._claimed is None:
+            if first is None or self._claimed is None:
                 self._claim()
-            elif first is not None:
+            else:
                 if first.number != waited_for:
                     waited_for, since, pause = first.number, self._clock(), PAUSE
                 elif self._clock() - since > PATIENCE:

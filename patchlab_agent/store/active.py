@@ -53,10 +53,11 @@ class ActiveIndex:
 
     def add(self, patch_id: str, trigger: Trigger) -> None:
         """Add an id, or move it to another trigger."""
-        self.discard(patch_id)
         if isinstance(trigger, str):
+            self._others.pop(patch_id, None)
             self._phrases.add(patch_id, trigger)
         else:
+            self._phrases.discard(patch_id)
             self._others[patch_id] = trigger
 
     def discard(self, patch_id: str) -> None:

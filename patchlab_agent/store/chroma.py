@@ -31,8 +31,8 @@ INDEX: CreateCollectionConfiguration = {
     }
 }
 
-SKETCHED = frozenset(["traces"])
-"""Collections of many records and few searches."""
+SKETCHED = frozenset(["traces", "examples"])
+"""Collections of many records and few searches by vector."""
 PAGE = 1000
 
 Found = TypeVar("Found")
@@ -94,7 +94,7 @@ def embedders_of(
         collection: its name.
         function: the store's embedder.
     """
-    # An earlier version kept whole vectors of traces as well.
+    # Earlier versions kept whole vectors of all collections.
     return (SketchEmbedder(function), function) if collection in SKETCHED else (function,)
 
 
@@ -140,9 +140,10 @@ class Records:
         """True if its vectors are sketches of the store's embedder's."""
         return is_sketched(self._collection)
 
-    def kept(self, vector: Vector) -> Vector:
+    def kept(self, vector: Vector) -> list[float]:
         """Return a vector of the store's embedder as this collection keeps it."""
-        return sketch(vector) if self.is_sketched else vector
+        found: list[float] = (sketch(vector) if self.is_sketched else vector).tolist()
+        return found
 
     def count(self) -> int:
         """Return the number of records."""

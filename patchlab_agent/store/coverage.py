@@ -13,6 +13,8 @@ from patchlab_agent.text import words
 
 COMMON = 0.1
 """Share of the examples above which a word is common, if in several, and needs no example."""
+ENOUGH = 50
+"""Examples of a word, above which one more adds nothing for it."""
 
 
 class CoverageIndex:
@@ -34,6 +36,9 @@ class CoverageIndex:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
 
     def add(self, key: str, request: str) -> None:
         """Add an example, or replace its request."""
@@ -57,6 +62,14 @@ class CoverageIndex:
             del holding[bisect_left(holding, row)]
             if not holding:
                 del self._holding[word]
+
+    def lacks(self, request: str) -> bool:
+        """Return whether a request has a word, other than a number, of fewer than `ENOUGH`."""
+        return any(
+            len(self._holding.get(word, ())) < ENOUGH
+            for word in words(request)
+            if not word[0].isdigit()
+        )
 
     def covering(self, request: str, covered: Collection[str], n: int) -> list[str]:
         """Choose examples greedily, each for the weight of the words that it adds to the others.

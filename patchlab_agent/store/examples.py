@@ -14,7 +14,7 @@ from patchlab_agent.models.trace import Example
 from patchlab_agent.store.chroma import PAGE, Records
 from patchlab_agent.store.coverage import CoverageIndex
 from patchlab_agent.store.example_records import examples_of, metadata_of
-from patchlab_agent.store.nearest import EDGE, MARGIN
+from patchlab_agent.store.nearest import EDGE, MARGIN, ROUGH
 from patchlab_agent.store.units import Units
 from patchlab_agent.text import words
 
@@ -47,7 +47,9 @@ class ExampleStore:
     Keeping them separate from the traces keeps retrieval exact: many equal vectors, as repeated
     requests produce, would wall off the rest of Chroma's index. Of several answers to requests with
     the same words, the first one stays. A withdrawn example stays as well, though it is never
-    found, so that no later answer to the same words takes its place.
+    found, so that no later answer to the same words takes its place. Once there are enough examples
+    of each word of a request, its answer is not kept: a store that answers for years holds no more
+    of them than its users have words.
 
     Args:
         collection: their records.
@@ -79,7 +81,7 @@ class ExampleStore:
         self._outdated: set[str] = set()
         self._withdrawn = self._withdrawn_keys()
         self._index: CoverageIndex | None = None
-        self._indexed_ids: set[str] = set()
+        self._indexed_keys: dict[str, str] = {}
 
     def add(self, trace_id: str, request: str, answer: JsonObject | None) -> None:
         """Add a trace's example, in place of its previous one.
@@ -94,17 +96,21 @@ class ExampleStore:
             self._new = dict(kept)
         # Only marked, and deleted with the next flush: traces are written in batches.
         self._outdated.add(trace_id)
-        if trace_id in self._indexed_ids:
-            # The index does not know the trace's old example, so it is rebuilt on demand.
-            self._index = None
+        if self._index is not None and trace_id in self._indexed_keys:
+            self._index.discard(self._indexed_keys.pop(trace_id))
         if answer and self._is_showable(request, answer):
             key = _key(request)
-            if key in self._withdrawn:
-                return
-            self._new.setdefault(key, StoredExample(id=trace_id, request=request, answer=answer))
-            if self._index is not None:
-                self._index.add(key, request)
-                self._indexed_ids.add(trace_id)
+            if key not in self._withdrawn and self._is_wanted(key, request):
+                self._new[key] = StoredExample(id=trace_id, request=request, answer=answer)
+                self._put(trace_id, key, request)
+
+    def _is_wanted(self, key: str, request: str) -> bool:
+        index = self._indexed()
+        return key not in index and index.lacks(request)
+
+    def _put(self, trace_id: str, key: str, request: str) -> None:
+        self._indexed().add(key, request)
+        self._indexed_keys[trace_id] = key
 
     def drop(self, rejudged: Sequence[str]) -> None:
         """Delete the examples of traces stored before that are not right any more.
@@ -146,15 +152,19 @@ class ExampleStore:
             # Not `upsert`, which would recreate them: Chroma's `update` ignores unknown ids.
             metadatas: Any = [metadata_of(self._changed[key]) for key in part]
             self._collection.update(ids=part, metadatas=metadatas)
-        self.give_up()
+        self._settle()
 
     def written_out(self) -> None:
         """Take note that the database holds all changes until now, whoever wrote them."""
-        self.give_up()
+        self._settle()
         self._stored = self._collection.count()
 
     def give_up(self) -> None:
         """Forget what was added and changed since it was last written."""
+        self._settle()
+        self._index = None
+
+    def _settle(self) -> None:
         self._new.clear()
         self._changed.clear()
         self._before.clear()
@@ -247,7 +257,7 @@ class ExampleStore:
         """
         if n == 0:
             return ()
-        wanted = n + MARGIN
+        wanted = (ROUGH * n if self._collection.is_sketched else n) + MARGIN
         while True:
             candidates, edge = self._candidates(request, wanted)
             found = self._nearest(request, candidates, n)
@@ -283,13 +293,13 @@ class ExampleStore:
 
     def _indexed(self) -> CoverageIndex:
         if self._index is None:
-            self._index = index = CoverageIndex()
-            self._indexed_ids = set()
-            # Of two answers to the same words the written one stays.
+            self._index = CoverageIndex()
+            self._indexed_keys = {}
             new = ((key, e) for key, e in self._new.items() if not e.withdrawn)
-            for key, example in chain(new, self._written_shown()):
-                index.add(key, example.request)
-                self._indexed_ids.add(example.id)
+            for key, example in chain(self._written_shown(), new):
+                # Of two answers to the same words the written one stays.
+                if key not in self._index:
+                    self._put(example.id, key, example.request)
         return self._index
 
     def _written_shown(self) -> Iterator[tuple[str, StoredExample]]:
@@ -324,9 +334,11 @@ class ExampleStore:
             examples = [fresh[key] for key in part]
             self._collection.upsert(
                 ids=part,
-                documents=[example.request for example in examples],
-                embeddings=[self._distances.vector(e.request).tolist() for e in examples],
-                metadatas=[metadata_of(example) for example in examples],
+                documents=[each.request for each in examples],
+                embeddings=[
+                    self._collection.kept(self._distances.vector(each.request)) for each in examples
+                ],
+                metadatas=[metadata_of(each) for each in examples],
             )
         if fresh:
             self._stored = self._collection.count()
@@ -350,7 +362,7 @@ class ExampleStore:
         if size == 0:
             return _shown(self._new), None
         found = self._collection.query(
-            query_embeddings=[self._distances.vector(request).tolist()],
+            query_embeddings=[self._collection.kept(self._distances.vector(request))],
             n_results=size,
             include=["documents", "metadatas"],
         )

@@ -46,7 +46,7 @@ def nearest(
     total, wanted = collection.count(), n + MARGIN
     if collection.is_sketched:
         wanted = ROUGH * n + MARGIN
-    vector = collection.kept(distances.vector(text)).tolist()
+    vector = collection.kept(distances.vector(text))
     while total:
         size = min(wanted, total)
         page = collection.query(

@@ -136,14 +136,12 @@ class TraceStore:
         self._collection.upsert(
             ids=[trace.id for trace in traces],
             documents=[trace.request for trace in traces],
-            embeddings=[self._vector(trace.request) for trace in traces],
+            embeddings=[
+                self._collection.kept(self._distances.vector(trace.request)) for trace in traces
+            ],
             metadatas=[dict(self._metadata[trace.id]) for trace in traces],
         )
         self.written_out()
-
-    def _vector(self, request: str) -> list[float]:
-        kept: list[float] = self._collection.kept(self._distances.vector(request)).tolist()
-        return kept
 
     def written_out(self) -> None:
         """Take note that the database holds all changes until now, whoever wrote them."""

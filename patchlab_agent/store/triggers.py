@@ -38,7 +38,8 @@ class TriggerIndex:
 
     def add(self, patch_id: str, trigger: str) -> None:
         """Add an id, or move it to another trigger."""
-        self.discard(patch_id)
+        if patch_id in self._trigger_of:
+            self.discard(patch_id)
         self._trigger_of[patch_id] = trigger
         _put(self._ids, trigger, patch_id)
         if len(self._ids[trigger]) == 1:

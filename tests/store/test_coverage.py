@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from patchlab_agent.store.coverage import COMMON, CoverageIndex
+from patchlab_agent.store.coverage import COMMON, ENOUGH, CoverageIndex
 from patchlab_agent.text import words
 
 pytestmark = pytest.mark.quick
@@ -55,6 +55,20 @@ def test_the_rarest_comes_first_and_ties_go_to_the_likest_then_the_smallest_key(
     assert chosen(index, "the tent to us", n=2)[0] == "021"
     twins = index_of("x tent", "y tent")
     assert chosen(twins, "ship tent") == ["020"]
+
+
+def test_a_word_lacks_examples_until_it_has_enough_and_again_when_one_is_taken_out() -> None:
+    index = CoverageIndex()
+    for number in range(ENOUGH):
+        assert index.lacks("a tent 12")
+        index.add(f"{number}", f"a tent {number}")
+    assert not index.lacks("a tent 12")
+    assert index.lacks("a tent kite")
+    assert not index.lacks("12 777")
+    index.discard("7")
+    assert index.lacks("tent")
+    assert "7" not in index
+    assert "8" in index
 
 
 def test_what_was_taken_out_or_put_in_again_is_found_as_it_is_now() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_one_that_may_not_be_shown_makes_room_for_another(tmp_path: Path) -> Non
         stored.upsert(
             ids=["x"],
             documents=["zok alone"],
-            embeddings=[store.examples._distances.vector("zok alone").tolist()],
+            embeddings=[stored.kept(store.examples._distances.vector("zok alone"))],
             metadatas=[{"trace_id": "t-x", "answer": '{"zok":"red"}'}],
         )
     with words_store(tmp_path) as store:
@@ -80,6 +81,83 @@ def test_what_takes_the_place_of_all_is_what_covers(tmp_path: Path) -> None:
         quil = StoredExample(id="t-9", request="a quil", answer={"quil": "x"})
         store.examples.replace([*kept, quil])
         assert shown(store, "a zok and quil") == ["a quil"]
+
+
+# How many are kept
+
+FEW = 2
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("patchlab_agent.store.coverage.ENOUGH", FEW)
+
+
+def kept(store: Store) -> list[str]:
+    store.traces.flush()
+    return [example.request for example in store.examples.all()]
+
+
+def add(store: Store, number: int, request: str, **changes: Any) -> None:
+    store.traces.add(make_trace(f"t-{number:07d}", request, **changes))
+
+
+@pytest.mark.usefixtures("few_are_enough")
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_an_answer_is_kept_if_one_of_its_words_has_too_few(
+    tmp_path: Path, is_reopened: bool
+) -> None:
+    with words_store(tmp_path) as store:
+        add(store, 0, "zok blim")
+        add(store, 1, "zok quil")
+        assert kept(store) == ["zok blim", "zok quil"]
+    with words_store(tmp_path) as store:
+        if not is_reopened:
+            shown(store, "zok")
+        add(store, 2, "zok")
+        add(store, 3, "7 zok 8")
+        add(store, 4, "zok quil blim")
+        add(store, 5, "blim quil")
+        assert kept(store) == ["zok blim", "zok quil", "zok quil blim"]
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_what_is_wrong_or_withdrawn_makes_room(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(["zok a", "zok b", "zok"]):
+            add(store, number, request)
+        assert kept(store) == ["zok a", "zok b"]
+        withdraw(store, "t-0000000")
+        add(store, 3, "zok c")
+        add(store, 4, "zok")
+        assert kept(store) == ["zok a", "zok b", "zok c"]
+        add(store, 1, "zok b", feedback=WRONG)
+        add(store, 5, "zok")
+        assert kept(store) == ["zok a", "zok c", "zok"]
+        add(store, 6, "a b c zok")
+        assert "a b c zok" in kept(store)
+
+
+def test_of_several_with_the_same_words_the_first_one_that_is_right_stays(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        add(store, 0, "zok blim")
+        add(store, 1, "blim zok")
+        add(store, 1, "blim zok", feedback=WRONG)
+        assert shown(store, "zok") == kept(store) == ["zok blim"]
+        add(store, 2, "blim, zok")
+        add(store, 0, "zok blim", feedback=WRONG)
+        assert shown(store, "zok") == kept(store) == []
+        add(store, 3, "zok, blim")
+        assert shown(store, "zok") == kept(store) == ["zok, blim"]
+
+
+def test_an_answer_that_was_given_up_is_kept_when_it_comes_again(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        shown(store, "zok")
+        add(store, 0, "a zok")
+        store.traces.give_up()
+        add(store, 0, "a zok")
+        assert shown(store, "zok") == kept(store) == ["a zok"]
 
 
 # Evidence, and what is withdrawn
@@ -197,7 +275,7 @@ def test_a_record_of_an_older_version_has_no_evidence_yet(tmp_path: Path) -> Non
         collection.upsert(
             ids=[key],
             documents=["a zok"],
-            embeddings=[store.examples._distances.vector("a zok").tolist()],
+            embeddings=[collection.kept(store.examples._distances.vector("a zok"))],
             metadatas=[{"trace_id": "t-0000001", "answer": '{"zok": "red"}'}],
         )
     with words_store(tmp_path) as store:

@@ -19,23 +19,22 @@ import argparse
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.chroma_server import serving
 from patchlab_agent.agent.agent import Ask
 from patchlab_agent.backends.base import Backend
 from patchlab_agent.errors import Interruption
@@ -54,11 +53,8 @@ from patchlab_agent.skill.skill import load_skill
 
 GOLDEN, RATE = 0.02, 1.6
 """Bars: how far apart the golden scores may be, and how many times one worker's rate."""
-CHROMA = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
 WARM_UP = 40
 """Requests after which a process has learned for the first time."""
-PATIENCE = 60.0
-"""Seconds that the server may take to start."""
 MOVED = {EventKind.ACTIVATED, EventKind.QUARANTINED, EventKind.CONVICTED, EventKind.PROVEN}
 """Events that a patch's history tells as well."""
 
@@ -100,38 +96,6 @@ class Slow:
 
     def close(self) -> None:
         self._inner.close()
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A Chroma server; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = ["run", "--host", "127.0.0.1", "--port", str(port), "--path", str(folder)]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        [sys.executable, "-c", CHROMA, *command], stdout=quiet, stderr=quiet, cwd=folder
-    ) as process:
-        try:
-            _await(address)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _await(address: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            httpx.get(f"{address}/api/v2/heartbeat").raise_for_status()
-        except httpx.HTTPError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def cases(count: int, seed: int) -> list[Case]:
@@ -295,7 +259,8 @@ def main() -> int:
     if args.work:
         work(args)
         return 0
-    with TemporaryDirectory() as folder, server(Path(folder)) as address:
+    with TemporaryDirectory() as folder, serving(Path(folder)) as port:
+        address = f"http://127.0.0.1:{port}"
         outcomes = [
             together(f"{address}/one", args, 1, kill=False),
             together(f"{address}/several", args, args.workers, kill=False),

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.chroma_server import free_port
 from patchlab_agent.errors import StoreError, UsageError
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.lab.opening import open_lab
@@ -33,7 +34,6 @@ from patchlab_agent.store.lease import Lease
 from patchlab_agent.store.places import is_locked, place_of, read_info
 from patchlab_agent.store.server import Server
 from patchlab_agent.store.server_files import PART_BYTES, ServerFiles
-from tests.servers.conftest import free_port
 from tests.support.make import make_patch, make_trace
 from tests.support.resuming import Killed, outcome, records
 from tests.support.words_skill import case, parse_fix, words_lab, words_store

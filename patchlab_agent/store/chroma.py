@@ -191,7 +191,7 @@ class Records:
         Raises:
             StoreError: they cannot be written.
         """
-        with self._writes.one():
+        with self._writes.one(len(records["ids"])):
             self._collection.upsert(**records)
 
     def update(self, **records: Any) -> None:

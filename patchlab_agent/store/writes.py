@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from patchlab_agent.errors import StoreError
+from patchlab_agent.store.memory import give_back
 from patchlab_agent.store.place import Place
 from patchlab_agent.store.room import is_chromas
+
+MOST_UNTIDIED = 1000
+"""Records to write between two times that freed memory is given back."""
 
 
 class Writes:
@@ -28,6 +32,7 @@ class Writes:
         self.is_last = False
         self._place = place
         self._failure: str | None = None
+        self._untidied = 0
 
     def require_room(self) -> None:
         """Make sure that a write may begin.
@@ -41,8 +46,8 @@ class Writes:
             self._place.require_room()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Make one write.
+    def one(self, records: int = 0) -> Iterator[None]:
+        """Make one write, of so many new records.
 
         Raises:
             StoreError: there is no room for it, it failed, or an earlier one did.
@@ -56,3 +61,7 @@ class Writes:
             refused = self._place.refused("write to", error)
             self._failure = str(refused)
             raise refused from error
+        self._untidied += records
+        if self._untidied >= MOST_UNTIDIED:
+            self._untidied = 0
+            give_back()

@@ -20,6 +20,8 @@ from patchlab_agent.store.units import LATE
 from tests.support.leases import Leases
 from tests.support.parts import Words
 
+NO_ANSWER = StoreError("no answer")
+
 
 class Writer:
     """One of several writers over one database of words."""
@@ -154,11 +156,12 @@ def test_while_it_is_kept_still_the_database_has_all_and_nobody_changes_it(shop:
 def test_on_closing_all_is_written_out_unless_another_one_will(shop: Shop) -> None:
     one, other = shop.writer("one"), shop.writer("other")
     one.add("a", late=True)
-    with other.units.unit():
-        one.units.close()
-        assert shop.database == []
     one.units.close()
     assert shop.database == ["a"]
+    one.add("b", late=True)
+    with other.units.unit(late=True):
+        one.units.close()
+        assert shop.database == ["a"]
 
 
 def test_an_error_on_purpose_keeps_what_came_before_and_any_other_end_nothing(shop: Shop) -> None:
@@ -264,7 +267,7 @@ def failing(
     writer: Writer,
     monkeypatch: pytest.MonkeyPatch,
     *names: str,
-    error: BaseException = StoreError("no answer"),
+    error: BaseException = NO_ANSWER,
 ) -> None:
     """Have the server fail at these calls of a writer's log."""
 
@@ -311,7 +314,7 @@ def test_where_the_rescue_fails_the_others_go_on_once_the_lease_has_ended(
         one.add("c")
 
 
-@pytest.mark.parametrize("error", [StoreError("no answer"), KeyboardInterrupt("no answer")])
+@pytest.mark.parametrize("error", [NO_ANSWER, KeyboardInterrupt("no answer")])
 @pytest.mark.parametrize("call", ["end_turn", "take_turn", "news"])
 def test_a_unit_that_fails_or_is_interrupted_at_the_server_is_undone_and_keeps_no_turn(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException

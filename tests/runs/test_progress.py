@@ -107,6 +107,18 @@ def test_where_a_run_is_is_known_after_every_window(tmp_path: Path) -> None:
         assert state_of(run.lab.store, "run-0002") is None
 
 
+def test_what_a_state_says_of_the_log_is_in_the_log_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    with process(tmp_path) as run:
+        run.progress.begin()
+        # A log on a server keeps some entries back until then.
+        monkeypatch.setattr(run.progress._log, "flush", lambda: flushed.append(run.state.done))
+        run.go(3)
+    assert flushed == [0, 1, 2]
+
+
 def test_whoever_goes_on_knows_what_was_spent_learned_and_asked(tmp_path: Path) -> None:
     with process(tmp_path / "whole") as run:
         run.progress.begin()

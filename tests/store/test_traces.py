@@ -446,6 +446,7 @@ def test_what_was_written_is_counted_once_and_what_was_given_up_is_gone(tmp_path
         store.traces.add(make_trace("t-0000001", "the zok"))
         assert store.traces.count() == 2
         assert store.traces.give_up() == 2
+        assert (store.traces._pending, store.traces._metadata, store.traces.added()) == ({}, {}, ())
         assert store.traces.count() == 1
         assert store.traces.get("t-0000001") is None
         assert store.traces.get("t-0000000") == make_trace("t-0000000", "a zok")

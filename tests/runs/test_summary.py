@@ -34,7 +34,7 @@ from patchlab_agent.models.report import (
     Stop,
     Timing,
 )
-from patchlab_agent.runs.summary import MOST_USEFUL, FinishedRun, run_report, stop_of
+from patchlab_agent.runs.summary import FinishedRun, run_report, stop_of
 from patchlab_agent.settings import MODEL, PATHS, SIMULATION, RunSettings
 from tests.support.make import make_patch, make_report, make_trace
 from tests.support.words_skill import CLOCK, words_lab
@@ -205,8 +205,8 @@ def test_what_became_of_proposals_is_counted_beside_what_the_store_holds(lab: La
     assert list(found.kinds.items()) == [("shown", 2), ("word", 1)]
 
 
-def test_the_most_useful_patches_are_named_with_what_they_teach(lab: Lab) -> None:
-    patches = [make_patch(f"zok{number}") for number in range(MOST_USEFUL + 2)]
+def test_the_ten_most_useful_patches_are_named_with_what_they_teach(lab: Lab) -> None:
+    patches = [make_patch(f"zok{number}") for number in range(12)]
     outcomes: list[Outcome] = []
     for saves, patch in enumerate(patches, start=1):
         lab.store.patches.upsert(patch)
@@ -214,10 +214,10 @@ def test_the_most_useful_patches_are_named_with_what_they_teach(lab: Lab) -> Non
     # One that was deleted meanwhile teaches nothing any more.
     gone = outcome(baseline="odd", applied=("gone",))
     found = reported(lab, [*outcomes, *[gone] * 50]).patches.most_useful
-    wanted = patches[::-1][: MOST_USEFUL - 1]
+    wanted = patches[::-1][:9]
     assert [use.id for use in found] == [patch.id for patch in wanted]
     assert found[0].teaches == f"{wanted[0].trigger} → word: word={wanted[0].trigger}, meaning=red"
-    assert (found[0].uses, found[0].saves, found[0].harms) == (MOST_USEFUL + 2, MOST_USEFUL + 2, 0)
+    assert (found[0].uses, found[0].saves, found[0].harms) == (12, 12, 0)
 
 
 def test_a_drift_is_told_with_what_it_undid(lab: Lab) -> None:

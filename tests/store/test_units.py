@@ -69,6 +69,7 @@ def where() -> JsonObject:
 
 def test_a_change_outside_any_unit_is_written_out_at_once(bench: Bench) -> None:
     assert not bench.units.failed
+    assert not bench.units.is_busy()
     bench.add("a")
     assert bench.words.database == ["a"]
     assert bench.committed() == []
@@ -162,11 +163,14 @@ def test_after_anything_else_nothing_of_the_unit_does(bench: Bench) -> None:
     assert bench.words.database == ["a", "d"]
 
 
-def test_an_inner_unit_that_fails_and_is_caught_leaves_the_outer_one_whole(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [InputError("no"), ValueError("no")])
+def test_an_inner_unit_that_fails_and_is_caught_leaves_the_outer_one_whole(
+    bench: Bench, error: Exception
+) -> None:
     with bench.units.unit():
         bench.add("a")
-        with pytest.raises(InputError), bench.units.unit():
-            raise InputError("no")
+        with pytest.raises(type(error)), bench.units.unit():
+            raise error
         assert bench.committed() == []
         bench.add("b")
     assert bench.words.database == ["a", "b"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from patchlab_agent.embedding import (
     SketchEmbedder,
     WordLlamaEmbedder,
     embedder,
+    known_embedders,
     sketch,
 )
 from patchlab_agent.errors import MissingExtra, UsageError
@@ -140,6 +144,9 @@ def test_distances_are_symmetric_and_zero_to_itself() -> None:
     assert distance("battery", "battery") == pytest.approx(0, abs=1e-6)
     assert distance("battery", "a battery box") == distance("a battery box", "battery")
     assert 0 < distance("battery", "a battery box") < distance("battery", "vase") <= 2
+    # What differs in the last bits between two machines must not, or their rankings could.
+    for one, other in combinations(("a battery box", "two batteries", "kg of books", "vase"), 2):
+        assert distance(one, other) == round(distance(one, other), 9)
 
 
 def test_a_text_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +166,26 @@ def test_a_text_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_embedder_is_a_usage_error_that_names_the_known() -> None:
     with pytest.raises(UsageError, match=r"'magic'; choose one of: hashing, wordllama\."):
+        embedder("magic")
+
+
+def test_a_package_may_offer_an_embedder_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small:
+        name = "small"
+
+        def load(self) -> Callable[[], HashingEmbedder]:
+            return lambda: HashingEmbedder(8)
+
+    def points(group: str, **wanted: str) -> object:
+        assert group == "patchlab_agent.embedders"
+        if not wanted:
+            return SimpleNamespace(names={"small", "other"})
+        return [Small()] if wanted == {"name": "small"} else []
+
+    monkeypatch.setattr(embedding, "entry_points", points)
+    assert np.asarray(embedder("small")(["battery"])).shape == (1, 8)
+    assert known_embedders() == ["hashing", "wordllama", "other", "small"]
+    with pytest.raises(UsageError, match=r"choose one of: hashing, wordllama, other, small\.$"):
         embedder("magic")
 
 

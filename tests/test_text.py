@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +15,15 @@ from patchlab_agent.text import (
     FUZZY_MIN_LETTERS,
     MAX_REQUEST_CHARS,
     MAX_TRIGGER_CHARS,
+    KeyTwice,
     as_trigger,
     check_request,
     is_letters,
+    json_of,
     normalise,
     occurs,
     phrases,
+    repeated,
     same_word,
     strict_json,
     words,
@@ -341,3 +345,25 @@ def test_a_trigger_occurs_where_each_of_its_words_stands_in_turn(
     runs = (request[n : n + len(trigger)] for n in range(len(request) - len(trigger) + 1))
     wanted = bool(trigger) and any(all(map(same_word, trigger, run)) for run in runs)
     assert occurs(" ".join(trigger), " ".join(request)) is wanted
+
+
+@pytest.mark.parametrize("read", [json_of, strict_json])
+def test_an_object_that_gives_a_key_twice_means_neither(read: Callable[[str], object]) -> None:
+    assert read('{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}') == {
+        "a": {"a": 1},
+        "b": [{"a": 1}, {"a": 2}],
+    }
+    for text in ('{"a": 1, "b": 2, "a": 1}', '[{"x": {"a": null, "a": 2}}]'):
+        with pytest.raises(KeyTwice, match=r"^the key 'a' is given twice$"):
+            read(text)
+    with pytest.raises(ValueError, match="Expecting"):
+        read("{")
+
+
+def test_json_from_outside_may_say_what_is_never_written() -> None:
+    assert json_of("[NaN, Infinity]")[1] == float("inf")
+
+
+def test_names_that_are_repeated_are_told_once_in_their_order() -> None:
+    assert repeated(["b", "a", "b", "c", "a", "b"]) == ["b", "a"]
+    assert repeated("abc") == []

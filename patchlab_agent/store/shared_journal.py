@@ -92,8 +92,6 @@ class SharedJournal(Notes):
 
     def commit(self, run: JsonObject | None = None) -> None:  # noqa: ARG002 - no run is resumed
         """Add what was noted to the log, and end the turn; nothing was noted out of turn."""
-        if not (self._noted or self._log.has_turn):
-            return
         text = f"[{','.join(self._noted)}]" if self._noted else ""
         with self._told():
             self._log.end_turn(text, is_written=self._is_written)

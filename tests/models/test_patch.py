@@ -87,6 +87,12 @@ def test_a_fix_holds_in_a_quote_or_not_or_has_no_say_in_it(
     assert WordFix(word="zok", meaning="red").holds_in(quote) is holds
 
 
+def test_a_kind_of_fix_that_says_nothing_of_itself_is_a_rule_for_requests_with_its_phrase() -> None:
+    assert WordFix.is_rule
+    assert WordFix.needs_phrase
+    assert WordFix.shows_in_answers
+
+
 def test_the_same_lesson_is_one_patch_wherever_it_came_from() -> None:
     one = make_patch("zok")
     other = make_patch("zok", status=Status.RETIRED, tests=(failing("x"),))

@@ -155,3 +155,15 @@ def test_a_context_without_an_example_has_all_the_others() -> None:
     left = context.without_example("one")
     assert (left.examples, left.retrieved) == ((other,), context.retrieved)
     assert context.without_example("none") == context
+
+
+def test_all_that_was_found_wrong_is_told_the_first_complaint_first() -> None:
+    assert make_trace(feedback=None).faults == ()
+    assert make_trace(feedback=OK).faults == ()
+    later = Feedback(label="later")
+    trace = make_trace(feedback=WRONG).model_copy(update={"further": (later,)})
+    assert trace.faults == (WRONG, later)
+
+
+def test_unless_a_draw_was_made_none_is_told() -> None:
+    assert (Context().holdout, make_trace().holdout) == (0.0, 0.0)

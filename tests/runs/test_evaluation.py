@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchlab_agent.agent.agent import Ask, or_raise
-from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption
+from patchlab_agent.errors import BackendError, BackendUnavailable, Interruption, SkillError
 from patchlab_agent.lab.lab import Lab
-from patchlab_agent.models.base import JsonObject
+from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.case import Case
 from patchlab_agent.models.prompt import Completion, Prompt
 from patchlab_agent.models.trace import Feedback, Trace
-from patchlab_agent.runs.evaluation import stratified
+from patchlab_agent.runs.evaluation import Evaluator, stratified
+from patchlab_agent.skill.seam import Simulator
 from tests.support.make import make_patch
-from tests.support.words_skill import Reader, case, words_lab
+from tests.support.words_skill import Reader, WordsSimulator, case, words_lab
 
 STRATA = st.lists(st.sampled_from("aaaabbc"), max_size=60)
 
@@ -147,6 +148,48 @@ def test_an_outage_at_any_of_the_three_gives_no_trace(tmp_path: Path, calls: int
         lab.store.patches.upsert(make_patch("zok", "wrong"))
         with pytest.raises(BackendUnavailable):
             compared(lab, case("zok"), draw="d", trace_id="t", run="r", index=0)
+
+
+class Blind:
+    """A judge that can tell a right answer and no rules."""
+
+    def judge(self, case: Case, output: Output | None) -> Feedback:
+        return WordsSimulator().judge(case, output)
+
+
+def test_where_nobody_knows_the_rules_there_is_no_ceiling(tmp_path: Path) -> None:
+    backend = Reader()
+    with words_lab(tmp_path, backend) as lab:
+        evaluator = Evaluator(lab.agent, cast("Simulator", Blind()))
+        [trace] = evaluator.compare([case("zok")], [Ask("zok")], run="r")
+        assert isinstance(trace, Trace)
+        assert trace.ceiling is None
+        assert trace.baseline is not None
+        assert (trace.ok, trace.baseline.feedback.ok, len(backend.prompts)) == (False, False, 1)
+
+
+@pytest.mark.parametrize("oracle", [True, False])
+def test_what_is_expected_is_asked_along_once_a_batch_has_room(
+    tmp_path: Path, oracle: bool
+) -> None:
+    backend = Reader(varies=True)
+    with words_lab(tmp_path, backend, width=8) as lab:
+        simulator: Any = lab.skill.simulator if oracle else Blind()
+        evaluator = Evaluator(lab.agent, simulator)
+        evaluator.expect([case("zok"), case("blim")], [Ask("zok", draw="1"), Ask("blim", draw="2")])
+        evaluator.compare([case("salt")], [Ask("salt", draw="0")], run="r")
+        asked = Counter(prompt.draw for prompt in backend.prompts)
+        # What the patched answers are is not known yet, and whether there are others.
+        assert asked == {"0": 1, "1": 1 + oracle, "2": 1 + oracle}
+        evaluator.compare([case("zok")], [Ask("zok", draw="1")], run="r")
+        assert len(backend.prompts) == asked.total()
+
+
+def test_a_case_that_cannot_be_asked_is_the_skills_fault(tmp_path: Path) -> None:
+    with words_lab(tmp_path) as lab:
+        for request in (" ", "zok \x07", "z" * 2001):
+            with pytest.raises(SkillError, match=r"^A case of the skill cannot be asked\. The req"):
+                lab.evaluator.compare([case(request)], [Ask(request)], run="r")
 
 
 def test_a_sample_in_proportion_keeps_the_order() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from patchlab_agent.models.case import Case
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs import loop as loop_module
 from patchlab_agent.runs.loop import Loop, SimulatedReferee
-from tests.support.make import make_patch
+from tests.support.make import make_patch, make_trace
 from tests.support.words_skill import Reader, WordsSimulator, case, words_lab
 
 STREAM = [case(text) for text in ("a zok", "one zok", "a blim", "zok blim", "salt")]
@@ -316,3 +317,59 @@ def test_answers_of_a_run_take_part_in_the_holdout(tmp_path: Path) -> None:
         lab.store.patches.upsert(make_patch("zok"))
         traces = list(loop_of(lab).run([case("a zok")], "run-0001"))
     assert [trace.holdout for trace in traces] == [0.5]
+
+
+class Resumed:
+    """The account of a run of which the first requests were done before it was cut off."""
+
+    def __init__(self, lab: Lab, done: Sequence[Trace]) -> None:
+        self.starts: list[int] = []
+        self._lab = lab
+        self._done = done
+
+    @property
+    def done(self) -> int:
+        return len(self._done)
+
+    def number_from(self, start: int) -> None:
+        self.starts.append(start)
+
+    def unit(self) -> AbstractContextManager[None]:
+        return self._lab.store.unit()
+
+    def is_busy(self) -> bool:
+        return False
+
+    def turn(self) -> None:
+        """It has the store to itself."""
+
+    def passed(self, requests: int) -> None:
+        """Nobody asks."""
+
+    def traces(self, numbers: Sequence[int]) -> Iterator[Trace]:
+        for number in numbers:
+            yield self._done[number]
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+@pytest.mark.parametrize("done", [2, 5])
+def test_a_resumed_run_goes_on_with_the_numbers_and_draws_that_it_would_have_had(
+    tmp_path: Path, window: int, done: int
+) -> None:
+    backend = Reader(varies=True)
+    with words_lab(tmp_path, backend) as lab:
+        lab.store.traces.add(make_trace("t-0000006"))
+        before = list(loop_of(lab).run(STREAM[:done], "run-0001"))
+        assert [trace.index for trace in before] == [7, 8, 9, 10, 11][:done]
+        account = Resumed(lab, before)
+        referee = SimulatedReferee(lab.skill.simulator)
+        parts = lab.evaluator, lab.learner, lab.store.traces, referee
+        loop = Loop(*parts, window=window, progress=account)
+        backend.prompts.clear()
+        traces = list(loop.run(STREAM, "run-0001", len(STREAM)))
+    assert traces[:done] == before
+    assert [trace.request for trace in traces] == [case.request for case in STREAM]
+    assert [trace.index for trace in traces] == [7, 8, 9, 10, 11]
+    assert account.starts == [7]
+    asked = {p.draw for p in backend.prompts if not p.draw.startswith("gate:")}
+    assert asked == {f"run-0001:{number}" for number in range(done, len(STREAM))}

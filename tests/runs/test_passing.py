@@ -11,8 +11,10 @@ import pytest
 from patchlab_agent.errors import BackendUnavailable
 from patchlab_agent.lab.lab import Lab
 from patchlab_agent.models.case import Case
+from patchlab_agent.models.progress import StartedRun
 from patchlab_agent.models.trace import Trace
 from patchlab_agent.runs.loop import MORE, Loop, SimulatedReferee
+from patchlab_agent.runs.passing import Passing, SharedPassing
 from tests.support.words_skill import Reader, case, words_lab
 
 TEXTS = [
@@ -61,17 +63,16 @@ class Others:
 def ran(
     lab: Lab, busy: Sequence[bool], texts: Sequence[str], window: int = 1
 ) -> tuple[list[Trace], Others, Loop]:
-    referee, others = SimulatedReferee(lab.skill.simulator), Others(lab, busy)
+    others = Others(lab, busy)
+    loop = loop_of(lab, others, window)
     cases: list[Case] = [case(text) for text in texts]
-    loop = Loop(
-        lab.evaluator,
-        lab.learner,
-        lab.store.traces,
-        referee,
-        window=window,
-        progress=others,
-    )
     return list(loop.run(cases, "run-0001", len(cases))), others, loop
+
+
+def loop_of(lab: Lab, progress: Passing, window: int = 1) -> Loop:
+    referee = SimulatedReferee(lab.skill.simulator)
+    parts = lab.evaluator, lab.learner, lab.store.traces, referee
+    return Loop(*parts, window=window, progress=progress)
 
 
 @pytest.mark.parametrize("window", [1, 2])
@@ -113,3 +114,46 @@ def test_an_outage_while_others_learn_keeps_what_was_answered_before(tmp_path: P
         assert [trace.request for trace in traces] == ["a zok"]
         assert lab.store.traces.count() == 1
     assert len(others.log) == 1
+
+
+STARTED = StartedRun(
+    run="run-0001", settings={}, requests="", at_start={}, continued_from=0, started_at=""
+)
+
+
+def test_each_window_of_a_shared_run_waits_for_its_turn_only_once_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    busy = iter([False, True])
+    with words_lab(tmp_path, Reader(varies=True)) as lab:
+        units = lab.store._units
+        monkeypatch.setattr(units, "is_busy", lambda: next(busy, False))
+        monkeypatch.setattr(units, "turn", lambda: turns.append(lab.meter.spent["patched"].calls))
+        account = SharedPassing(lab, STARTED)
+        cases = [case(text) for text in TEXTS[:4]]
+        traces = list(loop_of(lab, account).run(cases, "run-0001", len(cases)))
+        assert [trace.request for trace in traces] == TEXTS[:4]
+    # While the others learn, the second window is answered with the third.
+    assert turns == [1, 3, 4]
+
+
+def test_a_shared_run_counts_what_is_asked_in_it_and_begins_with_nothing_done(
+    tmp_path: Path,
+) -> None:
+    def run(lab: Lab, text: str) -> SharedPassing:
+        account = SharedPassing(lab, STARTED)
+        account.begin()
+        assert lab.meter.spent == {}
+        assert account.full_calls == 0
+        list(loop_of(lab, account).run([case(text)], "run-0001"))
+        return account
+
+    with words_lab(tmp_path, Reader(varies=True)) as lab:
+        first = run(lab, "a zok")
+        before = first.full_calls
+        second = run(lab, "a blim")
+        assert 0 < before < first.full_calls
+        assert second.full_calls == first.full_calls - before == lab.gate.full_calls - before
+        assert lab.meter.spent["patched"].calls == 1
+        assert (second.started, second.done, list(second.traces([0]))) == (STARTED, 0, [])

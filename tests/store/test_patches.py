@@ -318,6 +318,61 @@ def test_rivals_are_those_of_now_however_often_they_are_asked_for(tmp_path: Path
         assert patches.rivals(red) == [grey]
 
 
+def test_asking_for_rivals_within_a_unit_leaves_what_takes_it_back(tmp_path: Path) -> None:
+    zok = make_patch("zok")
+    with words_store(tmp_path) as store:
+        store.patches.upsert(zok)
+    with words_store(tmp_path) as store:
+        with store.unit():
+            store.patches.upsert(zok.moved(Status.RETIRED, "because", "t-1", "now"))
+            assert len(store.patches.rivals(make_patch("zok", "grey"))) == 1
+            assert store.patches.before() == {zok.id: zok}
+            changed = store.changed()
+        store.take_back(changed)
+        assert store.patches.get(zok.id) == zok
+
+
+def test_whoever_is_alone_reads_a_patch_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    zok, blim = make_patch("zok"), make_patch("blim")
+    with words_store(tmp_path) as store:
+        for patch in (zok, blim):
+            store.patches.upsert(patch)
+    with words_store(tmp_path) as store:
+        patches = store.patches
+        get = patches._collection.get
+
+        def counted(**condition: object) -> object:
+            asked.append(condition)
+            return get(**condition)
+
+        monkeypatch.setattr(patches._collection, "get", counted)
+
+        def looks(n: int) -> int:
+            """How often the database is asked, when the same is asked for so many times."""
+            asked.clear()
+            for _ in range(n):
+                assert [hit.patch for hit in patches.search("a zok", 1)] == [zok]
+                assert patches.get(blim.id) == blim
+            return len(asked)
+
+        assert looks(3) == 2
+        assert looks(3) == 0
+        monkeypatch.setattr(patches, "_is_alone", False)
+        assert looks(3) == 6
+
+
+def test_a_reader_counts_what_a_writer_stored_meanwhile(tmp_path: Path) -> None:
+    with words_store(tmp_path) as writer:
+        writer.patches.upsert(make_patch("zok"))
+        with words_store(tmp_path, write=False) as reader:
+            writer.patches.upsert(make_patch("blim"))
+            writer.patches.upsert(make_patch("tarn", status=Status.RETIRED))
+            assert (reader.patches.count(), reader.patches.active_count) == (3, 2)
+
+
 def test_fixes_of_different_slots_can_be_rivals(tmp_path: Path) -> None:
     class Forgotten(Fix):
         """A word that means nothing any more."""

@@ -20,6 +20,8 @@ from patchlab_agent.store.units import LATE
 from tests.support.leases import Leases
 from tests.support.parts import Words
 
+NO_ANSWER = StoreError("no answer")
+
 
 class Writer:
     """One of several writers over one database of words."""
@@ -114,6 +116,8 @@ def test_what_is_late_counts_at_once_and_is_written_out_when_it_is_due(shop: Sho
     assert (shop.database, other.sees()) == ([], ["a"])
     assert not one.journal.is_clean
     assert not other.journal.is_clean
+    # It counts for whoever opens the store next, too.
+    assert shop.writer("late").words.commits == 1
     shop.leases.now += LATE + 0.1
     # Whoever has the turn next does it for all.
     other.add("b", late=True)
@@ -152,11 +156,12 @@ def test_while_it_is_kept_still_the_database_has_all_and_nobody_changes_it(shop:
 def test_on_closing_all_is_written_out_unless_another_one_will(shop: Shop) -> None:
     one, other = shop.writer("one"), shop.writer("other")
     one.add("a", late=True)
-    with other.units.unit():
-        one.units.close()
-        assert shop.database == []
     one.units.close()
     assert shop.database == ["a"]
+    one.add("b", late=True)
+    with other.units.unit(late=True):
+        one.units.close()
+        assert shop.database == ["a"]
 
 
 def test_an_error_on_purpose_keeps_what_came_before_and_any_other_end_nothing(shop: Shop) -> None:
@@ -258,11 +263,16 @@ def test_the_log_loses_only_what_the_database_has(
     assert late.words.told == 0
 
 
-def failing(writer: Writer, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+def failing(
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+    *names: str,
+    error: BaseException = NO_ANSWER,
+) -> None:
     """Have the server fail at these calls of a writer's log."""
 
     def fail(*_: Any, **__: Any) -> None:
-        raise StoreError("no answer")
+        raise error
 
     for name in names:
         monkeypatch.setattr(writer.journal._log, name, fail)
@@ -304,15 +314,16 @@ def test_where_the_rescue_fails_the_others_go_on_once_the_lease_has_ended(
         one.add("c")
 
 
-@pytest.mark.parametrize("calls", [("end_turn",), ("take_turn",), ("news",)])
-def test_a_unit_that_the_server_fails_is_undone_and_keeps_no_turn(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, calls: tuple[str, ...]
+@pytest.mark.parametrize("error", [NO_ANSWER, KeyboardInterrupt("no answer")])
+@pytest.mark.parametrize("call", ["end_turn", "take_turn", "news"])
+def test_a_unit_that_fails_or_is_interrupted_at_the_server_is_undone_and_keeps_no_turn(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException
 ) -> None:
     one, other = shop.writer("one"), shop.writer("other")
     one.add("a")
     log = one.journal._log
     with monkeypatch.context() as down:
-        failing(one, down, *calls)
+        failing(one, down, call, error=error)
         # Once, so that what follows reaches the server again.
         give_up = log.give_up
 
@@ -321,7 +332,7 @@ def test_a_unit_that_the_server_fails_is_undone_and_keeps_no_turn(
             give_up()
 
         down.setattr(log, "give_up", up_again)
-        with pytest.raises(StoreError, match="no answer"):
+        with pytest.raises(type(error), match="no answer"):
             one.add("b")
     assert one.words.memory == ["a"]
     other.add("c")

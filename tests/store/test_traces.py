@@ -11,12 +11,12 @@ from patchlab_agent.embedding import Distances, HashingEmbedder
 from patchlab_agent.models.selection import Selection
 from patchlab_agent.models.tally import Tally
 from patchlab_agent.models.trace import OK, Feedback, Trace
-from patchlab_agent.models.trigger import Always
+from patchlab_agent.models.trigger import Always, Similar, Trigger
 from patchlab_agent.store import chroma as chroma_module
 from patchlab_agent.store import traces as traces_module
 from patchlab_agent.store.examples import MAX_EXAMPLE_CHARS
 from patchlab_agent.store.store import Store
-from patchlab_agent.store.traces import BATCH
+from patchlab_agent.store.traces import BATCH, TraceStore
 from patchlab_agent.text import phrases
 from tests.support.make import WRONG, make_trace
 from tests.support.words_skill import words_store
@@ -275,7 +275,7 @@ def test_sketches_find_the_nearest_of_many_whole_vectors(tmp_path: Path) -> None
             assert found == sorted(distances(text, request) for request in requests)[:5]
 
 
-def accepted(store: Store, trigger: str, n: int = 9) -> list[str]:
+def accepted(store: Store, trigger: Trigger, n: int = 9) -> list[str]:
     return [trace.id for trace in store.traces.accepted(trigger, n)]
 
 
@@ -354,6 +354,10 @@ def test_what_is_judged_otherwise_later_is_accepted_no_more(tmp_path: Path) -> N
         ("o'neill", "for O'Neill", True),
         ("2 lb", "a 2 lb box", True),
         ("2 lb box", "a 2lb box", True),
+        ("2 lb", "zok2 lb", True),
+        ("box 2", "box 2lb", True),
+        ("ice", "icecream", False),
+        ("ice", "justice", False),
         ("dry ice", "dryice", False),
     ],
 )
@@ -442,6 +446,7 @@ def test_what_was_written_is_counted_once_and_what_was_given_up_is_gone(tmp_path
         store.traces.add(make_trace("t-0000001", "the zok"))
         assert store.traces.count() == 2
         assert store.traces.give_up() == 2
+        assert (store.traces._pending, store.traces._metadata, store.traces.added()) == ({}, {}, ())
         assert store.traces.count() == 1
         assert store.traces.get("t-0000001") is None
         assert store.traces.get("t-0000000") == make_trace("t-0000000", "a zok")
@@ -455,3 +460,153 @@ def test_a_lesson_for_every_request_concerns_every_accepted_answer(tmp_path: Pat
         store.traces.add(make_trace("t-0000004", "blim"))
         found = [trace.id for trace in store.traces.accepted(Always(), 9)]
         assert found == ["t-0000004", "t-0000003", "t-0000000"]
+
+
+def test_of_similar_requests_the_nearest_few_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = ["zok", "zok blim", "zok blim tarn", "quil", "zok zok"]
+    near = Similar(requests=("zok",), radius=0.4)
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(requests):
+            feedback = WRONG if request == "zok zok" else OK
+            store.traces.add(make_trace(f"t-{number}", request, feedback=feedback))
+        store.traces.flush()
+        assert accepted(store, near) == ["t-1", "t-0"]
+        assert accepted(store, near.model_copy(update={"radius": 2.0})) == [
+            "t-3",
+            "t-2",
+            "t-1",
+            "t-0",
+        ]
+        # Of each request that it is like.
+        two = Similar(requests=("zok", "quil"), radius=2.0)
+        monkeypatch.setattr(traces_module, "MAX_NEAR", 1)
+        assert accepted(store, two) == ["t-3", "t-0"]
+        assert accepted(store, near) == ["t-0"]
+
+
+def test_whoever_is_alone_asks_which_traces_have_a_trigger_once_between_two_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0"))
+        store.traces.flush()
+        get = store.traces._collection.get
+
+        def counted(**condition: object) -> object:
+            asked.append(condition.get("where_document"))
+            return get(**condition)
+
+        monkeypatch.setattr(store.traces._collection, "get", counted)
+
+        def looks() -> int:
+            """How often the texts of all traces are searched for one trigger, asked for twice."""
+            asked.clear()
+            for _ in range(2):
+                assert "t-0" in accepted(store, "zok")
+            return len([condition for condition in asked if condition])
+
+        assert looks() == 1
+        assert looks() == 0
+        store.traces.add(make_trace("t-1", "the zok"))
+        store.traces.flush()
+        assert looks() == 1
+        monkeypatch.setattr(store.traces, "_is_alone", False)
+        assert looks() == 2
+
+
+def test_only_traces_that_may_have_a_trigger_are_read_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    parse = traces_module._parse
+
+    def counted(metadata: object) -> Trace:
+        read.append(metadata)
+        return parse(metadata)
+
+    with words_store(tmp_path) as store:
+        for number, request in enumerate(["zok", "blim", "zoks", "tarn"]):
+            store.traces.add(make_trace(f"t-{number}", request))
+        store.traces.flush()
+        monkeypatch.setattr(traces_module, "_parse", counted)
+        assert accepted(store, "zok") == ["t-0"]
+    assert len(read) == 1
+
+
+def test_what_was_written_is_held_in_memory_no_more(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        for trace in stream(5):
+            store.traces.add(trace)
+        assert (len(store.traces._pending), len(store.traces._metadata)) == (5, 5)
+        store.traces.flush()
+        assert (len(store.traces._pending), len(store.traces._metadata)) == (0, 0)
+
+
+def test_no_example_is_there_while_its_trace_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[object] = []
+    with words_store(tmp_path) as store:
+        for name in ("t-0", "t-1"):
+            store.traces.add(make_trace(name, f"{name} zok"))
+        store.traces.flush()
+        written = store.traces._collection.upsert
+
+        def watched(**records: object) -> None:
+            shown.append(store.examples._collection.get(include=["documents"])["documents"])
+            written(**records)
+
+        monkeypatch.setattr(store.traces._collection, "upsert", watched)
+        # Whoever reads the database meanwhile, or after it failed, is shown no wrong answer.
+        store.traces.add(make_trace("t-1", "t-1 zok", feedback=WRONG))
+        store.traces.flush()
+    assert shown == [["t-0 zok"]]
+
+
+def test_traces_that_are_taken_back_were_never_stored(tmp_path: Path) -> None:
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000000"))
+        store.traces.flush()
+        with store.unit():
+            store.traces.add(make_trace("t-0000001", "the zok"))
+            assert store.traces.added() == ("t-0000001",)
+            changed = store.changed()
+        assert store.traces.next_index() == 2
+        assert accepted(store, "zok") == ["t-0000001", "t-0000000"]
+        with store.unit():
+            store.take_back(changed)
+        assert store.traces.next_index() == 1
+        assert store.traces.count() == 1
+        assert accepted(store, "zok") == found(store, "zok") == ["t-0000000"]
+        # One that is not written yet goes, too.
+        with store.unit():
+            store.traces.add(make_trace("t-0000002", "one zok"))
+            store.traces.remove(["t-0000002"])
+            assert store.traces.added() == ()
+        assert store.traces.get("t-0000002") is None
+    with words_store(tmp_path) as again:
+        assert again.traces.find("") == ["t-0000000"]
+        assert found(again, "zok") == ["t-0000000"]
+
+
+def test_where_others_store_traces_too_indices_are_taken_before_they_are_used(
+    tmp_path: Path,
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def reserve(traces: int, free: int) -> int:
+        asked.append((traces, free))
+        return 7
+
+    with words_store(tmp_path) as store:
+        store.traces.add(make_trace("t-0000003"))
+        assert store.traces.take(5) == store.traces.take() == 4
+        parts = (store.traces._collection, store.examples, Distances(HashingEmbedder()))
+        shared = TraceStore(*parts, store._units, is_alone=False, reserve=reserve)
+        store.traces.flush()
+        assert shared.take(5) == 7
+        assert shared.take() == 7
+    assert asked == [(5, 4), (1, 4)]

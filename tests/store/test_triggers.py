@@ -50,6 +50,21 @@ def test_a_discarded_or_moved_id_is_found_no_more() -> None:
     assert (len(known), known.occurring("fireworks")) == (0, {})
 
 
+def test_a_trigger_of_several_patches_is_found_misspelt_until_the_last_is_gone() -> None:
+    known = index(a="battery pack", b="battery pack", c="battery")
+    assert known.occurring("a batery pack") == {"a": True, "b": True, "c": True}
+    known.discard("a")
+    assert known.occurring("a batery pack") == {"b": True, "c": True}
+    known.discard("b")
+    assert known.occurring("a batery pack") == {"c": True}
+    known.add("d", "battery pack")
+    assert known.occurring("a batery pack") == {"c": True, "d": True}
+    # However many come and go, what is gone takes no memory.
+    for patch_id in "cd":
+        known.discard(patch_id)
+    assert (known._ids, list(filter(None, known._long.values()))) == ({}, [])
+
+
 WORD = st.text("abeioust", min_size=3, max_size=8)
 
 

@@ -68,6 +68,8 @@ def where() -> JsonObject:
 
 
 def test_a_change_outside_any_unit_is_written_out_at_once(bench: Bench) -> None:
+    assert not bench.units.failed
+    assert not bench.units.is_busy()
     bench.add("a")
     assert bench.words.database == ["a"]
     assert bench.committed() == []
@@ -161,11 +163,14 @@ def test_after_anything_else_nothing_of_the_unit_does(bench: Bench) -> None:
     assert bench.words.database == ["a", "d"]
 
 
-def test_an_inner_unit_that_fails_and_is_caught_leaves_the_outer_one_whole(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [InputError("no"), ValueError("no")])
+def test_an_inner_unit_that_fails_and_is_caught_leaves_the_outer_one_whole(
+    bench: Bench, error: Exception
+) -> None:
     with bench.units.unit():
         bench.add("a")
-        with pytest.raises(InputError), bench.units.unit():
-            raise InputError("no")
+        with pytest.raises(type(error)), bench.units.unit():
+            raise error
         assert bench.committed() == []
         bench.add("b")
     assert bench.words.database == ["a", "b"]
@@ -218,6 +223,22 @@ def test_an_interruption_while_writing_out_leaves_in_memory_what_counts(bench: B
     assert bench.words.database == ["a"]
 
 
+def test_while_memory_may_lack_what_counts_nothing_more_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once_more:
+        # The second Ctrl-C, while what the first one left is put in order.
+        once_more.setattr(bench.words, "reload", interrupted)
+        with pytest.raises(KeyboardInterrupt), bench.units.unit():
+            raise KeyboardInterrupt
+    with pytest.raises(StoreError, match="was interrupted; open it again to go on"):
+        bench.add("a")
+    assert (bench.words.database, bench.committed()) == ([], [])
+
+
 def test_what_is_made_again_is_not_noted_again(bench: Bench, opened: Bench) -> None:
     with bench.units.unit(late=True):
         bench.add("a")
@@ -225,7 +246,10 @@ def test_what_is_made_again_is_not_noted_again(bench: Bench, opened: Bench) -> N
     assert (opened.words.memory, opened.words.database) == (["a"], ["a"])
     assert opened.committed() == []
     assert not opened.units.failed
-    opened.add("b")
+    with opened.units.unit(late=True):
+        opened.add("b")
+    assert opened.committed() == ["b"]
+    opened.units.close()
     assert opened.words.database == ["a", "b"]
 
 

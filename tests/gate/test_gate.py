@@ -623,10 +623,13 @@ def test_an_open_gate_asks_nothing_and_activates_everything() -> None:
     trace = make_trace(request="a zok")
     shown = [Example(request="b", answer={})]
     assert gate.confirms_harmful(shown, trace, Context(), WordsReferee()) == []
-    assert gate.full_calls == found.report.full_calls == found.report.suite_touched == 0
+    assert gate.full_calls == found.report.full_calls == 0
+    assert found.report.suite_size == found.report.suite_touched == 0
     # It knows no answers, so none can tell it anything, and each candidate is as good as another.
-    assert not gate.can_tell(patch)
+    assert gate.can_tell(patch) is False
     assert gate.foreknown(Candidate(patch)) == Foreknowledge()
+    # What nobody knows anything of is as bad as what falls short of everything.
+    assert Foreknowledge() == Foreknowledge(shortfall=1)
     assert Foreknowledge() < Foreknowledge(is_fitted=True, shortfall=-1)
     assert Foreknowledge(shortfall=0.9) < Foreknowledge()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from patchlab_agent.gate.examples import PURPOSE, harmful
 from patchlab_agent.gate.request_trial import Limits
 from patchlab_agent.models.base import Output
 from patchlab_agent.models.trace import Attempt, Context, Example, Feedback
+from patchlab_agent.statistics import e_value
 from tests.support.make import make_attempt
 
 pytestmark = pytest.mark.quick
@@ -78,6 +80,12 @@ def test_where_answers_vary_harm_is_found_beyond_their_noise_and_the_others_give
     assert [draw for draw, shown in asked if shown == ALL] == [0, 1, 2, 3, 4]
     assert [draw for draw, shown in asked if shown == ("good", "fine")] == [0, 1, 2, 3, 4]
     assert [draw for draw, shown in asked if shown == ("bad", "fine")] == [0, 1, 2]
+
+
+def test_evidence_that_just_reaches_the_bound_is_enough() -> None:
+    just = replace(LONG, bound=e_value(4, 0))
+    told, asked = found(without_bad, just, suspects=(BAD,))
+    assert (told, asked[-1][0]) == (["bad"], 3)
 
 
 def test_nothing_is_asked_once_all_are_cleared_or_the_limit_is_reached() -> None:

@@ -35,6 +35,7 @@ from tests.support.make import (
     failing,
     labeled,
     make_patch,
+    make_report,
     make_trace,
     obedience,
     spoiled,
@@ -495,6 +496,17 @@ def test_a_model_that_has_proved_reliable_is_given_up_sooner(tmp_path: Path) -> 
     before = decide(gate, zok(meaning="blue")).calls
     decide(gate, zok())
     assert decide(gate, zok(meaning="blue")).calls < before
+
+
+def test_a_gate_knows_of_the_noise_what_others_saw_more_of(tmp_path: Path) -> None:
+    def seen(*noise: tuple[int, int] | None) -> tuple[int, int]:
+        gate = make_gate(tmp_path, Reader())
+        gate.recall(make_report("mends").model_copy(update={"noise": each}) for each in noise)
+        return gate.noise
+
+    unknown = make_gate(tmp_path, Reader()).noise
+    assert seen() == seen(None) == seen((1, 2)) == unknown
+    assert seen((7, 9), None, (8, 20), (12, 15)) == (8, 20)
 
 
 # Until when a decision stands

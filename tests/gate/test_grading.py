@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from patchlab_agent.gate.base import Candidate
 from patchlab_agent.gate.evidence import Labeled
-from patchlab_agent.gate.grading import Pair, Subject, typical_change
+from patchlab_agent.gate.grading import TOLERANCE, Pair, Subject, is_better, typical_change
 from patchlab_agent.models.base import JsonObject, Output
 from patchlab_agent.models.patch import Patch
 from patchlab_agent.models.trace import OK, Fault, Feedback
@@ -112,6 +112,17 @@ def test_a_gain_in_part_leaves_something_to_say() -> None:
     assert not pair(both, OK).is_gained_in_part
     assert not pair(both, told(["zok"], 3)).is_gained_in_part
     assert not pair(both, both).is_gained_in_part
+
+
+def test_a_difference_that_rounding_may_make_is_none() -> None:
+    def zok_at(score: float) -> Feedback:
+        return Feedback.of([Fault(label="word_unknown", field="zok", score=score)], score)
+
+    for more, tells in ((TOLERANCE, False), (2 * TOLERANCE, True)):
+        less, higher = zok_at(0), zok_at(more)
+        assert is_better(higher, less) is tells
+        assert ZOK.is_eased(less, higher) is tells
+        assert ZOK.is_worse(higher, less) is tells
 
 
 def test_one_named_fault_may_hide_another() -> None:

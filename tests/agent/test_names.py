@@ -14,6 +14,7 @@ from patchlab_agent.agent.names import MAX_NAMES, AskedThesaurus
 from patchlab_agent.backends.base import ScriptedBackend
 from patchlab_agent.errors import BackendUnavailable, PromptTooLong
 from patchlab_agent.models.patch import Patch
+from patchlab_agent.models.trigger import Always
 from patchlab_agent.prompts import Prompts
 from patchlab_agent.resources import resource
 from patchlab_agent.shipping.rules import DestinationFix, RestrictionFix, UnitFix
@@ -119,5 +120,7 @@ def test_skills_that_provide_for_it_are_asked_by_the_seam(tmp_path: Path) -> Non
 def test_what_has_no_other_name_is_not_asked_about() -> None:
     thesaurus, backend = asked(names("any"))
     assert thesaurus.variants(make_patch("odd")) == ()
+    everywhere = make_patch("zok").model_copy(update={"trigger": Always()})
+    assert thesaurus.variants(everywhere) == ()
     assert thesaurus.variants(make_patch("zok", fix=ShownFix(request="a zok", answer={}))) == ()
     assert backend.history == []

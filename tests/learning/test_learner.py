@@ -718,6 +718,22 @@ def test_a_fault_without_a_lesson_does_not_hide_the_next_one(tmp_path: Path) -> 
         assert [c.field for c in learned.improved[1].complaints] == ["zok"]
 
 
+def test_that_a_fault_teaches_nothing_is_not_told_where_another_does(tmp_path: Path) -> None:
+    class Nameless:
+        """Says of every answer that something is odd, and names no word for it."""
+
+        def judge(self, request: str, output: Output | None) -> Feedback:
+            unknown = Grader().judge("zok", output).wrong
+            return Feedback.of([*unknown, Fault(label="odd")], 0.2 if unknown else 0.6)
+
+    with words_lab(tmp_path) as lab:
+        trace = lab.agent.answer("zok")
+        learned = lab.learner.learn(trace, Nameless().judge("zok", trace.output), Nameless())
+        assert kinds(learned.events) == ["activated"]
+        assert learned.improved is not None
+        assert learned.improved[1].label == "odd"
+
+
 def test_faults_beyond_the_most_lessons_wait_for_the_next_failure(tmp_path: Path) -> None:
     words = sorted(set(MEANINGS) - {"salt"})[: MAX_LESSONS + 1]
     assert len(words) == MAX_LESSONS + 1

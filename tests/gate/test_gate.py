@@ -256,6 +256,21 @@ def test_several_failing_requests_are_evidence_each(tmp_path: Path) -> None:
     assert (report.mended, report.broken, report.codes) == (2, 1, ("mends",))
 
 
+@pytest.mark.parametrize(
+    ("stay_wrong", "codes"),
+    [(("one zok",), ("mends",)), (("one zok", "two zok"), ("still_wrong",))],
+)
+def test_at_least_half_of_the_failing_requests_that_tell_must_turn_right(
+    tmp_path: Path, stay_wrong: tuple[str, ...], codes: tuple[str, ...]
+) -> None:
+    def wrong(request: str, draw: str, answer: JsonObject) -> None:
+        if request in stay_wrong:
+            answer["zok"] = "odd"
+
+    report = decide(make_gate(tmp_path, Reader(wrong)), zok(*map(failing, stay_wrong)))
+    assert (report.mended, report.codes) == (1, codes)
+
+
 def test_a_slip_now_and_then_is_no_harm(tmp_path: Path) -> None:
     # Wrong with the patch in one draw, and right in the next: the request is not lost to it.
     def slips(request: str, draw: str, answer: JsonObject) -> None:

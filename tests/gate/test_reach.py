@@ -63,7 +63,9 @@ def test_it_reaches_no_more_than_a_share_of_the_suite() -> None:
 
 
 def test_only_a_trigger_by_similarity_has_a_reach() -> None:
-    assert calibrated(zok(), [labeled("a zok", RED)], lambda _: 0.0, 1.0) is None
+    agree = [labeled(request, RED) for request in ("a zok", "the zok")]
+    assert calibrated(PATCH, agree, lambda _: 0.0, 1.0) is not None
+    assert calibrated(zok(), agree, lambda _: 0.0, 1.0) is None
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.rules import RestrictionFix, RevokedFix
 from patchlab_agent.shipping.skill import shipping
 from patchlab_agent.shipping.toy.backend import ToyBackend
+from tests.support.gates import Shelf
 from tests.support.make import make_hit, make_patch, make_trace
 from tests.support.words_skill import (
     CLOCK,
@@ -331,12 +332,36 @@ def test_a_candidate_stands_in_for_its_rival_even_where_their_slots_differ(
 
 def test_a_patch_that_is_left_out_makes_room_for_the_next(tmp_path: Path) -> None:
     with words_lab(tmp_path, top_k=1) as lab:
-        for word in ("zok", "blim"):
+        for word in ("zok", "blim", "tarn"):
             lab.store.patches.upsert(make_patch(word))
-        [first] = lab.agent.context("zok blim").applied
-        [second] = lab.agent.context("zok blim", without=first.id).applied
-        assert {first.trigger, second.trigger} == {"zok", "blim"}
-        assert lab.agent.context("zok blim", without="nobody").applied == (first,)
+        request = "zok blim tarn"
+        [first] = lab.agent.context(request).applied
+        [second] = lab.agent.context(request, without=first.id).applied
+        assert first != second
+        assert lab.agent.context(request, without="nobody").applied == (first,)
+
+
+def test_unless_told_otherwise_a_prompt_shows_five_lessons_at_most(tmp_path: Path) -> None:
+    task = WordsTask(write_templates(tmp_path))
+    agent = Agent(task, Reader(), Shelf(*map(make_patch, "abcdefg")), Nothing())
+    assert len(agent.context("a b c d e f g").applied) == 5
+
+
+def test_a_lesson_that_no_longer_fits_is_shown_in_no_prompt(tmp_path: Path) -> None:
+    class Revised(WordsTask):
+        """Its words have changed since."""
+
+        def misfit(self, fix: Fix) -> str:
+            return "there is no such word" if "blim" in fix.subject_key else ""
+
+    zok, blim = make_patch("zok"), make_patch("blim")
+    agent = Agent(Revised(write_templates(tmp_path)), Reader(), Shelf(zok, blim), Nothing())
+    assert (agent.misfit(zok), agent.misfit(blim)) == ("", "there is no such word")
+    assert agent.context("zok blim").applied == (zok,)
+    assert agent.with_candidate(EMPTY, "zok blim", blim) == EMPTY
+    plain = Agent(WordsTask(tmp_path), Reader(), Shelf(zok, blim), Nothing())
+    assert plain.misfit(blim) == ""
+    assert set(plain.context("zok blim").applied) == {zok, blim}
 
 
 def test_a_candidate_has_to_find_room_among_the_others(tmp_path: Path) -> None:

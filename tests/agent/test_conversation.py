@@ -12,6 +12,7 @@ from patchlab_agent.errors import (
     Interruption,
     InvalidAnswer,
     PromptTooLong,
+    SkillError,
 )
 from patchlab_agent.models.prompt import Completion, Message, Prompt, Usage
 
@@ -124,3 +125,18 @@ def test_a_problem_without_words_is_a_problem() -> None:
     [reply] = Conversation(backend, refuse, str, 1).ask([prompt("a")])
     assert isinstance(reply, Reply)
     assert (reply.repairs, reply.problem) == (1, "it has not the form asked for")
+
+
+def test_a_reader_that_fails_is_an_error_that_names_the_request() -> None:
+    def read(text: str) -> int:
+        if text == "x":
+            raise SkillError("the task failed")
+        return int(text)
+
+    failed, other = Conversation(ScriptedBackend(["x", "7"]), read, str, 1).ask(
+        [prompt("a"), prompt("b")]
+    )
+    assert isinstance(failed, SkillError)
+    assert str(failed) == "On the request 'a': the task failed"
+    assert isinstance(other, Reply)
+    assert other.value == 7

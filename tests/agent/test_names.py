@@ -74,6 +74,9 @@ def test_a_lesson_is_asked_about_once_and_its_names_are_remembered() -> None:
         (names("refund", "a refund", "refnud", "payback", "payback now"), ["payback"]),
         (names("", "one two three four five", 3, None, ["x"], "x" * 41, "payback"), ["payback"]),
         (names("odd", "payback"), ["payback"]),
+        # Nobody has so many names.
+        (names(*["payback"] * 1000), ["payback"]),
+        (names(*["payback"] * 1001), []),
         (names(*"abcdefghi"), list("abcdefghi")[:MAX_NAMES]),
     ],
 )

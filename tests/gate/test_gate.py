@@ -16,6 +16,7 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Claim, EvidenceSource
 from patchlab_agent.models.patch import Origin, Patch
 from patchlab_agent.models.trace import Context, Example
+from patchlab_agent.models.trigger import Always
 from patchlab_agent.skill.skill import MAX_TRIGGER_SHARE
 from tests.support.gates import (
     OTHERS,
@@ -398,6 +399,27 @@ def test_an_answer_that_stays_incomplete_is_still_wrong(tmp_path: Path, varies: 
 def test_a_request_that_the_patch_does_not_concern_keeps_its_answer(tmp_path: Path) -> None:
     report = decide(make_gate(tmp_path, Reader()), zok(unconcerned("not a zok")))
     assert report.codes == ("changes_unconcerned",)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "code", "told"),
+    [
+        (5, 0, "mends", "6 requests turn right and none wrong"),
+        (4, 0, "no_evidence", "of 4 other requests 4 turn right and 0 wrong, which is not enough"),
+        (0, 0, "no_evidence", "of 0 other requests 0 turn right"),
+        (4, 1, "no_evidence", "4 turn right and 1 wrong"),
+        (1, 1, "outweighed", "of 2 other requests 1 turn right and 1 wrong"),
+    ],
+)
+def test_what_stands_in_every_prompt_has_to_turn_clearly_more_of_the_others_right(
+    tmp_path: Path, gained: int, lost: int, code: str, told: str
+) -> None:
+    suite = [labeled(f"zok number {n}", RED) for n in range(gained)]
+    suite += [labeled(f"zok number {n} and salt", WHITE) for n in range(lost)]
+    everywhere = zok().model_copy(update={"trigger": Always()})
+    report = decide(make_gate(tmp_path, Reader(forgets_salt), suite), everywhere)
+    assert report.codes == (code,)
+    assert told in report.reasons[0].text
 
 
 def test_where_the_prompt_does_not_change_nothing_is_asked(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from patchlab_agent.models.evidence import (
     Record,
     Standing,
 )
+from patchlab_agent.statistics import e_value
 from tests.support.make import make_report, make_tested
 
 ALPHA = 0.05
@@ -72,6 +73,15 @@ def test_a_proven_patch_leaves_only_on_evidence_beyond_the_bound(
     outcomes: str, verdict: str | None
 ) -> None:
     assert verdict_on(record(outcomes, Standing.PROVEN), alpha=ALPHA) == verdict
+
+
+def test_evidence_that_just_reaches_the_bound_is_enough() -> None:
+    just = 1 / e_value(5, 0)
+    assert verdict_on(record("+++++"), alpha=just) == "proven"
+    assert verdict_on(record("+++++-----", Standing.PROVEN), alpha=just) == "convicted"
+    assert verdict_on_pairs(of_pairs("+++++"), alpha=just) == "proven"
+    assert verdict_on_pairs(of_pairs("-----"), alpha=just) == "convicted"
+    assert verdict_on_pairs(of_pairs("-----", Standing.PROVEN), alpha=just) == "convicted"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from patchlab_agent.store.check import contents
 from patchlab_agent.store.examples import ExampleStore
 from patchlab_agent.store.patches import PatchStore
 from patchlab_agent.store.store import Store
-from tests.support.make import WRONG, Nearest, make_trace
+from tests.support.make import WRONG, Nearest, make_patch, make_trace
 from tests.support.resuming import Killed
 from tests.support.words_skill import CLOCK, WordsReferee, words_lab, words_store
 
@@ -229,10 +229,13 @@ def rolled(lab: Lab, wanted: str) -> RollbackReport:
 def test_a_patch_gets_its_state_back_and_keeps_its_history(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         patch = learned(lab)
+        lab.store.patches.upsert(make_patch("blim"))
         snapped(lab)
         lab.lifecycle.count(patch, "one zok", mended=True, trace_id="use")
         lab.lifecycle.disable(stored(lab, patch.id))
-        (told,) = rolled(lab, "1").patches
+        report = rolled(lab, "1")
+        (told,) = report.patches
+        assert report.unchanged == 1
         assert (told.patch_id, told.before, told.after) == (patch.id, "disabled", "active")
         assert (told.changed, told.is_later) == (("status", "record"), False)
         here = stored(lab, patch.id)
@@ -404,8 +407,10 @@ def test_all_of_them_may_be_taken_out(tmp_path: Path) -> None:
 def test_runs_are_found_by_name_and_number(tmp_path: Path) -> None:
     with words_lab(tmp_path) as lab:
         snapped(lab)
-        for wanted in ("1", "01", "run-0001"):
+        for wanted in ("1", "01", "run-0001", "last"):
             assert find_snapshot(lab.store, wanted) == "run-0001"
+        snapped(lab)
+        assert find_snapshot(lab.store, "last") == "run-0002"
 
 
 @pytest.mark.parametrize("wanted", ["0", "4", "run-1", "run-0004", "", "../run-0001", "9" * 5000])

@@ -133,6 +133,16 @@ def test_examples_are_counted_and_those_that_tell_most_are_named() -> None:
     ]
 
 
+def test_the_five_examples_that_tell_most_are_named_for_either_reason() -> None:
+    names = "abcdefg"
+    shown = replace(outcome(), examples=tuple(names))
+    good = [stored(name, "+" * n) for n, name in enumerate(names, start=1)]
+    bad = [stored(f"{name} bad", "-", "harm") for name in names]
+    found = added(ExampleUses(), [shown]).summary([*good, *bad])
+    assert [use.id for use in found.most_useful] == ["g", "f", "e", "d", "c"]
+    assert [use.id for use in found.harmful] == [f"{name} bad" for name in "cdefg"]
+
+
 def test_no_examples_and_no_requests_are_summed_up_too() -> None:
     found = ExampleUses().summary([])
     assert (found.stored, found.shown, found.most_useful, found.harmful) == (0, 0.0, (), ())
@@ -498,8 +508,9 @@ def test_a_drift_names_the_lessons_that_went_after_it_once_each() -> None:
     outcomes[10] = early
     outcomes[60] = replace(outcomes[60], events=gone)
     outcomes[70] = replace(outcomes[70], events=(event("convicted", "p"),))
-    found = drift_report(outcomes, 61, [], {"p": "lb is half a kilo"})
-    assert found.gone == ("lb is half a kilo", "q")
+    drift = added(Drift(61), outcomes)
+    assert drift.gone == ("p", "q")
+    assert drift.report([], {"p": "lb is half a kilo"}).gone == ("lb is half a kilo", "q")
 
 
 def test_mean_scores_count_answers_in_part_where_the_report_has_such() -> None:
@@ -608,6 +619,18 @@ def test_patches_that_a_run_made_are_counted_over_all_its_requests() -> None:
     made = [("activated", "p", True), ("activated", "q", False), ("quarantined", "r", True)]
     outcomes = [outcome(events=(event(kind, name, created=new),)) for kind, name, new in made]
     assert added(Proposals(), [*outcomes, outcome()]).created == 2
+
+
+def test_events_are_counted_by_kind_and_proposals_by_how_their_request_left_them() -> None:
+    again = (event("quarantined", "p"), event("activated", "q"), event("activated", "p"))
+    outcomes = [
+        outcome(events=again),
+        outcome(events=(event("quarantined", "r"),)),
+        outcome(events=(event("quarantined", "r"), event("none", None))),
+    ]
+    found = added(Proposals(), outcomes)
+    assert found.kinds == {"quarantined": 3, "activated": 2, "none": 1}
+    assert found.ends == {"activated": 2, "quarantined": 2}
 
 
 def test_fixes_that_were_let_in_are_counted_by_their_kind() -> None:

@@ -15,7 +15,7 @@ from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Fix, Origin, Patch, PatchTest
 from patchlab_agent.models.prompt import Prompt
 from patchlab_agent.models.trace import Retrieved, Trace
-from patchlab_agent.models.trigger import Trigger
+from patchlab_agent.models.trigger import Always, Trigger
 from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs
 from tests.support.make import failing, labeled, make_hit, make_patch, make_trace
@@ -45,7 +45,8 @@ class Shelf:
         return rank((self.hit(patch, request) for patch in self.patches if fits(patch.fix)), k)
 
     def hit(self, patch: Patch, request: str) -> Retrieved:
-        return make_hit(patch, occurs=occurs(patch.trigger_text, request))
+        is_meant = isinstance(patch.trigger, Always) or occurs(patch.trigger_text, request)
+        return make_hit(patch, occurs=is_meant)
 
 
 class NoExamples:

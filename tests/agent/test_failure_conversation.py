@@ -22,12 +22,16 @@ class Proposed(Frozen):
     word: str
 
 
-def conversation(backend: ScriptedBackend, max_repairs: int = 0) -> FailureConversation[Proposed]:
-    shown = ("a blim", {"blim": None}, WRONG, '{"word": "blim"}')
-    prompts = Prompts(resource("prompts", "task"))
-    plain = {"schema": {"type": "object"}, "instruction": "Say why.", "demos": [shown]}
-    told = {"max_repairs": max_repairs} if max_repairs else {}
-    return FailureConversation(backend, prompts, Proposed, **plain, **told)  # type: ignore[arg-type]
+def conversation(backend: ScriptedBackend, **more: int) -> FailureConversation[Proposed]:
+    return FailureConversation(
+        backend,
+        Prompts(resource("prompts", "task")),
+        Proposed,
+        schema={"type": "object"},
+        instruction="Say why.",
+        demos=[("a blim", {"blim": None}, WRONG, '{"word": "blim"}')],
+        **more,
+    )
 
 
 def test_a_failure_is_asked_about_after_the_instruction_and_the_demos() -> None:
@@ -43,14 +47,15 @@ def test_a_failure_is_asked_about_after_the_instruction_and_the_demos() -> None:
     assert '"a zok"' in prompt.user
 
 
-@pytest.mark.parametrize(("repairs", "word"), [(0, None), (1, "zok")])
-def test_what_cannot_be_read_is_repaired_only_where_it_is_wanted(
-    repairs: int, word: str | None
-) -> None:
-    backend = ScriptedBackend(["no idea", '{"word": "zok"}'])
-    reply = conversation(backend, repairs).ask(make_trace(), WRONG)
-    assert isinstance(reply, Reply)
-    assert (reply.value and reply.value.word, len(backend.history)) == (word, 1 + repairs)
+def test_what_cannot_be_read_is_repaired_only_where_it_is_wanted() -> None:
+    def asked(**more: int) -> tuple[Proposed | None, int]:
+        backend = ScriptedBackend(["no idea", '{"word": "zok"}'])
+        reply = conversation(backend, **more).ask(make_trace(), WRONG)
+        assert isinstance(reply, Reply)
+        return reply.value, len(backend.history)
+
+    assert asked() == (None, 1)
+    assert asked(max_repairs=1) == (Proposed(word="zok"), 2)
 
 
 def test_answers_that_could_not_be_read_are_not_asked_about_ahead() -> None:

@@ -36,7 +36,8 @@ def conversation(backend: ScriptedBackend, **more: int) -> FailureConversation[P
 
 def test_a_failure_is_asked_about_after_the_instruction_and_the_demos() -> None:
     backend = ScriptedBackend(['{"word": "zok"}'])
-    reply = conversation(backend).ask(make_trace("t-7", "a zok"), WRONG)
+    trace = make_trace("t-7", "a zok", output={"zok": "grey"})
+    reply = conversation(backend).ask(trace, WRONG)
     assert isinstance(reply, Reply)
     assert reply.value == Proposed(word="zok")
     [prompt] = backend.history
@@ -45,6 +46,7 @@ def test_a_failure_is_asked_about_after_the_instruction_and_the_demos() -> None:
     assert (prompt.purpose, prompt.system) == ("patcher", "Say why.")
     assert '"a blim"' in prompt.messages[1].content
     assert '"a zok"' in prompt.user
+    assert '"grey"' in prompt.user
 
 
 def test_what_cannot_be_read_is_repaired_only_where_it_is_wanted() -> None:

@@ -112,7 +112,7 @@ def test_hashing_ignores_case_and_spacing() -> None:
 
 
 @given(st.text(st.characters()))
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_any_text_gets_a_unit_vector(text: str) -> None:
     vector = np.asarray(HashingEmbedder()([text])[0])
     assert vector.shape == (512,)
@@ -120,7 +120,7 @@ def test_any_text_gets_a_unit_vector(text: str) -> None:
 
 
 @given(st.text(st.characters()))
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(derandomize=True, max_examples=100)
 def test_a_sketch_is_the_hash_of_the_same_text_in_fewer_buckets(text: str) -> None:
     [long], [short] = HashingEmbedder()([text]), HashingEmbedder(SKETCHED)([text])
     assert np.allclose(sketch(np.asarray(long)), short, atol=1e-6)

@@ -81,7 +81,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 
 @given(HOSTILE)
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(derandomize=True, max_examples=300)
 @example("\\<s>")
 @example("\\\\<s>")
 @example("<<s>>")

@@ -63,7 +63,7 @@ def test_an_example_asks_as_the_request_itself_would(tmp_path: Path) -> None:
 
 
 @given(ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(derandomize=True, max_examples=300)
 @example("\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r\n\x7f")
 @example("\u202e\u200b\ufeff\U000e0041\xad")
 @example("\ud800 \udfff")
@@ -83,7 +83,7 @@ def test_a_literal_leaves_readable_text_readable() -> None:
 
 
 @given(ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(derandomize=True, max_examples=60)
 def test_no_request_adds_a_line_to_the_shipped_prompt(text: str) -> None:
     assert len(SHIPPED.user(text, []).splitlines()) == 2
     assert len(SHIPPED.repair(text).splitlines()) == 2

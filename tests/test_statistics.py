@@ -120,7 +120,7 @@ def test_pairs_of_unequal_length_are_refused() -> None:
 
 
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_an_interval_holds_its_mean_and_turns_with_it(
     both: int, lost: int, gained: int, neither: int
 ) -> None:
@@ -143,7 +143,7 @@ def test_an_interval_holds_its_mean_and_turns_with_it(
 
 
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(derandomize=True, max_examples=60)
 def test_more_pairs_of_the_same_kind_make_a_narrower_interval(
     both: int, lost: int, gained: int, neither: int
 ) -> None:
@@ -200,7 +200,7 @@ def test_with_an_effect_evidence_soon_reaches_the_bound() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(derandomize=True, max_examples=100)
 def test_a_win_is_evidence_for_and_a_loss_against(wins: int, losses: int) -> None:
     found = e_value(wins, losses)
     assert 0 <= found < math.inf

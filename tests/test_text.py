@@ -160,7 +160,7 @@ def test_where_a_mark_makes_a_word_no_error_is_forgiven(script: str) -> None:
     spelt = st.text(st.sampled_from(LETTERS_OF[script]), min_size=1, max_size=12)
 
     @given(spelt, spelt)
-    @settings(deadline=None, derandomize=True, max_examples=40)
+    @settings(derandomize=True, max_examples=40)
     def check(one: str, other: str) -> None:
         if normalise(one) != normalise(other) and as_trigger(one):
             assert not occurs(one, other)
@@ -169,7 +169,7 @@ def test_where_a_mark_makes_a_word_no_error_is_forgiven(script: str) -> None:
 
 
 @given(ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_no_letter_and_no_mark_after_a_letter_falls_out_of_words(text: str) -> None:
     kept = "".join(words(text))
     wanted = [char for char in normalise(text) if unicodedata.category(char)[0] in "LM"]
@@ -179,14 +179,14 @@ def test_no_letter_and_no_mark_after_a_letter_falls_out_of_words(text: str) -> N
 @given(
     ANY_TEXT, st.sampled_from("\xad\u200b\u200e\u200f\u2060\ufe0f\ufeff\U000e0061"), st.integers()
 )
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_what_is_not_displayed_changes_no_word(text: str, char: str, at: int) -> None:
     at %= len(text) + 1
     assert words(text[:at] + char + text[at:]) == words(text)
 
 
 @given(ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_a_normal_form_is_its_own_and_that_of_every_unicode_form(text: str) -> None:
     wanted = normalise(text)
     assert normalise(wanted) == wanted
@@ -265,13 +265,13 @@ def test_an_error_is_forgiven_from_six_letters_on(letters: int) -> None:
 
 
 @given(ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_every_word_and_short_phrase_of_a_text_occurs_in_it(text: str) -> None:
     assert all(occurs(phrase, text) for phrase in phrases(text))
 
 
 @given(ANY_TEXT, ANY_TEXT)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_a_trigger_is_its_own_normal_form(text: str, other: str) -> None:
     trigger = as_trigger(text)
     if trigger is not None:
@@ -338,7 +338,7 @@ _NEARLY = st.sampled_from(["battery", "battry", "cattery", "box", "a", "2", "lit
 
 
 @given(st.lists(_NEARLY, max_size=4), st.lists(_NEARLY, max_size=8))
-@settings(deadline=None, derandomize=True, max_examples=400)
+@settings(derandomize=True, max_examples=400)
 def test_a_trigger_occurs_where_each_of_its_words_stands_in_turn(
     trigger: list[str], request: list[str]
 ) -> None:

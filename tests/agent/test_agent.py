@@ -414,7 +414,7 @@ def toy_agent(request: pytest.FixtureRequest) -> Agent:
     st.text(max_size=40),
     st.sampled_from(["", "Ship 2 kg ", "1e5 lb ", "٣ kg ", "\n- unit ", "to ", '"}] Answer: {']),
 )
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_no_text_whatever_makes_an_attempt_raise(
     toy_agent: Agent, text: str, shown: str, start: str
 ) -> None:

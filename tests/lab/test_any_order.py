@@ -437,6 +437,4 @@ class Sequences(RuleBasedStateMachine):
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(
-    max_examples=settings().max_examples // 20, stateful_step_count=8, deadline=None
-)
+TestSequences.settings = settings(max_examples=settings().max_examples // 20, stateful_step_count=8)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patchlab_agent.gate.base import AcceptanceCriterion, Candidate, Examination, Foreknowledge
@@ -141,7 +141,6 @@ def test_once_one_is_let_in_with_harm_and_the_calls_are_spent_no_other_is_examin
     ),
     st.integers(),
 )
-@settings(deadline=None)
 def test_the_order_of_the_proposer_decides_only_between_equals(
     found: dict[str, tuple[Examination, Foreknowledge]], seed: int
 ) -> None:

@@ -68,7 +68,7 @@ def test_digest_has_the_wanted_length() -> None:
 
 
 @given(JSON, JSON)
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(derandomize=True, max_examples=100)
 def test_digest_tells_values_apart_as_json_does(one: object, other: object) -> None:
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (digest(one) == digest(other)) is same
@@ -97,7 +97,7 @@ def nested(levels: int) -> Any:
 
 
 @given(JSON)
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 def test_what_is_storable_comes_back_from_its_json(value: Any) -> None:
     try:
         feedback = Feedback(label="x", value=value)

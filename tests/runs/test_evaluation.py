@@ -201,7 +201,7 @@ def test_a_sample_in_proportion_keeps_the_order() -> None:
 
 
 @given(STRATA, st.integers(0, 80))
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 def test_a_sample_has_its_size_its_order_and_its_proportions(strata: list[str], n: int) -> None:
     everything = cases(strata)
     chosen = stratified(everything, n)
@@ -218,7 +218,7 @@ def test_a_sample_has_its_size_its_order_and_its_proportions(strata: list[str], 
 
 
 @given(STRATA)
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(derandomize=True, max_examples=60)
 def test_a_larger_sample_holds_every_smaller_one(strata: list[str]) -> None:
     everything = cases(strata)
     samples = [{c.request for c in stratified(everything, n)} for n in range(len(strata) + 1)]

@@ -423,7 +423,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(operations=OPERATIONS)
 def test_whatever_they_do_all_see_the_same(
     chroma_port: int, operations: list[tuple[int, str, int]]

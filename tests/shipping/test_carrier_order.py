@@ -171,7 +171,7 @@ QUOTES = st.builds(
 
 
 @given(SHIPMENTS, QUOTES)
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_any_quote_is_ok_or_gets_a_label_that_says_something(
     truth: Any, given: ShippingQuote
 ) -> None:

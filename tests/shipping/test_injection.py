@@ -86,25 +86,25 @@ def test_a_known_attack_stays_one_quoted_line(attack: str) -> None:
 
 
 @given(HOSTILE)
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_any_request_stays_one_quoted_line(text: str) -> None:
     check_request(text)
 
 
 @given(HOSTILE)
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_any_request_of_an_example_stays_one_quoted_line(text: str) -> None:
     check_example(text)
 
 
 @given(HOSTILE)
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_a_prompt_inside_a_request_stays_one_quoted_line(text: str) -> None:
     check_twice(text)
 
 
 @given(HOSTILE)
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_any_text_inside_an_examples_answer_stays_there(text: str) -> None:
     example = Example(id="t", request="x", answer={**ANSWER, "item": text[:80]})
     said = turns(REQUEST, [], [example])
@@ -115,7 +115,7 @@ def test_any_text_inside_an_examples_answer_stays_there(text: str) -> None:
 
 
 @given(HOSTILE)
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_true_rules_stand_beside_a_hostile_request_unharmed(text: str) -> None:
     rules = [RestrictionFix(item="ivory", demand="prohibited"), EmbargoFix(destination="syria")]
     reading = read([PROMPTS.user(text, rules)])

@@ -252,7 +252,7 @@ WAYS: dict[str, Callable[[float], str]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @given(st.floats(0.01, 1e12).map(lambda value: round(value, 2)))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 def test_every_number_reads_back_in_every_way_to_write_it(way: str, value: float) -> None:
     written = WAYS[way](value)
     for text in (written, f"+{written}", f"  {written} "):
@@ -265,14 +265,14 @@ def test_every_number_reads_back_in_every_way_to_write_it(way: str, value: float
 
 
 @given(st.integers(1, 999), st.integers(1, 99), st.integers(2, 100))
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_mixed_fractions_read_back(whole: int, above: int, below: int) -> None:
     expected = whole + above / below if above < below else None
     assert number(f"{whole} {above}/{below}") == expected
 
 
 @given(st.floats(0.001, 1e9), st.sampled_from(["kg", " kg", " books", ", box", ")"]))
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_the_carrier_s_own_numbers_are_read(value: float, after: str) -> None:
     written = f"{value:.6g}"
     [found] = numbers_in(f"up to {written}{after}", printed=True)
@@ -287,7 +287,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS)
-@settings(deadline=None, max_examples=400, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 def test_any_text_has_numbers_in_order_or_none(text: str) -> None:
     found = numbers_in(text)
     assert found == numbers_in(text)

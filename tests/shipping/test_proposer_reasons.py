@@ -268,7 +268,7 @@ REFUSALS = ["prohibited_item", "embargo_destination", "liquid_restricted", "over
         },
     ),
 )
-@settings(deadline=None, max_examples=250, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 def test_odd_feedback_gives_a_patch_that_can_be_recognised_or_a_reason(
     label: str, field: str | None, request: str, detail: str, changes: Changes
 ) -> None:

@@ -440,7 +440,7 @@ def test_a_withdrawn_declaration_leaves_the_items_other_demands(withdrawn: str) 
 
 
 @given(st.permutations(["hazmat", "fragile", "temperature", "insurance"]))
-@settings(deadline=None, max_examples=24, derandomize=True)
+@settings(max_examples=24, derandomize=True)
 def test_declarations_have_one_order(demands: list[str]) -> None:
     rules = [RestrictionFix.model_validate({"item": "x", "demand": d}) for d in demands]
     assert RuleBook.of(rules).declarations("x") == tuple(Declaration)

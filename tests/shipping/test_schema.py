@@ -85,7 +85,7 @@ def test_what_is_no_answer_says_why(text: str, why: str) -> None:
 
 
 @given(JUNK)
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_arbitrary_text_is_an_answer_or_an_invalid_one(text: str) -> None:
     with suppress(InvalidAnswer):
         found = parse_answer(text)

@@ -47,7 +47,7 @@ def test_a_country_is_in_one_zone() -> None:
     st.floats(0.001, 1e6),
     st.sampled_from(CODES),
 )
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_more_weight_never_costs_less(one: float, other: float, country: str) -> None:
     light, heavy = sorted((one, other))
     low, high = price_eur(light, country), price_eur(heavy, country)

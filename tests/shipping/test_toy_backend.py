@@ -135,7 +135,7 @@ def test_an_example_teaches_nothing_but_its_number_word() -> None:
 
 
 @given(st.permutations(range(12)))
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 def test_any_history_of_calls_leaves_the_answers_as_they_were(order: list[int]) -> None:
     sent = [prompt(case.request, draw="a") for case in CASES[:6]]
     sent += [prompt(case.request, FIXES, draw="a") for case in CASES[:6]]
@@ -145,7 +145,7 @@ def test_any_history_of_calls_leaves_the_answers_as_they_were(order: list[int]) 
 
 
 @given(st.text(st.characters()), st.text(st.characters()))
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_without_noise_any_request_gets_an_answer_that_can_be_read(text: str, draw: str) -> None:
     reading = TASK.read(QUIET.complete(prompt(text, draw=draw)).text)
     assert set(reading.answer) == set(ANSWER)
@@ -153,7 +153,7 @@ def test_without_noise_any_request_gets_an_answer_that_can_be_read(text: str, dr
 
 
 @given(st.text(), st.text())
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_any_prompt_gets_an_answer_that_can_be_read(system: str, user: str) -> None:
     sent = prompt(REQUEST, system=system)
     turn = sent.messages[1].model_copy(update={"content": user})

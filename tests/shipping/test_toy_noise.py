@@ -20,7 +20,7 @@ def slips(noise: Noise, fields: tuple[str, ...] = FIELDS) -> dict[str, Slip | No
 
 
 @given(st.integers(), st.floats(0, 1), ANY_TEXT, ANY_TEXT, st.permutations(FIELDS))
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_mistakes_do_not_depend_on_the_order_of_the_questions(
     seed: int, rate: float, request: str, draw: str, order: list[str]
 ) -> None:
@@ -31,7 +31,7 @@ def test_mistakes_do_not_depend_on_the_order_of_the_questions(
 
 
 @given(st.floats(0, 1), st.floats(0, 1), ANY_TEXT, st.sampled_from(FIELDS))
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_who_slips_at_a_low_rate_slips_the_same_way_at_a_higher_one(
     one: float, other: float, request: str, field: str
 ) -> None:
@@ -42,7 +42,7 @@ def test_who_slips_at_a_low_rate_slips_the_same_way_at_a_higher_one(
 
 
 @given(st.integers(), ANY_TEXT, ANY_TEXT, ANY_TEXT)
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_without_noise_nothing_slips_and_with_full_noise_everything_does(
     seed: int, request: str, field: str, draw: str
 ) -> None:
@@ -95,7 +95,7 @@ def certain(request: str) -> Slip:
 
 
 @given(ANY_TEXT, st.lists(st.integers(), min_size=1))
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_a_slip_picks_the_same_option_each_time(request: str, options: list[int]) -> None:
     slip = certain(request)
     assert slip.pick(options) == slip.pick(options)

@@ -58,7 +58,7 @@ RULES: st.SearchStrategy[Fix] = st.one_of(
 
 
 @given(RULES)
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_a_rendered_rule_is_read_as_the_same_rule(fix: Fix) -> None:
     line = PROMPTS.rule(fix)
     found = read_rule(line)
@@ -68,7 +68,7 @@ def test_a_rendered_rule_is_read_as_the_same_rule(fix: Fix) -> None:
 
 
 @given(st.lists(RULES, max_size=6))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 def test_rules_beside_a_request_are_read_in_their_order(fixes: list[Fix]) -> None:
     reading = read_turns(turns(REQUEST, fixes))
     assert reading.request == REQUEST
@@ -146,7 +146,7 @@ def test_a_line_that_is_no_sentence_of_the_template_tells_nothing(line: str) -> 
 
 
 @given(st.text(st.characters()) | st.text(alphabet='- itemu"\\:kg0e.,'))
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_reading_arbitrary_text_never_fails(text: str) -> None:
     assert read_rule(text) is None
     assert read_rules(text) == ()

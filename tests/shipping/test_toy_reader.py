@@ -283,7 +283,7 @@ WORDS = (
 
 
 @given(st.text(st.characters()) | st.lists(st.sampled_from(WORDS.split())).map(" ".join))
-@settings(deadline=None, max_examples=250, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 def test_any_text_is_understood_somehow_and_always_the_same(text: str) -> None:
     found = read(text, dozen=12.0)
     assert found == read(text, dozen=12.0)

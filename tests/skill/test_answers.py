@@ -124,13 +124,13 @@ ENDS = (
 
 
 @given(st.sampled_from(ENDS), st.text(), st.sampled_from(["", OTHER, f"Final answer: {OTHER}"]))
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_nothing_after_the_end_of_a_turn_counts(end: str, text: str, more: str) -> None:
     assert read_object(RIGHT + end + text + more, Form).kg == 2
 
 
 @given(st.text(), st.sampled_from(["", OTHER, f"Final answer: {OTHER}"]))
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 def test_nothing_in_a_thought_counts(text: str, more: str) -> None:
     assert read_object(f"<think>{text}{more}</think>{RIGHT}", Form).kg == 2
     assert read_object(f"{RIGHT}<think>{more}{text}", Form).kg == 2
@@ -157,7 +157,7 @@ PIECES = st.lists(
 
 
 @given(PIECES)
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 def test_an_answer_is_one_of_those_given_or_none(pieces: list[str]) -> None:
     try:
         found = read_object("".join(pieces), Form)

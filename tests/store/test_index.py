@@ -85,7 +85,7 @@ def found_by_chroma(path: Path, number: int) -> list[str]:
 @example(steps=[("add", 130)], damage=(LEVEL0, 0.5))
 @example(steps=[("add", 130)], damage=(HEADER, 0.5))
 @example(steps=[("add", 100), ("delete", 40), ("add", 40)], damage=None)
-@settings(deadline=None, derandomize=True, max_examples=4)
+@settings(derandomize=True, max_examples=4)
 def test_an_index_that_passes_has_chroma_find_every_record(
     steps: list[tuple[str, int]], damage: tuple[str, float] | None
 ) -> None:

@@ -83,7 +83,7 @@ def found(index: Index, n: int, **condition: Any) -> list[str]:
     return [each.id for each in near]
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(st.lists(st.integers(0, 3), max_size=14), st.integers(1, 4), st.integers(1, 3))
 def test_the_nearest_come_first_and_equally_near_ones_by_id(
     places: list[int], n: int, margin: int

@@ -68,7 +68,7 @@ def test_a_trigger_of_several_patches_is_found_misspelt_until_the_last_is_gone()
 WORD = st.text("abeioust", min_size=3, max_size=8)
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(derandomize=True, max_examples=300)
 @given(
     st.lists(WORD, min_size=1, max_size=6, unique=True),
     st.lists(WORD, max_size=3),

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from patchlab_agent.errors import PatchLabError
 
-MANY = settings(suppress_health_check=list(HealthCheck), deadline=None)
+MANY = settings(suppress_health_check=list(HealthCheck))
 """For tests that write files, whose fixtures may be shared by all examples."""
 FEW = settings(
     max_examples=settings().max_examples // 10,
     suppress_health_check=list(HealthCheck),
-    deadline=None,
 )
 """For tests of which each example takes long."""
 

@@ -16,7 +16,6 @@ from patchlab_agent.tasks.definition import Task
 
 MANY = settings(
     max_examples=150,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

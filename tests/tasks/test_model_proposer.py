@@ -214,7 +214,6 @@ NEARLY = st.fixed_dictionaries(
 
 @settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(NEARLY | ANY, NEARLY | ANY)

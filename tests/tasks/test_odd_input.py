@@ -23,8 +23,8 @@ from patchlab_agent.tasks.rows import rows_in
 from tests.cli.helpers import called
 from tests.tasks.folders import ROWS, TOML, write_task
 
-MANY = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
-FEW = settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+MANY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=15, suppress_health_check=list(HealthCheck))
 
 TEXT = st.text(max_size=20) | st.text(st.characters(codec=None), max_size=9)
 NUMBERS = st.floats() | st.integers() | st.sampled_from([10**400, -(2**63), 1e308, 5e-324])

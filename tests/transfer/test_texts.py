@@ -176,7 +176,7 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 )
 
 
-@settings(suppress_health_check=list(HealthCheck), max_examples=60, deadline=None)
+@settings(suppress_health_check=list(HealthCheck), max_examples=60)
 @given(meanings=st.lists(HOSTILE, min_size=1, max_size=3), trigger=HOSTILE.filter(bool))
 def test_no_lesson_adds_a_line_or_markup(
     task: SkillTask, meanings: list[str], trigger: str

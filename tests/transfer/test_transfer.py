@@ -375,7 +375,6 @@ def test_what_a_store_could_not_keep_or_read_back_is_refused(
     st.sampled_from(["value", "detail", "label", "field", "request", "trace_id"]),
 )
 @settings(
-    deadline=None,
     derandomize=True,
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -199,10 +199,11 @@ def probe(path: Path, way: str) -> Opened:
     else:
         collection = open_collection(open_client(path), "patches", embedder(EMBEDDER))
         collection.query(query_embeddings=vector, n_results=K)
-    return Opened(time.perf_counter() - start, _memory_mb())
+    return Opened(time.perf_counter() - start, memory_mb())
 
 
-def _memory_mb() -> float:
+def memory_mb() -> float:
+    """Return the memory that this process has."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024

@@ -26,6 +26,7 @@ MOST_ROOMS = 30
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
+    "memory": set(),
     "models": set(),
     "resources": set(),
     "text": {"errors"},
@@ -34,12 +35,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "skill": {"errors", "models", "text"},
     "prompts": {"errors", "models", "plain"},
     "statistics": {"models"},
-    "ranking": {"models"},
     "embedding": {"errors", "text"},
     "backends": {"errors", "files", "models", "plain"},
-    "store": {"embedding", "errors", "files", "models", "ranking", "text"},
+    "store": {"embedding", "errors", "files", "memory", "models", "text"},
     "agent": {
-        *("backends", "errors", "models", "plain", "prompts", "ranking", "skill", "text"),
+        *("backends", "errors", "models", "plain", "prompts", "skill", "text"),
     },
     "gate": {"agent", "errors", "models", "skill", "statistics", "text"},
     "learning": {"errors", "gate", "models", "skill", "store", "text"},
@@ -71,8 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "report": {"files", "metrics", "models"},
     "cli": {
-        *(ROOT, "config", "errors", "files", "health", "lab", "models", "report", "runs"),
-        *("settings", "studies", "text", "transfer"),
+        *(ROOT, "config", "errors", "files", "health", "lab", "memory", "models", "report"),
+        *("runs", "settings", "studies", "text", "transfer"),
     },
     "shipping": {
         *("agent", "backends", "errors", "models", "plain", "prompts"),
@@ -246,7 +246,7 @@ def test_the_oracle_is_what_the_simulator_is_made_of() -> None:
 @pytest.mark.parametrize(
     "pure",
     [
-        *("metrics", "ranking", "models", "statistics", "report"),
+        *("metrics", "models", "statistics", "report"),
         *("studies.comparison", "studies.variation"),
     ],
 )

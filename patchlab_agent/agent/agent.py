@@ -24,9 +24,9 @@ from patchlab_agent.models.base import digest
 from patchlab_agent.models.listing import RequestContext
 from patchlab_agent.models.patch import Fix, Patch
 from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.ranking import nearest_of_each, rank
 from patchlab_agent.models.trace import Attempt, Context, Retrieved, RetrievedRef, Trace
 from patchlab_agent.prompts import Prompts
-from patchlab_agent.ranking import nearest_of_each, rank
 from patchlab_agent.skill.optional import RevisedTask, WideningTask
 from patchlab_agent.skill.seam import Reading, SkillTask
 from patchlab_agent.text import MAX_REQUEST_CHARS, check_request, words

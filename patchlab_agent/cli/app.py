@@ -36,6 +36,7 @@ from patchlab_agent.cli.streams import CLOSED, OutputClosed, give_up, guarded
 from patchlab_agent.cli.task import check, init
 from patchlab_agent.errors import OutputError, PatchLabError
 from patchlab_agent.files import no_room
+from patchlab_agent.memory import share_heap
 
 app = typer.Typer(
     name="patchlab-agent",
@@ -94,6 +95,7 @@ def _command() -> Any:
 
 def main() -> None:
     """Run a command and exit with its code; a bug keeps its traceback."""
+    share_heap()
     try:
         with guarded(), polite_end():
             _command()()

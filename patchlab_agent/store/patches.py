@@ -13,8 +13,8 @@ from patchlab_agent.errors import StoreError
 from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import Standing
 from patchlab_agent.models.patch import Fix, Origin, Patch, Status
+from patchlab_agent.models.ranking import rank, rank_key
 from patchlab_agent.models.trace import Retrieved
-from patchlab_agent.ranking import rank, rank_key
 from patchlab_agent.store.active import ActiveIndex, Relation
 from patchlab_agent.store.chroma import Records
 from patchlab_agent.store.nearest import nearest

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from patchlab_agent.errors import StoreError
-from patchlab_agent.store.memory import give_back
+from patchlab_agent.memory import give_back
 from patchlab_agent.store.place import Place
 from patchlab_agent.store.room import is_chromas
 
-MOST_UNTIDIED = 1000
+MOST_UNTIDIED = 200
 """Records to write between two times that freed memory is given back."""
 
 

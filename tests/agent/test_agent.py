@@ -15,8 +15,8 @@ from patchlab_agent.errors import BackendError, InputError
 from patchlab_agent.lab.opening import open_lab
 from patchlab_agent.models.patch import Fix, Status
 from patchlab_agent.models.prompt import Completion, Prompt
+from patchlab_agent.models.ranking import rank
 from patchlab_agent.models.trace import Attempt, Context, Example
-from patchlab_agent.ranking import rank
 from patchlab_agent.runs.runner import Runner
 from patchlab_agent.settings import RunSettings
 from patchlab_agent.shipping.rules import RestrictionFix, RevokedFix

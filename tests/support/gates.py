@@ -14,9 +14,9 @@ from patchlab_agent.models.base import JsonObject
 from patchlab_agent.models.evidence import GateReport
 from patchlab_agent.models.patch import Fix, Origin, Patch, PatchTest
 from patchlab_agent.models.prompt import Prompt
+from patchlab_agent.models.ranking import rank
 from patchlab_agent.models.trace import Retrieved, Trace
 from patchlab_agent.models.trigger import Always, Trigger
-from patchlab_agent.ranking import rank
 from patchlab_agent.text import occurs
 from tests.support.make import failing, labeled, make_hit, make_patch, make_trace
 from tests.support.words_skill import Reader, WordsReferee, WordsTask, write_templates

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
+from patchlab_agent.models.ranking import nearest_of_each, rank
 from patchlab_agent.models.trace import Retrieved
 from patchlab_agent.models.trigger import Always, Similar
-from patchlab_agent.ranking import nearest_of_each, rank
 from tests.support.make import make_hit, make_patch
 
 pytestmark = pytest.mark.quick

@@ -71,6 +71,30 @@ def test_a_word_lacks_examples_until_it_has_enough_and_again_when_one_is_taken_o
     assert "8" in index
 
 
+def test_the_others_with_a_word_are_found_when_one_is_taken_out() -> None:
+    index = index_of("x tent", "y tent", "z tent")
+    index.discard("020")
+    assert chosen(index, "ship tent") == ["021"]
+    index.discard("021")
+    index.discard("022")
+    assert chosen(index, "ship tent") == []
+
+
+def test_of_few_examples_a_word_of_one_is_uncommon_and_of_two_common() -> None:
+    index = CoverageIndex()
+    index.add("a", "zok")
+    assert index.covering("a zok", (), 3) == ["a"]
+    index.add("b", "blim")
+    index.add("c", "zok blim quil")
+    assert index.covering("zok blim", (), 3) == []
+    assert index.covering("zok quil", (), 3) == ["c"]
+
+
+def test_of_two_that_share_as_many_words_the_one_without_others_is_likest() -> None:
+    index = index_of("tent and a lot of other things as well", "tent of silk and gold")
+    assert chosen(index, "ship tent of", n=1) == ["021"]
+
+
 def test_what_was_taken_out_or_put_in_again_is_found_as_it_is_now() -> None:
     index = index_of("tent", "kite")
     index.discard("020")

@@ -68,7 +68,7 @@ def normalise(text: str) -> str:
         'grosse kiste'
     """
     if text.isascii():
-        # Nothing of what follows changes it, and of a large store a hundred thousand come here.
+        # The steps below change nothing here, and a large store has 100,000 triggers to normalise.
         return " ".join(text.lower().split())
     shown = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     # The dotted capital İ folds to an i with one more dot; I is the dotless i's capital as well.

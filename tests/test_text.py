@@ -270,6 +270,11 @@ def test_every_word_and_short_phrase_of_a_text_occurs_in_it(text: str) -> None:
     assert all(occurs(phrase, text) for phrase in phrases(text))
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_text_is_normalised_as_if_it_held_more(text: str) -> None:
+    assert normalise(text) == normalise(f"{text}\u00ad")
+
+
 @given(ANY_TEXT, ANY_TEXT)
 @settings(derandomize=True, max_examples=150)
 def test_a_trigger_is_its_own_normal_form(text: str, other: str) -> None:

@@ -14,7 +14,7 @@ from patchlab_agent.text import words
 COMMON = 0.1
 """Share of the examples above which a word is common, if in several, and needs no example."""
 ENOUGH = 50
-"""Examples of a word, above which one more adds nothing for it."""
+"""How many examples of a word are enough, so that one more is kept only for other words."""
 
 
 class CoverageIndex:
@@ -64,7 +64,7 @@ class CoverageIndex:
                 del self._holding[word]
 
     def lacks(self, request: str) -> bool:
-        """Return whether a request has a word, other than a number, of fewer than `ENOUGH`."""
+        """Return whether some word of a request, numbers aside, is in fewer than `ENOUGH`."""
         return any(
             len(self._holding.get(word, ())) < ENOUGH
             for word in words(request)

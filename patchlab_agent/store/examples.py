@@ -48,8 +48,8 @@ class ExampleStore:
     requests produce, would wall off the rest of Chroma's index. Of several answers to requests with
     the same words, the first one stays. A withdrawn example stays as well, though it is never
     found, so that no later answer to the same words takes its place. Once there are enough examples
-    of each word of a request, its answer is not kept: a store that answers for years holds no more
-    of them than its users have words.
+    of each word of a request, its answer is not kept, so a store that answers for years grows with
+    the words of its users and not with their requests.
 
     Args:
         collection: their records.

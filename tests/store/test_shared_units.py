@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -263,29 +263,33 @@ def test_the_log_loses_only_what_the_database_has(
     assert late.words.told == 0
 
 
+@contextmanager
 def failing(
     writer: Writer,
     monkeypatch: pytest.MonkeyPatch,
     *names: str,
     error: BaseException = NO_ANSWER,
-) -> None:
+) -> Iterator[pytest.MonkeyPatch]:
     """Have the server fail at these calls of a writer's log."""
 
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    for name in names:
-        monkeypatch.setattr(writer.journal._log, name, fail)
+    with monkeypatch.context() as down:
+        for name in names:
+            down.setattr(writer.journal._log, name, fail)
+        yield down
 
 
 def test_what_a_run_could_not_commit_waits_for_its_rescue_and_nothing_else_is_changed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = shop.writer("one"), shop.writer("other")
-    with monkeypatch.context() as down:
-        failing(one, down, "end_turn")
-        with pytest.raises(StoreError, match="no answer"):
-            one.add("a", late=True)
+    with (
+        failing(one, monkeypatch, "end_turn"),
+        pytest.raises(StoreError, match="no answer"),
+    ):
+        one.add("a", late=True)
     assert one.units.failed
     with pytest.raises(StoreError, match="open it again"):
         one.add("b")
@@ -302,8 +306,7 @@ def test_where_the_rescue_fails_the_others_go_on_once_the_lease_has_ended(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = shop.writer("one"), shop.writer("other")
-    with monkeypatch.context() as down:
-        failing(one, down, "end_turn")
+    with failing(one, monkeypatch, "end_turn"):
         with pytest.raises(StoreError, match="no answer"):
             one.add("a", late=True)
         assert not one.units.rescue()
@@ -322,8 +325,7 @@ def test_a_unit_that_fails_or_is_interrupted_at_the_server_is_undone_and_keeps_n
     one, other = shop.writer("one"), shop.writer("other")
     one.add("a")
     log = one.journal._log
-    with monkeypatch.context() as down:
-        failing(one, down, call, error=error)
+    with failing(one, monkeypatch, call, error=error) as down:
         # Once, so that what follows reaches the server again.
         give_up = log.give_up
 
@@ -345,10 +347,11 @@ def test_who_cannot_give_up_its_turn_lets_the_lease_end(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = shop.writer("one"), shop.writer("other")
-    with monkeypatch.context() as down:
-        failing(one, down, "end_turn", "give_up")
-        with pytest.raises(StoreError, match="no answer"):
-            one.add("a")
+    with (
+        failing(one, monkeypatch, "end_turn", "give_up"),
+        pytest.raises(StoreError, match="no answer"),
+    ):
+        one.add("a")
     assert one.units.failed
     assert "one" not in shop.leases.live
     other.add("b")
@@ -359,8 +362,7 @@ def test_what_counted_although_the_old_could_not_be_deleted_is_not_committed_aga
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = shop.writer("one"), shop.writer("other")
-    with monkeypatch.context() as down:
-        failing(one, down, "delete_old")
+    with failing(one, monkeypatch, "delete_old"):
         one.add("a")
     assert not one.journal.has_noted
     other.add("b")

@@ -100,17 +100,12 @@ class ExampleStore:
             self._index.discard(self._indexed_keys.pop(trace_id))
         if answer and self._is_showable(request, answer):
             key = _key(request)
-            if key not in self._withdrawn and self._is_wanted(key, request):
-                self._new[key] = StoredExample(id=trace_id, request=request, answer=answer)
-                self._put(trace_id, key, request)
-
-    def _is_wanted(self, key: str, request: str) -> bool:
-        index = self._indexed()
-        return key not in index and index.lacks(request)
-
-    def _put(self, trace_id: str, key: str, request: str) -> None:
-        self._indexed().add(key, request)
-        self._indexed_keys[trace_id] = key
+            index = self._indexed()
+            if key in self._withdrawn or key in index or not index.lacks(request):
+                return
+            self._new[key] = StoredExample(id=trace_id, request=request, answer=answer)
+            index.add(key, request)
+            self._indexed_keys[trace_id] = key
 
     def drop(self, rejudged: Sequence[str]) -> None:
         """Delete the examples of traces stored before that are not right any more.
@@ -293,13 +288,15 @@ class ExampleStore:
 
     def _indexed(self) -> CoverageIndex:
         if self._index is None:
-            self._index = CoverageIndex()
-            self._indexed_keys = {}
+            index, keys = CoverageIndex(), {}
             new = ((key, e) for key, e in self._new.items() if not e.withdrawn)
             for key, example in chain(self._written_shown(), new):
                 # Of two answers to the same words the written one stays.
-                if key not in self._index:
-                    self._put(example.id, key, example.request)
+                if key not in index:
+                    index.add(key, example.request)
+                    keys[example.id] = key
+            # Only now, as reading may fail midway.
+            self._index, self._indexed_keys = index, keys
         return self._index
 
     def _written_shown(self) -> Iterator[tuple[str, StoredExample]]:
